@@ -1,0 +1,173 @@
+/**
+ * Ids: 17 bytes, a type byte and 16 bytes (random, or time-ordered for submit ids), written as text
+ * `prefix_base32checksum` (wire.md §1). A parser accepts one type only, so that a device id can never pass for a
+ * person id, neither on the wire nor in code (CVE-2022-39250 is what happens otherwise).
+ *
+ * Text form: prefix, `_`, then 29 characters of lower-case Crockford base32 over 16 id bytes and a CRC-16 of the
+ * type byte and the id bytes. The checksum catches typing errors; it is no protection against an attacker.
+ */
+
+/** Every type of id with its type byte and text prefix. Both are part of the wire format and never reused. */
+export const ID_TYPES = {
+  tenant: { byte: 0x01, prefix: 'tn' },
+  person: { byte: 0x02, prefix: 'pe' },
+  device: { byte: 0x03, prefix: 'de' },
+  group: { byte: 0x04, prefix: 'gr' },
+  pool: { byte: 0x05, prefix: 'po' },
+  content: { byte: 0x06, prefix: 'ms' },
+  submit: { byte: 0x07, prefix: 'su' },
+  enrolmentToken: { byte: 0x08, prefix: 'et' },
+  request: { byte: 0x09, prefix: 'rq' },
+  conversation: { byte: 0x0a, prefix: 'cv' },
+  chain: { byte: 0x0b, prefix: 'ch' },
+  installation: { byte: 0x0c, prefix: 'in' },
+} as const;
+
+export type IdType = keyof typeof ID_TYPES;
+
+declare const idBrand: unique symbol;
+/** An id of one type in text form. Made only by {@link parseId}, {@link idFromBytes} and {@link makeId}. */
+export type Id<T extends IdType> = string & { readonly [idBrand]: T };
+
+export type TenantId = Id<'tenant'>;
+export type PersonId = Id<'person'>;
+export type DeviceId = Id<'device'>;
+export type GroupId = Id<'group'>;
+export type ContentId = Id<'content'>;
+export type SubmitId = Id<'submit'>;
+export type EnrolmentTokenId = Id<'enrolmentToken'>;
+export type RequestId = Id<'request'>;
+export type ConversationId = Id<'conversation'>;
+export type ChainId = Id<'chain'>;
+export type InstallationId = Id<'installation'>;
+
+/** Size of an id on the wire, type byte included. */
+export const ID_BYTES = 17;
+
+/** A text or byte string that is not an id of the expected type. */
+export class InvalidIdError extends Error {
+  override name = 'InvalidIdError';
+}
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const VALUES = new Int8Array(128).fill(-1);
+for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
+const TEXT_CHARACTERS = 29;
+
+const CRC_TABLE = new Uint16Array(256);
+for (let i = 0; i < 256; i++) {
+  let crc = i << 8;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
+  CRC_TABLE[i] = crc & 0xffff;
+}
+
+/** CRC-16/CCITT-FALSE, polynomial 0x1021, start value 0xffff. */
+function crc16(bytes: Uint8Array): number {
+  let crc = 0xffff;
+  for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (CRC_TABLE[(crc >> 8) ^ byte] ?? 0);
+  return crc;
+}
+
+/** The 17 bytes of an id as they stand on the wire and in keys. */
+export function idToBytes<T extends IdType>(id: Id<T>): Uint8Array<ArrayBuffer> {
+  const type = ID_TYPES[typeOf(id)];
+  return decodeText(type.byte, id.slice(type.prefix.length + 1));
+}
+
+/** Reads 17 bytes as an id of `type`. @throws InvalidIdError for another length or type byte. */
+export function idFromBytes<T extends IdType>(type: T, bytes: Uint8Array): Id<T> {
+  if (bytes.length !== ID_BYTES || bytes[0] !== ID_TYPES[type].byte) {
+    throw new InvalidIdError(`not the bytes of a ${type} id`);
+  }
+  const sum = crc16(bytes);
+  let text = '';
+  let buffer = 0;
+  let bits = 0;
+  for (let i = 1; i < ID_BYTES + 2; i++) {
+    const byte = i < ID_BYTES ? (bytes[i] ?? 0) : i === ID_BYTES ? sum >> 8 : sum & 0xff;
+    buffer = ((buffer << 8) | byte) & 0xffff;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += ALPHABET[(buffer >> bits) & 31];
+    }
+  }
+  text += ALPHABET[(buffer << (5 - bits)) & 31];
+  return `${ID_TYPES[type].prefix}_${text}` as Id<T>;
+}
+
+/** Reads the text form of an id of `type`. @throws InvalidIdError for another type, alphabet, length or checksum. */
+export function parseId<T extends IdType>(type: T, text: string): Id<T> {
+  const { byte, prefix } = ID_TYPES[type];
+  if (!text.startsWith(`${prefix}_`)) throw new InvalidIdError(`not a ${type} id`);
+  decodeText(byte, text.slice(prefix.length + 1));
+  return text as Id<T>;
+}
+
+/** True when `text` is a well-formed id of `type`. */
+export function isId<T extends IdType>(type: T, text: string): text is Id<T> {
+  try {
+    parseId(type, text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** An id of `type` from 16 bytes of the caller's source of randomness. */
+export function makeId<T extends IdType>(type: T, random16: Uint8Array): Id<T> {
+  if (random16.length !== 16) throw new InvalidIdError('an id is made of 16 bytes');
+  const bytes = new Uint8Array(ID_BYTES);
+  bytes[0] = ID_TYPES[type].byte;
+  bytes.set(random16, 1);
+  return idFromBytes(type, bytes);
+}
+
+/**
+ * A submit id: 6 bytes of Unix time in milliseconds, then 10 random bytes, so that the server can file its record of
+ * the submit by the hour (wire.md §4).
+ */
+export function makeSubmitId(timeMs: number, random10: Uint8Array): SubmitId {
+  if (random10.length !== 10) throw new InvalidIdError('a submit id takes 10 random bytes');
+  const bytes = new Uint8Array(16);
+  new DataView(bytes.buffer).setUint32(0, Math.floor(timeMs / 0x10000));
+  new DataView(bytes.buffer).setUint16(4, timeMs % 0x10000);
+  bytes.set(random10, 6);
+  return makeId('submit', bytes);
+}
+
+/** The time that the maker of a submit id put into it, Unix milliseconds. */
+export function submitIdTimeMs(id: SubmitId): number {
+  const view = new DataView(idToBytes(id).buffer);
+  return view.getUint32(1) * 0x10000 + view.getUint16(5);
+}
+
+function typeOf<T extends IdType>(id: Id<T>): T {
+  const prefix = id.slice(0, id.indexOf('_'));
+  for (const [type, entry] of Object.entries(ID_TYPES)) if (entry.prefix === prefix) return type as T;
+  throw new InvalidIdError('an id with an unknown prefix');
+}
+
+function decodeText(typeByte: number, text: string): Uint8Array<ArrayBuffer> {
+  if (text.length !== TEXT_CHARACTERS) throw new InvalidIdError('an id of the wrong length');
+  const bytes = new Uint8Array(ID_BYTES + 2);
+  bytes[0] = typeByte;
+  let buffer = 0;
+  let bits = 0;
+  let at = 1;
+  for (let i = 0; i < text.length; i++) {
+    const value = VALUES[text.charCodeAt(i)] ?? -1;
+    if (value < 0) throw new InvalidIdError('an id with a character outside its alphabet');
+    buffer = ((buffer << 5) | value) & 0xffff;
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes[at++] = (buffer >> bits) & 0xff;
+    }
+  }
+  if ((buffer & ((1 << bits) - 1)) !== 0) throw new InvalidIdError('an id in a form that is not canonical');
+  const sum = ((bytes[ID_BYTES] ?? 0) << 8) | (bytes[ID_BYTES + 1] ?? 0);
+  const id = bytes.slice(0, ID_BYTES);
+  if (crc16(id) !== sum) throw new InvalidIdError('an id with a wrong checksum');
+  return id;
+}

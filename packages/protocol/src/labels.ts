@@ -1,0 +1,40 @@
+/**
+ * The one registry of labels that keep keys and uses apart (wire.md §1; the Threema paper's cross-protocol attack is
+ * what happens without). A label names exactly one use. Signatures are over `label ‖ bytes`; hashes, HMACs and HKDF
+ * take the label as prefix or info. Labels are part of the formats and never reused for something else.
+ */
+export const LABELS = {
+  // Signatures (Ed25519)
+  authorityCertificate: 'kuvert/authority-certificate/1',
+  accountCertificate: 'kuvert/account-certificate/1',
+  deviceList: 'kuvert/device-list/1',
+  // Message formats
+  frank: 'kuvert/frank/1',
+  chain: 'kuvert/chain/1',
+  leg: 'kuvert/leg/1',
+  sharedBody: 'kuvert/shared-body/1',
+  conversation: 'kuvert/conversation/1',
+  listHash: 'kuvert/list-hash/1',
+  rootHash: 'kuvert/root-hash/1',
+  // Device channel
+  channelPrologue: 'kuvert/channel/1',
+  enrolmentPrologue: 'kuvert/enrolment/1',
+  serverKeyId: 'kuvert/server-key-id/1',
+  // Server store
+  wrapDataKey: 'kuvert/wrap-data-key/1',
+  recordKey: 'kuvert/record-key/1',
+  blindIndex: 'kuvert/blind-index/1',
+  fileKey: 'kuvert/file-key/1',
+  cursor: 'kuvert/cursor/1',
+  submitRecord: 'kuvert/submit-record/1',
+  tokenSecret: 'kuvert/token-secret/1',
+  keyCheck: 'kuvert/key-check/1',
+  // Client container
+  containerSlot: 'kuvert/container-slot/1',
+  containerDatabase: 'kuvert/container-database/1',
+  // Operator access
+  operatorRequest: 'kuvert/operator-request/1',
+} as const;
+
+/** The name of a registered use. */
+export type Label = keyof typeof LABELS;
