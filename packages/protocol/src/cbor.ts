@@ -26,7 +26,10 @@ export const CBOR_DEPTH_MAX = 8;
 
 /** Encodes deterministically. Properties that are `undefined` are left out. */
 export function encodeCbor(value: CborValue): Uint8Array<ArrayBuffer> {
-  return encode(value, { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true }) as Uint8Array<ArrayBuffer>;
+  return encode(value, {
+    ...rfc8949EncodeOptions,
+    ignoreUndefinedProperties: true,
+  }) as Uint8Array<ArrayBuffer>;
 }
 
 /** Decodes strictly. @throws InvalidCborError with a reason that holds nothing of the content. */
@@ -73,7 +76,8 @@ function checkShape(bytes: Uint8Array): void {
     if (major === 6) throw new InvalidCborError('a CBOR tag');
     if (major === 2 || major === 3) {
       if (length > bytes.length - at) throw new InvalidCborError('a CBOR length beyond the end');
-      if (isKey && length === 9 && isProto(bytes, at)) throw new InvalidCborError('a CBOR map key that is not allowed');
+      if (isKey && length === 9 && isProto(bytes, at))
+        throw new InvalidCborError('a CBOR map key that is not allowed');
       at += length;
     }
     if (parent !== undefined) parent.left--;

@@ -1,0 +1,426 @@
+/**
+ * The error catalogue: every refusal that Kuvert can give has a code here, with whether and how to try again and one
+ * sentence for people in German and English (design.md §6, wire.md §1). `docs/errors.md` lists the same; a test
+ * compares the two.
+ */
+
+/** What the one who got the error may do next. `resync` names what to fetch again before the next try. */
+export type Retry =
+  | { readonly kind: 'never' }
+  | { readonly kind: 'now' }
+  | { readonly kind: 'after'; readonly ms: number }
+  | { readonly kind: 'resync'; readonly what: 'devices' | 'time' | 'version' };
+
+interface ErrorEntry {
+  /** HTTP status where the error is answered over HTTP. */
+  readonly status: number;
+  readonly retry: Retry;
+  readonly en: string;
+  readonly de: string;
+}
+
+const NEVER: Retry = { kind: 'never' };
+const after = (ms: number): Retry => ({ kind: 'after', ms });
+
+function entry(status: number, retry: Retry, en: string, de: string): ErrorEntry {
+  return { status, retry, en, de };
+}
+
+/** All errors by code. A code is stable once released; sentences may improve. */
+export const ERRORS = {
+  // Requests
+  bad_request: entry(400, NEVER, 'The request is not well formed.', 'Die Anfrage ist nicht wohlgeformt.'),
+  unauthenticated: entry(
+    401,
+    NEVER,
+    'The sender of this request could not be verified.',
+    'Der Absender dieser Anfrage konnte nicht geprüft werden.',
+  ),
+  not_found: entry(
+    404,
+    NEVER,
+    'There is nothing by that name here.',
+    'Unter diesem Namen gibt es hier nichts.',
+  ),
+  method_unknown: entry(
+    404,
+    NEVER,
+    'The server does not know this method.',
+    'Der Server kennt diese Methode nicht.',
+  ),
+  too_large: entry(
+    413,
+    NEVER,
+    'This is larger than the server accepts.',
+    'Das ist größer, als der Server annimmt.',
+  ),
+  rate_limited: entry(
+    429,
+    after(10_000),
+    'Too many requests; try again a little later.',
+    'Zu viele Anfragen; bitte etwas später erneut versuchen.',
+  ),
+  overloaded: entry(
+    503,
+    after(1_000),
+    'The server is busy and did not accept this; try again shortly.',
+    'Der Server ist ausgelastet und hat dies nicht angenommen; bitte gleich erneut versuchen.',
+  ),
+  store_busy: entry(
+    503,
+    after(200),
+    'Others changed the same data at the same time; try again.',
+    'Andere haben gleichzeitig dieselben Daten geändert; bitte erneut versuchen.',
+  ),
+  disk_full: entry(
+    507,
+    after(30_000),
+    'The disk is full; free some space, then try again.',
+    'Der Datenträger ist voll; bitte Platz schaffen und erneut versuchen.',
+  ),
+  shutting_down: entry(
+    503,
+    after(2_000),
+    'The server is about to stop; connect again shortly.',
+    'Der Server wird gerade beendet; bitte gleich neu verbinden.',
+  ),
+  internal: entry(
+    500,
+    after(5_000),
+    'The server met a fault of its own; it has been logged.',
+    'Beim Server ist ein eigener Fehler aufgetreten; er wurde protokolliert.',
+  ),
+  cursor_invalid: entry(
+    400,
+    NEVER,
+    'This page marker is not valid here; start the list again.',
+    'Diese Seitenmarke gilt hier nicht; bitte die Liste neu beginnen.',
+  ),
+
+  // Device channel
+  version_unsupported: entry(
+    426,
+    { kind: 'resync', what: 'version' },
+    'App and server have no protocol version in common; update the older of the two.',
+    'App und Server haben keine gemeinsame Protokollversion; bitte das Ältere aktualisieren.',
+  ),
+  client_too_old: entry(
+    426,
+    NEVER,
+    'This app is too old for the server; please update it.',
+    'Diese App ist zu alt für den Server; bitte aktualisieren.',
+  ),
+  server_key_unknown: entry(
+    421,
+    NEVER,
+    'This server does not hold the key that the device expects; it may be another server, or somebody in between.',
+    'Dieser Server besitzt nicht den Schlüssel, den das Gerät erwartet; es ist vielleicht ein anderer Server oder jemand dazwischen.',
+  ),
+  channel_broken: entry(
+    400,
+    { kind: 'now' },
+    'The secure connection was disturbed and has been closed; connect again.',
+    'Die sichere Verbindung wurde gestört und geschlossen; bitte neu verbinden.',
+  ),
+  connection_replaced: entry(
+    409,
+    NEVER,
+    'The same device has connected again elsewhere.',
+    'Dasselbe Gerät hat sich an anderer Stelle neu verbunden.',
+  ),
+  device_not_accepted: entry(
+    401,
+    NEVER,
+    'This server does not accept this device; it may have been revoked. Ask your administrator.',
+    'Dieser Server akzeptiert dieses Gerät nicht; es wurde vielleicht gesperrt. Bitte die Administration fragen.',
+  ),
+
+  // Enrolment
+  token_malformed: entry(
+    400,
+    NEVER,
+    'This is not a complete enrolment token; copy it again from the beginning to the end.',
+    'Das ist kein vollständiges Registrierungs-Token; bitte von Anfang bis Ende neu kopieren.',
+  ),
+  token_not_valid: entry(
+    404,
+    NEVER,
+    'This enrolment token is not valid here; ask your administrator for a new one.',
+    'Dieses Registrierungs-Token gilt hier nicht; bitte die Administration um ein neues bitten.',
+  ),
+  token_used: entry(
+    409,
+    NEVER,
+    'This enrolment token has already been used; ask your administrator for a new one.',
+    'Dieses Registrierungs-Token wurde bereits verwendet; bitte die Administration um ein neues bitten.',
+  ),
+  token_expired: entry(
+    410,
+    NEVER,
+    'This enrolment token has expired; ask your administrator for a new one.',
+    'Dieses Registrierungs-Token ist abgelaufen; bitte die Administration um ein neues bitten.',
+  ),
+  device_limit: entry(
+    409,
+    NEVER,
+    'This person already has a device, and further devices cannot be linked yet.',
+    'Diese Person hat bereits ein Gerät, und weitere lassen sich noch nicht koppeln.',
+  ),
+  device_list_invalid: entry(
+    400,
+    NEVER,
+    'The signed device list does not fit this enrolment.',
+    'Die signierte Geräteliste passt nicht zu dieser Registrierung.',
+  ),
+
+  // Devices, prekeys, mailbox
+  prekeys_invalid: entry(
+    400,
+    NEVER,
+    'The uploaded prekeys are not signed by this device.',
+    'Die hochgeladenen Prekeys sind nicht von diesem Gerät signiert.',
+  ),
+  devices_changed: entry(
+    409,
+    { kind: 'resync', what: 'devices' },
+    "The recipient's devices have changed; fetch them and send again.",
+    'Die Geräte des Empfängers haben sich geändert; bitte neu abrufen und erneut senden.',
+  ),
+  no_device: entry(
+    409,
+    after(60_000),
+    'The recipient has no device yet; the message waits here until there is one.',
+    'Der Empfänger hat noch kein Gerät; die Nachricht wartet hier, bis es eines gibt.',
+  ),
+  id_reused: entry(
+    409,
+    NEVER,
+    'The same submit id was used before for something else.',
+    'Dieselbe Sende-Kennung wurde schon für etwas anderes verwendet.',
+  ),
+  submit_too_old: entry(
+    409,
+    NEVER,
+    'This submit is older than the server remembers; send it as a new one.',
+    'Dieser Sendeversuch ist älter, als der Server sich erinnert; bitte neu senden.',
+  ),
+  mailbox_full: entry(
+    507,
+    after(60_000),
+    "The recipient's mailbox is full; try again later.",
+    'Das Postfach des Empfängers ist voll; bitte später erneut versuchen.',
+  ),
+
+  // Operator
+  mail_taken: entry(
+    409,
+    NEVER,
+    'Somebody in this tenant already has this mail address.',
+    'Jemand in diesem Mandanten hat diese Mailadresse bereits.',
+  ),
+  server_not_running: entry(
+    503,
+    NEVER,
+    'No server is running on this data folder; start it first (npm start).',
+    'Auf diesem Datenordner läuft kein Server; bitte zuerst starten (npm start).',
+  ),
+
+  // Starting and stopping
+  config_invalid: entry(500, NEVER, 'A setting is not valid.', 'Eine Einstellung ist ungültig.'),
+  port_in_use: entry(
+    500,
+    NEVER,
+    'Another program already uses this port; stop it or choose another with KUVERT_PORT or KUVERT_OPS_PORT.',
+    'Ein anderes Programm benutzt diesen Port bereits; bitte beenden oder mit KUVERT_PORT oder KUVERT_OPS_PORT einen anderen wählen.',
+  ),
+  tls_required: entry(
+    500,
+    NEVER,
+    'To listen beyond this machine, give TLS files or KUVERT_PUBLIC_URL=https://… for a proxy in front.',
+    'Um über diese Maschine hinaus zu lauschen, bitte TLS-Dateien angeben oder KUVERT_PUBLIC_URL=https://… für einen vorgeschalteten Proxy.',
+  ),
+  data_in_use: entry(
+    500,
+    NEVER,
+    'Another process is using this data folder; stop it first or choose another with KUVERT_DATA.',
+    'Ein anderer Prozess benutzt diesen Datenordner; bitte zuerst beenden oder mit KUVERT_DATA einen anderen wählen.',
+  ),
+  data_too_new: entry(
+    500,
+    NEVER,
+    'This data was written by a newer version of Kuvert; start that version or a later one.',
+    'Diese Daten stammen von einer neueren Version von Kuvert; bitte diese oder eine spätere starten.',
+  ),
+  data_damaged: entry(
+    500,
+    NEVER,
+    'The data folder is damaged; restore it from a backup.',
+    'Der Datenordner ist beschädigt; bitte aus einer Sicherung wiederherstellen.',
+  ),
+  keys_missing: entry(
+    500,
+    NEVER,
+    'The keys for this data folder are missing; put the keys folder back in place (KUVERT_KEYS).',
+    'Die Schlüssel zu diesem Datenordner fehlen; bitte den Schlüsselordner zurücklegen (KUVERT_KEYS).',
+  ),
+  keys_wrong: entry(
+    500,
+    NEVER,
+    'The keys do not fit this data folder; use the keys folder that belongs to it (KUVERT_KEYS).',
+    'Die Schlüssel passen nicht zu diesem Datenordner; bitte den zugehörigen Schlüsselordner verwenden (KUVERT_KEYS).',
+  ),
+  keys_inside_data: entry(
+    500,
+    NEVER,
+    'The keys folder must not lie inside the data folder; choose another place with KUVERT_KEYS.',
+    'Der Schlüsselordner darf nicht im Datenordner liegen; bitte mit KUVERT_KEYS einen anderen Ort wählen.',
+  ),
+  folder_in_use: entry(
+    500,
+    NEVER,
+    'Another process is using this folder; stop it first.',
+    'Ein anderer Prozess benutzt diesen Ordner; bitte zuerst beenden.',
+  ),
+  folder_not_owned: entry(
+    500,
+    NEVER,
+    'This folder belongs to another user; choose a folder of your own or change its owner.',
+    'Dieser Ordner gehört einem anderen Benutzer; bitte einen eigenen wählen oder den Eigentümer ändern.',
+  ),
+  folder_read_only: entry(
+    500,
+    NEVER,
+    'This folder cannot be written to; check its permissions and whether the disk is read-only.',
+    'In diesen Ordner kann nicht geschrieben werden; bitte Rechte und Schreibschutz prüfen.',
+  ),
+
+  // Clients
+  usage: entry(
+    400,
+    NEVER,
+    'The command was not understood; see --help.',
+    'Der Befehl wurde nicht verstanden; siehe --help.',
+  ),
+  server_unreachable: entry(
+    503,
+    after(5_000),
+    'The server cannot be reached right now.',
+    'Der Server ist zurzeit nicht erreichbar.',
+  ),
+  plain_http_refused: entry(
+    400,
+    NEVER,
+    'A server on another machine is only reached by https.',
+    'Ein Server auf einer anderen Maschine wird nur über https angesprochen.',
+  ),
+  profile_exists: entry(
+    409,
+    NEVER,
+    'This profile folder already holds a device; choose another folder.',
+    'Dieser Profilordner enthält bereits ein Gerät; bitte einen anderen wählen.',
+  ),
+  profile_missing: entry(
+    404,
+    NEVER,
+    'There is no enrolled device in this profile folder; enrol one first (kuvert enrol).',
+    'In diesem Profilordner ist kein Gerät registriert; bitte zuerst eines registrieren (kuvert enrol).',
+  ),
+  profile_in_use: entry(
+    409,
+    after(1_000),
+    'Another command is using this profile right now; wait for it to end.',
+    'Ein anderer Befehl benutzt dieses Profil gerade; bitte dessen Ende abwarten.',
+  ),
+  container_wrong_passphrase: entry(
+    401,
+    NEVER,
+    'The secret does not open this profile.',
+    'Das Geheimnis öffnet dieses Profil nicht.',
+  ),
+  container_damaged: entry(
+    500,
+    NEVER,
+    'This profile is damaged and cannot be opened.',
+    'Dieses Profil ist beschädigt und lässt sich nicht öffnen.',
+  ),
+  container_too_new: entry(
+    500,
+    NEVER,
+    'This profile was written by a newer version of Kuvert; update this one.',
+    'Dieses Profil stammt von einer neueren Version von Kuvert; bitte diese aktualisieren.',
+  ),
+  secret_missing: entry(
+    400,
+    NEVER,
+    'The secret file is missing, empty or readable by other users; give one with --secret-file.',
+    'Die Geheimnisdatei fehlt, ist leer oder für andere lesbar; bitte mit --secret-file angeben.',
+  ),
+  recipient_unknown: entry(
+    404,
+    NEVER,
+    'Nobody in your organisation has this mail address.',
+    'Niemand in Ihrer Organisation hat diese Mailadresse.',
+  ),
+  message_unknown: entry(
+    404,
+    NEVER,
+    'This profile has sent no message with that id.',
+    'Dieses Profil hat keine Nachricht mit dieser Kennung gesendet.',
+  ),
+  text_too_long: entry(
+    413,
+    NEVER,
+    'The text is longer than 60,000 characters.',
+    'Der Text ist länger als 60.000 Zeichen.',
+  ),
+  text_not_utf8: entry(400, NEVER, 'The text is not valid UTF-8.', 'Der Text ist kein gültiges UTF-8.'),
+  identity_not_trusted: entry(
+    403,
+    NEVER,
+    'The keys that the server gave for this person do not bear the signatures of your organisation; nothing was sent.',
+    'Die Schlüssel, die der Server für diese Person nannte, tragen nicht die Signaturen Ihrer Organisation; nichts wurde gesendet.',
+  ),
+  identity_rolled_back: entry(
+    403,
+    NEVER,
+    'The server gave an older device list than this device has already seen; nothing was sent.',
+    'Der Server nannte eine ältere Geräteliste, als dieses Gerät bereits kennt; nichts wurde gesendet.',
+  ),
+  identity_changed: entry(
+    403,
+    NEVER,
+    "This person's account key has changed; nothing was sent until you have checked why.",
+    'Der Kontoschlüssel dieser Person hat sich geändert; nichts wurde gesendet, bis Sie den Grund geprüft haben.',
+  ),
+} as const satisfies Record<string, ErrorEntry>;
+
+/** A code of the catalogue. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Facts that travel with an error: ids, numbers and code words only, never content or personal data. */
+export type ErrorDetails = { readonly [key: string]: string | number | boolean | readonly string[] };
+
+/** An expected failure, with a code from the catalogue. Impossible states are assertions instead. */
+export class KuvertError extends Error {
+  override readonly name = 'KuvertError';
+  readonly code: ErrorCode;
+  readonly retry: Retry;
+  readonly details: ErrorDetails | undefined;
+
+  constructor(code: ErrorCode, options: { details?: ErrorDetails; retry?: Retry; cause?: unknown } = {}) {
+    super(code, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retry = options.retry ?? ERRORS[code].retry;
+    this.details = options.details;
+  }
+}
+
+/** The sentence for people, in their language. */
+export function sentenceFor(code: ErrorCode, language: 'en' | 'de'): string {
+  return ERRORS[code][language];
+}
+
+/** True when `text` is a code of the catalogue. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERRORS, text);
+}

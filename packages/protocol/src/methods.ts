@@ -1,0 +1,22 @@
+/** The table of all methods of the device channel, from which dispatch, clients and the isolation test are made. */
+import { devicesList, devicesOwner } from './devices.ts';
+import { enrolmentFinish, enrolmentOpen } from './enrolment.ts';
+import { peopleFind, peopleGet, peopleList } from './people.ts';
+import { prekeysCount, prekeysTake, prekeysUpload } from './prekeys.ts';
+
+/** Every method by name. */
+export const METHODS = {
+  [enrolmentOpen.name]: enrolmentOpen,
+  [enrolmentFinish.name]: enrolmentFinish,
+  [peopleList.name]: peopleList,
+  [peopleFind.name]: peopleFind,
+  [peopleGet.name]: peopleGet,
+  [devicesList.name]: devicesList,
+  [devicesOwner.name]: devicesOwner,
+  [prekeysTake.name]: prekeysTake,
+  [prekeysUpload.name]: prekeysUpload,
+  [prekeysCount.name]: prekeysCount,
+} as const;
+
+export type Methods = typeof METHODS;
+export type MethodName = keyof Methods;
