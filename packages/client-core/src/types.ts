@@ -1,0 +1,88 @@
+/** What the messenger tells those who show it to people: plain data, times as Unix milliseconds unless said otherwise. */
+import type { ContentId, DeviceId, ErrorCode, PersonId, TenantId } from '@kuvert/protocol';
+
+/** Who this profile is. */
+export interface Self {
+  readonly deviceId: DeviceId;
+  readonly personId: PersonId;
+  readonly tenantId: TenantId;
+  readonly tenantName: string;
+  readonly name: string;
+  readonly mail: string;
+  /** Where the server is, as given at enrolment. */
+  readonly serverUrl: string;
+}
+
+/**
+ * How far a message of one's own has come: written down here, stored by the server, or acknowledged by every device
+ * that it was meant for.
+ */
+export type MessageState = 'queued' | 'accepted' | 'delivered';
+
+/** What became of a message that was to be sent. */
+export interface SendResult {
+  readonly messageId: ContentId;
+  readonly state: MessageState;
+  /** Why it waits here longer than the connection explains, for example `identity_changed` or `no_device`. */
+  readonly problem?: ErrorCode;
+}
+
+/** A message that somebody sent to this device. */
+export interface IncomingMessage {
+  readonly messageId: ContentId;
+  readonly senderDevice: DeviceId;
+  readonly senderPerson: PersonId;
+  /** Mail address and name of the sender; undefined while the directory has not answered. */
+  readonly from: string | undefined;
+  readonly fromName: string | undefined;
+  /** The sender's clock, clamped to what the server saw ±5 minutes. */
+  readonly sentAtMs: number;
+  /** `too-new`: this release cannot show it; `text` is empty then. */
+  readonly kind: 'text' | 'too-new';
+  readonly text: string;
+}
+
+/** One line of a conversation. */
+export type HistoryEntry =
+  | (IncomingMessage & { readonly direction: 'in' })
+  | {
+      readonly direction: 'out';
+      readonly messageId: ContentId;
+      readonly to: string;
+      readonly sentAtMs: number;
+      readonly kind: 'text';
+      readonly text: string;
+      readonly state: MessageState;
+      readonly problem?: ErrorCode;
+    };
+
+/** What a notice is about. */
+export type NoticeKind =
+  /** The sender's chain says that messages are missing and nothing is left to come (P3). */
+  | 'messages_missing'
+  /** Something arrived that could not be opened; the sender's device was asked to send it again. */
+  | 'undecryptable'
+  /** Something arrived that does not agree with itself or with the verified sender; it is not shown. */
+  | 'refused'
+  /** Keys or device list of a person do not verify, went back or changed; nothing is sent to them. */
+  | 'identity_problem'
+  /** Another device names a device list of ours, or of its own, that we have not seen. */
+  | 'list_mismatch'
+  /** A message waits because nobody has the address that it is for. */
+  | 'recipient_unknown'
+  /** The server would not have something of ours, and trying again is of no use. */
+  | 'not_accepted';
+
+/** Something that the person should know. Kept until `seen`. */
+export interface Notice {
+  readonly noticeId: number;
+  readonly kind: NoticeKind;
+  readonly atMs: number;
+  readonly personId?: PersonId;
+  readonly deviceId?: DeviceId;
+  readonly messageId?: ContentId;
+  /** Catalogue code with the sentence for people, where one fits. */
+  readonly code?: ErrorCode;
+  /** How many messages are missing (`messages_missing`). */
+  readonly count?: number;
+}
