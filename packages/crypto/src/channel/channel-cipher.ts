@@ -1,0 +1,57 @@
+import { ChannelError } from './channel-error.ts';
+import { type CipherState, NOISE_MESSAGE_BYTES_MAX, NOISE_PLAINTEXT_BYTES_MAX } from './cipher-state.ts';
+
+/**
+ * The two directions of a connection after its handshake (Noise rev 34 §5.2 `Split`). Messages open in the order in which
+ * they were sealed, each once. After any failure, and after {@link ChannelCipher.close}, every call throws.
+ */
+export class ChannelCipher {
+  #directions: { readonly send: CipherState; readonly receive: CipherState } | undefined;
+
+  constructor(directions: { readonly send: CipherState; readonly receive: CipherState }) {
+    this.#directions = directions;
+  }
+
+  /**
+   * Seals up to {@link NOISE_PLAINTEXT_BYTES_MAX} bytes into one Noise message.
+   * @throws ChannelError `too_long`, `exhausted`, `closed`
+   */
+  seal(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
+    return this.#guarded(({ send }) => {
+      if (plaintext.length > NOISE_PLAINTEXT_BYTES_MAX) {
+        throw new ChannelError('too_long', 'a plaintext does not fit into one Noise message');
+      }
+      return send.encrypt(plaintext);
+    });
+  }
+
+  /**
+   * Opens the next Noise message of the other side.
+   * @throws ChannelError `not_authentic` (flipped, cut, repeated, reordered or foreign), `malformed`, `too_long`, `exhausted`, `closed`
+   */
+  open(message: Uint8Array): Uint8Array {
+    return this.#guarded(({ receive }) => {
+      if (message.length > NOISE_MESSAGE_BYTES_MAX) {
+        throw new ChannelError('too_long', 'a Noise message is longer than 65,535 bytes');
+      }
+      return receive.decrypt(message);
+    });
+  }
+
+  /** Forgets both keys. */
+  close(): void {
+    this.#directions?.send.wipe();
+    this.#directions?.receive.wipe();
+    this.#directions = undefined;
+  }
+
+  #guarded<Result>(action: (directions: { send: CipherState; receive: CipherState }) => Result): Result {
+    if (this.#directions === undefined) throw new ChannelError('closed', 'the channel is closed');
+    try {
+      return action(this.#directions);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * One direction of AES-256-GCM with a counter as nonce (Noise rev 34 §5.1, §12.3): 32 zero bits, then the counter as 64 bits,
+ * big-endian. The counter is never sent, so a frame that was dropped, repeated or moved does not open.
+ */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { CHANNEL_LIMITS } from '@kuvert/protocol';
+import { ChannelError } from './channel-error.ts';
+
+/** Bytes of the authentication tag behind each ciphertext. */
+export const TAG_BYTES = 16;
+/** The longest Noise message, handshake or transport, in bytes (Noise rev 34 §3). */
+export const NOISE_MESSAGE_BYTES_MAX = CHANNEL_LIMITS.noiseMessageBytesMax;
+/** The longest plaintext of a transport message, in bytes. */
+export const NOISE_PLAINTEXT_BYTES_MAX = NOISE_MESSAGE_BYTES_MAX - TAG_BYTES;
+/**
+ * How many messages one key may protect. Noise would allow 2⁶⁴−1; at 2³² messages of the greatest length AES-GCM still has a margin
+ * of 2⁴⁰, and no connection, which lives a day at most, comes near it.
+ */
+export const MESSAGES_PER_KEY_MAX = 2 ** 32;
+
+const ALGORITHM = 'aes-256-gcm';
+const OPTIONS = { authTagLength: TAG_BYTES } as const;
+
+/** A key and its counter. Every failure is final: the caller gives the whole channel up. */
+export class CipherState {
+  readonly #key: Buffer;
+  readonly #nonce = Buffer.alloc(12);
+  #counter: number;
+
+  /** @param counter number of the next message; other than 0 only in tests of the last one */
+  constructor(key: Uint8Array, counter = 0) {
+    this.#key = Buffer.from(key);
+    this.#counter = counter;
+  }
+
+  /** Ciphertext ‖ tag. */
+  encrypt(plaintext: Uint8Array, associatedData?: Uint8Array): Uint8Array<ArrayBuffer> {
+    const cipher = createCipheriv(ALGORITHM, this.#key, this.#nextNonce(), OPTIONS);
+    if (associatedData !== undefined) cipher.setAAD(associatedData);
+    const body = cipher.update(plaintext);
+    cipher.final();
+    const sealed = new Uint8Array(body.length + TAG_BYTES);
+    sealed.set(body);
+    sealed.set(cipher.getAuthTag(), body.length);
+    return sealed;
+  }
+
+  /** The plaintext of ciphertext ‖ tag. @throws ChannelError `not_authentic` */
+  decrypt(sealed: Uint8Array, associatedData?: Uint8Array): Uint8Array {
+    const length = sealed.length - TAG_BYTES;
+    if (length < 0) throw new ChannelError('malformed', 'a ciphertext is shorter than its tag');
+    const decipher = createDecipheriv(ALGORITHM, this.#key, this.#nextNonce(), OPTIONS);
+    if (associatedData !== undefined) decipher.setAAD(associatedData);
+    decipher.setAuthTag(sealed.subarray(length));
+    const plaintext = decipher.update(sealed.subarray(0, length));
+    try {
+      decipher.final();
+    } catch (cause) {
+      plaintext.fill(0);
+      throw new ChannelError('not_authentic', 'a message is not authentic or not the next one', { cause });
+    }
+    // A plain view: Buffer.slice would share memory where callers expect a copy.
+    return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
+  }
+
+  /** Overwrites the key. */
+  wipe(): void {
+    this.#key.fill(0);
+    this.#counter = MESSAGES_PER_KEY_MAX;
+  }
+
+  #nextNonce(): Buffer {
+    if (this.#counter >= MESSAGES_PER_KEY_MAX) {
+      throw new ChannelError('exhausted', 'a channel key has protected all the messages it may');
+    }
+    this.#nonce.writeUInt32BE(this.#counter, 8);
+    this.#counter++;
+    return this.#nonce;
+  }
+}

@@ -1,0 +1,75 @@
+import type { ChannelCipher } from './channel-cipher.ts';
+import type { ChannelMode } from './opening.ts';
+import { RecordReader, RecordWriter } from './records.ts';
+
+/**
+ * An established connection, the same at both ends: records in, frames out, and back (wire.md §3). A frame is the
+ * payload of one binary WebSocket message. There is no I/O in it: the host queues what it has to say during a tick, flushes once and sends the
+ * frames in order. After any failure to open, every call throws and the host closes the connection.
+ */
+export class SecureChannel {
+  readonly mode: ChannelMode;
+  /** The protocol version that both sides agreed on. */
+  readonly version: number;
+  /** The other side's static key, authenticated; undefined at the server's end of an enrolment. */
+  readonly remoteStatic: Uint8Array | undefined;
+  /** Names this connection and no other, for binding something to it. */
+  readonly handshakeHash: Uint8Array;
+  readonly #cipher: ChannelCipher;
+  readonly #writer = new RecordWriter();
+  readonly #reader = new RecordReader();
+
+  constructor(established: {
+    readonly mode: ChannelMode;
+    readonly version: number;
+    readonly remoteStatic: Uint8Array | undefined;
+    readonly handshakeHash: Uint8Array;
+    readonly cipher: ChannelCipher;
+  }) {
+    this.mode = established.mode;
+    this.version = established.version;
+    this.remoteStatic = established.remoteStatic;
+    this.handshakeHash = established.handshakeHash;
+    this.#cipher = established.cipher;
+  }
+
+  /** Bytes that wait for {@link flush}. */
+  get pendingBytes(): number {
+    return this.#writer.pendingBytes;
+  }
+
+  /** Adds a record, at most 1 MiB, to the next flush. @throws ChannelError `too_long`; the channel goes on then */
+  queue(record: Uint8Array): void {
+    this.#writer.add(record);
+  }
+
+  /** Frames with all that was queued: one, where it fits. @throws ChannelError `exhausted`, `closed` */
+  flush(): Uint8Array<ArrayBuffer>[] {
+    return this.#writer.take().map((plaintext) => this.#cipher.seal(plaintext));
+  }
+
+  /** Queues and flushes. */
+  seal(records: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {
+    for (const record of records) this.queue(record);
+    return this.flush();
+  }
+
+  /**
+   * Opens the other side's next frame: the records that it completes, in order (views of the opened frame).
+   * @throws ChannelError on a frame that is not exactly the next one
+   */
+  open(frame: Uint8Array): Uint8Array[] {
+    const plaintext = this.#cipher.open(frame);
+    try {
+      return this.#reader.push(plaintext);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Forgets the keys; every later call throws. */
+  close(): void {
+    this.#cipher.close();
+  }
+}

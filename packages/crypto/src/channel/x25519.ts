@@ -1,0 +1,97 @@
+/**
+ * X25519 (RFC 7748) on raw 32-byte keys. node:crypto wants key objects, so raw bytes are put behind the fixed DER
+ * prefixes of RFC 8410; that works on every runtime that has X25519 at all.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
+import { ChannelError } from './channel-error.ts';
+
+/** Bytes of a public key, a private key and a shared secret. */
+export const DH_BYTES = 32;
+
+const PRIVATE_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
+const PUBLIC_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
+
+/** An X25519 key pair as raw bytes, 32 each. */
+export interface StaticKeyPair {
+  readonly publicKey: Uint8Array;
+  readonly privateKey: Uint8Array;
+}
+
+/** A key pair that is ready for use: the private half as key object, the public half as sent. */
+export interface LoadedKeyPair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: Uint8Array;
+}
+
+/** Makes a long-term key pair for the channel (the server's, or a device's at enrolment). */
+export function generateStaticKeyPair(): StaticKeyPair {
+  const { privateKey } = generateKeyPairSync('x25519');
+  const der = privateKey.export({ format: 'der', type: 'pkcs8' });
+  const pair = {
+    publicKey: rawPublicKey(privateKey),
+    privateKey: Uint8Array.from(der.subarray(PRIVATE_PREFIX.length)),
+  };
+  der.fill(0);
+  return pair;
+}
+
+/** Makes a key pair for one handshake. */
+export function generateEphemeral(): LoadedKeyPair {
+  const { privateKey } = generateKeyPairSync('x25519');
+  return { privateKey, publicKey: rawPublicKey(privateKey) };
+}
+
+/** Loads a raw private key and computes its public half. @throws ChannelError `malformed` on a wrong length. */
+export function loadPrivateKey(privateKey: Uint8Array): LoadedKeyPair {
+  if (privateKey.length !== DH_BYTES) throw new ChannelError('malformed', 'a private key is 32 bytes');
+  const der = Buffer.concat([PRIVATE_PREFIX, privateKey]);
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  der.fill(0);
+  return { privateKey: key, publicKey: rawPublicKey(key) };
+}
+
+/**
+ * Loads a key pair. The public half is computed again, because a pair whose halves do not belong together would give a
+ * handshake that fails at the other end, where nobody can tell why.
+ * @throws ChannelError `malformed` when the halves do not belong together
+ */
+export function loadKeyPair(pair: StaticKeyPair): LoadedKeyPair {
+  const loaded = loadPrivateKey(pair.privateKey);
+  if (Buffer.compare(loaded.publicKey, pair.publicKey) !== 0) {
+    throw new ChannelError('malformed', 'the halves of a key pair do not belong together');
+  }
+  return loaded;
+}
+
+/**
+ * The shared secret of a private and a raw public key. A public key of low order would make it all zero, whatever the
+ * private key is, so that is refused (RFC 7748 §6.1; Noise rev 34 §12.1 leaves it open).
+ * @throws ChannelError `weak_key`
+ */
+export function sharedSecret(privateKey: KeyObject, publicKey: Uint8Array): Buffer {
+  if (publicKey.length !== DH_BYTES) throw new ChannelError('malformed', 'a public key is 32 bytes');
+  let secret: Buffer;
+  try {
+    const key = createPublicKey({
+      key: Buffer.concat([PUBLIC_PREFIX, publicKey]),
+      format: 'der',
+      type: 'spki',
+    });
+    secret = diffieHellman({ privateKey, publicKey: key });
+  } catch (cause) {
+    throw new ChannelError('weak_key', 'a public key gives no shared secret', { cause });
+  }
+  if (secret.every((byte) => byte === 0)) throw new ChannelError('weak_key', 'a shared secret is all zero');
+  return secret;
+}
+
+function rawPublicKey(privateKey: KeyObject): Uint8Array {
+  const der = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return Uint8Array.from(der.subarray(PUBLIC_PREFIX.length));
+}
