@@ -4,7 +4,7 @@
  * integers, no indefinite lengths, no trailing bytes. Encoding is deterministic (keys ordered by length, then bytes),
  * so one value has one byte string.
  */
-import { decode, encode, rfc8949EncodeOptions } from 'cborg';
+import { decode, encode, rfc8949EncodeOptions, type Token, Tokenizer } from 'cborg';
 
 /** What a control message may be made of. */
 export type CborValue =
@@ -32,21 +32,35 @@ export function encodeCbor(value: CborValue): Uint8Array<ArrayBuffer> {
   }) as Uint8Array<ArrayBuffer>;
 }
 
+const STRICT = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowInfinity: false,
+  allowNaN: false,
+  allowBigInt: false,
+  rejectDuplicateMapKeys: true,
+  useMaps: false,
+  tags: [],
+  retainStringBytes: true,
+};
+
+const exactText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The library's own text decoding replaces invalid UTF-8 and drops a leading U+FEFF; both would change content. */
+class ExactTextTokenizer extends Tokenizer {
+  override next(): Token {
+    const token = super.next();
+    if (token.byteValue !== undefined) token.value = exactText.decode(token.byteValue);
+    return token;
+  }
+}
+
 /** Decodes strictly. @throws InvalidCborError with a reason that holds nothing of the content. */
 export function decodeCbor(bytes: Uint8Array): CborValue {
   checkShape(bytes);
   try {
-    return decode(bytes, {
-      strict: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowInfinity: false,
-      allowNaN: false,
-      allowBigInt: false,
-      rejectDuplicateMapKeys: true,
-      useMaps: false,
-      tags: [],
-    }) as CborValue;
+    return decode(bytes, { ...STRICT, tokenizer: new ExactTextTokenizer(bytes, STRICT) }) as CborValue;
   } catch (cause) {
     throw new InvalidCborError('not strict CBOR', { cause });
   }

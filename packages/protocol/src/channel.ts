@@ -59,6 +59,9 @@ export const EVENTS = {
   closing: z.object({ code: z.string().max(64) }),
 } as const;
 export type EventName = keyof typeof EVENTS;
+/** An event as it travels in its record; a client passes over names that it does not know. */
+export const Event = z.object({ event: z.string().max(64), data: z.unknown() });
+export type Event = z.infer<typeof Event>;
 export type EventData<N extends EventName> = z.infer<(typeof EVENTS)[N]>;
 
 const retrySchema = z.discriminatedUnion('kind', [

@@ -128,6 +128,12 @@ export const ERRORS = {
     'The same device has connected again elsewhere.',
     'Dasselbe Gerät hat sich an anderer Stelle neu verbunden.',
   ),
+  connection_expired: entry(
+    409,
+    { kind: 'now' },
+    'The connection has reached its greatest age; connect again.',
+    'Die Verbindung hat ihr Höchstalter erreicht; bitte neu verbinden.',
+  ),
   device_not_accepted: entry(
     401,
     NEVER,

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { fromWireError, toWireError } from './channel.ts';
+import { ERRORS, type ErrorCode, KuvertError, type Retry, sentenceFor } from './errors.ts';
+
+const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
+const retryText = (retry: Retry): string =>
+  retry.kind === 'after'
+    ? `after ${retry.ms} ms`
+    : retry.kind === 'resync'
+      ? `resync ${retry.what}`
+      : retry.kind;
+
+test('C12 docs/errors.md lists exactly the catalogue: code, status, retry rule, both sentences', () => {
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  const expected = Object.entries(ERRORS).map(
+    ([code, entry]) =>
+      `| \`${code}\` | ${entry.status} | ${retryText(entry.retry)} | ${entry.en} | ${entry.de} |`,
+  );
+  expect(rows).toEqual(expected);
+});
+
+test('C12 every error says one whole sentence in German and in English', () => {
+  for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+    expect(code).toMatch(/^[a-z0-9_]+$/);
+    for (const language of ['en', 'de'] as const)
+      expect(sentenceFor(code, language)).toMatch(/^\p{Lu}.*\.$/u);
+    expect(ERRORS[code].en).not.toBe(ERRORS[code].de);
+  }
+});
+
+test('A8 an error keeps code, retry rule and details over the wire; an unknown code is not mistaken for a known one', () => {
+  const error = new KuvertError('devices_changed', { details: { missing: ['de_1'], stale: true } });
+  const received = fromWireError(toWireError(error));
+  expect(received).toMatchObject({ code: 'devices_changed', retry: error.retry, details: error.details });
+  const unknown = fromWireError({ code: 'from_the_future', retry: { kind: 'now' } });
+  expect(unknown).toMatchObject({
+    code: 'internal',
+    retry: { kind: 'now' },
+    details: { unknownCode: 'from_the_future' },
+  });
+});
