@@ -47,11 +47,15 @@ const STRICT = {
 
 const exactText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The library's own text decoding replaces invalid UTF-8 and drops a leading U+FEFF; both would change content. */
-class ExactTextTokenizer extends Tokenizer {
+/**
+ * The library's own text decoding replaces invalid UTF-8 and drops a leading U+FEFF; both would change content. Its byte
+ * strings are sometimes Node's Buffer, whose `slice` means something else; here they are always plain copies.
+ */
+class ExactTokenizer extends Tokenizer {
   override next(): Token {
     const token = super.next();
     if (token.byteValue !== undefined) token.value = exactText.decode(token.byteValue);
+    else if (token.value instanceof Uint8Array) token.value = new Uint8Array(token.value);
     return token;
   }
 }
@@ -60,7 +64,7 @@ class ExactTextTokenizer extends Tokenizer {
 export function decodeCbor(bytes: Uint8Array): CborValue {
   checkShape(bytes);
   try {
-    return decode(bytes, { ...STRICT, tokenizer: new ExactTextTokenizer(bytes, STRICT) }) as CborValue;
+    return decode(bytes, { ...STRICT, tokenizer: new ExactTokenizer(bytes, STRICT) }) as CborValue;
   } catch (cause) {
     throw new InvalidCborError('not strict CBOR', { cause });
   }
