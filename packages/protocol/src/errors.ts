@@ -379,6 +379,12 @@ export const ERRORS = {
     'The text is longer than 60,000 characters.',
     'Der Text ist länger als 60.000 Zeichen.',
   ),
+  unexpected: entry(
+    500,
+    NEVER,
+    'This command stopped because of a fault of its own; please report it.',
+    'Dieser Befehl hat wegen eines eigenen Fehlers aufgehört; bitte melden.',
+  ),
   text_not_utf8: entry(400, NEVER, 'The text is not valid UTF-8.', 'Der Text ist kein gültiges UTF-8.'),
   identity_not_trusted: entry(
     403,
