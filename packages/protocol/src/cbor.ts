@@ -24,12 +24,14 @@ export class InvalidCborError extends Error {
 /** How deep arrays and maps may be nested. */
 export const CBOR_DEPTH_MAX = 8;
 
-/** Encodes deterministically. Properties that are `undefined` are left out. */
+const DETERMINISTIC = { ...rfc8949EncodeOptions, ignoreUndefinedProperties: true };
+
+/**
+ * Encodes deterministically. Properties that are `undefined` are left out. The result is a copy with a buffer of its
+ * own: the library hands out views of a pool, which would travel whole when posted to a thread.
+ */
 export function encodeCbor(value: CborValue): Uint8Array<ArrayBuffer> {
-  return encode(value, {
-    ...rfc8949EncodeOptions,
-    ignoreUndefinedProperties: true,
-  }) as Uint8Array<ArrayBuffer>;
+  return new Uint8Array(encode(value, DETERMINISTIC));
 }
 
 const STRICT = {
