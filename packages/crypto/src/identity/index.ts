@@ -1,0 +1,15 @@
+/**
+ * Who vouches for whom (wire.md §2), for server and clients: making and verifying the chain tenant root → authority →
+ * account key → device list → device, and checking prekey signatures. Pure: no I/O, time is an argument.
+ */
+export {
+  certifyFirstAccount,
+  createTenantIdentity,
+  makeFirstDeviceList,
+  signDeviceList,
+  type TenantIdentity,
+} from './issue.ts';
+export { verifyPrekeys } from './prekey-signatures.ts';
+export { generateSigningKey, type SigningKey, signingKeyFromSeed } from './signing-key.ts';
+export { listHash, openStatement, rootHash, type StatementLabel, signStatement } from './statement.ts';
+export { type PinnedAccount, type VerifiedAccount, verifyAccount, verifyEnrolmentList } from './verify.ts';

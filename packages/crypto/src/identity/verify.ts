@@ -1,0 +1,142 @@
+/**
+ * Verifying who somebody is, from the pinned tenant root down (wire.md §2): root → authority → account key → device
+ * list. Everything that a server says about a person's keys goes through here before a client uses any of it.
+ */
+import {
+  AccountCertificate,
+  type AccountRecord,
+  AuthorityCertificate,
+  type DeviceId,
+  DeviceList,
+  equalBytes,
+  KuvertError,
+  type PersonId,
+  type Signed,
+  type TenantId,
+} from '@kuvert/protocol';
+import { FIRST_PREV_HASH } from './issue.ts';
+import { listHash, openStatement } from './statement.ts';
+
+/** What a client keeps of a person for good: the account key and the highest list version it has seen. */
+export interface PinnedAccount {
+  /** 33 bytes. */
+  readonly accountKey: Uint8Array;
+  readonly version: number;
+  /** {@link listHash} of that version, 32 bytes. */
+  readonly hash: Uint8Array;
+}
+
+/** A person whose keys were verified. `pin` is what to keep, in the same transaction that first uses the keys. */
+export interface VerifiedAccount {
+  readonly tenantId: TenantId;
+  readonly personId: PersonId;
+  readonly accountKey: Uint8Array<ArrayBuffer>;
+  readonly list: DeviceList;
+  readonly listHash: Uint8Array<ArrayBuffer>;
+  readonly pin: PinnedAccount;
+}
+
+/**
+ * Verifies a person's record against the pinned root and, when given, against what is pinned of the person.
+ *
+ * A list that is exactly one version ahead must name the pinned hash as its predecessor. A larger jump is accepted on
+ * the account key's signature alone: a device that was away for two changes must get on, the versions between cannot be
+ * asked for yet, and whoever could forge the jump holds the account key and could sign a proper successor as well.
+ * The key log (wire.md §2) closes this; until then the version only ever grows.
+ *
+ * @throws KuvertError `identity_not_trusted` when a signature, tenant, person or key does not fit;
+ *   `identity_rolled_back` for an older list, another list of the same version, or a successor of another list;
+ *   `identity_changed` for another account key than the pinned one
+ */
+export function verifyAccount(
+  record: AccountRecord,
+  expected: {
+    readonly tenantId: TenantId;
+    /** The tenant root's public key, 33 bytes. */
+    readonly root: Uint8Array;
+    readonly personId?: PersonId;
+    readonly pinned?: PinnedAccount;
+  },
+): VerifiedAccount {
+  const { tenantId, root, pinned } = expected;
+  const personId = expected.personId ?? record.person;
+  trust(record.person === personId);
+  const authority = openStatement('authorityCertificate', AuthorityCertificate, record.authority, root);
+  trust(authority.tenant === tenantId);
+  const account = openStatement(
+    'accountCertificate',
+    AccountCertificate,
+    record.account,
+    authority.authorityKey,
+  );
+  trust(account.tenant === tenantId && account.person === personId);
+  const list = openStatement('deviceList', DeviceList, record.deviceList, account.accountKey);
+  trust(list.tenant === tenantId && list.person === personId);
+  trust(equalBytes(list.accountKey, account.accountKey));
+  trust(list.version > 1 || equalBytes(list.prevHash, FIRST_PREV_HASH));
+  trust(hasDistinctDevices(list));
+  const hash = listHash(record.deviceList);
+  if (pinned !== undefined) checkAgainstPin(list, hash, pinned);
+  return {
+    tenantId,
+    personId,
+    accountKey: account.accountKey,
+    list,
+    listHash: hash,
+    pin: { accountKey: account.accountKey, version: list.version, hash },
+  };
+}
+
+/**
+ * Checks, on the server, the list that a client sends at its first enrolment: signed by the account key, for this person
+ * and tenant, version 1, exactly one device, which is the enrolling one and a signer.
+ * @throws KuvertError `device_list_invalid`
+ */
+export function verifyEnrolmentList(
+  signed: Signed,
+  expected: {
+    readonly tenantId: TenantId;
+    readonly personId: PersonId;
+    readonly deviceId: DeviceId;
+    /** 33 bytes. */
+    readonly accountKey: Uint8Array;
+  },
+): DeviceList {
+  let list: DeviceList;
+  try {
+    list = openStatement('deviceList', DeviceList, signed, expected.accountKey);
+  } catch (cause) {
+    throw new KuvertError('device_list_invalid', { cause });
+  }
+  const [device, ...others] = list.devices;
+  const fits =
+    list.tenant === expected.tenantId &&
+    list.person === expected.personId &&
+    list.version === 1 &&
+    equalBytes(list.prevHash, FIRST_PREV_HASH) &&
+    equalBytes(list.accountKey, expected.accountKey) &&
+    others.length === 0 &&
+    device?.device === expected.deviceId &&
+    device.role === 'signer';
+  if (!fits) throw new KuvertError('device_list_invalid');
+  return list;
+}
+
+function checkAgainstPin(list: DeviceList, hash: Uint8Array, pinned: PinnedAccount): void {
+  if (!equalBytes(list.accountKey, pinned.accountKey)) throw new KuvertError('identity_changed');
+  const isOlder = list.version < pinned.version;
+  const isOtherOfSameVersion = list.version === pinned.version && !equalBytes(hash, pinned.hash);
+  const isOtherBranch = list.version === pinned.version + 1 && !equalBytes(list.prevHash, pinned.hash);
+  if (isOlder || isOtherOfSameVersion || isOtherBranch) throw new KuvertError('identity_rolled_back');
+}
+
+/** One device id or one identity key under two entries would let one device answer for another. */
+function hasDistinctDevices(list: DeviceList): boolean {
+  const ids = new Set(list.devices.map((device) => device.device));
+  const keys = new Set(list.devices.map((device) => Buffer.from(device.identityKey).toString('hex')));
+  return ids.size === list.devices.length && keys.size === list.devices.length;
+}
+
+function trust(condition: boolean): asserts condition {
+  if (!condition) throw new KuvertError('identity_not_trusted');
+}
