@@ -1,0 +1,55 @@
+/**
+ * Messages between devices, for clients only: the frame with its commitment and chain, the shared body, and sessions
+ * (PQXDH and double ratchet of libsignal) whose state is staged. No I/O. Sending goes header → {@link buildFrame} →
+ * {@link packFrame} → {@link SessionCipher.encrypt} per device; receiving goes {@link SessionCipher.openLeg} → the caller
+ * verifies the sender's account → {@link SessionCipher.decrypt} → {@link unpackFrame} → {@link parseFrame} →
+ * {@link checkChain}.
+ */
+export {
+  advanceChain,
+  type ChainCheck,
+  type ChainFinding,
+  type ChainHead,
+  type ChainState,
+  checkChain,
+  checkChainHead,
+  followChain,
+  nextChainEntry,
+  nextLink,
+  type SeqRange,
+  startChain,
+} from './chain.ts';
+export { createDeviceKeys, type DeviceKeys } from './device-keys.ts';
+export {
+  type BuiltFrame,
+  buildFrame,
+  type ChainEntry,
+  commitmentOf,
+  conversationIdFor,
+  type FrameHeader,
+  type ListHead,
+  type ParsedFrame,
+  parseFrame,
+} from './frame.ts';
+export {
+  FIRST_PREKEY_COUNTERS,
+  listExpiredPrekeys,
+  type MadePrekeys,
+  makePrekeys,
+  type PrekeyCounters,
+  type PrekeyRows,
+  renewPrekeys,
+} from './prekeys.ts';
+export {
+  type KyberPrekeyRow,
+  type LastResortUse,
+  layerRecords,
+  mergeWrites,
+  type OneTimePrekeyRow,
+  type SessionRecords,
+  type SessionWrites,
+  type SignedPrekeyRow,
+} from './records.ts';
+export { type OpenedLeg, type OwnDevice, SessionCipher } from './session-cipher.ts';
+export { SessionError, type SessionFailure } from './session-error.ts';
+export { INLINE_FRAME_BYTES_MAX, type PackedFrame, packFrame, unpackFrame } from './shared-body.ts';
