@@ -44,7 +44,10 @@ export function integerPart(): KeyPart<number> {
   return {
     width: 8,
     write: (value, into, at) => {
-      if (typeof value !== 'number') return copy(value, 8, into, at);
+      if (typeof value !== 'number') {
+        copy(value, 8, into, at);
+        return;
+      }
       if (!Number.isSafeInteger(value) || value < 0)
         throw new Error('a key part that is no integer from 0 to 2^53-1');
       const view = new DataView(into.buffer, into.byteOffset);

@@ -1,0 +1,186 @@
+/**
+ * Requests and answers between the engine and its writer thread, packed into one buffer a batch: a structured clone of
+ * thousands of small objects would cost more than SQLite itself. The buffer is moved to the other thread, not copied.
+ *
+ * Numbers are little-endian. A byte string is a length and its bytes; length 0xffffffff stands for null.
+ */
+import type { EngineOp, RangeQuery } from '../engine.ts';
+
+export const REQUEST = { commit: 1, get: 2, range: 3, expire: 4 } as const;
+export const OP = { put: 1, insert: 2, delete: 3, check: 4 } as const;
+/** What a check compares with, where it is not a version. Versions are positive. */
+export const VERSION = { absent: 0, present: -1 } as const;
+/** Outcome of a commit list. */
+export const STATUS = { committed: 0, exists: 1, missing: 2, changed: 3, notUnique: 4, diskFull: 5 } as const;
+
+const NULL_LENGTH = 0xffffffff;
+const EMPTY = new Uint8Array(0);
+
+/** Grows as it is written. */
+export class Packer {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #at = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#at;
+  }
+
+  #room(size: number): number {
+    const at = this.#at;
+    if (at + size > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, at + size));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#at = at + size;
+    return at;
+  }
+
+  u8(value: number): void {
+    const at = this.#room(1);
+    this.#bytes[at] = value;
+  }
+
+  u32(value: number): void {
+    const at = this.#room(4);
+    this.#view.setUint32(at, value, true);
+  }
+
+  /** An integer up to 2⁵³ either way. */
+  f64(value: number): void {
+    const at = this.#room(8);
+    this.#view.setFloat64(at, value, true);
+  }
+
+  bytes(value: Uint8Array | null): void {
+    if (value === null) {
+      this.u32(NULL_LENGTH);
+      return;
+    }
+    const at = this.#room(4 + value.length);
+    this.#view.setUint32(at, value.length, true);
+    this.#bytes.set(value, at + 4);
+  }
+
+  /** What was written. The packer must not be used any more. */
+  take(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#at);
+  }
+}
+
+/** Reads in the order of writing. Byte strings are views into the buffer. */
+export class Unpacker {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  get position(): number {
+    return this.#at;
+  }
+
+  seek(position: number): void {
+    this.#at = position;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#at++);
+  }
+
+  u32(): number {
+    const value = this.#view.getUint32(this.#at, true);
+    this.#at += 4;
+    return value;
+  }
+
+  f64(): number {
+    const value = this.#view.getFloat64(this.#at, true);
+    this.#at += 8;
+    return value;
+  }
+
+  bytes(): Uint8Array<ArrayBuffer> | null {
+    const length = this.u32();
+    if (length === NULL_LENGTH) return null;
+    const start = this.#at;
+    this.#at += length;
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  /** A byte string that cannot be null. */
+  some(): Uint8Array<ArrayBuffer> {
+    return this.bytes() ?? (EMPTY as Uint8Array<ArrayBuffer>);
+  }
+}
+
+/** Adds a commit list as one request. */
+export function packCommit(into: Packer, list: readonly EngineOp[]): void {
+  into.u8(REQUEST.commit);
+  let shrinking = 1;
+  for (const op of list) if (op.kind === 'put') shrinking = 0;
+  into.u8(shrinking);
+  into.u32(list.length);
+  for (const op of list) {
+    if (op.kind === 'put') {
+      into.u8(op.expect === 'absent' ? OP.insert : OP.put);
+      into.u32(op.collection);
+      into.bytes(op.key);
+      into.bytes(op.doc);
+      into.f64(op.expiresAt ?? -1);
+      into.u8(op.entries.length);
+      for (const entry of op.entries) into.bytes(entry);
+    } else if (op.kind === 'delete') {
+      into.u8(OP.delete);
+      into.u32(op.collection);
+      into.bytes(op.key);
+    } else {
+      into.u8(OP.check);
+      into.u32(op.collection);
+      into.bytes(op.key);
+      into.f64(typeof op.version === 'number' ? op.version : VERSION[op.version]);
+    }
+  }
+}
+
+/** Adds a look-up by key as one request. */
+export function packGet(into: Packer, collection: number, key: Uint8Array): void {
+  into.u8(REQUEST.get);
+  into.u32(collection);
+  into.bytes(key);
+}
+
+/** Adds a range query as one request. */
+export function packRange(into: Packer, query: RangeQuery): void {
+  into.u8(REQUEST.range);
+  into.u32(query.collection);
+  into.u8(query.index === undefined ? 0 : query.index + 1);
+  into.u8(query.descending ? 1 : 0);
+  into.u32(query.limit);
+  into.bytes(query.from);
+  into.bytes(query.before ?? null);
+  into.bytes(query.after?.entry ?? null);
+  into.bytes(query.after?.key ?? null);
+}
+
+/** Adds an expiry as one request. */
+export function packExpire(into: Packer, collection: number, nowMs: number, limit: number): void {
+  into.u8(REQUEST.expire);
+  into.u32(collection);
+  into.f64(nowMs);
+  into.u32(limit);
+}

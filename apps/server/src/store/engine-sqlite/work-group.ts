@@ -1,0 +1,196 @@
+/**
+ * One batch of requests on one file. Reads come first and are answered at once: they see what was committed before the batch
+ * and never a write that might still fail. Then all writes run in one transaction and are answered after its COMMIT.
+ */
+import { type ListResult, packResults, runList, skipList } from './commit-lists.ts';
+import { Packer, REQUEST, STATUS, Unpacker } from './packing.ts';
+import { type SpaceFile, sqliteCode } from './space-file.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Room for answers that were not asked for a size beforehand. */
+const ANSWER_BYTES = 4096;
+
+interface WriteRequest {
+  readonly request: number;
+  readonly position: number;
+  readonly kind: number;
+  /** Nothing but deletes and checks: taken even when the disk is nearly full. */
+  readonly shrinking: boolean;
+}
+
+/** What the group needs from its thread. */
+export interface Surroundings {
+  /** True while there is too little free space for lists that grow the data. */
+  diskIsTight(): boolean;
+  /** Called by name at each step of the writer; crash tests end the process in it. */
+  step(): void;
+}
+
+/**
+ * Runs a batch. @throws a driver error that is neither a full disk nor a refused list: then nothing may be acknowledged any
+ * more, because what is on disk is not known (facts: no database survived a failed fsync by trying again).
+ */
+export function runGroup(
+  file: SpaceFile,
+  work: Bytes,
+  surroundings: Surroundings,
+  answer: (answers: Bytes) => void,
+): void {
+  const reader = new Unpacker(work);
+  const reads = new Packer(ANSWER_BYTES);
+  const writes: WriteRequest[] = [];
+  for (let request = 0; !reader.done; request++) {
+    const kind = reader.u8();
+    if (kind === REQUEST.get || kind === REQUEST.range) {
+      reads.u32(request);
+      if (kind === REQUEST.get) answerGet(file, reader, reads);
+      else answerRange(file, reader, reads);
+    } else if (kind === REQUEST.commit) {
+      const shrinking = reader.u8() === 1;
+      writes.push({ request, position: reader.position, kind, shrinking });
+      skipList(reader);
+    } else {
+      writes.push({ request, position: reader.position, kind, shrinking: true });
+      reader.u32();
+      reader.f64();
+      reader.u32();
+    }
+  }
+  if (reads.length > 0) answer(reads.take());
+  if (writes.length === 0) return;
+  const results = new Packer(writes.length * 16);
+  runWrites(file, reader, writes, surroundings, results);
+  answer(results.take());
+}
+
+function runWrites(
+  file: SpaceFile,
+  reader: Unpacker,
+  writes: readonly WriteRequest[],
+  surroundings: Surroundings,
+  results: Packer,
+): void {
+  const tight = surroundings.diskIsTight();
+  const taken = tight ? writes.filter((write) => write.shrinking) : writes;
+  const full = (write: WriteRequest) => packFull(results, write);
+  if (tight) for (const write of writes) if (!write.shrinking) full(write);
+  if (tryWrites(file, reader, taken, surroundings, results)) return;
+  // The disk is full. Deletes write to the log too, so they get the room that the log already has.
+  const shrinking = taken.filter((write) => write.shrinking);
+  for (const write of taken) if (!write.shrinking) full(write);
+  if (shrinking.length > 0) {
+    recycle(file);
+    if (!tryWrites(file, reader, shrinking, surroundings, results))
+      for (const write of shrinking) full(write);
+  }
+}
+
+/** @returns false when the disk was full; then nothing of it happened. */
+function tryWrites(
+  file: SpaceFile,
+  reader: Unpacker,
+  writes: readonly WriteRequest[],
+  surroundings: Surroundings,
+  results: Packer,
+): boolean {
+  if (writes.length === 0) return true;
+  const lists: ListResult[] = [];
+  const expiries: { request: number; count: number }[] = [];
+  try {
+    file.exec('BEGIN IMMEDIATE');
+    surroundings.step();
+    for (const { request, position, kind } of writes) {
+      reader.seek(position);
+      if (kind === REQUEST.commit) lists.push(runList(file, reader, request));
+      else expiries.push({ request, count: file.expire(reader.u32(), reader.f64(), reader.u32()) });
+    }
+    surroundings.step();
+    file.exec('COMMIT');
+    surroundings.step();
+  } catch (error) {
+    rollback(file);
+    if (sqliteCode(error).startsWith('SQLITE_FULL')) return false;
+    throw error;
+  }
+  packResults(results, lists);
+  for (const { request, count } of expiries) {
+    results.u32(request);
+    results.u8(STATUS.committed);
+    results.u32(count);
+    results.u8(0);
+  }
+  return true;
+}
+
+function packFull(results: Packer, write: WriteRequest): void {
+  packResults(results, [{ request: write.request, status: STATUS.diskFull, failedAt: 0, index: 0 }]);
+}
+
+/** SQLite has often rolled back by itself already, and then refuses a second time. */
+function rollback(file: SpaceFile): void {
+  try {
+    file.exec('ROLLBACK');
+  } catch {
+    // The error that led here is the one that counts.
+  }
+}
+
+function recycle(file: SpaceFile): void {
+  try {
+    file.recycleLog();
+  } catch {
+    // The database file could not grow; the log keeps its content and the deletes are tried all the same.
+  }
+}
+
+function answerGet(file: SpaceFile, reader: Unpacker, answers: Packer): void {
+  const row = file.get(reader.u32(), reader.some());
+  packRows(answers, row === undefined ? [] : [row]);
+}
+
+function answerRange(file: SpaceFile, reader: Unpacker, answers: Packer): void {
+  const collection = reader.u32();
+  const index = reader.u8();
+  const descending = reader.u8() === 1;
+  const limit = reader.u32();
+  const [from, before, afterEntry, afterKey] = [
+    reader.some(),
+    reader.bytes(),
+    reader.bytes(),
+    reader.bytes(),
+  ];
+  packRows(
+    answers,
+    file.range({
+      collection,
+      index: index === 0 ? undefined : index - 1,
+      descending,
+      limit,
+      from,
+      before,
+      afterEntry,
+      afterKey,
+    }),
+  );
+}
+
+function packRows(
+  answers: Packer,
+  rows: readonly {
+    k: Uint8Array;
+    ver: number;
+    doc: Uint8Array;
+    exp: number | null;
+    ix?: Uint8Array | undefined;
+  }[],
+): void {
+  answers.u32(rows.length);
+  for (const row of rows) {
+    answers.f64(row.ver);
+    answers.f64(row.exp ?? -1);
+    answers.bytes(row.k);
+    answers.bytes(row.ix ?? null);
+    answers.bytes(row.doc);
+  }
+}

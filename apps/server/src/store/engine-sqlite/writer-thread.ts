@@ -1,0 +1,103 @@
+/**
+ * The writer thread: owns every open file. It never waits for anything but the disk and is ended by a message, never by
+ * `terminate`, which aborts the process while SQLite is busy.
+ */
+import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { OpenError, SpaceFile, sqliteCode } from './space-file.ts';
+import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts';
+import { runGroup, type Surroundings } from './work-group.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('this file runs as a worker thread');
+const settings = workerData as ThreadSettings;
+const files = new Map<number, SpaceFile>();
+
+/** How long a look at the free space is believed while there is enough of it. */
+const SPACE_CHECK_MS = 100;
+let spaceSeenAt = Number.NEGATIVE_INFINITY;
+let tight = false;
+let steps = 0;
+
+const surroundings: Surroundings = {
+  diskIsTight() {
+    const now = performance.now();
+    if (tight || now - spaceSeenAt > SPACE_CHECK_MS) {
+      const { bavail, bsize } = statfsSync(settings.folder);
+      tight = bavail * bsize < settings.freeBytesMin;
+      spaceSeenAt = now;
+    }
+    return tight;
+  },
+  step() {
+    if (settings.killAtStep !== undefined && ++steps === settings.killAtStep)
+      process.kill(process.pid, 'SIGKILL');
+  },
+};
+
+function say(message: FromThread, transfer: ArrayBuffer[] = []): void {
+  port?.postMessage(message, transfer);
+}
+
+function open(message: Extract<ToThread, { kind: 'open' }>): void {
+  try {
+    files.set(
+      message.space,
+      new SpaceFile({
+        file: message.file,
+        keyHex: message.key,
+        create: message.create,
+        layouts: settings.layouts,
+      }),
+    );
+    // A power cut must not take away the name of a file whose content is already durable.
+    if (message.create) syncFolder(dirname(message.file));
+    say({ kind: 'opened', space: message.space, failure: undefined, detail: '' });
+  } catch (error) {
+    if (!(error instanceof OpenError)) throw error;
+    say({ kind: 'opened', space: message.space, failure: error.failure, detail: error.message });
+  }
+}
+
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function runBatch({ groups }: Extract<ToThread, { kind: 'batch' }>): void {
+  groups.forEach((group, number) => {
+    const file = files.get(group.space);
+    if (file === undefined) throw new Error('work on a space that is not open');
+    runGroup(file, group.work, surroundings, (answers) =>
+      say({ kind: 'answers', group: number, answers }, [answers.buffer]),
+    );
+  });
+  say({ kind: 'batch-done' });
+}
+
+function closeAll(): void {
+  for (const file of files.values()) file.close();
+  files.clear();
+  port?.close();
+}
+
+port.on('message', (message: ToThread) => {
+  try {
+    if (message.kind === 'batch') runBatch(message);
+    else if (message.kind === 'open') open(message);
+    else if (message.kind === 'close-space') {
+      files.get(message.space)?.close();
+      files.delete(message.space);
+    } else closeAll();
+  } catch (error) {
+    // Codes only: a driver's message can hold names of what is stored.
+    say({ kind: 'failed', detail: sqliteCode(error) || (error instanceof Error ? error.name : 'unknown') });
+    port.removeAllListeners('message');
+    port.close();
+  }
+});
