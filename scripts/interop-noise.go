@@ -1,6 +1,6 @@
-// The other side of interop-noise.mjs: github.com/flynn/noise driven by lines on standard input. The first line is
-// "pattern initiator prologue static peerStatic ephemeral" (hex, "-" for none); then "w hex" writes a message, "r hex" reads one,
-// "h" gives the handshake hash. Each is answered by one line: hex, or "error".
+// The other side of interop-noise.mjs: github.com/flynn/noise driven by lines on standard input. The first
+// line is "pattern initiator prologue static peerStatic ephemeral" (hex, "-" for none); then "w hex" writes a
+// message, "r hex" reads one, "h" gives the handshake hash. Each is answered by one line: hex, or "error".
 package main
 
 import (

@@ -1,7 +1,9 @@
+// @ts-nocheck -- it runs only where Go is installed, and the agreement of both sides checks it there.
 /**
- * An occasional check of the device channel against an independent implementation, github.com/flynn/noise, in both roles and both
- * patterns. It also has that implementation reproduce packages/crypto/src/channel/noise-vectors.json. Needs Debian's `golang-go`
- * and `golang-github-flynn-noise-dev` (526 MB), so it is no part of `npm test`:
+ * An occasional check of the device channel against an independent implementation, github.com/flynn/noise, in
+ * both roles and both patterns. It also has that implementation reproduce
+ * packages/crypto/src/channel/noise-vectors.json. Needs Debian's `golang-go` and
+ * `golang-github-flynn-noise-dev` (526 MB), so it is no part of `npm test`:
  *
  *     node_modules/.bin/node scripts/interop-noise.mjs
  *

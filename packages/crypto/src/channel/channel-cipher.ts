@@ -2,8 +2,9 @@ import { ChannelError } from './channel-error.ts';
 import { type CipherState, NOISE_MESSAGE_BYTES_MAX, NOISE_PLAINTEXT_BYTES_MAX } from './cipher-state.ts';
 
 /**
- * The two directions of a connection after its handshake (Noise rev 34 §5.2 `Split`). Messages open in the order in which
- * they were sealed, each once. After any failure, and after {@link ChannelCipher.close}, every call throws.
+ * The two directions of a connection after its handshake (Noise rev 34 §5.2 `Split`). Messages open in the
+ * order in which they were sealed, each once. After any failure, and after {@link ChannelCipher.close}, every
+ * call throws.
  */
 export class ChannelCipher {
   #directions: { readonly send: CipherState; readonly receive: CipherState } | undefined;
@@ -27,7 +28,8 @@ export class ChannelCipher {
 
   /**
    * Opens the next Noise message of the other side.
-   * @throws ChannelError `not_authentic` (flipped, cut, repeated, reordered or foreign), `malformed`, `too_long`, `exhausted`, `closed`
+   * @throws ChannelError `not_authentic` (flipped, cut, repeated, reordered or foreign), `malformed`,
+   * `too_long`, `exhausted`, `closed`
    */
   open(message: Uint8Array): Uint8Array {
     return this.#guarded(({ receive }) => {

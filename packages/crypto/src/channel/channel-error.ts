@@ -12,9 +12,9 @@ export type ChannelFailure =
   | 'rejected';
 
 /**
- * The device channel cannot go on (code `channel_broken`). Whoever catches it closes the connection: the object that
- * threw refuses every later call, because after a frame that does not fit there is no telling what else was changed
- * (wire.md §3).
+ * The device channel cannot go on (code `channel_broken`). Whoever catches it closes the connection: the
+ * object that threw refuses every later call, because after a frame that does not fit there is no telling
+ * what else was changed (wire.md §3).
  */
 export class ChannelError extends KuvertError {
   readonly failure: ChannelFailure;

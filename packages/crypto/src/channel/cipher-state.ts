@@ -1,6 +1,7 @@
 /**
- * One direction of AES-256-GCM with a counter as nonce (Noise rev 34 §5.1, §12.3): 32 zero bits, then the counter as 64 bits,
- * big-endian. The counter is never sent, so a frame that was dropped, repeated or moved does not open.
+ * One direction of AES-256-GCM with a counter as nonce (Noise rev 34 §5.1, §12.3): 32 zero bits, then the
+ * counter as 64 bits, big-endian. The counter is never sent, so a frame that was dropped, repeated or moved
+ * does not open.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { CHANNEL_LIMITS } from '@kuvert/protocol';
@@ -13,8 +14,8 @@ export const NOISE_MESSAGE_BYTES_MAX = CHANNEL_LIMITS.noiseMessageBytesMax;
 /** The longest plaintext of a transport message, in bytes. */
 export const NOISE_PLAINTEXT_BYTES_MAX = NOISE_MESSAGE_BYTES_MAX - TAG_BYTES;
 /**
- * How many messages one key may protect. Noise would allow 2⁶⁴−1; at 2³² messages of the greatest length AES-GCM still has a margin
- * of 2⁴⁰, and no connection, which lives a day at most, comes near it.
+ * How many messages one key may protect. Noise would allow 2⁶⁴−1; at 2³² messages of the greatest length
+ * AES-GCM still has a margin of 2⁴⁰, and no connection, which lives a day at most, comes near it.
  */
 export const MESSAGES_PER_KEY_MAX = 2 ** 32;
 

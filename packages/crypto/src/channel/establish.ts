@@ -6,8 +6,9 @@
  *     ClientHandshake.finish() ◀── 0 ‖ message 2 ────────
  *                  (device) ──── message 3 ────────────▶ DeviceHandshake.finish()
  *
- * The client chooses the version, so that no round trip is spent on it. The server insists on the best version that the offer and its own
- * range have in common; as the offer is bound into the handshake, nobody on the way can talk the two down.
+ * The client chooses the version, so that no round trip is spent on it. The server insists on the best
+ * version that the offer and its own range have in common; as the offer is bound into the handshake, nobody
+ * on the way can talk the two down.
  */
 import type { ErrorCode } from '@kuvert/protocol';
 import { ChannelError } from './channel-error.ts';
@@ -94,9 +95,11 @@ export class ClientHandshake {
   }
 
   /**
-   * Reads the server's answer. For mode `device` it also gives the last frame to send, with `payload` (tenant,
-   * device, hello) sealed in it to the server; an enrolment has no third message and takes no payload.
-   * @throws ChannelRejectedError when the server refused; ChannelError when the answer is not the pinned server's
+   * Reads the server's answer. For mode `device` it also gives the last frame to send, with `payload`
+   * (tenant, device, hello) sealed in it to the server; an enrolment has no third message and takes no
+   * payload.
+   * @throws ChannelRejectedError when the server refused; ChannelError when the answer is not the pinned
+   * server's
    */
   finish(
     frame: Uint8Array,
@@ -124,8 +127,9 @@ export class DeviceHandshake {
   }
 
   /**
-   * Reads message 3. `payload` is what the device says of itself and `remoteStatic` the key it has proven to hold: the host
-   * compares that key with the one it knows for the device named in the payload before it does anything else.
+   * Reads message 3. `payload` is what the device says of itself and `remoteStatic` the key it has proven to
+   * hold: the host compares that key with the one it knows for the device named in the payload before it does
+   * anything else.
    * @throws ChannelError
    */
   finish(frame: Uint8Array): { channel: SecureChannel; payload: Uint8Array; remoteStatic: Uint8Array } {

@@ -7,8 +7,9 @@
  *          <- e, ee                       <- e, ee
  *          -> s, se
  *
- * In both the client knows the server's static key beforehand. XK tells the server the device's static key in message
- * 3, sealed; NK (enrolment) has no key of the device yet. A failure in any step ends the handshake for good.
+ * In both the client knows the server's static key beforehand. XK tells the server the device's static key in
+ * message 3, sealed; NK (enrolment) has no key of the device yet. A failure in any step ends the handshake
+ * for good.
  */
 import { ChannelCipher } from './channel-cipher.ts';
 import { ChannelError } from './channel-error.ts';
@@ -137,7 +138,10 @@ export class Handshake {
     });
   }
 
-  /** The ciphers of the connection; once, after the last message. @throws ChannelError `out_of_turn`, `closed` */
+  /**
+   * The ciphers of the connection; once, after the last message.
+   * @throws ChannelError `out_of_turn`, `closed`
+   */
   split(): ChannelCipher {
     if (this.#over) throw new ChannelError('closed', 'the handshake is over');
     if (!this.done) throw this.#end(new ChannelError('out_of_turn', 'the handshake is not done'));

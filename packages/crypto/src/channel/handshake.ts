@@ -2,8 +2,8 @@ import { Handshake, type NoisePattern } from './handshake-state.ts';
 import { loadKeyPair, type StaticKeyPair } from './x25519.ts';
 
 /**
- * The client's side. `remoteStatic` is the server's pinned key; `staticKeyPair` is the device's key for XK and
- * absent for NK. @throws ChannelError `malformed` on keys that do not fit the pattern
+ * The client's side. `remoteStatic` is the server's pinned key; `staticKeyPair` is the device's key for XK
+ * and absent for NK. @throws ChannelError `malformed` on keys that do not fit the pattern
  */
 export function createInitiator(options: {
   readonly pattern: NoisePattern;

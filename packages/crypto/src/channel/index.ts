@@ -1,7 +1,7 @@
 /**
- * The device channel's cryptography (wire.md §3): Noise XK and NK, the opening before it, the record layer in it. No I/O: whoever
- * holds the WebSocket moves the frames. {@link ClientHandshake} and {@link acceptOpening} are where to begin; both end in
- * a {@link SecureChannel}.
+ * The device channel's cryptography (wire.md §3): Noise XK and NK, the opening before it, the record layer in
+ * it. No I/O: whoever holds the WebSocket moves the frames. {@link ClientHandshake} and {@link acceptOpening}
+ * are where to begin; both end in a {@link SecureChannel}.
  */
 export type { ChannelCipher } from './channel-cipher.ts';
 export { ChannelError, type ChannelFailure } from './channel-error.ts';

@@ -3,9 +3,9 @@
  *
  *     0x4b ‖ mode u8 ‖ min u16 ‖ max u16 ‖ chosen u16 ‖ server key id (8) ‖ Noise message 1
  *
- * and the server's handshake frames begin with their type: 0 ‖ Noise message 2, or 1 ‖ reason u8 ‖ min u16 ‖ max u16 for a
- * rejection. Numbers are big-endian. Everything from `min` to the key id is the Noise prologue, behind a label that
- * stands for the mode, so a changed opening makes the handshake fail.
+ * and the server's handshake frames begin with their type: 0 ‖ Noise message 2, or 1 ‖ reason u8 ‖ min u16 ‖
+ * max u16 for a rejection. Numbers are big-endian. Everything from `min` to the key id is the Noise prologue,
+ * behind a label that stands for the mode, so a changed opening makes the handshake fail.
  */
 import { createHash } from 'node:crypto';
 import { concatBytes, LABELS, utf8 } from '@kuvert/protocol';
@@ -27,11 +27,16 @@ export interface Opening {
   readonly mode: ChannelMode;
   readonly offered: VersionRange;
   readonly chosen: number;
-  /** First 8 bytes of SHA-256(label ‖ server static key): which of the server's keys the client has pinned. */
+  /**
+   * First 8 bytes of SHA-256(label ‖ server static key): which of the server's keys the client has pinned.
+   */
   readonly serverKeyId: Uint8Array;
 }
 
-/** Why a server answers with a rejection instead of Noise message 2. It is not authenticated: a hint, never a fact. */
+/**
+ * Why a server answers with a rejection instead of Noise message 2. It is not authenticated: a hint, never a
+ * fact.
+ */
 export type RejectionReason = 'version_unsupported' | 'server_key_unknown' | 'malformed' | 'busy';
 
 /** A server's answer before Noise; `supported` is the server's range of versions. */

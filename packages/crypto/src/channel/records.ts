@@ -1,11 +1,12 @@
 /**
- * The record layer (wire.md §3). A Noise plaintext is a sequence of fragments, nothing before, between or behind them:
+ * The record layer (wire.md §3). A Noise plaintext is a sequence of fragments, nothing before, between or
+ * behind them:
  *
  *     flags u8 (bit 0: the record ends here; all others 0) ‖ length u16, big-endian ‖ bytes
  *
- * A record is the bytes of consecutive fragments up to one that ends it, at most 1 MiB. Small records of one tick share a Noise
- * message, because sealing costs about the same for one record as for fifty; a record is only cut when it does not fit into a Noise
- * message of its own.
+ * A record is the bytes of consecutive fragments up to one that ends it, at most 1 MiB. Small records of one
+ * tick share a Noise message, because sealing costs about the same for one record as for fifty; a record is
+ * only cut when it does not fit into a Noise message of its own.
  */
 import { CHANNEL_LIMITS } from '@kuvert/protocol';
 import { ChannelError } from './channel-error.ts';
@@ -116,8 +117,8 @@ export class RecordReader {
   #over = false;
 
   /**
-   * The records that this plaintext completes, in order. A record that lies in one fragment is a view of the plaintext, which
-   * therefore must not be changed or reused.
+   * The records that this plaintext completes, in order. A record that lies in one fragment is a view of the
+   * plaintext, which therefore must not be changed or reused.
    * @throws ChannelError `malformed`, `too_long`, `closed`
    */
   push(plaintext: Uint8Array): Uint8Array[] {
@@ -162,7 +163,10 @@ export class RecordReader {
     return record;
   }
 
-  /** Copies into one buffer that doubles, so that a flood of tiny fragments costs no more memory than the record. */
+  /**
+   * Copies into one buffer that doubles, so that a flood of tiny fragments costs no more memory than the
+   * record.
+   */
   #append(fragment: Uint8Array): Uint8Array<ArrayBuffer> {
     const needed = this.#partialBytes + fragment.length;
     if (needed > RECORD_BYTES_MAX) throw new ChannelError('too_long', 'a record is longer than 1 MiB');

@@ -3,9 +3,10 @@ import type { ChannelMode } from './opening.ts';
 import { RecordReader, RecordWriter } from './records.ts';
 
 /**
- * An established connection, the same at both ends: records in, frames out, and back (wire.md §3). A frame is the
- * payload of one binary WebSocket message. There is no I/O in it: the host queues what it has to say during a tick, flushes once and sends the
- * frames in order. After any failure to open, every call throws and the host closes the connection.
+ * An established connection, the same at both ends: records in, frames out, and back (wire.md §3). A frame is
+ * the payload of one binary WebSocket message. There is no I/O in it: the host queues what it has to say
+ * during a tick, flushes once and sends the frames in order. After any failure to open, every call throws and
+ * the host closes the connection.
  */
 export class SecureChannel {
   readonly mode: ChannelMode;
@@ -38,7 +39,10 @@ export class SecureChannel {
     return this.#writer.pendingBytes;
   }
 
-  /** Adds a record, at most 1 MiB, to the next flush. @throws ChannelError `too_long`; the channel goes on then */
+  /**
+   * Adds a record, at most 1 MiB, to the next flush.
+   * @throws ChannelError `too_long`; the channel goes on then
+   */
   queue(record: Uint8Array): void {
     this.#writer.add(record);
   }

@@ -1,6 +1,7 @@
 /**
- * The chaining key and transcript hash of a handshake (Noise rev 34 §5.2) with SHA-256. Whatever is sent goes into
- * the hash, and the hash is the associated data of whatever comes next, so both sides see the same handshake or none.
+ * The chaining key and transcript hash of a handshake (Noise rev 34 §5.2) with SHA-256. Whatever is sent goes
+ * into the hash, and the hash is the associated data of whatever comes next, so both sides see the same
+ * handshake or none.
  */
 import { createHash, hkdfSync } from 'node:crypto';
 import { CipherState, TAG_BYTES } from './cipher-state.ts';

@@ -1,6 +1,7 @@
 /**
- * Known answers. `noise-vectors.json` holds two of our own (keys are SHA-256 of public texts), which `scripts/interop-noise.mjs` has an
- * independent implementation reproduce; where the corpora stand beside the project, the vectors of snow and cacophony and
+ * Known answers. `noise-vectors.json` holds two of our own, each key being the SHA-256 of a text such as
+ * "kuvert example key: XK device ephemeral"; `scripts/interop-noise.mjs` has an independent implementation
+ * reproduce them. Where the corpora stand beside the project, the vectors of snow and cacophony and
  * Wycheproof's X25519 cases run as well.
  */
 import { existsSync, readFileSync } from 'node:fs';

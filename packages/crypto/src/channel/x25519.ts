@@ -1,6 +1,6 @@
 /**
- * X25519 (RFC 7748) on raw 32-byte keys. node:crypto wants key objects, so raw bytes are put behind the fixed DER
- * prefixes of RFC 8410; that works on every runtime that has X25519 at all.
+ * X25519 (RFC 7748) on raw 32-byte keys. node:crypto wants key objects, so raw bytes are put behind the fixed
+ * DER prefixes of RFC 8410; that works on every runtime that has X25519 at all.
  */
 import {
   createPrivateKey,
@@ -47,7 +47,10 @@ export function generateEphemeral(): LoadedKeyPair {
   return { privateKey, publicKey: rawPublicKey(privateKey) };
 }
 
-/** Loads a raw private key and computes its public half. @throws ChannelError `malformed` on a wrong length. */
+/**
+ * Loads a raw private key and computes its public half.
+ * @throws ChannelError `malformed` on a wrong length.
+ */
 export function loadPrivateKey(privateKey: Uint8Array): LoadedKeyPair {
   if (privateKey.length !== DH_BYTES) throw new ChannelError('malformed', 'a private key is 32 bytes');
   const der = Buffer.concat([PRIVATE_PREFIX, privateKey]);
@@ -57,8 +60,8 @@ export function loadPrivateKey(privateKey: Uint8Array): LoadedKeyPair {
 }
 
 /**
- * Loads a key pair. The public half is computed again, because a pair whose halves do not belong together would give a
- * handshake that fails at the other end, where nobody can tell why.
+ * Loads a key pair. The public half is computed again, because a pair whose halves do not belong together
+ * would give a handshake that fails at the other end, where nobody can tell why.
  * @throws ChannelError `malformed` when the halves do not belong together
  */
 export function loadKeyPair(pair: StaticKeyPair): LoadedKeyPair {
@@ -70,8 +73,8 @@ export function loadKeyPair(pair: StaticKeyPair): LoadedKeyPair {
 }
 
 /**
- * The shared secret of a private and a raw public key. A public key of low order would make it all zero, whatever the
- * private key is, so that is refused (RFC 7748 §6.1; Noise rev 34 §12.1 leaves it open).
+ * The shared secret of a private and a raw public key. A public key of low order would make it all zero,
+ * whatever the private key is, so that is refused (RFC 7748 §6.1; Noise rev 34 §12.1 leaves it open).
  * @throws ChannelError `weak_key`
  */
 export function sharedSecret(privateKey: KeyObject, publicKey: Uint8Array): Buffer {
