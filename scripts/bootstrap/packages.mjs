@@ -55,7 +55,7 @@ export async function installPackages({ root, family, say, always = false }) {
   }
   const timer = setInterval(() => {
     if (missing.length === 0) return;
-    const there = missing.filter((path) => existsSync(join(root, path))).length;
+    const there = missing.filter((path) => existsSync(join(root, path, 'package.json'))).length;
     say(`  … ${there} of ${missing.length} packages are there after ${seconds(startedMs)}`);
   }, PROGRESS_MS);
   const { code } = await runNpmInstall({ root, family });

@@ -1,4 +1,4 @@
-import { cpSync, globSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listMissingDebianPackages, PROGRAMS } from '../../scripts/bootstrap/debian-packages.mjs';
@@ -127,6 +127,22 @@ test('H1 without a registry the installation ends with one sentence of ours', as
   expect(stderr.trimEnd().split('\n').at(-1)).toBe(
     'npm could not install the packages (its own words stand above): please check the network and the disk, and run this again.',
   );
+});
+
+test('house npm test fails, counts and puts the lockfile back where nothing works and npm changes the lockfile', async () => {
+  const lockfile = JSON.stringify({ name: 'kuvert', lockfileVersion: 3, packages: {} });
+  using tree = plantTree({
+    'package.json': JSON.stringify({ name: 'kuvert', version: '0.1.0' }),
+    'package-lock.json': lockfile,
+  });
+  cpSync(join(ROOT, 'scripts'), join(tree.path, 'scripts'), { recursive: true });
+  mkdirSync(join(tree.path, 'node_modules', '.bin'), { recursive: true });
+  symlinkSync(process.execPath, join(tree.path, 'node_modules', '.bin', 'node'));
+  const { code, stdout } = await runProgram(process.execPath, ['scripts/test.mjs'], { cwd: tree.path });
+  expect(code).toBe(1);
+  expect(stdout).toContain('npm install changed package-lock.json (it is put back)');
+  expect(stdout).toMatch(/\n0 passed, 6 failed, 0 skipped\n$/);
+  expect(readFileSync(join(tree.path, 'package-lock.json'), 'utf8')).toBe(lockfile);
 });
 
 test('house every program that the tests call is there now, and a missing one names its package', () => {

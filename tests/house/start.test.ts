@@ -52,6 +52,7 @@ beforeAll(() => {
     'apps/cli/bin/kuvert.js': DEMO,
   });
   cpSync(join(ROOT, 'scripts'), join(tree.path, 'scripts'), { recursive: true });
+  cpSync(join(ROOT, 'kuvert'), join(tree.path, 'kuvert'));
   mkdirSync(join(tree.path, 'node_modules', '.bin'), { recursive: true });
   symlinkSync(process.execPath, join(tree.path, 'node_modules', '.bin', 'node'));
 });
@@ -138,6 +139,27 @@ test('H1 the server is told when the start command itself is killed with -9', as
   start.child.kill('SIGKILL');
   await start.silent;
   expect(start.output()).toContain('server: disconnect\n');
+});
+
+test('H1 ./kuvert runs the command from any folder and through a link, and hands on arguments and exit code', async () => {
+  using elsewhere = plantTree({});
+  symlinkSync(join(tree.path, 'kuvert'), join(elsewhere.path, 'link'));
+  const env = { ...process.env, PLANTED_DEMO: 'fails' };
+  expect(await runProgram('./link', ['send', '--text', 'two words'], { cwd: elsewhere.path, env })).toEqual({
+    code: 4,
+    stdout: 'demo: send --text two words\n',
+    stderr: '',
+  });
+});
+
+test('H1 ./kuvert in a clone where nothing is installed says what to do', async () => {
+  using bare = plantTree({});
+  cpSync(join(ROOT, 'kuvert'), join(bare.path, 'kuvert'));
+  expect(await runProgram('./kuvert', ['--help'], { cwd: bare.path })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: `Kuvert is not installed yet: please run npm start in ${bare.path} first.\n`,
+  });
 });
 
 interface RunningStart {
