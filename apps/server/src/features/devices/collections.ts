@@ -1,0 +1,112 @@
+/**
+ * What is stored of devices. Two small collections are **gates**: rows that a submit requires to exist in its own commit, so
+ * that a revocation or a new device list that commits in between makes the submit fail instead of slipping through:
+ * `active-devices` has a row for each device that may act, `device-sets` one row for each person under the current version of
+ * that person's devices.
+ */
+import {
+  bytesSchema,
+  type DeviceId,
+  ID_BYTES,
+  idFromBytes,
+  idSchema,
+  idToBytes,
+  Signed,
+  timeMs,
+  uint32,
+} from '@kuvert/protocol';
+import { z } from 'zod';
+import { binaryCollection, collection, idPart, integerPart } from '../../store/index.ts';
+
+/** Enrolment tokens, used ones included: they go on answering the repeated request of the device that used them. */
+export const enrolmentTokens = collection('enrolment-tokens', {
+  document: z.object({
+    tokenId: idSchema('enrolmentToken'),
+    personId: idSchema('person'),
+    /** SHA-256 of the secret under its label. */
+    secretHash: bytesSchema(32),
+    createdAt: timeMs,
+    /** From then on it enrols nobody. */
+    expiresAt: timeMs,
+    /** Who used it up: the hash of the device list that came with it. */
+    usedForList: bytesSchema(32).nullable(),
+    /** From then on the row may be removed. */
+    forgetAt: timeMs,
+  }),
+  key: ['tokenId'],
+  retention: 'forgetAt',
+});
+
+/** A person's certificate and device list, as they were signed. */
+export const accounts = collection('accounts', {
+  document: z.object({
+    personId: idSchema('person'),
+    account: Signed,
+    deviceList: Signed,
+    /** `listHash` of the list. */
+    listHash: bytesSchema(32),
+    listVersion: uint32,
+  }),
+  key: ['personId'],
+});
+
+/** Devices, also revoked ones, so that they never come back under the same id. */
+export const devices = collection('devices', {
+  document: z.object({
+    deviceId: idSchema('device'),
+    personId: idSchema('person'),
+    noiseStatic: bytesSchema(32),
+    identityKey: bytesSchema(33),
+    state: z.enum(['active', 'revoked']),
+    enrolledAt: timeMs,
+    revokedAt: timeMs.nullable(),
+    /** `pending`: revoked, and what lay in its mailbox may not be gone yet. */
+    cleanup: z.literal('pending').nullable(),
+  }),
+  key: ['deviceId'],
+  indexes: { byCleanup: ['cleanup'] },
+});
+
+/** For the operator: in which tenants there is a device with this id. Devices choose their ids, so there may be several. */
+export const deviceTenants = collection('device-tenants', {
+  scope: 'operator',
+  document: z.object({ deviceId: idSchema('device'), tenantId: idSchema('tenant') }),
+  key: ['deviceId', 'tenantId'],
+});
+
+/** Gate: the device may act. The value is empty. */
+export const activeDevices = binaryCollection('active-devices', { key: [idPart('device')] });
+
+/** What {@link deviceSets} says of a person. */
+export interface DeviceSetRow {
+  /** Hash of the signed list that a sender must have used. */
+  readonly listHash: Uint8Array;
+  /** Devices of that list that are not revoked. */
+  readonly devices: readonly DeviceId[];
+}
+
+const SET_VERSION = 1;
+
+/** Gate: the person's devices in their current version; the version counts up with every change. */
+export const deviceSets = binaryCollection('device-sets', {
+  key: [idPart('person'), integerPart()],
+  codec: {
+    encode: (row: DeviceSetRow) => {
+      const bytes = new Uint8Array(33 + row.devices.length * ID_BYTES);
+      bytes[0] = SET_VERSION;
+      bytes.set(row.listHash, 1);
+      row.devices.forEach((device, i) => {
+        bytes.set(idToBytes(device), 33 + i * ID_BYTES);
+      });
+      return bytes;
+    },
+    decode: (bytes): DeviceSetRow => {
+      if (bytes[0] !== SET_VERSION) throw new Error('a device set of an unknown version');
+      const devices: DeviceId[] = [];
+      for (let at = 33; at < bytes.length; at += ID_BYTES) {
+        devices.push(idFromBytes('device', bytes.subarray(at, at + ID_BYTES)));
+      }
+      return { listHash: bytes.slice(1, 33), devices };
+    },
+  },
+});

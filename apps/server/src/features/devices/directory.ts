@@ -1,0 +1,68 @@
+/**
+ * Which devices a message to a person must reach, kept in memory so that the hot path reads nothing. An entry may be out of
+ * date at any moment: whoever decides by it puts its `gate` into the commit, and forgets the entry when the gate fails.
+ */
+import { type DeviceId, idToBytes, type PersonId, type TenantId } from '@kuvert/protocol';
+import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
+import { activeDevices, deviceSets } from './collections.ts';
+
+/** The current devices of a person. */
+export interface DeviceSet {
+  readonly personId: PersonId;
+  readonly listHash: Uint8Array;
+  /** Active devices with their 17 bytes. */
+  readonly devices: readonly { readonly deviceId: DeviceId; readonly bytes: Uint8Array }[];
+  /** Makes a commit fail (`missing`) when the set has changed since. */
+  readonly gate: CommitOp;
+}
+
+/** @see DeviceSet */
+export interface DeviceDirectory {
+  /** What is in memory, without waiting. */
+  peek(tenantId: TenantId, personId: PersonId): DeviceSet | undefined;
+  /** Reads and remembers; undefined for somebody who never enrolled, is of another tenant or does not exist. */
+  load(scope: TenantScope, personId: PersonId): Promise<DeviceSet | undefined>;
+  /** To be called when a gate failed or a set was changed. */
+  forget(tenantId: TenantId, personId: PersonId): void;
+  /** Makes a commit fail (`missing`) when the device has been revoked since. */
+  activeGate(deviceId: DeviceId | Uint8Array): CommitOp;
+}
+
+const ENTRIES_MAX = 100_000;
+
+/** @see DeviceDirectory */
+export function createDeviceDirectory(store: Store): DeviceDirectory {
+  const entries = new Map<string, DeviceSet>();
+  const keyOf = (tenantId: TenantId, personId: PersonId) => tenantId + personId;
+
+  return {
+    peek: (tenantId, personId) => entries.get(keyOf(tenantId, personId)),
+
+    async load(scope, personId) {
+      const { rows } = await scope.list(deviceSets, { equals: [personId], order: 'desc', limit: 1 });
+      const row = rows[0];
+      if (row === undefined) return undefined;
+      const set: DeviceSet = {
+        personId,
+        listHash: row.value.listHash,
+        devices: row.value.devices.map((deviceId) => ({ deviceId, bytes: idToBytes(deviceId) })),
+        gate: store.ops.mustExist(deviceSets, row.storedKey),
+      };
+      if (entries.size >= ENTRIES_MAX) {
+        // The oldest entry goes; which one does not matter, since every entry can be read again.
+        for (const oldest of entries.keys()) {
+          entries.delete(oldest);
+          break;
+        }
+      }
+      entries.set(keyOf(scope.tenant, personId), set);
+      return set;
+    },
+
+    forget: (tenantId, personId) => {
+      entries.delete(keyOf(tenantId, personId));
+    },
+
+    activeGate: (deviceId) => store.ops.mustExist(activeDevices, [deviceId as DeviceId]),
+  };
+}

@@ -1,0 +1,66 @@
+/** The door of `devices`. */
+import type { Connections } from '../../channel/connection.ts';
+import type { Store, TenantScope } from '../../store/index.ts';
+import type { Clock, RandomBytes } from '../environment.ts';
+import type { PeopleService } from '../people/index.ts';
+import type { TenantService } from '../tenants/index.ts';
+import {
+  accounts,
+  activeDevices,
+  deviceSets,
+  devices,
+  deviceTenants,
+  enrolmentTokens,
+} from './collections.ts';
+import { createDeviceDirectory } from './directory.ts';
+import { createEnrolment, type PrekeyStock } from './enrolment.ts';
+import { deviceDeviceRoutes, deviceEnrolmentRoutes } from './routes.device.ts';
+import { deviceOperatorRoutes } from './routes.operator.ts';
+import { createDeviceService } from './service.ts';
+import { createTokens } from './tokens.ts';
+
+export type { DeviceDirectory, DeviceSet } from './directory.ts';
+export type { PrekeyStock } from './enrolment.ts';
+export type { DeviceService } from './service.ts';
+
+/** Every handle of this feature, for the opening of the store. */
+export const deviceCollections = [
+  enrolmentTokens,
+  accounts,
+  devices,
+  deviceTenants,
+  activeDevices,
+  deviceSets,
+] as const;
+
+/** Wires the feature. */
+export function createDevicesFeature(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly tenants: TenantService;
+  readonly people: PeopleService;
+  /** `createPrekeyStock(store)` of the feature `prekeys`. */
+  readonly prekeys: PrekeyStock;
+  readonly connections: Pick<Connections, 'closeDevice'>;
+  /** The server's Noise static public key, 32 bytes. */
+  readonly serverStatic: Uint8Array;
+}) {
+  const directory = createDeviceDirectory(deps.store);
+  const tokens = createTokens(deps);
+  const enrolment = createEnrolment({ ...deps, tokens });
+  const service = createDeviceService({
+    ...deps,
+    directory,
+    closeDevice: (tenantId, deviceId, code) => deps.connections.closeDevice(tenantId, deviceId, code),
+  });
+  return {
+    service,
+    directory,
+    deviceRoutes: deviceDeviceRoutes(service),
+    enrolmentRoutes: deviceEnrolmentRoutes(enrolment),
+    operatorRoutes: deviceOperatorRoutes({ devices: service, tokens }),
+    /** Removes up to `limit` rows that nobody needs any more. @returns how many */
+    sweep: (scope: TenantScope, limit: number) => scope.expire(enrolmentTokens, deps.clock.nowMs(), limit),
+  };
+}

@@ -1,0 +1,155 @@
+/** The rules of devices after their enrolment: who has which, and revocation. */
+import {
+  type AccountRecord,
+  type DeviceId,
+  KuvertError,
+  type PersonId,
+  type TenantId,
+} from '@kuvert/protocol';
+import type { Store, TenantScope, Tx } from '../../store/index.ts';
+import type { Clock } from '../environment.ts';
+import type { TenantService } from '../tenants/index.ts';
+import { accounts, activeDevices, deviceSets, devices, deviceTenants } from './collections.ts';
+import type { DeviceDirectory } from './directory.ts';
+import type { PrekeyStock } from './enrolment.ts';
+
+/** What is to be done when a device was revoked, after the commit; may be called again for the same device. */
+export type RevocationListener = (scope: TenantScope, deviceId: DeviceId) => Promise<void>;
+
+/** What other features, the channel and the operator may ask of devices. */
+export interface DeviceService {
+  /** Certificates and device list of a person. @throws KuvertError `not_found`, also for a person who has not enrolled */
+  accountOf(scope: TenantScope, personId: PersonId): Promise<AccountRecord>;
+  /** The same for whoever owns a device, revoked ones included. @throws KuvertError `not_found` */
+  ownerAccount(scope: TenantScope, deviceId: DeviceId): Promise<AccountRecord>;
+  /** Account and active devices of a person in one snapshot; undefined for a person who has not enrolled. */
+  readAccount(
+    tx: Tx<'tenant'>,
+    personId: PersonId,
+  ): Promise<{ account: Omit<AccountRecord, 'authority'>; active: readonly DeviceId[] } | undefined>;
+  /** The identity key of an active device, in a transaction that conflicts with its revocation. @throws KuvertError `device_not_accepted` */
+  requireActive(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<{ identityKey: Uint8Array<ArrayBuffer> }>;
+  /** For the channel: undefined for an unknown tenant, an unknown device and a revoked one alike. */
+  findForChannel(
+    tenantId: TenantId,
+    deviceId: DeviceId,
+  ): Promise<{ personId: PersonId; noiseStatic: Uint8Array } | undefined>;
+  /** Scopes in which there is, or was, a device with this id. For the operator. */
+  scopesOf(deviceId: DeviceId): Promise<readonly TenantScope[]>;
+  /** Takes a device out for good. May be repeated. @throws KuvertError `not_found` */
+  revoke(deviceId: DeviceId): Promise<void>;
+  /** Registers what else is to be done at a revocation; it is done again after a crash. */
+  whenRevoked(listener: RevocationListener): void;
+  /** Goes on with revocations that a crash interrupted. To be called at start, after all listeners are there. */
+  resume(tenantId: TenantId): Promise<void>;
+}
+
+/** @see DeviceService */
+export function createDeviceService(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly tenants: TenantService;
+  readonly directory: DeviceDirectory;
+  readonly prekeys: PrekeyStock;
+  /** Ends a device's connection at once. */
+  readonly closeDevice: (tenantId: TenantId, deviceId: DeviceId, code: 'device_not_accepted') => void;
+}): DeviceService {
+  const { store, clock, tenants, directory, prekeys, closeDevice } = deps;
+  const listeners: RevocationListener[] = [];
+
+  /** Steps after the commit: they change nothing that anybody may still rely on, so they may be done late or twice. */
+  async function cleanUp(scope: TenantScope, deviceId: DeviceId): Promise<void> {
+    for (const listener of listeners) await listener(scope, deviceId);
+    await scope.write(async (tx) => {
+      const device = await tx.get(devices, deviceId);
+      tx.put(devices, { ...device, cleanup: null });
+    });
+  }
+
+  async function scopesOf(deviceId: DeviceId): Promise<readonly TenantScope[]> {
+    const { rows } = await store.operator().list(deviceTenants, { equals: [deviceId], limit: 100 });
+    return rows.map((row) => store.tenant(row.tenantId));
+  }
+
+  async function accountOf(scope: TenantScope, personId: PersonId): Promise<AccountRecord> {
+    const row = await scope.get(accounts, personId);
+    const { authority } = await tenants.profile(scope);
+    return { person: personId, authority, account: row.account, deviceList: row.deviceList };
+  }
+
+  /** Marks one device revoked. @returns false when the tenant has no such device */
+  async function revokeIn(scope: TenantScope, deviceId: DeviceId): Promise<boolean> {
+    const personId = await scope.write(async (tx) => {
+      const device = await tx.find(devices, deviceId);
+      if (device === undefined) return undefined;
+      if (device.state === 'revoked') return device.personId;
+      tx.put(devices, { ...device, state: 'revoked', revokedAt: clock.nowMs(), cleanup: 'pending' });
+      tx.delete(activeDevices, deviceId);
+      const { rows } = await tx.list(deviceSets, { equals: [device.personId] });
+      for (const { key, value } of rows) {
+        tx.delete(deviceSets, ...key);
+        const left = value.devices.filter((other) => other !== deviceId);
+        tx.apply(store.ops.insert(deviceSets, [key[0], key[1] + 1], { ...value, devices: left }));
+      }
+      await prekeys.remove(tx, deviceId);
+      return device.personId;
+    });
+    if (personId === undefined) return false;
+    directory.forget(scope.tenant, personId);
+    closeDevice(scope.tenant, deviceId, 'device_not_accepted');
+    await cleanUp(scope, deviceId);
+    return true;
+  }
+
+  return {
+    accountOf,
+
+    async ownerAccount(scope, deviceId) {
+      return accountOf(scope, (await scope.get(devices, deviceId)).personId);
+    },
+
+    async readAccount(tx, personId) {
+      const row = await tx.find(accounts, personId);
+      if (row === undefined) return undefined;
+      const { rows } = await tx.list(deviceSets, { equals: [personId], limit: 1 });
+      return {
+        account: { person: personId, account: row.account, deviceList: row.deviceList },
+        active: rows[0]?.value.devices ?? [],
+      };
+    },
+
+    async requireActive(tx, deviceId) {
+      const device = await tx.find(devices, deviceId);
+      if (device?.state !== 'active') throw new KuvertError('device_not_accepted');
+      return { identityKey: device.identityKey };
+    },
+
+    async findForChannel(tenantId, deviceId) {
+      if (!(await tenants.exists(tenantId))) return undefined;
+      const device = await store.tenant(tenantId).find(devices, deviceId);
+      if (device?.state !== 'active') return undefined;
+      return { personId: device.personId, noiseStatic: device.noiseStatic };
+    },
+
+    scopesOf,
+
+    async revoke(deviceId) {
+      let found = false;
+      for (const scope of await scopesOf(deviceId)) if (await revokeIn(scope, deviceId)) found = true;
+      if (!found) throw new KuvertError('not_found');
+    },
+
+    whenRevoked: (listener) => {
+      listeners.push(listener);
+    },
+
+    async resume(tenantId) {
+      const scope = store.tenant(tenantId);
+      for (;;) {
+        const { rows } = await scope.list(devices, { index: 'byCleanup', equals: ['pending'], limit: 100 });
+        if (rows.length === 0) return;
+        for (const { deviceId } of rows) await cleanUp(scope, deviceId);
+      }
+    },
+  };
+}

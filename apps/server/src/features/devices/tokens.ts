@@ -1,0 +1,105 @@
+/** Enrolment tokens: making them and checking what somebody shows as one. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  type EnrolmentTokenId,
+  encodeToken,
+  KuvertError,
+  LABELS,
+  makeId,
+  type PersonId,
+  type TenantId,
+} from '@kuvert/protocol';
+import type { RowOf, Store, TenantScope } from '../../store/index.ts';
+import type { Clock, RandomBytes } from '../environment.ts';
+import type { PeopleService } from '../people/index.ts';
+import type { TenantService } from '../tenants/index.ts';
+import { accounts, enrolmentTokens } from './collections.ts';
+
+const DAY_MS = 86_400_000;
+/** How long a token may be used. */
+export const TOKEN_LIFETIME_MS = 7 * DAY_MS;
+/** How long a token that was used or has expired still gets an answer of its own. */
+const TOKEN_MEMORY_MS = 30 * DAY_MS;
+
+/** What somebody shows who wants to enrol. */
+export interface TokenProof {
+  readonly tenantId: TenantId;
+  readonly tokenId: EnrolmentTokenId;
+  /** 32 bytes. */
+  readonly secret: Uint8Array;
+}
+
+/** A token's stored row. */
+export type TokenRow = RowOf<typeof enrolmentTokens>;
+
+/** @see createTokens */
+export interface Tokens {
+  /**
+   * A new token as text, for one device of this person.
+   * @throws KuvertError `not_found`, `device_limit` when the person has enrolled already
+   */
+  create(personId: PersonId): Promise<{ token: string; expiresAtMs: number }>;
+  /**
+   * The token's row, used and expired ones included.
+   * @throws KuvertError `token_not_valid` for an unknown tenant, an unknown token and a wrong secret alike
+   */
+  check(proof: TokenProof): Promise<{ scope: TenantScope; token: TokenRow }>;
+}
+
+/** Makes and checks enrolment tokens. */
+export function createTokens(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly people: PeopleService;
+  readonly tenants: TenantService;
+  /** The server's Noise static public key, 32 bytes: what devices pin. */
+  readonly serverStatic: Uint8Array;
+}): Tokens {
+  const { store, clock, random, people, tenants, serverStatic } = deps;
+
+  return {
+    async create(personId) {
+      const tenantId = await people.tenantOf(personId);
+      const scope = store.tenant(tenantId);
+      if ((await scope.find(accounts, personId)) !== undefined) throw new KuvertError('device_limit');
+      const { rootHash } = await tenants.profile(scope);
+      const secret = random(32);
+      const tokenId = makeId('enrolmentToken', random(16));
+      const createdAt = clock.nowMs();
+      const expiresAt = createdAt + TOKEN_LIFETIME_MS;
+      await scope.write((tx) => {
+        tx.insert(enrolmentTokens, {
+          tokenId,
+          personId,
+          secretHash: secretHash(secret),
+          createdAt,
+          expiresAt,
+          usedForList: null,
+          forgetAt: expiresAt + TOKEN_MEMORY_MS,
+        });
+      });
+      return {
+        token: encodeToken({ tenantId, tokenId, secret, serverStatic, rootHash }),
+        expiresAtMs: expiresAt,
+      };
+    },
+
+    async check({ tenantId, tokenId, secret }) {
+      // An unknown tenant, an unknown token and a wrong secret take the same steps, so that the time tells nothing either.
+      const shown = secretHash(secret);
+      const scope = (await tenants.exists(tenantId)) ? store.tenant(tenantId) : undefined;
+      const token = await scope?.find(enrolmentTokens, tokenId);
+      const fits = timingSafeEqual(shown, token?.secretHash ?? NO_SECRET_HASH);
+      if (scope === undefined || token === undefined || !fits) throw new KuvertError('token_not_valid');
+      return { scope, token };
+    },
+  };
+}
+
+function secretHash(secret: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(createHash('sha256').update(LABELS.tokenSecret).update(secret).digest());
+}
+
+/** The hash of nothing that anybody could show. */
+const NO_SECRET_HASH = new Uint8Array(32);

@@ -1,0 +1,20 @@
+/** The door of `people`. */
+import { people, personTenants } from './collections.ts';
+import { peopleDeviceRoutes } from './routes.device.ts';
+import { peopleOperatorRoutes } from './routes.operator.ts';
+import { createPeopleService } from './service.ts';
+
+export type { PeopleService } from './service.ts';
+
+/** Every handle of this feature, for the opening of the store. */
+export const peopleCollections = [people, personTenants] as const;
+
+/** Wires the feature. */
+export function createPeopleFeature(deps: Parameters<typeof createPeopleService>[0]) {
+  const service = createPeopleService(deps);
+  return {
+    service,
+    deviceRoutes: peopleDeviceRoutes(service),
+    operatorRoutes: peopleOperatorRoutes(service),
+  };
+}
