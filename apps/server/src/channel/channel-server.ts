@@ -1,0 +1,191 @@
+/**
+ * The WebSocket side of the device channel: which upgrades are let in, how many at once, how long they may take and live. What is
+ * in the frames is the business of `channel-session.ts`.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { CHANNEL_PATH, type ErrorCode } from '@kuvert/protocol';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { ChannelHost } from './channel-host.ts';
+import { ChannelSession } from './channel-session.ts';
+import { ConnectionCount } from './connection-count.ts';
+import { DeadlineWheel, type Timed } from './deadline-wheel.ts';
+import type { FrameSocket } from './frame-socket.ts';
+import { LIMITS } from './limits.ts';
+
+/** How long a peer may take to answer a close frame. An option that the type declarations of `ws` do not have yet. */
+const CLOSE_TIMEOUT = { closeTimeout: 5_000 };
+
+/** The channel of one server process. */
+export class ChannelServer {
+  readonly #host: ChannelHost;
+  readonly #wheel: DeadlineWheel;
+  readonly #sessions = new Set<ChannelSession>();
+  readonly #all = new ConnectionCount(LIMITS.connectionsMax, LIMITS.connectionsPerAddressMax);
+  readonly #unauthenticated = new ConnectionCount(
+    LIMITS.unauthenticatedMax,
+    LIMITS.unauthenticatedPerAddressMax,
+  );
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: LIMITS.frameBytesMax,
+    // A frame is at most 64 KiB; more pieces than this are not sent in good faith.
+    maxFragments: 64,
+    maxBufferedChunks: 1_024,
+    ...CLOSE_TIMEOUT,
+  });
+  #draining = false;
+
+  constructor(host: ChannelHost) {
+    this.#host = host;
+    this.#wheel = new DeadlineWheel(host.clock);
+    this.#wheel.start();
+  }
+
+  /** Connections of any kind, those in their handshake included. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Takes an `upgrade` event of the HTTP server. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Until `ws` takes over, an error on the socket would have no listener and end the process.
+    const ignore = (): void => undefined;
+    socket.on('error', ignore);
+    const address = request.socket.remoteAddress ?? '';
+    const refusal = this.#refusalOf(request, address);
+    if (refusal !== undefined) {
+      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+      return;
+    }
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', ignore);
+      this.#begin(webSocket, address);
+    });
+  }
+
+  /** Lets nobody in any more, finishes what was begun, then closes every connection with a code that says to come again. */
+  async drain(code: ErrorCode = 'shutting_down'): Promise<void> {
+    this.#draining = true;
+    const drained = Promise.all([...this.#sessions].map((session) => session.drain(code)));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const deadline = setTimeout(resolve, LIMITS.drainMs);
+    await Promise.race([drained, promise]);
+    clearTimeout(deadline);
+    for (const session of this.#sessions) session.close(code);
+    this.#wheel.stop();
+  }
+
+  /** Looks at all timeouts that are due; the interval does so every second. For tests that move the clock. */
+  checkTimeouts(): void {
+    this.#wheel.turn();
+  }
+
+  #refusalOf(request: IncomingMessage, address: string): string | undefined {
+    if (request.url !== CHANNEL_PATH) return '404 Not Found';
+    if (this.#draining) return '503 Service Unavailable';
+    // Only browsers send an Origin, and no page has business here: without this check any page that a person opens could talk to
+    // a server on their machine or in their network.
+    const { origin, host } = request.headers;
+    if (origin !== undefined && !isSameHost(origin, host)) return '403 Forbidden';
+    if (!this.#all.hasRoom(address)) return '503 Service Unavailable';
+    if (!this.#unauthenticated.hasRoom(address)) return '503 Service Unavailable';
+    return undefined;
+  }
+
+  #begin(webSocket: WebSocket, address: string): void {
+    const { clock } = this.#host;
+    const beganMs = clock.monotonicMs();
+    let heardMs = beganMs;
+    let pingedMs = beganMs;
+    let access: 'device' | 'enrolment' | undefined;
+    let paused = false;
+    const leaveAll = this.#all.enter(address);
+    const leaveUnauthenticated = this.#unauthenticated.enter(address);
+    const socket = frameSocketOf(webSocket, (value) => {
+      paused = value;
+    });
+    const session = new ChannelSession({
+      host: this.#host,
+      socket,
+      address,
+      onAuthenticated: (kind) => {
+        access = kind;
+        leaveUnauthenticated();
+      },
+    });
+    const timeouts: Timed = {
+      look: (nowMs) => {
+        if (access === undefined && nowMs - beganMs >= LIMITS.handshakeMs) {
+          socket.terminate();
+          return undefined;
+        }
+        const ageMaxMs = access === 'enrolment' ? LIMITS.enrolmentMs : LIMITS.connectionAgeMs;
+        if (nowMs - beganMs >= ageMaxMs) {
+          session.close('connection_expired');
+          return undefined;
+        }
+        // What a paused socket has to say is in its buffer, so its silence means nothing.
+        if (paused) heardMs = nowMs;
+        if (nowMs - heardMs >= LIMITS.silenceMs) {
+          socket.terminate();
+          return undefined;
+        }
+        if (access === undefined) return beganMs + LIMITS.handshakeMs;
+        if (nowMs - Math.max(heardMs, pingedMs) >= LIMITS.pingMs) {
+          pingedMs = nowMs;
+          socket.ping();
+        }
+        return Math.min(beganMs + ageMaxMs, Math.max(heardMs, pingedMs) + LIMITS.pingMs);
+      },
+    };
+    this.#sessions.add(session);
+    this.#wheel.add(timeouts, beganMs + LIMITS.handshakeMs);
+    const heard = (): void => {
+      heardMs = clock.monotonicMs();
+    };
+    webSocket.on('message', (data, isBinary) => {
+      heard();
+      if (isBinary && Buffer.isBuffer(data)) session.receive(data);
+      else session.refuse();
+    });
+    webSocket.on('ping', heard);
+    webSocket.on('pong', heard);
+    // The errors of `ws` come from what a peer sent and are always followed by `close`.
+    webSocket.on('error', () => undefined);
+    webSocket.on('close', () => {
+      this.#wheel.remove(timeouts);
+      this.#sessions.delete(session);
+      leaveUnauthenticated();
+      leaveAll();
+      session.ended();
+    });
+  }
+}
+
+function isSameHost(origin: string, host: string | undefined): boolean {
+  const parsed = URL.canParse(origin) ? new URL(origin) : undefined;
+  return host !== undefined && parsed?.host === host.toLowerCase();
+}
+
+function frameSocketOf(webSocket: WebSocket, onPaused: (paused: boolean) => void): FrameSocket {
+  return {
+    send: (frame, sent) => webSocket.send(frame, () => sent()),
+    close: (reason) => webSocket.close(reason === 'normal' ? 1000 : 1002),
+    terminate: () => webSocket.terminate(),
+    pause() {
+      onPaused(true);
+      webSocket.pause();
+    },
+    resume() {
+      onPaused(false);
+      webSocket.resume();
+    },
+    ping: () => webSocket.ping(),
+    get bufferedBytes() {
+      return webSocket.bufferedAmount;
+    },
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * The way in of one connection: how much of what a peer sent is being worked on at once. One frame can hold thousands of records,
+ * so they wait here in order, and while any waits the socket is not read. The peer's own send queue is then the back pressure.
+ */
+import { RECORD_TYPES } from '@kuvert/protocol';
+import { LIMITS } from './limits.ts';
+
+/** Handles one record; a promise counts as in flight until it settles and must not reject. */
+export type RecordHandler = (record: Uint8Array) => Promise<void> | undefined;
+
+/** Records in order, a bounded number at a time. */
+export class Incoming {
+  readonly #handle: RecordHandler;
+  readonly #socket: { pause(): void; resume(): void };
+  #waiting: Uint8Array[] = [];
+  #inFlight = 0;
+  #requests = 0;
+  #bytes = 0;
+  #paused = false;
+  #ended = false;
+  #working = false;
+  readonly #idle: (() => void)[] = [];
+
+  constructor(handle: RecordHandler, socket: { pause(): void; resume(): void }) {
+    this.#handle = handle;
+    this.#socket = socket;
+  }
+
+  push(records: readonly Uint8Array[]): void {
+    if (this.#ended) return;
+    for (const record of records) this.#waiting.push(record);
+    this.#work();
+  }
+
+  /** Takes nothing more; what is in flight goes on. */
+  end(): void {
+    this.#ended = true;
+    this.#waiting = [];
+  }
+
+  /** Resolves when nothing is in flight. */
+  async settled(): Promise<void> {
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #work(): void {
+    // A handler that settles at once would come back in here and do later records first.
+    if (this.#working) return;
+    this.#working = true;
+    let next = 0;
+    while (!this.#ended && next < this.#waiting.length && this.#hasRoom()) {
+      this.#start(this.#waiting[next++] as Uint8Array);
+    }
+    this.#working = false;
+    if (this.#ended) return;
+    this.#waiting = this.#waiting.slice(next);
+    if (this.#waiting.length > 0 !== this.#paused) {
+      this.#paused = !this.#paused;
+      if (this.#paused) this.#socket.pause();
+      else this.#socket.resume();
+    }
+  }
+
+  #hasRoom(): boolean {
+    return (
+      this.#inFlight < LIMITS.inFlightMax &&
+      this.#requests < LIMITS.requestsInFlightMax &&
+      this.#bytes < LIMITS.inFlightBytesMax
+    );
+  }
+
+  #start(record: Uint8Array): void {
+    const done = this.#handle(record);
+    if (done === undefined) return;
+    const isRequest = record[0] === RECORD_TYPES.request ? 1 : 0;
+    this.#inFlight++;
+    this.#requests += isRequest;
+    this.#bytes += record.length;
+    done.then(() => {
+      this.#inFlight--;
+      this.#requests -= isRequest;
+      this.#bytes -= record.length;
+      if (this.#waiting.length > 0) this.#work();
+      if (this.#inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    });
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The configuration of a server and the only reader of the environment. `docs/configuration.md` is printed from the same
+ * table by {@link configurationPage}; a test compares the two.
+ */
+import { isAbsolute, resolve } from 'node:path';
+import { z } from 'zod';
+import { isLoopback } from './loopback.ts';
+import { StartError } from './start-error.ts';
+
+/** What a server is started with. */
+export interface ServerConfig {
+  /** Absolute path of the data folder. */
+  readonly dataFolder: string;
+  /** Absolute path of the keys folder; never inside the data folder. */
+  readonly keysFolder: string;
+  readonly host: string;
+  /** 0 takes any free port; the real one is reported once the server listens. */
+  readonly port: number;
+  readonly opsPort: number;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Where clients reach the server when a proxy in front terminates TLS; without a slash at the end. */
+  readonly publicUrl: string | undefined;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+}
+
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/)
+  .transform(Number)
+  .refine((value) => value <= 65_535);
+const path = z.string().min(1).max(4_096);
+const httpsOrigin = z
+  .url({ protocol: /^https$/ })
+  .refine((text) => new URL(text).pathname === '/' && new URL(text).search === '')
+  .transform((text) => new URL(text).origin);
+
+interface Setting<S extends z.ZodType> {
+  readonly schema: S;
+  /** What the value may be, for people. */
+  readonly form: string;
+  readonly preset: string | undefined;
+  readonly about: string;
+}
+
+function setting<S extends z.ZodType>(
+  schema: S,
+  form: string,
+  preset: string | undefined,
+  about: string,
+): Setting<S> {
+  return { schema, form, preset, about };
+}
+
+const SETTINGS = {
+  KUVERT_DATA: setting(
+    path,
+    'a folder',
+    './data',
+    'Where everything is stored. One server uses it at a time. Back it up with the server stopped, and apart from the keys.',
+  ),
+  KUVERT_KEYS: setting(
+    path,
+    'a folder outside KUVERT_DATA',
+    './keys',
+    'The key-encryption key and the operator key. Without it the data cannot be opened, and with it everybody can: keep a copy in a safe place, never beside a backup of the data.',
+  ),
+  KUVERT_PORT: setting(port, '0 to 65535', '8420', 'Where clients connect. 0 takes any free port.'),
+  KUVERT_HOST: setting(
+    z.string().min(1).max(253),
+    'an address or host name of this machine',
+    '127.0.0.1',
+    'The address to listen on. Anything that is reachable from other machines needs KUVERT_TLS_CERT and KUVERT_TLS_KEY, or KUVERT_PUBLIC_URL.',
+  ),
+  KUVERT_OPS_PORT: setting(
+    port,
+    '0 to 65535',
+    '8421',
+    'Health (`/livez`, `/readyz`) and operator calls, on 127.0.0.1 only. 0 takes any free port.',
+  ),
+  KUVERT_TLS_CERT: setting(path, 'a PEM file', undefined, 'Certificate chain. Goes with KUVERT_TLS_KEY.'),
+  KUVERT_TLS_KEY: setting(
+    path,
+    'a PEM file',
+    undefined,
+    'Private key of the certificate. Goes with KUVERT_TLS_CERT.',
+  ),
+  KUVERT_PUBLIC_URL: setting(
+    httpsOrigin,
+    'https://host or https://host:port',
+    undefined,
+    'Where clients reach the server when a proxy in front of it terminates TLS.',
+  ),
+  KUVERT_LOG_LEVEL: setting(
+    z.enum(['error', 'warn', 'info', 'debug']),
+    'error, warn, info or debug',
+    'info',
+    'How much is logged, as JSON lines on standard error. No level logs names, addresses or content.',
+  ),
+} as const;
+
+type Settings = typeof SETTINGS;
+type SettingName = keyof Settings;
+type Values = { [N in SettingName]: z.output<Settings[N]['schema']> | undefined };
+
+/**
+ * Reads the configuration. An empty variable counts as one that is not set.
+ *
+ * @param folder what relative paths start from
+ * @throws StartError `config_invalid` with the variable's name, `tls_required`
+ */
+export function readConfig(
+  environment: { readonly [name: string]: string | undefined } = process.env,
+  folder: string = process.cwd(),
+): ServerConfig {
+  const values = {} as Record<SettingName, unknown>;
+  for (const [name, { schema, preset, form }] of Object.entries(SETTINGS)) {
+    const text = environment[name] || preset;
+    const parsed = text === undefined ? undefined : schema.safeParse(text);
+    if (parsed?.success === false)
+      throw new StartError('config_invalid', { about: `${name} must be ${form}` });
+    values[name as SettingName] = parsed?.data;
+  }
+  return toConfig(values as Values, folder);
+}
+
+function toConfig(values: Values, folder: string): ServerConfig {
+  const at = (file: string): string => (isAbsolute(file) ? file : resolve(folder, file));
+  const { KUVERT_TLS_CERT: cert, KUVERT_TLS_KEY: key, KUVERT_PUBLIC_URL: publicUrl } = values;
+  if ((cert === undefined) !== (key === undefined)) {
+    const missing = cert === undefined ? 'KUVERT_TLS_CERT' : 'KUVERT_TLS_KEY';
+    throw new StartError('config_invalid', { about: `${missing} is missing` });
+  }
+  const host = values.KUVERT_HOST as string;
+  const tls = cert === undefined || key === undefined ? undefined : { certFile: at(cert), keyFile: at(key) };
+  if (!isLoopback(host) && tls === undefined && publicUrl === undefined) {
+    throw new StartError('tls_required', { about: `KUVERT_HOST ${host}` });
+  }
+  return {
+    dataFolder: at(values.KUVERT_DATA as string),
+    keysFolder: at(values.KUVERT_KEYS as string),
+    host,
+    port: values.KUVERT_PORT as number,
+    opsPort: values.KUVERT_OPS_PORT as number,
+    tls,
+    publicUrl,
+    logLevel: values.KUVERT_LOG_LEVEL as ServerConfig['logLevel'],
+  };
+}
+
+/** The page `docs/configuration.md`, as Markdown. */
+export function configurationPage(): string {
+  const rows = Object.entries(SETTINGS).map(
+    ([name, { form, preset, about }]) =>
+      `| \`${name}\` | ${form} | ${preset === undefined ? 'not set' : `\`${preset}\``} | ${about} |`,
+  );
+  return `# Configuration
+
+A server is configured by environment variables. Relative paths start from the folder in which the server was started. A value that is
+not valid ends the start with one sentence that names the variable. This page is printed by \`apps/server/src/config.ts\`; a test
+holds it against the code.
+
+| variable | value | without it | what for |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}

@@ -1,0 +1,90 @@
+/**
+ * The ops listener, on loopback only: `/livez` and `/readyz` for whoever watches the server, and the operator calls for
+ * whoever holds the operator key.
+ */
+import { ERRORS, KuvertError, type OperatorCallName, operatorCalls } from '@kuvert/protocol';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Log } from '../log.ts';
+import { isLoopback } from '../loopback.ts';
+import type { OperatorGate } from './operator-gate.ts';
+import type { OperatorTable } from './operator-routes.ts';
+import { answerProblems, PROBLEM_TYPE, problemOf } from './problem.ts';
+import type { Readiness } from './readiness.ts';
+
+/** Greatest size of an operator call's body. */
+const BODY_BYTES_MAX = 65_536;
+
+/** Makes the listener; the caller starts and closes it. */
+export function createOpsListener(parts: {
+  readonly readiness: Readiness;
+  readonly gate: OperatorGate;
+  readonly routes: OperatorTable;
+  readonly log: Log;
+}): FastifyInstance {
+  const { readiness, gate, routes, log } = parts;
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: 10_000,
+    keepAliveTimeout: 5_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 100 },
+  });
+  answerProblems(app, log);
+
+  // The MAC is over the bytes as sent, so they are kept as they are until it is checked.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body);
+  });
+
+  // A page in a browser on this machine can reach loopback under a name of its own choice (DNS rebinding), but not under ours.
+  app.addHook('onRequest', async (request) => {
+    const host = hostOf(request.headers.host);
+    if (host === undefined || !isLoopback(host)) throw new KuvertError('bad_request');
+  });
+
+  app.get('/livez', async (_request, reply) => reply.type('application/json').send('{"status":"live"}'));
+  app.get('/readyz', async (_request, reply) => {
+    try {
+      await readiness.check();
+      return reply.type('application/json').send('{"status":"ready"}');
+    } catch (error) {
+      const problem = problemOf(error instanceof KuvertError ? error : new KuvertError('internal'));
+      // Whoever asks here understands one answer only: not now.
+      return reply
+        .code(ERRORS.overloaded.status)
+        .type(PROBLEM_TYPE)
+        .send(JSON.stringify({ ...problem, status: ERRORS.overloaded.status }));
+    }
+  });
+
+  for (const name of Object.keys(operatorCalls) as OperatorCallName[]) {
+    const { path, params, result } = operatorCalls[name];
+    const handler = routes[name] as (params: unknown) => Promise<unknown>;
+    app.post(path, async (request, reply) => {
+      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      gate.check({ path, headers: request.headers, body });
+      const parsed = params.safeParse(readJson(body));
+      if (!parsed.success) throw new KuvertError('bad_request');
+      const answer = result.safeParse(await handler(parsed.data));
+      if (!answer.success) throw new KuvertError('internal', { details: { reason: 'result_invalid' } });
+      log.info({ event: 'operator-call', method: name });
+      return reply.type('application/json').send(JSON.stringify(answer.data));
+    });
+  }
+  return app;
+}
+
+function hostOf(header: string | undefined): string | undefined {
+  if (header === undefined || !URL.canParse(`http://${header}`)) return undefined;
+  return new URL(`http://${header}`).hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+function readJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new KuvertError('bad_request', { cause });
+  }
+}

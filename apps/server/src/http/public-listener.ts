@@ -1,0 +1,64 @@
+/** The public listener: the device channel as a WebSocket upgrade, a page that says what this is, and nothing else. */
+import { readFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { ServerConfig } from '../config.ts';
+import type { Log } from '../log.ts';
+import { StartError } from '../start-error.ts';
+import { answerProblems } from './problem.ts';
+import { preferredLanguage, STATUS_PAGE_HEADERS, statusPage } from './status-page.ts';
+
+const HTTP_OPTIONS = { maxHeaderSize: 8_192, headersTimeout: 10_000, requestTimeout: 10_000 };
+
+/**
+ * Makes the listener; the caller starts and closes it.
+ * @throws StartError `config_invalid` when the TLS files cannot be used
+ */
+export async function createPublicListener(parts: {
+  readonly tls: ServerConfig['tls'];
+  readonly log: Log;
+}): Promise<FastifyInstance> {
+  const makeServer = await serverMaker(parts.tls);
+  const app = fastify({
+    logger: false,
+    bodyLimit: 1_024,
+    keepAliveTimeout: 5_000,
+    forceCloseConnections: true,
+    serverFactory: (handler) => makeServer(handler),
+  });
+  answerProblems(app, parts.log);
+  app.get('/', async (request, reply) => {
+    const language = preferredLanguage(request.headers['accept-language']);
+    return reply
+      .headers(STATUS_PAGE_HEADERS)
+      .header('content-language', language)
+      .type('text/html; charset=utf-8')
+      .send(statusPage(language));
+  });
+  return app;
+}
+
+async function serverMaker(tls: ServerConfig['tls']): Promise<(handler: RequestListener) => Server> {
+  if (tls === undefined) return (handler) => createServer(HTTP_OPTIONS, handler);
+  const cert = await readTlsFile('KUVERT_TLS_CERT', tls.certFile);
+  const key = await readTlsFile('KUVERT_TLS_KEY', tls.keyFile);
+  return (handler) => {
+    try {
+      return createTlsServer({ ...HTTP_OPTIONS, cert, key, minVersion: 'TLSv1.2' }, handler) as unknown as Server;
+    } catch (cause) {
+      throw new StartError('config_invalid', {
+        about: 'KUVERT_TLS_CERT and KUVERT_TLS_KEY are not a certificate and its key',
+        cause,
+      });
+    }
+  };
+}
+
+async function readTlsFile(name: string, file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new StartError('config_invalid', { about: `${name}: ${file} cannot be read`, cause });
+  }
+}
