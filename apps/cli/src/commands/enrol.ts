@@ -1,0 +1,39 @@
+/** `kuvert enrol`: makes a profile folder and enrols it as a device. */
+import { resolve } from 'node:path';
+import { enrol } from '@kuvert/client-core/node';
+import type { Command } from 'commander';
+import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
+import { UsageError } from '../failure.ts';
+import { readText } from '../message-text.ts';
+import type { ProfileOptions } from '../profile-session.ts';
+import { readSecretFile } from '../secret-file.ts';
+import { showLine } from '../terminal-text.ts';
+
+/** @see buildProgram */
+export function addEnrol(program: Command, context: CommandContext): void {
+  const command = program
+    .command('enrol')
+    .description('enrol this profile as a device of the person that the token is for')
+    .requiredOption('--server <url>', 'where the server is: https://…, or http:// on this machine')
+    .requiredOption('--token <token>', 'the enrolment token (kuvert1_…), or - to read it from stdin');
+  profileCommand(command).action(async (options: ProfileOptions & { server: string; token: string }) => {
+    const { server: serverUrl, profile: profileDir } = options;
+    if (!URL.canParse(serverUrl) || !/^https?:$/.test(new URL(serverUrl).protocol)) {
+      throw new UsageError({
+        en: 'The server is not a URL such as https://kuvert.acme.test; see --help.',
+        de: 'Der Server ist keine Adresse wie https://kuvert.acme.test; siehe --help.',
+      });
+    }
+    const secret = await readSecretFile(options.secretFile);
+    // On the command line a token is visible to every user of the machine, which stdin is not.
+    const token = options.token === '-' ? await readText(context.streams.stdin) : options.token;
+    const { deviceId } = await enrol({ serverUrl, token: token.trim(), profileDir, secret });
+    const { output } = context;
+    await output.result({ deviceId }, () => output.texts.enrolled(deviceId, showLine(resolve(profileDir))));
+  });
+  finishCommand(command, [
+    'head -c 24 /dev/urandom | base64 > anna.secret && chmod 600 anna.secret',
+    'kuvert enrol --server https://kuvert.acme.test --token kuvert1_… \\',
+    '  --profile anna --secret-file anna.secret',
+  ]);
+}

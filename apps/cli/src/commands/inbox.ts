@@ -1,0 +1,119 @@
+/**
+ * `kuvert inbox`: prints what no earlier `inbox` printed. A message is stored and acknowledged before it is printed, and
+ * marked as printed after the system has taken its line: a process that is killed in between prints it again next time,
+ * and none is ever lost.
+ */
+import type { IncomingMessage } from '@kuvert/client-core';
+import type { Profile } from '@kuvert/client-core/node';
+import { KuvertError } from '@kuvert/protocol';
+import type { Command } from 'commander';
+import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
+import { incomingJson, incomingText } from '../message-view.ts';
+import type { Output } from '../output.ts';
+import {
+  connectIfReachable,
+  isOffline,
+  type ProfileOptions,
+  TIME_LIMIT_MS,
+  tellNotices,
+  withProfile,
+} from '../profile-session.ts';
+
+/** Messages printed between two marks: a mark is a commit, and one for each message would halve the speed of a long list. */
+const PRINT_BATCH = 50;
+const NOTICE_POLL_MS = 1_000;
+
+/** @see buildProgram */
+export function addInbox(program: Command, context: CommandContext): void {
+  const command = program
+    .command('inbox')
+    .description('fetch and print new messages')
+    .option('--follow', 'stay connected and print messages as they come, until Ctrl-C');
+  profileCommand(command).action(async (options: ProfileOptions & { follow?: true }) => {
+    const { output } = context;
+    const stop = options.follow ? context.stopSignal() : undefined;
+    await withProfile(options, output, (profile) =>
+      stop === undefined ? printNew(profile, output) : follow(profile, output, stop),
+    );
+  });
+  finishCommand(command, [
+    'kuvert inbox --profile anna --secret-file anna.secret',
+    'kuvert inbox --profile anna --secret-file anna.secret --follow --json',
+  ]);
+}
+
+/**
+ * Takes everything out of the mailbox and prints it.
+ * @throws KuvertError `server_unreachable` when it could not be emptied, after what is here has been printed
+ */
+async function printNew(profile: Profile, output: Output): Promise<void> {
+  let drained = false;
+  let failure: unknown = new KuvertError('server_unreachable');
+  try {
+    drained = (await connectIfReachable(profile)) && (await drain(profile));
+  } catch (error) {
+    failure = error;
+  }
+  let printed = await printStored(profile, output);
+  // A very full mailbox takes more than one round; a round that brought nothing is the last.
+  while (!drained && printed > 0 && isOffline(failure) && (await connectIfReachable(profile))) {
+    drained = await drain(profile);
+    printed = await printStored(profile, output);
+  }
+  if (!drained) throw failure;
+}
+
+async function drain(profile: Profile): Promise<boolean> {
+  try {
+    await profile.flush({ timeoutMs: TIME_LIMIT_MS.drain });
+    return true;
+  } catch (error) {
+    if (isOffline(error)) return false;
+    throw error;
+  }
+}
+
+/** @returns how many were printed */
+async function printStored(profile: Profile, output: Output): Promise<number> {
+  let count = 0;
+  for (;;) {
+    const batch = profile.inbox({ limit: PRINT_BATCH });
+    if (batch.length === 0) return count;
+    const printed: IncomingMessage[] = [];
+    try {
+      for (const message of batch) {
+        await printMessage(message, output);
+        printed.push(message);
+      }
+    } finally {
+      // Also when the reader left in the middle (`| head -3`): what it has got, it does not get again.
+      profile.markPrinted(printed);
+    }
+    count += printed.length;
+  }
+}
+
+async function follow(profile: Profile, output: Output, stop: AbortSignal): Promise<void> {
+  const failed = new AbortController();
+  const notices = setInterval(() => void tellNotices(profile, output).catch(() => undefined), NOTICE_POLL_MS);
+  try {
+    await profile.follow(
+      async (message) => {
+        try {
+          await printMessage(message, output);
+        } catch (error) {
+          failed.abort(error);
+          throw error;
+        }
+      },
+      AbortSignal.any([stop, failed.signal]),
+    );
+  } finally {
+    clearInterval(notices);
+  }
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+function printMessage(message: IncomingMessage, output: Output): Promise<void> {
+  return output.result(incomingJson(message, output), () => incomingText(message, output));
+}

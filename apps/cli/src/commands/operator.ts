@@ -1,0 +1,110 @@
+/** `kuvert operator …`: calls to the server on this machine, with the operator key. */
+import { resolve } from 'node:path';
+import type { DeviceId, PersonId, TenantId } from '@kuvert/protocol';
+import type { Command } from 'commander';
+import { type CommandContext, finishCommand } from '../command-context.ts';
+import { findServer, type OperatorClient } from '../operator-client.ts';
+import { showLine } from '../terminal-text.ts';
+
+interface DataOption {
+  readonly data?: string;
+}
+
+const AFTER_HELP = `
+The running server is found through its data folder (--data, else KUVERT_DATA,
+else ./data); the operator key is in KUVERT_KEYS (else ./keys).
+
+Examples:
+  kuvert operator tenant create --name Acme
+  kuvert operator person add --tenant tn_… --name Anna --mail anna@acme.test
+  kuvert operator token create --person pe_…
+  kuvert operator device revoke --device de_…
+  kuvert operator keys rotate`;
+
+/** @see buildProgram */
+export function addOperator(program: Command, context: CommandContext): void {
+  const operator = program
+    .command('operator')
+    .description('manage tenants, people, tokens, devices and keys of the server on this machine')
+    .helpCommand(false)
+    .addHelpText('after', AFTER_HELP);
+  const find = (options: DataOption): Promise<OperatorClient> =>
+    findServer({
+      dataDir: options.data === undefined ? context.settings.dataDir : resolve(options.data),
+      keysDir: context.settings.keysDir,
+    });
+  const add = (parent: Command, name: string, about: string): Command =>
+    parent.command(name).description(about).option('--data <folder>', "the server's data folder");
+
+  const group = (name: string, about: string): Command =>
+    operator.command(name).description(about).helpCommand(false).addHelpText('after', AFTER_HELP);
+
+  const tenant = group('tenant', 'organisations');
+  finishCommand(
+    add(tenant, 'create', 'make a tenant with its root and authority keys')
+      .requiredOption('--name <name>', 'its name')
+      .action(async (options: DataOption & { name: string }) => {
+        const result = await (await find(options)).call('tenantCreate', { name: options.name });
+        const { output } = context;
+        await output.result(result, () =>
+          output.texts.tenantCreated(showLine(options.name.trim()), result.tenantId),
+        );
+      }),
+    ['kuvert operator tenant create --data data --name Acme'],
+  );
+
+  const person = group('person', 'people of a tenant');
+  finishCommand(
+    add(person, 'add', 'add a person')
+      .requiredOption('--tenant <id>', 'the tenant (tn_…)')
+      .requiredOption('--name <name>', "the person's name")
+      .requiredOption('--mail <mail>', "the person's mail address, unique in the tenant")
+      .action(async (options: DataOption & { tenant: string; name: string; mail: string }) => {
+        const { tenant: tenantId, name, mail } = options;
+        const params = { tenantId: tenantId as TenantId, name, mail };
+        const result = await (await find(options)).call('personAdd', params);
+        const { output } = context;
+        await output.result(result, () => output.texts.personAdded(showLine(name.trim()), result.personId));
+      }),
+    ['kuvert operator person add --tenant tn_… --name Anna --mail anna@acme.test'],
+  );
+
+  const token = group('token', 'enrolment tokens');
+  finishCommand(
+    add(token, 'create', 'make a token with which one device can enrol, once')
+      .requiredOption('--person <id>', 'the person (pe_…)')
+      .action(async (options: DataOption & { person: string }) => {
+        const { token: text, expiresAt } = await (await find(options)).call('tokenCreate', {
+          personId: options.person as PersonId,
+        });
+        const { output } = context;
+        await output.result({ token: text }, () => output.texts.tokenCreated(showLine(text), expiresAt));
+      }),
+    ['kuvert operator token create --person pe_… --json'],
+  );
+
+  const device = group('device', 'devices of people');
+  finishCommand(
+    add(device, 'revoke', 'lock a device out, at once and for good')
+      .requiredOption('--device <id>', 'the device (de_…)')
+      .action(async (options: DataOption & { device: string }) => {
+        const deviceId = options.device as DeviceId;
+        await (await find(options)).call('deviceRevoke', { deviceId });
+        const { output } = context;
+        await output.result({ deviceId }, () => output.texts.deviceRevoked(deviceId));
+      }),
+    ['kuvert operator device revoke --device de_…'],
+  );
+
+  const keys = group('keys', "the server's own keys");
+  finishCommand(
+    add(keys, 'rotate', 'make a new key-encryption key and wrap all data keys with it').action(
+      async (options: DataOption) => {
+        const result = await (await find(options)).call('keysRotate', {});
+        const { output } = context;
+        await output.result(result, () => output.texts.keysRotated(showLine(result.keyId), result.rewrapped));
+      },
+    ),
+    ['kuvert operator keys rotate --data data'],
+  );
+}

@@ -1,0 +1,32 @@
+/** The only reader of the environment in the command line; everything else gets {@link Settings}. */
+import { resolve } from 'node:path';
+
+/** Languages of sentences for people. */
+export type Language = 'en' | 'de';
+
+/** What the environment says. */
+export interface Settings {
+  /** `KUVERT_DATA`, default `./data`: the server's data folder, absolute. */
+  readonly dataDir: string;
+  /** `KUVERT_KEYS`, default `./keys`: the folder with `operator.key`, absolute. */
+  readonly keysDir: string;
+  /** From `LC_ALL`, `LC_MESSAGES` or `LANG`, the first that is set. */
+  readonly language: Language;
+  /** False when `NO_COLOR` is set (no-color.org) or the terminal is `dumb`. */
+  readonly colourAllowed: boolean;
+}
+
+/** @param env what to read; the process environment outside tests */
+export function readSettings(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
+  return {
+    dataDir: resolve(env.KUVERT_DATA || 'data'),
+    keysDir: resolve(env.KUVERT_KEYS || 'keys'),
+    language: readLanguage(env.LC_ALL || env.LC_MESSAGES || env.LANG || ''),
+    colourAllowed: !env.NO_COLOR && env.TERM !== 'dumb',
+  };
+}
+
+/** `de`, `de_AT.UTF-8` … are German; everything else is English. */
+export function readLanguage(locale: string): Language {
+  return /^de($|[_.@-])/i.test(locale) ? 'de' : 'en';
+}

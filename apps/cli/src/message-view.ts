@@ -1,0 +1,50 @@
+/** How a message looks: the stable JSON line of `inbox` and `history`, and the lines for people. */
+import type { HistoryEntry, IncomingMessage } from '@kuvert/client-core';
+import type { Output } from './output.ts';
+import { showLine, showText } from './terminal-text.ts';
+
+/** The JSON object of a received message. A kind that only a newer reader can show carries the sentence and `tooNew`. */
+export function incomingJson(message: IncomingMessage, output: Output): object {
+  const isTooNew = message.kind === 'too-new';
+  return {
+    messageId: message.messageId,
+    from: senderOf(message),
+    sentAt: new Date(message.sentAtMs).toISOString(),
+    text: isTooNew ? output.texts.tooNew() : message.text,
+    ...(isTooNew ? { tooNew: true } : {}),
+  };
+}
+
+/** Date, sender and text; the further lines of a text are indented. */
+export function incomingText(message: IncomingMessage, output: Output): string {
+  const text = message.kind === 'too-new' ? output.texts.tooNew() : showText(message.text);
+  return `${localTime(message.sentAtMs)}  ${showLine(senderOf(message))}: ${text}`;
+}
+
+/** @see incomingJson, with a direction, and the state of what was sent */
+export function historyJson(entry: HistoryEntry, output: Output): object {
+  if (entry.direction === 'in') return { direction: 'in', ...incomingJson(entry, output) };
+  const { direction, messageId, to, sentAtMs, text, state, problem } = entry;
+  const sentAt = new Date(sentAtMs).toISOString();
+  return { direction, messageId, to, sentAt, text, state, ...(problem === undefined ? {} : { problem }) };
+}
+
+/** @see incomingText */
+export function historyText(entry: HistoryEntry, output: Output): string {
+  if (entry.direction === 'in') return incomingText(entry, output);
+  const head = `${localTime(entry.sentAtMs)}  ${output.texts.me()} → ${showLine(entry.to)}`;
+  return `${head} (${output.texts.shortState(entry.state)}): ${showText(entry.text)}`;
+}
+
+/** The directory may not have answered yet; the person's id is then the truth that is known. */
+function senderOf(message: IncomingMessage): string {
+  return message.from ?? message.senderPerson;
+}
+
+/** Local date and time to the minute, the same in both languages. */
+export function localTime(timeMs: number): string {
+  const date = new Date(timeMs);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}

@@ -1,0 +1,135 @@
+/** How a command uses a profile: open it, talk to the server where that is possible, tell what the person should know, close it. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Notice } from '@kuvert/client-core';
+import { openProfile, type Profile } from '@kuvert/client-core/node';
+import { KuvertError, sentenceFor } from '@kuvert/protocol';
+import type { Output } from './output.ts';
+import { readSecretFile } from './secret-file.ts';
+
+/** The options that every command on a profile has. */
+export interface ProfileOptions {
+  readonly profile: string;
+  readonly secretFile: string;
+}
+
+/** Time limits of talking to the server, in milliseconds. */
+export const TIME_LIMIT_MS = {
+  /** Waiting for another command on the same profile. */
+  busyProfile: 5_000,
+  /** Until a server counts as unreachable for a command that goes on without it. */
+  connect: 5_000,
+  /** Sending what waits and taking what is there, beside a command's own work. */
+  flush: 15_000,
+  /** One round of taking everything out of the mailbox; `inbox` takes as many rounds as make progress. */
+  drain: 60_000,
+} as const;
+
+/** Opens a profile, runs `work` on it, tells new notices and closes it, whatever happens. */
+export async function withProfile<T>(
+  options: ProfileOptions,
+  output: Output,
+  work: (profile: Profile) => Promise<T>,
+): Promise<T> {
+  const secret = await readSecretFile(options.secretFile);
+  const profile = await openWhenFree({ profileDir: options.profile, secret });
+  try {
+    return await work(profile);
+  } finally {
+    await tellNotices(profile, output);
+    await profile.close();
+  }
+}
+
+/** Commands in quick succession overlap for a moment, so a busy profile is waited for before it is refused. */
+async function openWhenFree(options: { profileDir: string; secret: Uint8Array }): Promise<Profile> {
+  const giveUpAt = performance.now() + TIME_LIMIT_MS.busyProfile;
+  for (;;) {
+    try {
+      return await openProfile(options);
+    } catch (error) {
+      const isBusy = error instanceof KuvertError && error.code === 'profile_in_use';
+      if (!isBusy || performance.now() >= giveUpAt) throw error;
+      await pause(100);
+    }
+  }
+}
+
+/** True for failures that a later command can cure by itself: what was written down stays written down. */
+export function isOffline(error: unknown): boolean {
+  return (
+    error instanceof KuvertError &&
+    ['server_unreachable', 'shutting_down', 'channel_broken', 'overloaded'].includes(error.code)
+  );
+}
+
+/**
+ * Sends what waits and takes what is there, for commands that also work offline.
+ * @returns false when the server cannot be reached
+ * @throws KuvertError other than being offline
+ */
+export async function flushIfReachable(profile: Profile): Promise<boolean> {
+  try {
+    if (!(await connectIfReachable(profile))) return false;
+    await profile.flush({ timeoutMs: TIME_LIMIT_MS.flush });
+    return true;
+  } catch (error) {
+    if (isOffline(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Connects for a command that goes on without the server.
+ * @returns false when the server cannot be reached in time
+ * @throws KuvertError other than being offline
+ */
+export async function connectIfReachable(profile: Profile): Promise<boolean> {
+  const stop = new AbortController();
+  const tooLate = pause(TIME_LIMIT_MS.connect, false, { signal: stop.signal, ref: true }).catch(() => false);
+  const connected = profile.connect().then(
+    () => true,
+    (error) => {
+      if (isOffline(error)) return false;
+      throw error;
+    },
+  );
+  // When time is up first, a later failure of the connection has nobody left to tell.
+  connected.catch(() => undefined);
+  try {
+    return await Promise.race([connected, tooLate]);
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Tells what the person should know, once. */
+export async function tellNotices(profile: Profile, output: Output): Promise<void> {
+  const notices = profile.notices();
+  for (const notice of notices) {
+    const { kind, atMs, personId, deviceId, messageId, count } = notice;
+    const facts = { at: new Date(atMs).toISOString(), personId, deviceId, messageId, count };
+    await output.notice(notice.code ?? kind, noticeSentence(notice, output), { kind, ...facts });
+  }
+  if (notices.length > 0) profile.markNoticesSeen(notices.map((notice) => notice.noticeId));
+}
+
+function noticeSentence(notice: Notice, output: Output): string {
+  if (notice.code !== undefined) return sentenceFor(notice.code, output.language);
+  const { texts } = output;
+  switch (notice.kind) {
+    case 'messages_missing':
+      return texts.messagesMissing(notice.count ?? 1);
+    case 'undecryptable':
+      return texts.undecryptable();
+    case 'refused':
+      return texts.refused();
+    case 'identity_problem':
+      return texts.identityProblem();
+    case 'list_mismatch':
+      return texts.listMismatch();
+    case 'recipient_unknown':
+      return texts.recipientUnknown();
+    case 'not_accepted':
+      return texts.notAccepted();
+  }
+}

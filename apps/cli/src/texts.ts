@@ -1,0 +1,110 @@
+/** What the command line says of its own accord, in both languages. Refusals have their sentences in the error catalogue. */
+import type { MessageState } from '@kuvert/client-core';
+import type { Language } from './config.ts';
+
+/** Sentences by name. Values have been made safe for a terminal (`terminal-text.ts`) by the caller. */
+export interface Texts {
+  tenantCreated(name: string, id: string): string;
+  personAdded(name: string, id: string): string;
+  tokenCreated(token: string, expiresAt: string): string;
+  deviceRevoked(id: string): string;
+  keysRotated(keyId: string, count: number): string;
+  enrolled(deviceId: string, profile: string): string;
+  sent(state: 'queued' | 'accepted', messageId: string): string;
+  state(state: MessageState): string;
+  shortState(state: MessageState): string;
+  queuedOffline(count: number): string;
+  queuedBecause(reason: string): string;
+  offlineLocal(): string;
+  badLine(line: number, reason: string): string;
+  tooNew(): string;
+  noMessages(): string;
+  me(): string;
+  messagesMissing(count: number): string;
+  undecryptable(): string;
+  refused(): string;
+  identityProblem(): string;
+  listMismatch(): string;
+  recipientUnknown(): string;
+  notAccepted(): string;
+}
+
+const en: Texts = {
+  tenantCreated: (name, id) => `Tenant ${name} is there: ${id}`,
+  personAdded: (name, id) => `${name} is there: ${id}`,
+  tokenCreated: (token, expiresAt) => `One device can enrol with this token until ${expiresAt}:\n${token}`,
+  deviceRevoked: (id) => `${id} is revoked; its connections are closed.`,
+  keysRotated: (keyId, count) => `The wrapping key is now ${keyId}; ${count} keys were wrapped anew.`,
+  enrolled: (deviceId, profile) => `This device is enrolled: ${deviceId} in ${profile}`,
+  sent: (state, id) =>
+    state === 'accepted' ? `Accepted by the server: ${id}` : `Waits here to be sent: ${id}`,
+  state: (state) =>
+    ({
+      queued: 'Waits here to be sent.',
+      accepted: 'The server holds it; the recipient has not fetched it yet.',
+      delivered: "It has arrived on the recipient's device.",
+    })[state],
+  shortState: (state) => state,
+  queuedOffline: (count) =>
+    count === 1
+      ? 'The server cannot be reached; the message waits here and goes out with the next command.'
+      : `The server cannot be reached; ${count} messages wait here and go out with the next command.`,
+  queuedBecause: (reason) => `The message waits here: ${reason}`,
+  offlineLocal: () => 'The server cannot be reached; this is what is known here.',
+  badLine: (line, reason) => `Line ${line} was not sent: ${reason}`,
+  tooNew: () => 'Your app is too old for this message.',
+  noMessages: () => 'Nothing new.',
+  me: () => 'you',
+  messagesMissing: (count) =>
+    count === 1 ? 'A message to you is missing.' : `${count} messages to you are missing.`,
+  undecryptable: () => 'A message could not be opened; it was asked for again.',
+  refused: () => 'A message did not agree with its verified sender and is not shown.',
+  identityProblem: () => "A person's keys do not verify or have changed; nothing is sent to them.",
+  listMismatch: () => 'Another device has seen a device list that this one has not.',
+  recipientUnknown: () => 'A message waits, because nobody has the address that it is for.',
+  notAccepted: () => 'The server did not accept something, and trying again is of no use.',
+};
+
+const de: Texts = {
+  tenantCreated: (name, id) => `Der Mandant ${name} ist angelegt: ${id}`,
+  personAdded: (name, id) => `${name} ist angelegt: ${id}`,
+  tokenCreated: (token, expiresAt) =>
+    `Mit diesem Token kann sich bis ${expiresAt} ein Gerät registrieren:\n${token}`,
+  deviceRevoked: (id) => `${id} ist gesperrt; seine Verbindungen sind geschlossen.`,
+  keysRotated: (keyId, count) =>
+    `Der Hüllschlüssel ist jetzt ${keyId}; ${count} Schlüssel wurden neu verpackt.`,
+  enrolled: (deviceId, profile) => `Dieses Gerät ist registriert: ${deviceId} in ${profile}`,
+  sent: (state, id) =>
+    state === 'accepted' ? `Vom Server angenommen: ${id}` : `Wartet hier auf das Senden: ${id}`,
+  state: (state) =>
+    ({
+      queued: 'Wartet hier auf das Senden.',
+      accepted: 'Liegt auf dem Server; der Empfänger hat sie noch nicht abgeholt.',
+      delivered: 'Auf dem Gerät des Empfängers angekommen.',
+    })[state],
+  shortState: (state) => ({ queued: 'wartet', accepted: 'angenommen', delivered: 'angekommen' })[state],
+  queuedOffline: (count) =>
+    count === 1
+      ? 'Der Server ist nicht erreichbar; die Nachricht wartet hier und geht mit dem nächsten Befehl hinaus.'
+      : `Der Server ist nicht erreichbar; ${count} Nachrichten warten hier und gehen mit dem nächsten Befehl hinaus.`,
+  queuedBecause: (reason) => `Die Nachricht wartet hier: ${reason}`,
+  offlineLocal: () => 'Der Server ist nicht erreichbar; das ist, was hier bekannt ist.',
+  badLine: (line, reason) => `Zeile ${line} wurde nicht gesendet: ${reason}`,
+  tooNew: () => 'Ihre App ist zu alt für diese Nachricht.',
+  noMessages: () => 'Nichts Neues.',
+  me: () => 'Sie',
+  messagesMissing: (count) =>
+    count === 1 ? 'Eine Nachricht an Sie fehlt.' : `${count} Nachrichten an Sie fehlen.`,
+  undecryptable: () => 'Eine Nachricht ließ sich nicht öffnen; sie wurde noch einmal angefordert.',
+  refused: () => 'Eine Nachricht passt nicht zu ihrem geprüften Absender und wird nicht gezeigt.',
+  identityProblem: () =>
+    'Die Schlüssel einer Person stimmen nicht oder haben sich geändert; an sie wird nichts gesendet.',
+  listMismatch: () => 'Ein anderes Gerät kennt eine Geräteliste, die dieses nicht gesehen hat.',
+  recipientUnknown: () => 'Eine Nachricht wartet, weil niemand die Adresse hat, an die sie geht.',
+  notAccepted: () => 'Der Server hat etwas nicht angenommen, und ein neuer Versuch hilft nicht.',
+};
+
+/** The sentences in one language. */
+export function textsIn(language: Language): Texts {
+  return language === 'de' ? de : en;
+}
