@@ -14,11 +14,15 @@ import {
   Signed,
   utf8,
 } from '@kuvert/protocol';
-import type { z } from 'zod';
 import { signBytes, verifyBytes } from './signing-key.ts';
 
 /** The labels that statements are signed under; each belongs to one kind of statement and one key. */
 export type StatementLabel = 'authorityCertificate' | 'accountCertificate' | 'deviceList';
+
+/** What a statement must look like once decoded; every zod schema is one. */
+export interface StatementSchema<T> {
+  safeParse(value: unknown): { readonly success: true; readonly data: T } | { readonly success: false };
+}
 
 /** Signs bytes that are already encoded. @throws RangeError when `privateKey` is not 32 bytes */
 export function signStatement(label: StatementLabel, privateKey: Uint8Array, bytes: Uint8Array): Signed {
@@ -38,12 +42,12 @@ export function signValue(label: StatementLabel, privateKey: Uint8Array, value: 
  * Verifies a statement, then decodes it: strict CBOR, then `schema`.
  * @throws KuvertError `identity_not_trusted` for a signature, encoding or shape that does not hold
  */
-export function openStatement<S extends z.ZodType>(
+export function openStatement<T>(
   label: StatementLabel,
-  schema: S,
+  schema: StatementSchema<T>,
   signed: Signed,
   publicKey: Uint8Array,
-): z.output<S> {
+): T {
   const shape = Signed.safeParse(signed);
   if (!shape.success) throw new KuvertError('identity_not_trusted');
   const { bytes, signature } = shape.data;

@@ -31,6 +31,7 @@ export {
   type ParsedFrame,
   parseFrame,
 } from './frame.ts';
+export type { OpenedLeg } from './leg.ts';
 export {
   FIRST_PREKEY_COUNTERS,
   listExpiredPrekeys,
@@ -50,6 +51,6 @@ export {
   type SessionWrites,
   type SignedPrekeyRow,
 } from './records.ts';
-export { type OpenedLeg, type OwnDevice, SessionCipher } from './session-cipher.ts';
+export { type OwnDevice, SessionCipher } from './session-cipher.ts';
 export { SessionError, type SessionFailure } from './session-error.ts';
 export { INLINE_FRAME_BYTES_MAX, type PackedFrame, packFrame, unpackFrame } from './shared-body.ts';

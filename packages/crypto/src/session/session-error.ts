@@ -10,6 +10,8 @@ export type SessionFailure =
   | 'untrusted-identity'
   /** Bytes that do not have the shape they must have. Treat like `undecryptable`, but without hope. */
   | 'malformed'
+  /** A header of a later version: keep the bytes, say that the app is too old for this message. */
+  | 'too-new'
   /** Two operations at once on one {@link SessionCipher}: a fault of the caller. Nothing was changed. */
   | 'busy';
 
