@@ -1,0 +1,97 @@
+import {
+  type CborValue,
+  type DeviceId,
+  type DeviceList,
+  decodeCbor,
+  encodeCbor,
+  type Person,
+  type PersonId,
+  type RequestId,
+} from '@kuvert/protocol';
+import type { DirectoryStore, KnownAccount } from '../../store.ts';
+import { bytes, number, type Row, type Sql, text } from './rows.ts';
+
+/** @see DirectoryStore */
+export class SqlDirectoryStore implements DirectoryStore {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+  putPerson(person: Person): void {
+    const { personId, mail, name } = person;
+    this.#sql.run(
+      'INSERT OR REPLACE INTO person (person, mail, name) VALUES (?, ?, ?)',
+      personId,
+      mail,
+      name,
+    );
+  }
+  findPersonByMail(mail: string): Person | undefined {
+    const row = this.#sql.get('SELECT * FROM person WHERE mail = ?', mail);
+    return row && personOf(row);
+  }
+  getPerson(personId: PersonId): Person | undefined {
+    const row = this.#sql.get('SELECT * FROM person WHERE person = ?', personId);
+    return row && personOf(row);
+  }
+  listPeople(): Person[] {
+    return this.#sql.all('SELECT * FROM person ORDER BY name, mail LIMIT 10000').map(personOf);
+  }
+
+  putAccount({ personId, pin, list }: KnownAccount): void {
+    const accountKey = Uint8Array.from(pin.accountKey);
+    this.#sql.transaction(() => {
+      this.#sql.run(
+        'INSERT OR REPLACE INTO account (person, account_key, version, hash, list) VALUES (?, ?, ?, ?, ?)',
+        personId,
+        accountKey,
+        pin.version,
+        Uint8Array.from(pin.hash),
+        encodeCbor(list as CborValue),
+      );
+      // Whoever first showed a signed list with a device in it keeps it: a second person cannot claim it.
+      for (const { device } of list.devices) {
+        this.#sql.run('INSERT OR IGNORE INTO device (device, person) VALUES (?, ?)', device, personId);
+      }
+    });
+  }
+  getAccount(personId: PersonId): KnownAccount | undefined {
+    const row = this.#sql.get('SELECT * FROM account WHERE person = ?', personId);
+    return (
+      row && {
+        personId,
+        pin: {
+          accountKey: bytes(row, 'account_key'),
+          version: number(row, 'version'),
+          hash: bytes(row, 'hash'),
+        },
+        list: decodeCbor(bytes(row, 'list')) as unknown as DeviceList,
+      }
+    );
+  }
+  findOwner(device: DeviceId): PersonId | undefined {
+    const row = this.#sql.get('SELECT person FROM device WHERE device = ?', device);
+    return row && text<PersonId>(row, 'person');
+  }
+
+  getTake(personId: PersonId): { requestId: RequestId; atMs: number } | undefined {
+    const row = this.#sql.get('SELECT request, at FROM take WHERE person = ?', personId);
+    return row && { requestId: text<RequestId>(row, 'request'), atMs: number(row, 'at') };
+  }
+  putTake(personId: PersonId, requestId: RequestId, atMs: number): void {
+    this.#sql.run(
+      'INSERT OR REPLACE INTO take (person, request, at) VALUES (?, ?, ?)',
+      personId,
+      requestId,
+      atMs,
+    );
+  }
+  deleteTake(personId: PersonId): void {
+    this.#sql.run('DELETE FROM take WHERE person = ?', personId);
+  }
+}
+
+function personOf(row: Row): Person {
+  return { personId: text<PersonId>(row, 'person'), name: text(row, 'name'), mail: text(row, 'mail') };
+}

@@ -1,0 +1,80 @@
+import { KuvertError } from '@kuvert/protocol';
+import { Database, setLogger } from '@signalapp/sqlcipher';
+import type { Store } from '../../store.ts';
+import { SqlChainStore } from './chains.ts';
+import { SqlDirectoryStore } from './directory.ts';
+import { SqlMessageStore } from './messages.ts';
+import { SqlNoticeStore } from './notices.ts';
+import { SqlOutboxStore } from './outbox.ts';
+import { SqlRepairStore } from './repairs.ts';
+import { Sql } from './rows.ts';
+import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
+import { SqlSessionStore } from './sessions.ts';
+import { SqlValueStore } from './values.ts';
+
+/** An open database of a profile. */
+export interface OpenStore extends Store {
+  close(): void;
+}
+
+/**
+ * Opens the database of a profile, and makes it when it is new. The caller holds the profile's lock.
+ * @param path of the file; `:memory:` in tests
+ * @param key the raw key (`databaseKey` of the container), 32 bytes
+ * @throws KuvertError `container_damaged`, `container_too_new`, `disk_full`
+ */
+export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
+  // SQLCipher would write its complaints, paths included, to standard error.
+  setLogger(() => undefined);
+  const database = new Database(path, { cacheStatements: true });
+  try {
+    database.exec('PRAGMA cipher_log_level = NONE');
+    database.exec(`PRAGMA key = "x'${Buffer.from(key).toString('hex')}'"`);
+    database.exec(`
+      PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+      PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY`);
+    migrate(database);
+  } catch (cause) {
+    database.close();
+    throw storeError(cause);
+  }
+  const sql = new Sql(database);
+  return {
+    transaction: <T>(body: () => T) => {
+      try {
+        return sql.transaction(body);
+      } catch (cause) {
+        throw storeError(cause);
+      }
+    },
+    values: new SqlValueStore(sql),
+    directory: new SqlDirectoryStore(sql),
+    sessions: new SqlSessionStore(sql),
+    outbox: new SqlOutboxStore(sql),
+    messages: new SqlMessageStore(sql),
+    chains: new SqlChainStore(sql),
+    repairs: new SqlRepairStore(sql),
+    notices: new SqlNoticeStore(sql),
+    close: () => database.close(),
+  };
+}
+
+function migrate(database: Database): void {
+  const version = database.pragma('user_version', { simple: true });
+  if (typeof version !== 'number') throw new KuvertError('container_damaged');
+  if (version > SCHEMA_VERSION) throw new KuvertError('container_too_new');
+  if (version === SCHEMA_VERSION) return;
+  database.transaction(() => {
+    database.exec(SCHEMA);
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  })();
+}
+
+/** The driver's error in our words; whatever else is thrown stays what it is. */
+function storeError(cause: unknown): unknown {
+  const code = String((cause as { code?: unknown } | undefined)?.code ?? '');
+  if (code.startsWith('SQLITE_FULL')) return new KuvertError('disk_full', { cause });
+  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) return new KuvertError('container_damaged', { cause });
+  if (/^SQLITE_(READONLY|CANTOPEN|PERM)/.test(code)) return new KuvertError('folder_read_only', { cause });
+  return cause;
+}

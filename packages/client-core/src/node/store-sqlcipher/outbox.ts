@@ -1,0 +1,244 @@
+import type {
+  ChainId,
+  ContentId,
+  DeviceId,
+  ErrorCode,
+  PersonId,
+  SubmitClass,
+  SubmitId,
+} from '@kuvert/protocol';
+import type { OutboxRow, OutboxStore, OutboxWork, SealedRow } from '../../store.ts';
+import { bytes, bytesOrNone, number, numberOrNone, type Row, type Sql, text, textOrNone } from './rows.ts';
+
+const WORK: readonly OutboxWork[] = ['done', 'seal', 'submit'];
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** @see OutboxStore */
+export class SqlOutboxStore implements OutboxStore {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  add(
+    row: Pick<OutboxRow, 'contentId' | 'kind' | 'class' | 'toMail' | 'toPerson' | 'content' | 'sentAtMs'>,
+  ): number {
+    const sql =
+      'INSERT INTO outbox (content_id, kind, class, to_mail, to_person, content, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?)';
+    const { contentId, kind, toMail, toPerson, content, sentAtMs } = row;
+    return this.#sql.insert(
+      sql,
+      contentId,
+      kind,
+      row.class,
+      toMail ?? null,
+      toPerson ?? null,
+      content,
+      sentAtMs,
+    );
+  }
+
+  get(seq: number): OutboxRow | undefined {
+    return this.#one('SELECT * FROM outbox WHERE seq = ?', seq);
+  }
+  findByContentId(contentId: ContentId): OutboxRow | undefined {
+    return this.#one('SELECT * FROM outbox WHERE content_id = ?', contentId);
+  }
+  findByLegHash(hash: Bytes, device: DeviceId): OutboxRow | undefined {
+    const sql = 'SELECT outbox.* FROM leg JOIN outbox USING (seq) WHERE leg.hash = ? AND leg.device = ?';
+    return this.#one(sql, hash, device);
+  }
+  findByChain(chain: ChainId, seq: number): OutboxRow | undefined {
+    return this.#one('SELECT * FROM outbox WHERE chain = ? AND chain_seq = ?', chain, seq);
+  }
+
+  listUnresolvedMails(limit: number): string[] {
+    const sql = `SELECT DISTINCT to_mail FROM outbox
+      WHERE to_person IS NULL AND work > 0 AND parked = 0 AND to_mail IS NOT NULL LIMIT ?`;
+    return this.#sql.all(sql, limit).map((row) => text(row, 'to_mail'));
+  }
+  resolveMail(mail: string, personId: PersonId): void {
+    const sql = 'UPDATE outbox SET to_person = ?, problem = NULL WHERE to_person IS NULL AND to_mail = ?';
+    this.#sql.run(sql, personId, mail);
+  }
+
+  listLanesToSeal(): PersonId[] {
+    const sql = `SELECT DISTINCT to_person FROM outbox INDEXED BY outbox_to_seal
+      WHERE work = 1 AND parked = 0 AND to_person IS NOT NULL`;
+    return this.#sql.all(sql).map((row) => text<PersonId>(row, 'to_person'));
+  }
+  listToSeal(personId: PersonId, limit: number): OutboxRow[] {
+    const sql = 'SELECT * FROM outbox WHERE to_person = ? AND work = 1 AND parked = 0 ORDER BY seq LIMIT ?';
+    return this.#sql.all(sql, personId, limit).map(rowOf);
+  }
+  listToSubmit(
+    limit: number,
+    except: { readonly seqs: Iterable<number>; readonly lanes: Iterable<PersonId> },
+  ): OutboxRow[] {
+    const sql = `SELECT * FROM outbox WHERE work = 2 AND parked = 0
+      AND seq NOT IN (SELECT value FROM json_each(?)) AND to_person NOT IN (SELECT value FROM json_each(?))
+      AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.to_person = outbox.to_person
+        AND earlier.work = 1 AND earlier.parked = 0 AND earlier.seq < outbox.seq)
+      ORDER BY seq LIMIT ?`;
+    const seqs = JSON.stringify([...except.seqs]);
+    return this.#sql.all(sql, seqs, JSON.stringify([...except.lanes]), limit).map(rowOf);
+  }
+  listLegs(seq: number): { device: DeviceId; bytes: Bytes }[] {
+    const sql = 'SELECT device, bytes FROM leg WHERE seq = ? AND current = 1 AND bytes IS NOT NULL';
+    return this.#sql
+      .all(sql, seq)
+      .map((row) => ({ device: text<DeviceId>(row, 'device'), bytes: bytes(row, 'bytes') }));
+  }
+
+  putSealed(sealed: SealedRow): void {
+    const { seq, frame, chain, submitId, listHash, body, legs } = sealed;
+    this.#sql.transaction(() => {
+      this.#sql.run(
+        `UPDATE outbox SET work = 2, problem = NULL, frame = ?, chain = ?, chain_seq = ?, link_after = ?,
+          submit_id = ?, list_hash = ?, body = ? WHERE seq = ?`,
+        frame,
+        chain?.id ?? null,
+        chain?.seq ?? null,
+        chain?.linkAfter ?? null,
+        submitId,
+        listHash,
+        body ?? null,
+        seq,
+      );
+      this.#sql.run('UPDATE leg SET current = 0, bytes = NULL WHERE seq = ? AND current = 1', seq);
+      for (const leg of legs) {
+        const sql = 'INSERT INTO leg (seq, device, hash, bytes, current) VALUES (?, ?, ?, ?, 1)';
+        this.#sql.run(sql, seq, leg.device, leg.hash, leg.bytes);
+      }
+    });
+  }
+  setAccepted(seq: number, acceptedAtMs: number): void {
+    this.#sql.run(
+      `UPDATE outbox SET work = 0, problem = NULL, body = NULL, accepted_at = coalesce(accepted_at, ?)
+        WHERE seq = ? AND work = 2`,
+      acceptedAtMs,
+      seq,
+    );
+    this.#sql.run('UPDATE leg SET bytes = NULL WHERE seq = ?', seq);
+  }
+  setToSeal(seq: number): void {
+    this.#sql.run('UPDATE outbox SET work = 1 WHERE seq = ?', seq);
+  }
+  setLaneToSeal(personId: PersonId, except: Iterable<number>): void {
+    const sql = `UPDATE outbox SET work = 1 WHERE to_person = ? AND work = 2 AND parked = 0
+      AND seq NOT IN (SELECT value FROM json_each(?))`;
+    this.#sql.run(sql, personId, JSON.stringify([...except]));
+  }
+  addResend(seq: number): void {
+    this.#sql.run('UPDATE outbox SET work = 1, resends = resends + 1 WHERE seq = ?', seq);
+  }
+  setSubmitId(seq: number, submitId: SubmitId): void {
+    this.#sql.run('UPDATE outbox SET submit_id = ? WHERE seq = ?', submitId, seq);
+  }
+  setLaneProblem(personId: PersonId, problem: ErrorCode): void {
+    const sql = 'UPDATE outbox SET problem = ? WHERE to_person = ? AND work > 0 AND parked = 0';
+    this.#sql.run(sql, problem, personId);
+  }
+  setMailProblem(mail: string, problem: ErrorCode): void {
+    const sql = 'UPDATE outbox SET problem = ? WHERE to_person IS NULL AND to_mail = ? AND work > 0';
+    this.#sql.run(sql, problem, mail);
+  }
+  setParked(seq: number, problem: ErrorCode): void {
+    this.#sql.run('UPDATE outbox SET parked = 1, problem = ? WHERE seq = ?', problem, seq);
+  }
+  countWaitingMessages(): number {
+    const row = this.#sql.get('SELECT count(*) AS n FROM outbox WHERE work > 0 AND class = 1');
+    return row === undefined ? 0 : number(row, 'n');
+  }
+  deleteUnsealed(personId: PersonId, kind: string): void {
+    const sql = 'DELETE FROM outbox WHERE to_person = ? AND kind = ? AND work = 1 AND frame IS NULL';
+    this.#sql.run(sql, personId, kind);
+  }
+
+  acknowledgeChain(chain: ChainId, seq: number, device: DeviceId, atMs: number): number {
+    const covered = 'chain = ? AND chain_seq <= ? AND delivered_at IS NULL';
+    return this.#sql.transaction(() => {
+      this.#sql.run(
+        `UPDATE leg SET acked = 1 WHERE device = ? AND acked = 0 AND seq IN (SELECT seq FROM outbox WHERE ${covered})`,
+        device,
+        chain,
+        seq,
+      );
+      return this.#deliver(covered, atMs, [chain, seq]);
+    });
+  }
+  acknowledgeContent(contentId: ContentId, device: DeviceId, atMs: number): number {
+    const covered = 'content_id = ? AND delivered_at IS NULL';
+    return this.#sql.transaction(() => {
+      this.#sql.run(
+        `UPDATE leg SET acked = 1 WHERE device = ? AND acked = 0 AND seq IN (SELECT seq FROM outbox WHERE ${covered})`,
+        device,
+        contentId,
+      );
+      return this.#deliver(covered, atMs, [contentId]);
+    });
+  }
+  /** A row is delivered when no device that it was last sealed for is without acknowledgement. */
+  #deliver(covered: string, atMs: number, params: (string | number)[]): number {
+    return this.#sql.run(
+      `UPDATE outbox SET delivered_at = ?, accepted_at = coalesce(accepted_at, ?), work = 0, problem = NULL, body = NULL
+        WHERE ${covered} AND EXISTS (SELECT 1 FROM leg WHERE leg.seq = outbox.seq AND current = 1)
+        AND NOT EXISTS (SELECT 1 FROM leg WHERE leg.seq = outbox.seq AND current = 1 AND acked = 0)`,
+      atMs,
+      atMs,
+      ...params,
+    );
+  }
+
+  listSent({ personId, mail, limit }: { personId?: PersonId; mail?: string; limit: number }): OutboxRow[] {
+    const sql = `SELECT * FROM outbox WHERE class = 1
+      AND (?1 IS NULL OR to_person = ?1 OR (to_person IS NULL AND to_mail = ?2)) ORDER BY seq DESC LIMIT ?3`;
+    return this.#sql
+      .all(sql, personId ?? mail ?? null, mail ?? null, limit)
+      .map(rowOf)
+      .reverse();
+  }
+
+  expire(beforeMs: number): void {
+    this.#sql.transaction(() => {
+      const old = 'frame IS NOT NULL AND sent_at < ? AND delivered_at IS NOT NULL AND work = 0';
+      this.#sql.run(`DELETE FROM leg WHERE seq IN (SELECT seq FROM outbox WHERE ${old})`, beforeMs);
+      this.#sql.run(`UPDATE outbox SET frame = NULL, body = NULL WHERE ${old}`, beforeMs);
+      const control = 'class <> 1 AND sent_at < ? AND (work = 0 OR parked = 1)';
+      this.#sql.run(`DELETE FROM leg WHERE seq IN (SELECT seq FROM outbox WHERE ${control})`, beforeMs);
+      this.#sql.run(`DELETE FROM outbox WHERE ${control}`, beforeMs);
+    });
+  }
+
+  #one(sql: string, ...params: (string | number | Bytes)[]): OutboxRow | undefined {
+    const row = this.#sql.get(sql, ...params);
+    return row && rowOf(row);
+  }
+}
+
+function rowOf(row: Row): OutboxRow {
+  const chain = textOrNone<ChainId>(row, 'chain');
+  return {
+    seq: number(row, 'seq'),
+    contentId: text<ContentId>(row, 'content_id'),
+    kind: text(row, 'kind'),
+    class: number(row, 'class') as SubmitClass,
+    toMail: textOrNone(row, 'to_mail'),
+    toPerson: textOrNone<PersonId>(row, 'to_person'),
+    content: bytes(row, 'content'),
+    sentAtMs: number(row, 'sent_at'),
+    work: WORK[number(row, 'work')] ?? 'done',
+    problem: textOrNone<ErrorCode>(row, 'problem'),
+    parked: number(row, 'parked') === 1,
+    frame: bytesOrNone(row, 'frame'),
+    chain: chain && { id: chain, seq: number(row, 'chain_seq'), linkAfter: bytes(row, 'link_after') },
+    submitId: textOrNone<SubmitId>(row, 'submit_id'),
+    listHash: bytesOrNone(row, 'list_hash'),
+    body: bytesOrNone(row, 'body'),
+    acceptedAtMs: numberOrNone(row, 'accepted_at'),
+    deliveredAtMs: numberOrNone(row, 'delivered_at'),
+    resends: number(row, 'resends'),
+  };
+}

@@ -1,0 +1,286 @@
+/**
+ * The port to the profile's database. Every call is synchronous and answers from what is committed, or from what the
+ * transaction around it has written. {@link Store.transaction} is how the rules of wire.md §4 are kept: ratchet step,
+ * legs and outbox row are one transaction, ratchet step, message row and acknowledgement state another.
+ */
+import type { PinnedAccount } from '@kuvert/crypto/identity';
+import type {
+  ChainHead,
+  ChainState,
+  KyberPrekeyRow,
+  OneTimePrekeyRow,
+  PrekeyCounters,
+  PrekeyRows,
+  SessionRecords,
+  SessionWrites,
+  SignedPrekeyRow,
+} from '@kuvert/crypto/session';
+import type {
+  ChainId,
+  ContentId,
+  ConversationId,
+  DeviceId,
+  DeviceList,
+  ErrorCode,
+  Person,
+  PersonId,
+  RequestId,
+  SubmitClass,
+  SubmitId,
+} from '@kuvert/protocol';
+import type { Notice } from './types.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Everything that a profile keeps. */
+export interface Store {
+  /** All or nothing, durable when it returns; what `body` throws is thrown on and nothing is written. May be nested. */
+  transaction<T>(body: () => T): T;
+  readonly values: ValueStore;
+  readonly directory: DirectoryStore;
+  readonly sessions: SessionStore;
+  readonly outbox: OutboxStore;
+  readonly messages: MessageStore;
+  readonly chains: ChainStore;
+  readonly repairs: RepairStore;
+  readonly notices: NoticeStore;
+}
+
+/** Single values by name; what is in them is up to those who write them. */
+export interface ValueStore {
+  get(name: string): Bytes | undefined;
+  put(name: string, value: Bytes): void;
+  delete(name: string): void;
+  /** Adds one to a counter that begins at 0 and gives the new number. */
+  increment(name: string): number;
+}
+
+/** A person whose keys were verified, with the list as of the highest version seen. */
+export interface KnownAccount {
+  readonly personId: PersonId;
+  readonly pin: PinnedAccount;
+  readonly list: DeviceList;
+}
+
+/** People and their verified keys. */
+export interface DirectoryStore {
+  putPerson(person: Person): void;
+  findPersonByMail(mail: string): Person | undefined;
+  getPerson(personId: PersonId): Person | undefined;
+  listPeople(): Person[];
+  putAccount(account: KnownAccount): void;
+  getAccount(personId: PersonId): KnownAccount | undefined;
+  /** Whose device this is, by the lists seen so far. */
+  findOwner(device: DeviceId): PersonId | undefined;
+  /** The request id of a take that may still be repeated, so that no prekeys are used up twice. */
+  getTake(personId: PersonId): { readonly requestId: RequestId; readonly atMs: number } | undefined;
+  putTake(personId: PersonId, requestId: RequestId, atMs: number): void;
+  deleteTake(personId: PersonId): void;
+}
+
+/** Ratchet state and own prekeys. */
+export interface SessionStore extends SessionRecords {
+  apply(writes: SessionWrites): void;
+  addPrekeys(rows: PrekeyRows, counters: PrekeyCounters): void;
+  prekeyCounters(): PrekeyCounters | undefined;
+  /** Signed prekeys and last-resort keys, oldest first. */
+  listReplaceable(): { signed: SignedPrekeyRow[]; lastResort: KyberPrekeyRow[] };
+  deletePrekeys(ids: { signed: readonly number[]; lastResort: readonly number[] }): void;
+  clearPrekeys(): void;
+  /** Devices with which a new session must be started before anything is sent to them. */
+  markForRenewal(device: DeviceId): void;
+  isMarkedForRenewal(device: DeviceId): boolean;
+  clearRenewal(device: DeviceId): void;
+}
+
+export type { KyberPrekeyRow, OneTimePrekeyRow, SignedPrekeyRow };
+
+/** What is still to be done for an outbox row: make its legs, hand them to the server, or nothing. */
+export type OutboxWork = 'seal' | 'submit' | 'done';
+
+/** A message or control message of one's own. */
+export interface OutboxRow {
+  /** Order of writing; within a conversation also of sending. */
+  readonly seq: number;
+  readonly contentId: ContentId;
+  readonly kind: string;
+  readonly class: SubmitClass;
+  readonly toMail: string | undefined;
+  readonly toPerson: PersonId | undefined;
+  readonly content: Bytes;
+  readonly sentAtMs: number;
+  readonly work: OutboxWork;
+  readonly problem: ErrorCode | undefined;
+  /** Set aside for good: nothing is tried any more. */
+  readonly parked: boolean;
+  /** The frame as first made; every later leg carries the same bytes, since its commitment stands in the chain. */
+  readonly frame: Bytes | undefined;
+  readonly chain: { readonly id: ChainId; readonly seq: number; readonly linkAfter: Bytes } | undefined;
+  readonly submitId: SubmitId | undefined;
+  readonly listHash: Bytes | undefined;
+  readonly body: Bytes | undefined;
+  readonly acceptedAtMs: number | undefined;
+  readonly deliveredAtMs: number | undefined;
+  readonly resends: number;
+}
+
+/** What sealing a row gives. */
+export interface SealedRow {
+  readonly seq: number;
+  readonly frame: Bytes;
+  readonly chain: OutboxRow['chain'];
+  readonly submitId: SubmitId;
+  readonly listHash: Bytes;
+  readonly body: Bytes | undefined;
+  readonly legs: readonly { readonly device: DeviceId; readonly bytes: Bytes; readonly hash: Bytes }[];
+}
+
+/** What is on its way out, and what has been sent. */
+export interface OutboxStore {
+  add(
+    row: Pick<OutboxRow, 'contentId' | 'kind' | 'class' | 'toMail' | 'toPerson' | 'content' | 'sentAtMs'>,
+  ): number;
+  get(seq: number): OutboxRow | undefined;
+  findByContentId(contentId: ContentId): OutboxRow | undefined;
+  findByLegHash(hash: Bytes, device: DeviceId): OutboxRow | undefined;
+  /** Addresses of rows whose person is not known yet. */
+  listUnresolvedMails(limit: number): string[];
+  resolveMail(mail: string, personId: PersonId): void;
+  /** People to whom rows are to be sealed. */
+  listLanesToSeal(): PersonId[];
+  listToSeal(personId: PersonId, limit: number): OutboxRow[];
+  /**
+   * Rows to submit in order; those of a lane that come after one that must be sealed first are left out, so that no
+   * message overtakes an earlier one.
+   */
+  listToSubmit(
+    limit: number,
+    except: { readonly seqs: Iterable<number>; readonly lanes: Iterable<PersonId> },
+  ): OutboxRow[];
+  listLegs(seq: number): { device: DeviceId; bytes: Bytes }[];
+  /** Keeps legs and frame; the row is to be submitted next. Legs made before stay known by their hash. */
+  putSealed(sealed: SealedRow): void;
+  setAccepted(seq: number, acceptedAtMs: number): void;
+  /** To be sealed again: one row, or all of a lane that are not accepted and not in `except`. */
+  setToSeal(seq: number): void;
+  setLaneToSeal(personId: PersonId, except: Iterable<number>): void;
+  /** To be sealed again because a device could not open it; counted. */
+  addResend(seq: number): void;
+  setSubmitId(seq: number, submitId: SubmitId): void;
+  setLaneProblem(personId: PersonId, problem: ErrorCode): void;
+  setMailProblem(mail: string, problem: ErrorCode): void;
+  setParked(seq: number, problem: ErrorCode): void;
+  /** Own messages that the server has not accepted, those set aside included. */
+  countWaitingMessages(): number;
+  /** Deletes acknowledgements to this person that were not sealed yet: a new one says more. */
+  deleteUnsealed(personId: PersonId, kind: string): void;
+  /**
+   * `device` has everything of `chain` up to `seq`; gives the rows that are delivered by that: acknowledged by every device
+   * that they were last sealed for.
+   */
+  acknowledgeChain(chain: ChainId, seq: number, device: DeviceId, atMs: number): number;
+  acknowledgeContent(contentId: ContentId, device: DeviceId, atMs: number): number;
+  /** The row of a chain number. */
+  findByChain(chain: ChainId, seq: number): OutboxRow | undefined;
+  listSent(options: { personId?: PersonId; mail?: string; limit: number }): OutboxRow[];
+  /** Deletes frames and legs that nobody can ask for any more, and control messages as a whole. */
+  expire(beforeMs: number): void;
+}
+
+/** A message that arrived. */
+export interface StoredMessage {
+  readonly seq: number;
+  readonly senderDevice: DeviceId;
+  readonly senderPerson: PersonId;
+  readonly contentId: ContentId;
+  readonly sentAtMs: number;
+  readonly acceptedAtMs: number;
+  readonly kind: 'text' | 'too-new';
+  /** UTF-8 of a text; the original bytes of what is too new. */
+  readonly content: Bytes;
+  readonly chain: { readonly id: ChainId; readonly seq: number } | undefined;
+}
+
+/** What arrived. */
+export interface MessageStore {
+  /** False when (sender device, content id) is there already. */
+  add(message: Omit<StoredMessage, 'seq'>): boolean;
+  has(senderDevice: DeviceId, contentId: ContentId): boolean;
+  listUnprinted(limit: number): StoredMessage[];
+  markPrinted(senderDevice: DeviceId, contentId: ContentId): void;
+  listLast(options: { personId?: PersonId; limit: number }): StoredMessage[];
+  /** Content ids of a chain beyond `afterSeq`, in order. */
+  listContentIdsBeyond(chain: ChainId, afterSeq: number, limit: number): ContentId[];
+  /** People to whom an acknowledgement is due. */
+  markAckDue(personId: PersonId): void;
+  listAcksDue(): PersonId[];
+  clearAckDue(personId: PersonId): void;
+}
+
+/** The sender's end of the chain to one conversation. */
+export interface OwnChain {
+  readonly conversation: ConversationId;
+  readonly personId: PersonId;
+  readonly head: ChainHead;
+  /** Up to here the server has accepted everything. */
+  readonly accepted: ChainHead;
+  readonly acceptedAtMs: number;
+  /** The head that the others were last told. */
+  readonly toldSeq: number;
+}
+
+/** Another device's chain. */
+export interface FollowedChain {
+  readonly senderDevice: DeviceId;
+  readonly personId: PersonId;
+  readonly state: ChainState;
+  /** Highest number that the sender has named as its head. */
+  readonly headSeq: number;
+  /** How many missing messages a notice has told about. */
+  readonly noticed: number;
+}
+
+/** Chains (P3). */
+export interface ChainStore {
+  getOwn(conversation: ConversationId): OwnChain | undefined;
+  findOwn(chain: ChainId): OwnChain | undefined;
+  putOwn(chain: OwnChain): void;
+  /** Own chains with accepted messages whose head the others were not told. */
+  listUntold(acceptedBeforeMs: number): OwnChain[];
+  getFollowed(senderDevice: DeviceId, chain: ChainId): FollowedChain | undefined;
+  putFollowed(chain: FollowedChain): void;
+  listFollowed(personId: PersonId, limit: number): FollowedChain[];
+  /** Chains with a gap, or with a notice of one. */
+  listOpenGaps(limit: number): FollowedChain[];
+}
+
+/** What could not be opened or was refused. */
+export interface Quarantined {
+  /** SHA-256 of the leg. */
+  readonly legHash: Bytes;
+  readonly leg: Bytes;
+  readonly senderDevice: DeviceId | undefined;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+/** What could not be opened, and how often it was asked for again. */
+export interface RepairStore {
+  /** Keeps it, dropping the oldest beyond a limit. */
+  quarantine(entry: Quarantined): void;
+  /** How often this very leg was asked for; 0 for one that never came. */
+  countRequests(legHash: Bytes): number;
+  addRequest(legHash: Bytes): void;
+  /** Requests that went to a device since `sinceMs`. */
+  countRequestsTo(device: DeviceId, sinceMs: number): number;
+}
+
+/** What the person should know. */
+export interface NoticeStore {
+  /** One like it that was not seen is replaced. */
+  add(notice: Omit<Notice, 'noticeId'>): void;
+  /** Takes back an unseen notice that no longer holds. */
+  withdraw(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): void;
+  listUnseen(limit: number): Notice[];
+  markSeen(noticeIds: readonly number[]): void;
+}
