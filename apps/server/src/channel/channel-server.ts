@@ -57,7 +57,9 @@ export class ChannelServer {
     const address = request.socket.remoteAddress ?? '';
     const refusal = this.#refusalOf(request, address);
     if (refusal !== undefined) {
-      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+        socket.destroy(),
+      );
       return;
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
