@@ -1,0 +1,235 @@
+/**
+ * The way out to one connection (design.md §6). The mailbox is the set of rows that were not acknowledged; this is the state of
+ * handing them over:
+ *
+ * - **scanning**: pages from the mailbox's start, leaving out what is in flight. There is no read cursor beyond one pass, because
+ *   a row may commit late with an earlier id. A pass that found nothing new, begun after the last thing that could have been
+ *   missed, ends the scan: `drained`, once, then live.
+ * - **live**: rows are handed over from memory right after their commit.
+ *
+ * What commits while the scan runs or the window is full waits in `late`, a short queue in memory; when that is full the rows stay in
+ * the store and `dirty` says that another pass is due. In flight are at most `windowRows` and `windowBytes`; numbers count 1, 2, 3 …
+ * on each connection, and a cumulative acknowledgement removes rows for good.
+ */
+import { KuvertError, MAILBOX_LIMITS } from '@kuvert/protocol';
+import type { Connection } from '../../channel/connection.ts';
+import type { TenantScope } from '../../store/index.ts';
+import type { Clock } from '../environment.ts';
+import { mailboxRows } from './collections.ts';
+import { type Deletions, keyText } from './deletions.ts';
+import { numberRecord, recordFromRow, rowBytes } from './rows.ts';
+
+/** A row that was just committed, for a device that may be online. */
+export interface FreshRow {
+  /** Undefined for what is never stored. */
+  readonly storedKey: Uint8Array | undefined;
+  /** The `deliver` record, not yet numbered. */
+  readonly record: Uint8Array;
+}
+
+interface InFlight extends FreshRow {
+  readonly deliverySeq: number;
+}
+
+/** @see createDelivery */
+export interface Delivery {
+  readonly connection: Connection;
+  /** Begins with what is stored. Resolves when the mailbox was drained for the first time or the connection ended. */
+  start(): Promise<void>;
+  /** Hands over what was just committed, now or as soon as there is room. */
+  push(row: FreshRow): void;
+  /** @throws KuvertError `bad_request` for a number that was never delivered on this connection */
+  acknowledge(upTo: number): void;
+  /** Nothing is sent any more. */
+  stop(): void;
+}
+
+/** Rows of up to 408 kB: a page of them must not be large. */
+const PAGE_ROWS = 64;
+/** After so many records in one go others get their turn. */
+const SLICE_RECORDS = 128;
+const LATE_ROWS_MAX = 512;
+const LATE_BYTES_MAX = 1_048_576;
+
+/** Delivers the mailbox of one device to its connection. */
+export function createDelivery(deps: {
+  readonly scope: TenantScope;
+  readonly connection: Connection;
+  readonly clock: Clock;
+  readonly deletions: Deletions;
+  /** A stored row is gone from the mailbox, or will be soon. */
+  readonly onGone: (bytes: number) => void;
+  /** A pass failed; the connection has been ended. */
+  readonly onError: (error: unknown) => void;
+}): Delivery {
+  const { scope, connection, clock, deletions, onGone, onError } = deps;
+  const inFlight: InFlight[] = [];
+  /** Keys of rows that this connection must not get again: in flight, or acknowledged since the scan began. */
+  const held = new Set<string>();
+  const acknowledged: string[] = [];
+  const late: FreshRow[] = [];
+  let lateBytes = 0;
+  let bytesInFlight = 0;
+  let lastSeq = 0;
+  let live = false;
+  let scanning = false;
+  let dirty = false;
+  let drained = false;
+  let stopped = false;
+  let wake: (() => void) | undefined;
+
+  function hasRoom(bytes: number): boolean {
+    if (connection.writableBytes <= 0 || inFlight.length >= MAILBOX_LIMITS.windowRows) return false;
+    return inFlight.length === 0 || bytesInFlight + bytes <= MAILBOX_LIMITS.windowBytes;
+  }
+
+  function deliver(row: FreshRow): void {
+    lastSeq++;
+    numberRecord(row.record, lastSeq);
+    inFlight.push({ ...row, deliverySeq: lastSeq });
+    bytesInFlight += row.record.length;
+    if (row.storedKey !== undefined) held.add(keyText(row.storedKey));
+    connection.sendRecord(row.record);
+  }
+
+  function isHeld(storedKey: Uint8Array): boolean {
+    return held.has(keyText(storedKey)) || deletions.has(scope.tenant, storedKey);
+  }
+
+  /** Hands over what waits in memory, as far as there is room. */
+  function flushLate(): void {
+    let sent = 0;
+    while (sent < late.length) {
+      const row = late[sent] as FreshRow;
+      const isKnown = row.storedKey !== undefined && isHeld(row.storedKey);
+      if (!isKnown && !hasRoom(row.record.length)) break;
+      lateBytes -= row.record.length;
+      if (!isKnown) deliver(row);
+      sent++;
+    }
+    late.splice(0, sent);
+  }
+
+  /** Goes on after something made room. */
+  function resume(): void {
+    if (stopped) return;
+    wake?.();
+    if (!live) return;
+    flushLate();
+    if (dirty && late.length === 0) void scan();
+  }
+
+  /** One pass over the whole mailbox. @returns how many rows were handed over, or undefined when the connection ended */
+  async function pass(): Promise<number | undefined> {
+    let found = 0;
+    let cursor: string | undefined;
+    do {
+      const page = await scope.list(mailboxRows, {
+        equals: [connection.deviceId],
+        limit: PAGE_ROWS,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      for (const row of page.rows) {
+        if (stopped) return undefined;
+        if (isHeld(row.storedKey)) continue;
+        if (row.expiresAt !== undefined && row.expiresAt <= clock.nowMs()) {
+          deletions.add(scope, row.storedKey);
+          onGone(row.value.length);
+          continue;
+        }
+        const record = recordFromRow(row.value);
+        while (!hasRoom(record.length)) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          wake = undefined;
+          if (stopped) return undefined;
+        }
+        deliver({ storedKey: row.storedKey, record });
+        found++;
+        if (found % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return stopped ? undefined : found;
+  }
+
+  async function scan(): Promise<void> {
+    if (scanning || stopped) return;
+    scanning = true;
+    live = false;
+    try {
+      let found: number | undefined;
+      do {
+        dirty = false;
+        found = await pass();
+        if (found === undefined) return;
+      } while (found > 0 || dirty);
+      live = true;
+      flushLate();
+      for (const key of acknowledged.splice(0)) held.delete(key);
+      if (!drained) {
+        drained = true;
+        connection.sendEvent('drained', {});
+      }
+    } catch (error) {
+      // The client connects again, and with a new connection everything starts from the beginning.
+      connection.close(error instanceof KuvertError ? error.code : 'internal');
+      onError(error);
+    } finally {
+      scanning = false;
+    }
+  }
+
+  return {
+    connection,
+
+    start() {
+      connection.onWritable(resume);
+      return scan();
+    },
+
+    push(row) {
+      if (stopped) return;
+      if (live && late.length === 0 && hasRoom(row.record.length)) {
+        if (row.storedKey === undefined || !isHeld(row.storedKey)) deliver(row);
+        return;
+      }
+      // Never stored means never kept either.
+      if (row.storedKey === undefined) return;
+      if (dirty || late.length >= LATE_ROWS_MAX || lateBytes + row.record.length > LATE_BYTES_MAX) {
+        dirty = true;
+        return;
+      }
+      late.push(row);
+      lateBytes += row.record.length;
+    },
+
+    acknowledge(upTo) {
+      if (upTo > lastSeq) throw new KuvertError('bad_request');
+      let count = 0;
+      for (const row of inFlight) {
+        if (row.deliverySeq > upTo) break;
+        count++;
+        bytesInFlight -= row.record.length;
+        if (row.storedKey === undefined) continue;
+        deletions.add(scope, row.storedKey);
+        onGone(rowBytes(row.record));
+        const key = keyText(row.storedKey);
+        // A pass may hold a page that was read before the row was removed.
+        if (live) held.delete(key);
+        else acknowledged.push(key);
+      }
+      if (count === 0) return;
+      inFlight.splice(0, count);
+      resume();
+    },
+
+    stop() {
+      stopped = true;
+      late.length = 0;
+      lateBytes = 0;
+      wake?.();
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/** The mailbox as the channel, the operator and the wiring see it. */
+import { type DeviceId, KuvertError, type Submit, type TenantId } from '@kuvert/protocol';
+import type { Connection } from '../../channel/connection.ts';
+import type { Accepted } from '../../channel/routes.ts';
+import type { Store, TenantScope } from '../../store/index.ts';
+import type { DeviceDirectory, DeviceService } from '../devices/index.ts';
+import type { Clock, RandomBytes } from '../environment.ts';
+import type { PeopleService } from '../people/index.ts';
+import { mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
+import { createDeletions } from './deletions.ts';
+import { createDelivery, type Delivery } from './delivery.ts';
+import { createSubmit } from './submit.ts';
+import { createUsage } from './usage.ts';
+
+/** @see createMailboxService */
+export interface MailboxService {
+  /**
+   * Accepts a message, durably.
+   * @throws KuvertError `not_found`, `no_device`, `devices_changed` with {missing, extra, stale}, `id_reused`, `submit_too_old`,
+   *   `bad_request`, `mailbox_full`, `device_not_accepted`, `disk_full`, `overloaded`, `store_busy`
+   */
+  submit(connection: Connection, submit: Submit): Promise<Accepted>;
+  /** Begins to deliver to a device that has just connected. */
+  connected(connection: Connection): void;
+  /** @throws KuvertError `bad_request` for a number that was never delivered on this connection */
+  acknowledge(connection: Connection, upTo: number): void;
+  /** The oldest stored rows of a device, as they lie there. @throws KuvertError `not_found` */
+  peek(deviceId: DeviceId, limit: number): Promise<Uint8Array[]>;
+  /** Removes up to `limit` expired rows of each kind, and tries failed deletes again. @returns how many rows were removed */
+  sweep(scope: TenantScope, limit: number): Promise<number>;
+  /** Resolves when no delete is under way. To be called before the store is closed. */
+  idle(): Promise<void>;
+}
+
+/** Puts the mailbox together. */
+export function createMailboxService(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly people: PeopleService;
+  readonly devices: DeviceService;
+  readonly directory: DeviceDirectory;
+  /** A fault in delivering to one connection, which has been ended. */
+  readonly onError: (error: unknown) => void;
+}): MailboxService {
+  const { store, clock, devices, onError } = deps;
+  const usage = createUsage();
+  const deletions = createDeletions(store.ops);
+  const deliveries = new Map<TenantId, Map<DeviceId, Delivery>>();
+
+  const find = (tenantId: TenantId, deviceId: DeviceId) => deliveries.get(tenantId)?.get(deviceId);
+
+  const submit = createSubmit({
+    ...deps,
+    usage,
+    push: (scope, deviceId, row) => find(scope.tenant, deviceId)?.push(row),
+  });
+
+  /** Everything that lies in the mailbox of a revoked device. Nothing can be added any more, so the end of the list is the end. */
+  async function empty(scope: TenantScope, deviceId: DeviceId): Promise<void> {
+    find(scope.tenant, deviceId)?.stop();
+    for (;;) {
+      const { rows } = await scope.list(mailboxRows, { equals: [deviceId], limit: 100 });
+      if (rows.length === 0) break;
+      await scope.commit(rows.map((row) => store.ops.delete(mailboxRows, row.storedKey)));
+    }
+    usage.forget(scope.tenant, deviceId);
+  }
+  devices.whenRevoked(empty);
+
+  return {
+    submit,
+
+    connected(connection) {
+      const { tenantId, deviceId } = connection;
+      const scope = store.tenant(tenantId);
+      find(tenantId, deviceId)?.stop();
+      const delivery = createDelivery({
+        scope,
+        connection,
+        clock,
+        deletions,
+        onGone: (bytes) => usage.release(tenantId, deviceId, bytes),
+        onError,
+      });
+      const ofTenant = deliveries.get(tenantId) ?? new Map<DeviceId, Delivery>();
+      deliveries.set(tenantId, ofTenant);
+      ofTenant.set(deviceId, delivery);
+      connection.onClose(() => {
+        delivery.stop();
+        if (ofTenant.get(deviceId) === delivery) ofTenant.delete(deviceId);
+      });
+      void delivery.start();
+    },
+
+    acknowledge(connection, upTo) {
+      const delivery = find(connection.tenantId, connection.deviceId);
+      // An acknowledgement that was on its way when the device connected anew: its rows come again.
+      if (delivery?.connection !== connection) return;
+      delivery.acknowledge(upTo);
+    },
+
+    async peek(deviceId, limit) {
+      const scopes = await devices.scopesOf(deviceId);
+      if (scopes.length === 0) throw new KuvertError('not_found');
+      const values: Uint8Array[] = [];
+      for (const scope of scopes) {
+        const { rows } = await scope.list(mailboxRows, { equals: [deviceId], limit });
+        for (const row of rows) if (values.length < limit) values.push(row.value);
+      }
+      return values;
+    },
+
+    async sweep(scope, limit) {
+      deletions.retry();
+      const nowMs = clock.nowMs();
+      const expired = await scope.expire(mailboxRows, nowMs, limit);
+      // Whose rows they were is not told: the fill is counted anew where it is needed.
+      if (expired > 0) usage.forget(scope.tenant);
+      const records = await scope.expire(submitRecords, nowMs, limit);
+      return expired + records + (await scope.expire(submitDayKeys, nowMs, limit));
+    },
+
+    idle: () => deletions.idle(),
+  };
+}

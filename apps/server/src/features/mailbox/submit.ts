@@ -1,0 +1,282 @@
+/**
+ * The way in. A submit is decided on what is in memory and committed as one prebuilt list: its record (which fails when the submit
+ * was made before), the gates of recipient and sender (which fail when devices changed or the sender was revoked), and a row per leg.
+ * Only when something does not fit is anything read.
+ */
+import {
+  CLASSES,
+  concatBytes,
+  type DeviceId,
+  equalBytes,
+  type GroupId,
+  ID_TYPES,
+  idToBytes,
+  KuvertError,
+  LIFETIME_MS,
+  type PersonId,
+  type Submit,
+} from '@kuvert/protocol';
+import type { Connection } from '../../channel/connection.ts';
+import type { Accepted } from '../../channel/routes.ts';
+import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
+import type { DeviceDirectory, DeviceSet } from '../devices/index.ts';
+import type { Clock, RandomBytes } from '../environment.ts';
+import type { PeopleService } from '../people/index.ts';
+import { mailboxRows, submitRecords } from './collections.ts';
+import type { FreshRow } from './delivery.ts';
+import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
+import {
+  checkSubmitTime,
+  createRecordKeys,
+  decodeRecord,
+  encodeRecord,
+  type RecordKey,
+  recordExpiresAt,
+  requestHash,
+} from './submit-records.ts';
+import type { Usage } from './usage.ts';
+
+/** Submits of one connection, and of all, that may be under way. */
+export const SUBMITS_OPEN_MAX = { connection: 1_024, server: 20_000 } as const;
+
+/** How often a submit that lost against a change of devices is decided anew. */
+const TRIES_MAX = 5;
+
+interface Sender {
+  readonly scope: TenantScope;
+  readonly deviceBytes: Uint8Array;
+  readonly gate: CommitOp;
+  open: number;
+}
+
+interface PreparedLeg {
+  readonly deviceId: DeviceId;
+  readonly storedKey: Uint8Array;
+  readonly record: Uint8Array;
+  readonly row: Uint8Array;
+}
+
+/** Takes submits of connections. */
+export function createSubmit(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly people: PeopleService;
+  readonly directory: DeviceDirectory;
+  readonly usage: Usage;
+  /** Hands a committed row, or an ephemeral one, to the device's connection if it has one. */
+  readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
+}): (connection: Connection, submit: Submit) => Promise<Accepted> {
+  const { store, clock, random, people, directory, usage, push } = deps;
+  const { ops } = store;
+  const senders = new WeakMap<Connection, Sender>();
+  const recordKeys = createRecordKeys(random);
+  const nextRowId = createRowIds(random);
+  let openInServer = 0;
+
+  function senderOf(connection: Connection): Sender {
+    let sender = senders.get(connection);
+    if (sender === undefined) {
+      const deviceBytes = idToBytes(connection.deviceId);
+      sender = {
+        scope: store.tenant(connection.tenantId),
+        deviceBytes,
+        gate: directory.activeGate(deviceBytes),
+        open: 0,
+      };
+      senders.set(connection, sender);
+    }
+    return sender;
+  }
+
+  /** Why this submit cannot be for these devices, or undefined when it fits. */
+  function findMisfit(
+    set: DeviceSet,
+    submit: Submit,
+    self: DeviceId,
+    isOwn: boolean,
+  ): KuvertError | undefined {
+    const isStale = !equalBytes(set.listHash, submit.listHash);
+    const expected = set.devices.filter((device) => device.deviceId !== self);
+    const [first] = expected;
+    const [leg] = submit.legs;
+    const isUsual = expected.length === 1 && submit.legs.length === 1 && leg?.device === first?.deviceId;
+    if (isUsual && !isStale) return undefined;
+    const legs = new Set(submit.legs.map((other) => other.device));
+    const missing = expected.flatMap(({ deviceId }) => (legs.delete(deviceId) ? [] : deviceId));
+    const extra = [...legs];
+    if (legs.size === 0 && missing.length === 0 && !isStale) {
+      return expected.length === 0 && !isOwn ? new KuvertError('no_device') : undefined;
+    }
+    return new KuvertError('devices_changed', {
+      details: { missing: missing.slice(0, 64), extra: extra.slice(0, 64), stale: isStale },
+    });
+  }
+
+  /** The answer that this submit was given before, if it was. @throws KuvertError `id_reused` */
+  async function answerAgain(
+    scope: TenantScope,
+    key: RecordKey,
+    hash: Uint8Array,
+    submit: Submit,
+  ): Promise<Accepted | undefined> {
+    const row = await scope.find(submitRecords, ...key);
+    if (row === undefined) return undefined;
+    const record = decodeRecord(row.value);
+    if (!equalBytes(record.hash, hash)) throw new KuvertError('id_reused');
+    return accepted(submit, record.acceptedAtMs);
+  }
+
+  async function loadSet(scope: TenantScope, to: PersonId): Promise<DeviceSet> {
+    const set = await directory.load(scope, to);
+    if (set !== undefined) return set;
+    throw new KuvertError((await people.exists(scope, to)) ? 'no_device' : 'not_found');
+  }
+
+  function prepare(submit: Submit, nowMs: number): PreparedLeg[] {
+    const times = { acceptedAtMs: nowMs, expiresAtMs: nowMs + LIFETIME_MS[submit.lifetime] };
+    return submit.legs.map((leg) => {
+      const record = legRecord(submit, leg.bytes, times);
+      return {
+        deviceId: leg.device,
+        storedKey: concatBytes(idToBytes(leg.device), nextRowId(nowMs)),
+        record,
+        row: rowFromRecord(record),
+      };
+    });
+  }
+
+  /** Counts the rows in, all or none. @throws KuvertError `mailbox_full` */
+  async function reserve(scope: TenantScope, legs: readonly PreparedLeg[]): Promise<void> {
+    for (const leg of legs) {
+      if (!usage.knows(scope.tenant, leg.deviceId)) await usage.load(scope, leg.deviceId);
+    }
+    let reserved = 0;
+    try {
+      for (; reserved < legs.length; reserved++) {
+        const leg = legs[reserved] as PreparedLeg;
+        usage.reserve(scope.tenant, leg.deviceId, leg.row.length);
+      }
+    } catch (error) {
+      release(scope, legs.slice(0, reserved));
+      throw error;
+    }
+  }
+
+  function release(scope: TenantScope, legs: readonly PreparedLeg[]): void {
+    for (const leg of legs) usage.release(scope.tenant, leg.deviceId, leg.row.length);
+  }
+
+  async function accept(connection: Connection, sender: Sender, submit: Submit): Promise<Accepted> {
+    const { scope } = sender;
+    const nowMs = clock.nowMs();
+    checkSubmitTime(submit.submitId, nowMs);
+    const to = personOf(submit.to);
+    const hash = requestHash(submit);
+    const key =
+      recordKeys.peek(scope, sender.deviceBytes, submit.submitId) ??
+      (await recordKeys.load(scope, sender.deviceBytes, submit.submitId));
+    const isOwn = to === connection.personId;
+
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const remembered = directory.peek(scope.tenant, to);
+      let set = remembered ?? (await loadSet(scope, to));
+      let misfit = findMisfit(set, submit, connection.deviceId, isOwn);
+      if (misfit !== undefined && remembered !== undefined) {
+        // What is remembered may be out of date; a refusal never rests on it.
+        set = await loadSet(scope, to);
+        misfit = findMisfit(set, submit, connection.deviceId, isOwn);
+      }
+      if (misfit !== undefined) {
+        // It may have been accepted before the devices changed.
+        const before = await answerAgain(scope, key, hash, submit);
+        if (before !== undefined) return before;
+        throw misfit;
+      }
+      const legs = prepare(submit, nowMs);
+      if (submit.class === CLASSES.ephemeral) {
+        for (const leg of legs) push(scope, leg.deviceId, { storedKey: undefined, record: leg.record });
+        return accepted(submit, nowMs);
+      }
+      try {
+        await reserve(scope, legs);
+      } catch (error) {
+        const before = await answerAgain(scope, key, hash, submit);
+        if (before !== undefined) return before;
+        throw error;
+      }
+      const done = await commitSubmit(sender, { set, key, hash, legs, nowMs, submit });
+      if (done === 'committed') return accepted(submit, nowMs);
+      if (done === 'repeated') {
+        const before = await answerAgain(scope, key, hash, submit);
+        if (before !== undefined) return before;
+      }
+    }
+    throw new KuvertError('store_busy');
+  }
+
+  /** Commits one submit. @throws KuvertError `device_not_accepted` when the sender has been revoked */
+  async function commitSubmit(
+    sender: Sender,
+    parts: {
+      set: DeviceSet;
+      key: RecordKey;
+      hash: Uint8Array;
+      legs: readonly PreparedLeg[];
+      nowMs: number;
+      submit: Submit;
+    },
+  ): Promise<'committed' | 'repeated' | 'changed'> {
+    const { set, key, hash, legs, nowMs, submit } = parts;
+    const { scope } = sender;
+    const expiresAt = nowMs + LIFETIME_MS[submit.lifetime];
+    const list: CommitOp[] = [
+      ops.insert(submitRecords, key, encodeRecord(hash, nowMs), recordExpiresAt(submit.submitId)),
+      set.gate,
+      sender.gate,
+    ];
+    for (const leg of legs) list.push(ops.put(mailboxRows, leg.storedKey, leg.row, expiresAt));
+    let isCommitted = false;
+    try {
+      const outcome = await scope.commit(list);
+      if (outcome.committed) {
+        isCommitted = true;
+        for (const leg of legs) {
+          push(scope, leg.deviceId, { storedKey: leg.storedKey, record: leg.record });
+        }
+        return 'committed';
+      }
+      if (outcome.failedAt === 0) return 'repeated';
+      if (outcome.failedAt === 2) throw new KuvertError('device_not_accepted');
+      directory.forget(scope.tenant, set.personId);
+      return 'changed';
+    } finally {
+      if (!isCommitted) release(scope, legs);
+    }
+  }
+
+  return async (connection, submit) => {
+    const sender = senderOf(connection);
+    if (sender.open >= SUBMITS_OPEN_MAX.connection || openInServer >= SUBMITS_OPEN_MAX.server) {
+      throw new KuvertError('overloaded');
+    }
+    sender.open++;
+    openInServer++;
+    try {
+      return await accept(connection, sender, submit);
+    } finally {
+      sender.open--;
+      openInServer--;
+    }
+  };
+}
+
+/** Groups do not exist yet, so a group id is answered like any id that names nothing. */
+function personOf(to: PersonId | GroupId): PersonId {
+  if (!to.startsWith(`${ID_TYPES.person.prefix}_`)) throw new KuvertError('not_found');
+  return to as PersonId;
+}
+
+function accepted(submit: Submit, acceptedAtMs: number): Accepted {
+  return { acceptedAtMs, legs: submit.legs.map(({ device }) => ({ device, outcome: 'stored' as const })) };
+}

@@ -1,0 +1,84 @@
+/**
+ * How full mailboxes are, in memory: counted once from the store when a mailbox is first written to after a start, then kept up
+ * with. Only a limit hangs on it, so it may be off by what was under way while it was counted.
+ */
+import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
+import type { TenantScope } from '../../store/index.ts';
+import { mailboxRows } from './collections.ts';
+
+/** What one device's mailbox may hold. */
+export const MAILBOX_MAX = { rows: 10_000, bytes: 64 * 1_048_576 } as const;
+
+interface Fill {
+  rows: number;
+  bytes: number;
+}
+
+/** @see createUsage */
+export interface Usage {
+  /** True when the fill is in memory and {@link reserve} needs no {@link load}. */
+  knows(tenantId: TenantId, deviceId: DeviceId): boolean;
+  load(scope: TenantScope, deviceId: DeviceId): Promise<void>;
+  /** Counts a row that is about to be stored. @throws KuvertError `mailbox_full` */
+  reserve(tenantId: TenantId, deviceId: DeviceId, bytes: number): void;
+  /** Counts a row that is gone, or was not stored after all. */
+  release(tenantId: TenantId, deviceId: DeviceId, bytes: number): void;
+  /** Forgets what was counted of a device, or of a whole tenant: it is counted again when needed. */
+  forget(tenantId: TenantId, deviceId?: DeviceId): void;
+}
+
+/** Rows of up to 408 kB: a page of them must not be large. */
+const COUNT_PAGE_ROWS = 64;
+
+/** @see Usage */
+export function createUsage(): Usage {
+  const byTenant = new Map<TenantId, Map<DeviceId, Fill>>();
+  const find = (tenantId: TenantId, deviceId: DeviceId) => byTenant.get(tenantId)?.get(deviceId);
+
+  return {
+    knows: (tenantId, deviceId) => find(tenantId, deviceId) !== undefined,
+
+    async load(scope, deviceId) {
+      const fill: Fill = { rows: 0, bytes: 0 };
+      let cursor: string | undefined;
+      do {
+        const page = await scope.list(mailboxRows, {
+          equals: [deviceId],
+          limit: COUNT_PAGE_ROWS,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        for (const row of page.rows) {
+          fill.rows++;
+          fill.bytes += row.value.length;
+        }
+        cursor = page.next;
+      } while (cursor !== undefined && fill.rows < MAILBOX_MAX.rows);
+      const devices = byTenant.get(scope.tenant) ?? new Map<DeviceId, Fill>();
+      byTenant.set(scope.tenant, devices);
+      // Two that count at the same time: the first one's count has been kept up with since.
+      if (!devices.has(deviceId)) devices.set(deviceId, fill);
+    },
+
+    reserve(tenantId, deviceId, bytes) {
+      const fill = find(tenantId, deviceId);
+      if (fill === undefined) return;
+      if (fill.rows >= MAILBOX_MAX.rows || fill.bytes + bytes > MAILBOX_MAX.bytes) {
+        throw new KuvertError('mailbox_full');
+      }
+      fill.rows++;
+      fill.bytes += bytes;
+    },
+
+    release(tenantId, deviceId, bytes) {
+      const fill = find(tenantId, deviceId);
+      if (fill === undefined) return;
+      fill.rows = Math.max(0, fill.rows - 1);
+      fill.bytes = Math.max(0, fill.bytes - bytes);
+    },
+
+    forget(tenantId, deviceId) {
+      if (deviceId === undefined) byTenant.delete(tenantId);
+      else byTenant.get(tenantId)?.delete(deviceId);
+    },
+  };
+}
