@@ -12,6 +12,8 @@ export interface CollectionLayout {
   readonly name: string;
   readonly indexes: readonly { readonly name: string; readonly unique: boolean }[];
   readonly expires: boolean;
+  /** Which spaces have it. */
+  readonly spaces: 'tenants' | 'control' | 'all';
 }
 
 /** One operation of a list, all plain data. `collection` is the number of the collection. */

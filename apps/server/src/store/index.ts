@@ -12,6 +12,7 @@ export {
 } from './collection.ts';
 export { StoreError, type StoreErrorCode } from './errors.ts';
 export { bytesPart, idPart, integerPart, type KeyPart } from './key-parts.ts';
+export { type OpenEngine, openStore, type StoreOptions } from './open-store.ts';
 export type {
   CommitOp,
   CommitOps,

@@ -295,7 +295,8 @@ class SqliteEngine implements Engine {
     const opened = await new Promise<Extract<FromThread, { kind: 'opened' }>>((resolve) => {
       this.#openWaiting.set(number, resolve);
       const key = Buffer.from(known.key).toString('hex');
-      this.#post({ kind: 'open', space: number, file, key, create: known.create });
+      const spaces = name === 'control' ? 'control' : 'tenants';
+      this.#post({ kind: 'open', space: number, spaces, file, key, create: known.create });
     });
     if (this.#failure !== undefined) throw this.#failure;
     if (opened.failure !== undefined) {

@@ -54,6 +54,7 @@ export class SpaceFile {
     keyHex: string;
     create: boolean;
     layouts: readonly CollectionLayout[];
+    spaces: 'tenants' | 'control';
   }) {
     this.#layouts = settings.layouts;
     if (!settings.create && !existsSync(settings.file))
@@ -68,7 +69,7 @@ export class SpaceFile {
       this.#db.pragma('temp_store = MEMORY');
       this.#db.pragma(`cache_size = -${CACHE_KIB}`);
       this.#db.exec('BEGIN IMMEDIATE');
-      this.#makeTables();
+      this.#makeTables(settings.spaces);
       this.#db.exec('COMMIT');
     } catch (error) {
       this.#db.close();
@@ -82,12 +83,13 @@ export class SpaceFile {
       throw new OpenError('data_too_new', `format ${version}, this server knows ${FORMAT_VERSION}`);
   }
 
-  #makeTables(): void {
+  #makeTables(kind: 'tenants' | 'control'): void {
     if (this.#db.pragma('user_version', { simple: true }) !== FORMAT_VERSION) {
       this.#db.pragma(`user_version = ${FORMAT_VERSION}`);
       this.#db.pragma(`application_id = ${APPLICATION_ID}`);
     }
-    for (const { name, indexes, expires } of this.#layouts) {
+    for (const { name, indexes, expires, spaces } of this.#layouts) {
+      if (spaces !== 'all' && spaces !== kind) continue;
       const columns = indexes.map((index) => `, "ix_${index.name}" BLOB`).join('');
       this.#db.exec(
         `CREATE TABLE IF NOT EXISTS "${name}" (id INTEGER PRIMARY KEY, k BLOB NOT NULL, ver INTEGER NOT NULL, doc BLOB NOT NULL, exp INTEGER${columns});

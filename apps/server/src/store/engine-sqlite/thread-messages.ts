@@ -22,6 +22,7 @@ export type ToThread =
   | {
       readonly kind: 'open';
       readonly space: number;
+      readonly spaces: 'tenants' | 'control';
       readonly file: string;
       readonly key: string;
       readonly create: boolean;

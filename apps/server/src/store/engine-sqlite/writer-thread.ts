@@ -42,15 +42,7 @@ function say(message: FromThread, transfer: ArrayBuffer[] = []): void {
 
 function open(message: Extract<ToThread, { kind: 'open' }>): void {
   try {
-    files.set(
-      message.space,
-      new SpaceFile({
-        file: message.file,
-        keyHex: message.key,
-        create: message.create,
-        layouts: settings.layouts,
-      }),
-    );
+    files.set(message.space, new SpaceFile({ ...message, keyHex: message.key, layouts: settings.layouts }));
     // A power cut must not take away the name of a file whose content is already durable.
     if (message.create) syncFolder(dirname(message.file));
     say({ kind: 'opened', space: message.space, failure: undefined, detail: '' });

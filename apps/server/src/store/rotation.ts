@@ -1,0 +1,95 @@
+/**
+ * Rotation of the wrapping key (design.md §5, B5): a new version, then every data key is wrapped again in small commits, then
+ * old versions go, each only when nothing is wrapped under it. A kill between any two steps leaves data that the versions
+ * together can open; the next call goes on where this one stopped.
+ */
+import type { KeyProvider } from '../keys/key-provider.ts';
+import { dataKeys, tenantSpaces, unwrapDataKey, wrapDataKey } from './data-keys.ts';
+import { rewrapKeyring } from './keyring.ts';
+import { type SpaceScope, typedScope } from './scope.ts';
+
+/** Rows of one commit. */
+const BATCH = 100;
+
+/** What a rotation works on. */
+export interface RotationPlace {
+  readonly folder: string;
+  readonly provider: KeyProvider;
+  readonly control: SpaceScope;
+  /** Scopes of all tenants that have a space. */
+  readonly tenants: () => Promise<readonly SpaceScope[]>;
+  /** Called after each durable step; tests stop the rotation here. */
+  readonly step?: (name: string) => void;
+}
+
+/** Rotates, or finishes a rotation that was interrupted. @returns how many data keys were wrapped again. */
+export async function rotate(place: RotationPlace): Promise<{ rewrapped: number }> {
+  const { provider } = place;
+  const step = place.step ?? (() => undefined);
+  // More than one version means that a rotation was interrupted: finishing it counts as this one.
+  if (provider.keyIds().length === 1) {
+    await provider.addVersion();
+    step('version added');
+  }
+  const current = provider.currentKeyId();
+  const old = provider.keyIds().filter((keyId) => keyId !== current);
+  let rewrapped = (await rewrapKeyring(place.folder, provider)) ? 1 : 0;
+  step('keyring wrapped');
+  for (const keyId of old) {
+    rewrapped += await rewrapSpaces(place, keyId);
+    for (const scope of [place.control, ...(await place.tenants())]) {
+      rewrapped += await rewrapSubjects(place, scope, keyId);
+    }
+    // Spaces made meanwhile by a call that had started under the old version are caught by looking once more.
+    rewrapped += await rewrapSpaces(place, keyId);
+    await provider.retire(keyId);
+    step('version retired');
+  }
+  return { rewrapped };
+}
+
+async function rewrapSpaces(place: RotationPlace, keyId: string): Promise<number> {
+  const control = typedScope<'operator'>(place.control);
+  let rewrapped = 0;
+  for (;;) {
+    const count = await control.write(async (tx) => {
+      const { rows } = await tx.list(tenantSpaces, { index: 'byWrappingKey', equals: [keyId], limit: BATCH });
+      for (const row of rows) {
+        const owner = { space: row.subject, subject: 'tenant' };
+        const wrapped = await wrapDataKey(
+          place.provider,
+          owner,
+          await unwrapDataKey(place.provider, owner, row),
+        );
+        tx.put(tenantSpaces, { ...row, wrappingKey: wrapped.wrappingKey, wrapped: wrapped.wrapped });
+      }
+      return rows.length;
+    });
+    rewrapped += count;
+    if (count === 0) return rewrapped;
+    place.step?.('spaces wrapped');
+  }
+}
+
+async function rewrapSubjects(place: RotationPlace, scope: SpaceScope, keyId: string): Promise<number> {
+  const typed = typedScope<'tenant'>(scope);
+  let rewrapped = 0;
+  for (;;) {
+    const count = await typed.write(async (tx) => {
+      const { rows } = await tx.list(dataKeys, { index: 'byWrappingKey', equals: [keyId], limit: BATCH });
+      for (const row of rows) {
+        const owner = { space: scope.space.name, subject: row.subject };
+        const wrapped = await wrapDataKey(
+          place.provider,
+          owner,
+          await unwrapDataKey(place.provider, owner, row),
+        );
+        tx.put(dataKeys, wrapped);
+      }
+      return rows.length;
+    });
+    rewrapped += count;
+    if (count === 0) return rewrapped;
+    place.step?.('subjects wrapped');
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Documents as bytes and back: schema check, sealing field by field, index entries, expiry.
+ *
+ *     stored document = schema version 1 (1 byte) ‖ strict CBOR, in which a sealed field is its sealed bytes
+ */
+import { blindEntry, blindKey, type DataKey, openValue, sealValue } from '@kuvert/crypto/sealing';
+import { type CborValue, concatBytes, decodeCbor, encodeCbor, KuvertError, utf8 } from '@kuvert/protocol';
+import { decodeParts, encodeParts } from './binary-keys.ts';
+import type { AnyCollection, IndexDeclaration, KeyValue } from './collection.ts';
+import { OWN_SUBJECT } from './data-keys.ts';
+import type { StoredRow } from './engine.ts';
+import { type AnyDocument, asDocument, isBinary } from './handles.ts';
+import { encodeTuple } from './tuple-codec.ts';
+
+const SCHEMA_VERSION = new Uint8Array([1]);
+
+/** Where a document's data keys come from while it is sealed or opened. */
+export type SubjectKeys = (subject: string) => Promise<DataKey>;
+
+/** What sealing and opening need to know of a space. */
+export interface SealingSpace {
+  readonly name: string;
+  ownKey(): Promise<DataKey>;
+  readonly keyForReading: SubjectKeys;
+}
+
+type Plain = Record<string, unknown>;
+
+/** A document ready for an engine. */
+export interface EncodedRow {
+  readonly key: Uint8Array;
+  readonly doc: Uint8Array;
+  readonly entries: readonly (Uint8Array | null)[];
+  readonly expiresAt: number | undefined;
+}
+
+/** The stored key of a row, from its key values (or, for bytes, from one stored key). */
+export function encodeKey(collection: AnyCollection, key: readonly unknown[]): Uint8Array<ArrayBuffer> {
+  if (isBinary(collection)) {
+    if (key.length !== collection.parts.length)
+      throw new Error(`a key of ${collection.name} has other parts`);
+    return encodeParts(collection.parts, key);
+  }
+  if (key.length !== asDocument(collection).keyFields.length) {
+    throw new Error(`a key of ${collection.name} has other parts`);
+  }
+  return encodeTuple(key as readonly KeyValue[]);
+}
+
+/** Checks a document against its schema. The error names fields, never their content. */
+function checked(collection: AnyDocument, document: unknown): Plain {
+  const result = collection.schema.safeParse(document);
+  if (result.success) return result.data;
+  const where = result.error.issues.map((issue) => `${issue.path.join('.')} (${issue.code})`);
+  throw new Error(`a document of ${collection.name} does not fit its schema: ${where.join(', ')}`);
+}
+
+function entryOf(
+  index: IndexDeclaration,
+  document: Plain,
+  blind: (field: string) => Uint8Array,
+): Uint8Array | null {
+  const values = index.fields.map((field) => document[field]);
+  if (values.some((value) => value === null || value === undefined)) return null;
+  if (index.blind === undefined) return encodeTuple(values as KeyValue[]);
+  const [field = ''] = index.fields;
+  return blindEntry(blind(field), utf8(index.blind.normalize(String(values[0]))));
+}
+
+function encode(
+  collection: AnyDocument,
+  document: Plain,
+  seal: { blind: (field: string) => Uint8Array; value: (field: string, key: Uint8Array) => Uint8Array },
+): EncodedRow {
+  const key = encodeTuple(collection.keyFields.map((field) => document[field] as KeyValue));
+  const entries = collection.indexList.map((index) => entryOf(index, document, seal.blind));
+  const stored: Plain = { ...document };
+  for (const field of collection.sealedFields.keys()) {
+    if (document[field] !== undefined) stored[field] = seal.value(field, key);
+  }
+  const expiresAt = collection.retentionField === undefined ? undefined : document[collection.retentionField];
+  return {
+    key,
+    entries,
+    doc: concatBytes(SCHEMA_VERSION, encodeCbor(stored as CborValue)),
+    expiresAt: typeof expiresAt === 'number' ? expiresAt : undefined,
+  };
+}
+
+/** Encodes a document of a collection without sealed fields. */
+export function encodePlainDocument(collection: AnyDocument, document: unknown): EncodedRow {
+  const none = () => {
+    throw new Error(`${collection.name} has sealed fields`);
+  };
+  return encode(collection, checked(collection, document), { blind: none, value: none });
+}
+
+function subjectOf(collection: AnyDocument, field: string, document: Plain): string {
+  const subject = collection.sealedFields.get(field)?.subject ?? OWN_SUBJECT;
+  if (subject === OWN_SUBJECT) return OWN_SUBJECT;
+  const name = document[subject];
+  if (typeof name !== 'string')
+    throw new Error(`${collection.name}.${field} is sealed for a subject that is not there`);
+  return name;
+}
+
+/** Encodes and seals a document. */
+export async function encodeDocument(
+  collection: AnyDocument,
+  row: unknown,
+  space: SealingSpace,
+  keys: SubjectKeys,
+): Promise<EncodedRow> {
+  if (collection.sealedFields.size === 0) return encodePlainDocument(collection, row);
+  const document = checked(collection, row);
+  const own = await space.ownKey();
+  const keyOf = new Map<string, DataKey>();
+  for (const field of collection.sealedFields.keys()) {
+    if (document[field] !== undefined) keyOf.set(field, await keys(subjectOf(collection, field, document)));
+  }
+  return encode(collection, document, {
+    blind: (field) => blindKey(own.key, collection.name, field),
+    value: (field, key) => {
+      const dataKey = keyOf.get(field);
+      if (dataKey === undefined) throw new Error(`no data key for ${collection.name}.${field}`);
+      return sealValue(
+        dataKey,
+        place(space, collection, key, field),
+        encodeCbor(document[field] as CborValue),
+      );
+    },
+  });
+}
+
+function place(space: SealingSpace, collection: AnyCollection, key: Uint8Array, field: string) {
+  return { tenant: utf8(space.name), collection: collection.name, key, field };
+}
+
+/** Decodes and opens a row. @throws KuvertError `data_too_new` for a schema version of a later release */
+export async function decodeDocument(
+  collection: AnyDocument,
+  row: StoredRow,
+  space: SealingSpace,
+): Promise<Plain> {
+  if (row.doc[0] !== SCHEMA_VERSION[0]) throw new KuvertError('data_too_new');
+  const document = decodeCbor(row.doc.subarray(1)) as Plain;
+  for (const field of collection.sealedFields.keys()) {
+    const sealed = document[field];
+    if (!(sealed instanceof Uint8Array)) continue;
+    const dataKey = await space.keyForReading(subjectOf(collection, field, document));
+    document[field] = decodeCbor(openValue(dataKey, place(space, collection, row.key, field), sealed));
+  }
+  return document;
+}
+
+/** A row as features see it. */
+export async function decodeRow(
+  collection: AnyCollection,
+  row: StoredRow,
+  space: SealingSpace,
+): Promise<unknown> {
+  if (!isBinary(collection)) return decodeDocument(asDocument(collection), row, space);
+  return {
+    key: decodeParts(collection.parts, row.key),
+    storedKey: row.key,
+    value: collection.codec.decode(row.doc),
+    expiresAt: row.expiresAt,
+  };
+}
+
+/** The entry that a look-up by index compares with. */
+export async function entryForLookup(
+  collection: AnyDocument,
+  index: IndexDeclaration,
+  values: readonly unknown[],
+  space: SealingSpace,
+): Promise<Uint8Array> {
+  if (index.blind === undefined) return encodeTuple(values as KeyValue[]);
+  const own = await space.ownKey();
+  const text = utf8(index.blind.normalize(String(values[0])));
+  return blindEntry(blindKey(own.key, collection.name, index.fields[0] ?? ''), text);
+}
