@@ -1,0 +1,79 @@
+/** The checker is tried with bugs (facts/trust.md §4.4): each must be named, and an honest history must be left alone. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { checkLedger } from './checker.ts';
+import type { FindingCode } from './finding.ts';
+import { honestHistory } from './honest-history.ts';
+import { Ledger, readLedger } from './ledger.ts';
+import { PLANTED_BUGS } from './planted-bugs.ts';
+
+test('H8 an honest history gives no finding', () => {
+  fc.assert(
+    fc.property(honestHistory, (history) => {
+      expect(checkLedger(history)).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.each(PLANTED_BUGS)('H8 the checker names it when $name', ({ expected, plant }) => {
+  fc.assert(
+    fc.property(honestHistory, fc.nat(), (history, choice) => {
+      const found = checkLedger(
+        plant(history, (places) => {
+          const place = places[choice % places.length];
+          if (place === undefined) throw new Error('the history has no place for this bug');
+          return place;
+        }),
+      );
+      expect(found.map(({ code }) => code)).toContain(expected);
+    }),
+  );
+});
+
+test('H8 every kind of finding has a bug that causes it', () => {
+  const all: Record<FindingCode, true> = {
+    P1_lost: true,
+    P1_outbox_lost: true,
+    P1_accepted_before_commit: true,
+    P1_delivered_untrue: true,
+    P1_expired_too_early: true,
+    P1_expired_without_tombstone: true,
+    P1_ack_of_nothing: true,
+    P2_shown_twice: true,
+    P2_reordered: true,
+    P2_answer_changed: true,
+    P2_id_reused: true,
+    P3_gap_unnoticed: true,
+    P3_noticed_nothing: true,
+    P4_crossed_tenants: true,
+    P4_wrong_person: true,
+    text_altered: true,
+    never_submitted: true,
+    prekey_given_twice: true,
+    prekey_never_published: true,
+    revoked_device_served: true,
+    revoked_device_reached: true,
+    ratchet_rolled_back: true,
+  };
+  expect(new Set(PLANTED_BUGS.map(({ expected }) => expected))).toEqual(new Set(Object.keys(all)));
+});
+
+test('H8 a ledger on disk keeps every recorded event and passes over a line that a kill cut off', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kuvert-ledger-'));
+  try {
+    const path = join(folder, 'ledger.jsonl');
+    const ledger = new Ledger(path);
+    ledger.record({ kind: 'enrolled', tenant: 'a', person: 'p', device: 'd' });
+    ledger.record({ kind: 'acked', device: 'd', from: 'x', messageId: 'm' });
+    ledger.close();
+    writeFileSync(path, '{"kind":"acked","dev', { flag: 'a' });
+    expect(readLedger(path)).toEqual(ledger.events);
+    expect(ledger.findings().map(({ code }) => code)).toEqual(['P1_ack_of_nothing']);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

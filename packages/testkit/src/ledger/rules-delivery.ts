@@ -1,0 +1,117 @@
+/** P1: what was written down, accepted, acknowledged and expired. */
+import type { Finding, Report } from './finding.ts';
+import type { DeviceLife, LedgerIndex, MessageLife } from './ledger-index.ts';
+
+/** What names a message, and one device of its addressee, in a finding. */
+const about = ({ ref }: MessageLife, life?: DeviceLife): Finding['about'] => ({
+  ...ref,
+  ...(life ? { device: life.enrolled.device } : {}),
+});
+
+/** The first event of a device among these. */
+function ofDevice<E extends { device: string }>(
+  events: readonly E[],
+  { enrolled }: DeviceLife,
+): E | undefined {
+  return events.find(({ device }) => device === enrolled.device);
+}
+
+/** What was accepted is shown by every addressed device that has drained its mailbox, or has expired there. */
+function acceptedArrives(index: LedgerIndex, report: Report): void {
+  const reported = new Set<string>();
+  for (const { drained, at } of index.of('settled')) {
+    const settled = new Set(drained);
+    for (const message of index.messages) {
+      const accepted = message.accepted[0];
+      if (!accepted || accepted.at > at) continue;
+      for (const life of index.addressed(message)) {
+        const { device } = life.enrolled;
+        if (!settled.has(device) || life.revokedAt < at) continue;
+        const shown = ofDevice(message.displayed, life);
+        const expired = ofDevice(message.expired, life);
+        if ((shown && shown.at < at) || (expired && expired.at < at)) continue;
+        const key = `${message.ref.from} ${message.ref.messageId} ${device}`;
+        if (!reported.has(key)) report('P1_lost', at, about(message, life));
+        reported.add(key);
+      }
+    }
+  }
+}
+
+/** What a client wrote down is accepted once its outbox is empty, also after kills. */
+function outboxKeeps(index: LedgerIndex, report: Report): void {
+  for (const { flushed, drained, at } of index.of('settled')) {
+    for (const message of index.messages) {
+      const queued = message.queued[0];
+      if (!queued || queued.at > at || !flushed.includes(message.ref.from)) continue;
+      if (message.accepted.some((accepted) => accepted.at < at)) continue;
+      const shown = message.displayed.some(({ device }) => drained.includes(device));
+      if (!shown) report('P1_outbox_lost', at, about(message));
+    }
+  }
+}
+
+/** The envelope is durable before anybody is told so. */
+function acceptedAfterCommit(index: LedgerIndex, report: Report): void {
+  if (!index.observesCommits) return;
+  for (const message of index.messages) {
+    const accepted = message.accepted[0];
+    if (!accepted) continue;
+    if (!message.committed.some(({ at }) => at < accepted.at)) {
+      report('P1_accepted_before_commit', accepted.at, about(message));
+    }
+  }
+}
+
+/** Delivered means that a device has it; one that showed nothing to the end has nothing. */
+function deliveredIsTrue(index: LedgerIndex, report: Report): void {
+  for (const message of index.messages) {
+    const delivered = message.delivered[0];
+    if (!delivered) continue;
+    const devices = index.addressed(message);
+    const settled = index.of('settled').find(({ at }) => at > delivered.at);
+    const untrue =
+      devices.length === 0 ||
+      devices.some(
+        (life) =>
+          life.revokedAt === Infinity &&
+          settled?.drained.includes(life.enrolled.device) &&
+          !ofDevice(message.displayed, life),
+      );
+    if (untrue) report('P1_delivered_untrue', delivered.at, about(message));
+  }
+}
+
+/** An envelope is kept until its time, and leaves a tombstone. */
+function expiryByPolicy(index: LedgerIndex, report: Report): void {
+  for (const message of index.messages) {
+    for (const expired of message.expired) {
+      const accepted = message.accepted.find(({ at }) => at < expired.at);
+      const where = { ...message.ref, device: expired.device };
+      if (accepted && expired.atMs < accepted.expiresAtMs) report('P1_expired_too_early', expired.at, where);
+      if (!expired.tombstone) report('P1_expired_without_tombstone', expired.at, where);
+    }
+  }
+}
+
+/** Only what was stored for a device can be acknowledged by it. */
+function ackOfSomething(index: LedgerIndex, report: Report): void {
+  for (const message of index.messages) {
+    for (const { at, device } of message.acked) {
+      const stored = index.observesCommits
+        ? message.committed.some((committed) => committed.device === device && committed.at < at)
+        : message.intended !== undefined && message.intended.at < at;
+      if (!stored) report('P1_ack_of_nothing', at, { ...message.ref, device });
+    }
+  }
+}
+
+/** All rules on the way from outbox to mailbox and out of it. */
+export const DELIVERY_RULES = [
+  acceptedArrives,
+  outboxKeeps,
+  acceptedAfterCommit,
+  deliveredIsTrue,
+  expiryByPolicy,
+  ackOfSomething,
+] as const;

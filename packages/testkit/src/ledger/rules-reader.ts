@@ -1,0 +1,142 @@
+/** P2 to P4 as readers see them: once, in order, unaltered, nothing missing in silence, nothing of others. */
+import type { Report } from './finding.ts';
+import type { At, LedgerIndex, MessageLife } from './ledger-index.ts';
+
+/** A reader sees a message once on each device. */
+function shownOnce(index: LedgerIndex, report: Report): void {
+  for (const message of index.messages) {
+    const seen = new Set<string>();
+    for (const { device, at } of message.displayed) {
+      if (seen.has(device)) report('P2_shown_twice', at, { ...message.ref, device });
+      seen.add(device);
+    }
+  }
+}
+
+interface Shown {
+  readonly message: MessageLife;
+  readonly shown: At<'displayed'>;
+}
+
+/** What a device showed of one sending device, in order. */
+function readings(index: LedgerIndex): Map<string, Shown[]> {
+  const lives = new Map(index.messages.map((life) => [`${life.ref.from} ${life.ref.messageId}`, life]));
+  const readings = new Map<string, Shown[]>();
+  for (const shown of index.of('displayed')) {
+    const message = lives.get(`${shown.from} ${shown.messageId}`);
+    const key = `${shown.from} ${shown.device}`;
+    if (!message?.intended) continue;
+    const list = readings.get(key);
+    if (list) list.push({ message, shown });
+    else readings.set(key, [{ message, shown }]);
+  }
+  return readings;
+}
+
+/**
+ * Each sending device is read in its order. One sending is before another when its outcome was known before the other was
+ * intended; sendings that overlapped may come in any order.
+ */
+function orderKept(index: LedgerIndex, report: Report): void {
+  for (const reading of readings(index).values()) {
+    let latestIntention = -1;
+    for (const { message, shown } of reading) {
+      const writtenDown = message.queued[0]?.at;
+      if (writtenDown !== undefined && latestIntention > writtenDown) {
+        report('P2_reordered', shown.at, { ...message.ref, device: shown.device });
+      }
+      latestIntention = Math.max(latestIntention, message.intended?.at ?? -1);
+    }
+  }
+}
+
+/** A repeated submit is answered the same; two sendings never share an id. */
+function idsAndAnswers(index: LedgerIndex, report: Report): void {
+  for (const { ref, accepted, queued } of index.messages) {
+    const [first, ...repeated] = accepted;
+    for (const { at, acceptedAtMs, expiresAtMs } of repeated) {
+      if (acceptedAtMs !== first?.acceptedAtMs || expiresAtMs !== first.expiresAtMs)
+        report('P2_answer_changed', at, { ...ref });
+    }
+    for (const { at, intent } of queued) {
+      if (intent !== queued[0]?.intent) report('P2_id_reused', at, { ...ref });
+    }
+  }
+}
+
+/** How many messages of `from` a device lacks at a moment, of those that were written down before `before`. */
+function missingAt(
+  index: LedgerIndex,
+  parties: { from: string; device: string },
+  before: number,
+  now: number,
+) {
+  return index.messages.filter((message) => {
+    const isTheirs =
+      message.ref.from === parties.from &&
+      index.addressed(message).some(({ enrolled }) => enrolled.device === parties.device);
+    const writtenDown = message.queued[0]?.at ?? message.intended?.at ?? Infinity;
+    const isShown = message.displayed.some(({ device, at }) => device === parties.device && at < now);
+    const isExpired = message.expired.some(({ device, at }) => device === parties.device && at < now);
+    return isTheirs && writtenDown < before && !isShown && !isExpired;
+  }).length;
+}
+
+/** A device that shows a later message and never an earlier one says that something is missing; and only then. */
+function gapsNoticed(index: LedgerIndex, report: Report): void {
+  const settled = index.of('settled').at(-1);
+  for (const [key, reading] of readings(index)) {
+    const [from = '', device = ''] = key.split(' ');
+    if (!settled?.drained.includes(device)) continue;
+    const lastIntention = Math.max(...reading.map(({ message }) => message.intended?.at ?? -1));
+    const missing = missingAt(index, { from, device }, lastIntention, settled.at);
+    const noticed = index
+      .of('noticed')
+      .filter((notice) => notice.device === device && notice.from === from)
+      .reduce((sum, { count }) => sum + count, 0);
+    if (noticed < missing) report('P3_gap_unnoticed', settled.at, { from, device, missing, noticed });
+  }
+  for (const { at, device, from, count } of index.of('noticed')) {
+    const missing = missingAt(index, { from, device }, at, at);
+    const expired = index.messages.some(
+      (message) => message.ref.from === from && message.expired.some((event) => event.device === device),
+    );
+    if (count > missing && !expired)
+      report('P3_noticed_nothing', at, { from, device, missing, noticed: count });
+  }
+}
+
+/** Nothing is shown, stored or acknowledged outside of its tenant or for somebody whom it was not addressed to. */
+function staysWithin(index: LedgerIndex, report: Report): void {
+  for (const message of index.messages) {
+    const sender = index.devices.get(message.ref.from)?.enrolled;
+    for (const { device, at } of [...message.displayed, ...message.committed]) {
+      const reader = index.devices.get(device)?.enrolled;
+      if (!reader || !sender) continue;
+      if (reader.tenant !== sender.tenant) report('P4_crossed_tenants', at, { ...message.ref, device });
+      else if (message.intended && reader.person !== message.intended.to) {
+        report('P4_wrong_person', at, { ...message.ref, device });
+      }
+    }
+  }
+}
+
+/** What is shown is what somebody wrote. */
+function unaltered(index: LedgerIndex, report: Report): void {
+  for (const message of index.messages) {
+    for (const { at, device, text } of message.displayed) {
+      if (!message.intended) report('never_submitted', at, { ...message.ref, device });
+      else if (text !== message.intended.text) report('text_altered', at, { ...message.ref, device });
+    }
+  }
+}
+
+/** All rules on what devices show. */
+export const READER_RULES = [
+  shownOnce,
+  orderKept,
+  idsAndAnswers,
+  gapsNoticed,
+  staysWithin,
+  unaltered,
+] as const;

@@ -1,0 +1,46 @@
+/** What the server must never do: give a prekey twice, serve a revoked device; and what a device must never do: step its ratchet back. */
+import type { Report } from './finding.ts';
+import type { LedgerIndex } from './ledger-index.ts';
+
+/** A one-time prekey goes to one request only, and was uploaded before. */
+function prekeysOnce(index: LedgerIndex, report: Report): void {
+  const published = new Map(
+    index.of('prekey-published').map(({ device, key, at }) => [`${device} ${key}`, at]),
+  );
+  const takenBy = new Map<string, string>();
+  for (const { device, key, request, at } of index.of('prekey-taken')) {
+    const name = `${device} ${key}`;
+    if ((published.get(name) ?? Infinity) > at) report('prekey_never_published', at, { device, key });
+    const first = takenBy.get(name);
+    if (first !== undefined && first !== request) report('prekey_given_twice', at, { device, key });
+    takenBy.set(name, first ?? request);
+  }
+}
+
+/** From the answer to its revocation on a device gets nothing, and nothing is stored for it. */
+function revokedIsOut(index: LedgerIndex, report: Report): void {
+  for (const { device, at } of index.of('served')) {
+    if ((index.devices.get(device)?.revokedAt ?? Infinity) < at)
+      report('revoked_device_served', at, { device });
+  }
+  for (const { device, at, from, messageId } of index.of('committed')) {
+    if ((index.devices.get(device)?.revokedAt ?? Infinity) < at) {
+      report('revoked_device_reached', at, { device, from, messageId });
+    }
+  }
+}
+
+/** A ratchet that stands where it stood before encrypts two messages under one key. */
+function ratchetGrows(index: LedgerIndex, report: Report): void {
+  const steps = new Map<string, number>();
+  for (const { device, peer, step, at } of index.of('ratchet-stepped')) {
+    const key = `${device} ${peer}`;
+    const before = steps.get(key);
+    if (before !== undefined && step <= before)
+      report('ratchet_rolled_back', at, { device, peer, step, before });
+    steps.set(key, step);
+  }
+}
+
+/** All rules on keys and revocation. */
+export const SERVER_RULES = [prekeysOnce, revokedIsOut, ratchetGrows] as const;
