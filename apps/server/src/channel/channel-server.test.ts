@@ -276,13 +276,13 @@ test('B1 a submit is answered after the mailbox accepted it, and with its error 
   expect(submits.map((each) => each.requestNo)).toEqual([1, 2]);
 });
 
-test('C7 records of one tick leave in one frame', async () => {
+test('H8 records of one tick leave in one frame', async () => {
   const { line, channel } = await connected();
   line.send(...channel.seal(Array.from({ length: 20 }, (_, index) => submit(index + 1))));
   expect(await records(line, channel)).toHaveLength(20);
 });
 
-test('C7 a peer that asks for more than is worked on at once gets everything, in bounded steps', async () => {
+test('H8 a peer that asks for more than is worked on at once gets everything, in bounded steps', async () => {
   let inFlight = 0;
   let highest = 0;
   answerSubmit = async () => {
@@ -386,7 +386,7 @@ test('B1 params that do not fit are refused, and so are critical fields that nob
   ]);
 });
 
-test('H3 a fault of ours is told as internal and logged without its message', async () => {
+test('H6 a fault of ours is told as internal and logged without its message', async () => {
   const { line, channel } = await connected();
   line.send(...channel.seal([request(1, 'people.get', { personId })]));
   const [answer] = await records(line, channel);
@@ -495,7 +495,7 @@ test('B1 a page in a browser cannot connect', async () => {
   await expect(new Line({ origin: 'https://evil.example' }).open()).rejects.toThrow('403');
 });
 
-test('C7 a peer that does not finish its handshake in time is dropped', async () => {
+test('H8 a peer that does not finish its handshake in time is dropped', async () => {
   const line = await new Line().open();
   const { port } = http.address() as AddressInfo;
   expect(port).toBeGreaterThan(0);
@@ -522,7 +522,7 @@ test('B3 a connection ends at its greatest age, and when its peer stays silent',
   expect(await aged.line.closed).toBe(1000);
 });
 
-test('H8 a drain finishes what is in flight, answers it, then closes with a code that says to come again', async () => {
+test('H2 a drain finishes what is in flight, answers it, then closes with a code that says to come again', async () => {
   const gate = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
   answerSubmit = async () => {
@@ -547,7 +547,7 @@ test('H8 a drain finishes what is in flight, answers it, then closes with a code
   await expect(new Line().open()).rejects.toThrow('503');
 });
 
-test('E4 the log of a whole conversation holds ids and code words only', async () => {
+test('H6 the log of a whole conversation holds ids and code words only', async () => {
   const { line, channel } = await connected();
   line.socket.close();
   await line.closed;

@@ -17,7 +17,12 @@ const TIME = /^\d{1,15}$/;
 /** The MAC of an operator request in hex. */
 export function operatorRequestMac(
   operatorKey: Uint8Array,
-  request: { readonly path: string; readonly timeMs: string; readonly nonce: string; readonly body: Uint8Array },
+  request: {
+    readonly path: string;
+    readonly timeMs: string;
+    readonly nonce: string;
+    readonly body: Uint8Array;
+  },
 ): string {
   const bodySha256Hex = createHash('sha256').update(request.body).digest('hex');
   const text = operatorRequestText({
@@ -51,7 +56,12 @@ export class OperatorGate {
     const nonce = request.headers[OPERATOR_HEADERS.nonce];
     const mac = request.headers[OPERATOR_HEADERS.mac];
     if (!matches(timeMs, TIME) || !matches(nonce, NONCE) || !matches(mac, MAC)) refuse();
-    const expected = operatorRequestMac(this.#operatorKey, { path: request.path, timeMs, nonce, body: request.body });
+    const expected = operatorRequestMac(this.#operatorKey, {
+      path: request.path,
+      timeMs,
+      nonce,
+      body: request.body,
+    });
     // First the MAC: only who has the key may fill the memory of nonces.
     if (!timingSafeEqual(Buffer.from(mac, 'hex'), Buffer.from(expected, 'hex'))) refuse();
     const nowMs = this.#clock.nowMs();

@@ -46,7 +46,8 @@ function toldOverHttp(error: unknown, log: Log): KuvertError {
   // What the framework refuses by itself is the sender's fault and has a status of its own.
   const { statusCode } = (error ?? {}) as { statusCode?: unknown };
   if (statusCode === 413) return new KuvertError('too_large');
-  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) return new KuvertError('bad_request');
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500)
+    return new KuvertError('bad_request');
   log.error({ event: 'http-failed', ...describeError(error) });
   return new KuvertError('internal');
 }

@@ -45,7 +45,10 @@ async function serverMaker(tls: ServerConfig['tls']): Promise<(handler: RequestL
   const key = await readTlsFile('KUVERT_TLS_KEY', tls.keyFile);
   return (handler) => {
     try {
-      return createTlsServer({ ...HTTP_OPTIONS, cert, key, minVersion: 'TLSv1.2' }, handler) as unknown as Server;
+      return createTlsServer(
+        { ...HTTP_OPTIONS, cert, key, minVersion: 'TLSv1.2' },
+        handler,
+      ) as unknown as Server;
     } catch (cause) {
       throw new StartError('config_invalid', {
         about: 'KUVERT_TLS_CERT and KUVERT_TLS_KEY are not a certificate and its key',

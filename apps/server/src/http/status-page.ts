@@ -58,7 +58,9 @@ export function preferredLanguage(header: string | undefined): 'en' | 'de' {
     const [tag = '', ...parameters] = part.trim().toLowerCase().split(';');
     const language = tag.split('-')[0];
     if (language !== 'en' && language !== 'de') continue;
-    const quality = parameters.map((parameter) => /^\s*q=([01](?:\.\d{1,3})?)\s*$/.exec(parameter)?.[1]).find(Boolean);
+    const quality = parameters
+      .map((parameter) => /^\s*q=([01](?:\.\d{1,3})?)\s*$/.exec(parameter)?.[1])
+      .find(Boolean);
     weights[language] = Math.max(weights[language], quality === undefined ? 1 : Number(quality));
   }
   return weights.de > weights.en ? 'de' : 'en';

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { configurationPage, readConfig } from './config.ts';
+import { sentenceOfStartFailure } from './start-error.ts';
+
+const read = (environment: Record<string, string>) => readConfig(environment, '/srv/kuvert');
+
+function sentence(environment: Record<string, string>): string {
+  try {
+    read(environment);
+  } catch (error) {
+    return sentenceOfStartFailure(error);
+  }
+  throw new Error('the configuration was accepted');
+}
+
+test('C12 without any setting a server serves this machine only', () => {
+  expect(read({})).toEqual({
+    dataFolder: '/srv/kuvert/data',
+    keysFolder: '/srv/kuvert/keys',
+    host: '127.0.0.1',
+    port: 8420,
+    opsPort: 8421,
+    tls: undefined,
+    publicUrl: undefined,
+    logLevel: 'info',
+  });
+  expect(read({ KUVERT_PORT: '', KUVERT_DATA: '/elsewhere' })).toMatchObject({
+    port: 8420,
+    dataFolder: '/elsewhere',
+  });
+});
+
+test.each([
+  ['KUVERT_PORT', '65536'],
+  ['KUVERT_PORT', '-1'],
+  ['KUVERT_PORT', '80a'],
+  ['KUVERT_OPS_PORT', '1e3'],
+  ['KUVERT_LOG_LEVEL', 'loud'],
+  ['KUVERT_PUBLIC_URL', 'http://kuvert.example'],
+  ['KUVERT_PUBLIC_URL', 'https://kuvert.example/path'],
+])('C12 %s=%s is refused in one sentence that names the variable', (name, value) => {
+  const text = sentence({ [name]: value });
+  expect(text).toMatch(/^A setting is not valid \(.*\)\.$/);
+  expect(text).toContain(name);
+});
+
+test('B3 listening beyond this machine needs TLS files or a proxy in front', () => {
+  expect(sentence({ KUVERT_HOST: '0.0.0.0' })).toMatch(
+    /^To listen beyond this machine.*KUVERT_HOST 0\.0\.0\.0\)\.$/,
+  );
+  expect(sentence({ KUVERT_HOST: '127.0.0.1.evil.example' })).toContain('beyond this machine');
+  expect(sentence({ KUVERT_HOST: '0.0.0.0', KUVERT_TLS_CERT: 'c.pem' })).toContain(
+    'KUVERT_TLS_KEY is missing',
+  );
+  expect(read({ KUVERT_HOST: '0.0.0.0', KUVERT_PUBLIC_URL: 'https://kuvert.example/' }).publicUrl).toBe(
+    'https://kuvert.example',
+  );
+  expect(read({ KUVERT_HOST: '::', KUVERT_TLS_CERT: 'c.pem', KUVERT_TLS_KEY: '/k.pem' }).tls).toEqual({
+    certFile: '/srv/kuvert/c.pem',
+    keyFile: '/k.pem',
+  });
+});
+
+test('C12 docs/configuration.md is what the code says', () => {
+  expect(readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')).toBe(
+    configurationPage(),
+  );
+});
