@@ -91,7 +91,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'a restart of the client empties its outbox',
     expected: 'P1_outbox_lost',
     plant(history, choose) {
-      const { event } = choose(ordinary(history));
+      const flushed = places(history, 'settled').at(-1)?.event.flushed;
+      const { event } = choose(ordinary(history).filter(({ event: shown }) => flushed?.includes(shown.from)));
       return without(history, ...positionsOf(history, event));
     },
   },
