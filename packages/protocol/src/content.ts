@@ -18,13 +18,15 @@ export const TextContent = z.object({ kind: z.literal('text'), minReader: uint32
 
 /**
  * Acknowledges, once and cumulatively, what arrived from the addressed device: never shown, never switched off (wire.md §4).
- * `seq` is the highest number of the chain without a gap below it; `also` lists content ids beyond it.
+ * `seq` is the highest number of the chain without a gap below it; `also` lists content ids beyond it. `head` is the
+ * present end of the acknowledging device's own chain to the same conversation, so that a withheld tail is noticed.
  */
 export const AckContent = z.object({
   kind: z.literal('ack'),
   minReader: uint32,
   chains: z.array(z.object({ chain: idSchema('chain'), seq: uint32, link: bytesSchema(32) })).max(64),
   also: z.array(idSchema('content')).max(256),
+  head: z.object({ chain: idSchema('chain'), seq: uint32, link: bytesSchema(32) }).optional(),
 });
 
 /** Asks the addressed device to send again what could not be opened: SHA-256 of the legs as they arrived. */
