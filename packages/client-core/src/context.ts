@@ -1,0 +1,39 @@
+/** What the parts of the messenger share. */
+import type { OwnDevice as CipherDevice } from '@kuvert/crypto/session';
+import { type Id, type IdType, makeId, makeSubmitId, type SubmitId } from '@kuvert/protocol';
+import type { OperationQueue } from './operation-queue.ts';
+import type { OwnDevice } from './own-device.ts';
+import type { Clock, Random } from './ports.ts';
+import { StagedSessions } from './staged-sessions.ts';
+import type { Store } from './store.ts';
+
+/** The messenger's surroundings, made once. */
+export interface Context {
+  readonly own: OwnDevice;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Everything that touches ratchets or decides from what is stored and then writes. */
+  readonly operations: OperationQueue;
+  /** Something may have come to rest, or may have to be done. */
+  changed(): void;
+  /** The store cannot go on (full disk): the connection is ended, nothing is lost. */
+  failed(cause: unknown): void;
+}
+
+/** Ratchet state for a batch that is committed as one. */
+export function stageSessions({ own, store }: Context): StagedSessions {
+  const { tenantId, deviceId, identityPrivateKey, registrationId } = own;
+  const device: CipherDevice = { tenantId, deviceId, identityPrivateKey, registrationId };
+  return new StagedSessions(device, store.sessions);
+}
+
+/** A fresh id. */
+export function newId<T extends IdType>({ random }: Context, type: T): Id<T> {
+  return makeId(type, random(16));
+}
+
+/** A fresh submit id of this moment. */
+export function newSubmitId({ random, clock }: Context): SubmitId {
+  return makeSubmitId(clock.now(), random(10));
+}

@@ -1,0 +1,145 @@
+/**
+ * Who is who, as far as signatures hold: every record of the server goes through `verifyAccount` against the pinned root
+ * and what is pinned of the person, and only then is kept (wire.md §2). What does not verify becomes a notice and is not used.
+ */
+import { verifyAccount } from '@kuvert/crypto/identity';
+import {
+  type AccountRecord,
+  type DeviceId,
+  equalBytes,
+  KuvertError,
+  type ListedDevice,
+  type Person,
+  type PersonId,
+  type PrekeyBundle,
+} from '@kuvert/protocol';
+import { type Context, newId } from './context.ts';
+import type { Connection } from './ports.ts';
+import type { KnownAccount } from './store.ts';
+
+/** A repeated take gives the same answer for ten minutes; one minute is left for clocks and the way. */
+const TAKE_REPEATABLE_MS = 9 * 60_000;
+
+/** People, verified accounts and the prekeys taken for them. */
+export class Directory {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /**
+   * Verifies and pins what the server says of a person.
+   * @throws KuvertError `identity_not_trusted`, `identity_rolled_back`, `identity_changed`; a notice is kept then
+   */
+  pin(record: AccountRecord, personId: PersonId): KnownAccount {
+    const { store, own, clock } = this.#context;
+    const pinned = store.directory.getAccount(personId)?.pin;
+    try {
+      const verified = verifyAccount(record, {
+        tenantId: own.tenantId,
+        root: own.root,
+        personId,
+        ...(pinned && { pinned }),
+      });
+      for (const { device } of verified.list.devices) {
+        const owner = store.directory.findOwner(device);
+        if (
+          (owner !== undefined && owner !== personId) ||
+          (device === own.deviceId && personId !== own.personId)
+        ) {
+          throw new KuvertError('identity_not_trusted');
+        }
+      }
+      const account: KnownAccount = { personId, pin: verified.pin, list: verified.list };
+      const isNews = pinned === undefined || !equalBytes(pinned.hash, verified.pin.hash);
+      if (isNews) store.directory.putAccount(account);
+      store.notices.withdraw({ kind: 'identity_problem', personId });
+      return account;
+    } catch (error) {
+      if (!(error instanceof KuvertError)) throw error;
+      store.notices.add({ kind: 'identity_problem', atMs: clock.now(), personId, code: error.code });
+      throw error;
+    }
+  }
+
+  /** Asks for the present list of a person. @throws KuvertError as {@link Directory.pin}, `not_found` */
+  async refresh(connection: Connection, personId: PersonId): Promise<KnownAccount> {
+    const { account } = await connection.request('devices.list', { personId });
+    return this.pin(account, personId);
+  }
+
+  /**
+   * Takes prekeys of all devices of a person. An interrupted take is repeated under the same id, so no keys are lost by it.
+   * @returns bundles of listed devices only
+   * @throws KuvertError as {@link Directory.pin}, `not_found`, `no_device`, `rate_limited`
+   */
+  async take(
+    connection: Connection,
+    personId: PersonId,
+  ): Promise<{ account: KnownAccount; bundles: Map<DeviceId, PrekeyBundle> }> {
+    const { store, clock } = this.#context;
+    let take = store.directory.getTake(personId);
+    const age = take === undefined ? 0 : clock.now() - take.atMs;
+    if (take === undefined || age < 0 || age > TAKE_REPEATABLE_MS) {
+      take = { requestId: newId(this.#context, 'request'), atMs: clock.now() };
+      store.directory.putTake(personId, take.requestId, take.atMs);
+    }
+    const answer = await connection.request('prekeys.take', { personId, requestId: take.requestId });
+    const account = this.pin(answer.account, personId);
+    const listed = new Set(account.list.devices.map((entry) => entry.device));
+    const usable = answer.bundles.filter((bundle) => listed.has(bundle.device));
+    return { account, bundles: new Map(usable.map((bundle) => [bundle.device, bundle])) };
+  }
+
+  /**
+   * The listed entry of a device that somebody claims to be, asking the server for its owner when it is not known.
+   * @throws KuvertError `not_found`, `identity_not_trusted` (also for a device that its owner's list does not hold), …
+   */
+  async learnSender(connection: Connection, device: DeviceId): Promise<void> {
+    const { store } = this.#context;
+    if (this.sender(device) !== undefined) return;
+    const { account: record } = await connection.request('devices.owner', { deviceId: device });
+    this.pin(record, record.person);
+    if (this.sender(device) === undefined) throw new KuvertError('identity_not_trusted');
+    if (store.directory.getPerson(record.person) === undefined)
+      await this.learnPerson(connection, record.person);
+  }
+
+  /** The verified entry of a device and whose it is; undefined when no pinned list holds it. */
+  sender(device: DeviceId): { personId: PersonId; entry: ListedDevice } | undefined {
+    const { directory } = this.#context.store;
+    const personId = directory.findOwner(device);
+    const list = personId && directory.getAccount(personId)?.list;
+    const entry = list?.devices.find((listed) => listed.device === device);
+    return personId && entry ? { personId, entry } : undefined;
+  }
+
+  /** Name and address for display; a server that does not tell leaves them unknown. */
+  async learnPerson(connection: Connection, personId: PersonId): Promise<void> {
+    try {
+      const { person } = await connection.request('people.get', { personId });
+      if (person.personId === personId) this.#context.store.directory.putPerson(person);
+    } catch (error) {
+      if (!(error instanceof KuvertError)) throw error;
+    }
+  }
+
+  /** @throws KuvertError `recipient_unknown` */
+  async findByMail(connection: Connection, mail: string): Promise<Person> {
+    const { directory } = this.#context.store;
+    const known = directory.findPersonByMail(mail);
+    if (known !== undefined) return known;
+    try {
+      const { person } = await connection.request('people.find', { mail });
+      if (person.mail !== mail) throw new KuvertError('bad_request');
+      directory.putPerson(person);
+      return person;
+    } catch (error) {
+      if (error instanceof KuvertError && error.code === 'not_found') {
+        throw new KuvertError('recipient_unknown', { cause: error });
+      }
+      throw error;
+    }
+  }
+}

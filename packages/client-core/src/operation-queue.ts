@@ -1,0 +1,14 @@
+/**
+ * One operation after another. Whatever reads ratchet state and commits what follows from it runs in here: two
+ * operations that overlap would take the same message key, and the second message would be lost as a duplicate.
+ */
+export class OperationQueue {
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Runs `operation` when all that were handed in before have ended, however they ended. */
+  run<T>(operation: () => T | Promise<T>): Promise<T> {
+    const result = this.#last.then(operation);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Making legs: content → frame with chain number → packed → one ratchet step and one sealed leg per listed device. Everything
+ * of a batch (ratchets, frames, legs, chain, outbox rows) is committed in one transaction before the first byte is sent (wire.md §4).
+ */
+import {
+  advanceChain,
+  buildFrame,
+  conversationIdFor,
+  type FrameHeader,
+  nextChainEntry,
+  packFrame,
+  SessionError,
+  startChain,
+} from '@kuvert/crypto/session';
+import {
+  CLASSES,
+  type DeviceId,
+  KuvertError,
+  LIFETIME_MS,
+  type PersonId,
+  type PrekeyBundle,
+} from '@kuvert/protocol';
+import { type Context, newId, newSubmitId, stageSessions } from './context.ts';
+import { legHash } from './leg-hash.ts';
+import { ownListHead } from './own-device.ts';
+import type { KnownAccount, OutboxRow, OwnChain, SealedRow } from './store.ts';
+
+/** Rows that are sealed and committed at once. */
+const BATCH_ROWS = 32;
+/** Content bytes after which a batch ends early. */
+const BATCH_BYTES = 2_000_000;
+
+/** Listed devices with which a new session must be started first. */
+export function listDevicesWithoutSession(context: Context, account: KnownAccount): DeviceId[] {
+  const { store, clock } = context;
+  const { cipher } = stageSessions(context);
+  return account.list.devices
+    .map((entry) => entry.device)
+    .filter((device) => store.sessions.isMarkedForRenewal(device) || !cipher.hasSession(device, clock.now()));
+}
+
+/**
+ * Seals the next rows that wait for a person. Runs in the operation queue.
+ * @param bundles for devices that need a new session; others may be in it and are not used
+ * @returns how many rows were sealed
+ * @throws KuvertError `no_device`, `identity_not_trusted` (a bundle that the listed key has not signed)
+ */
+export async function sealNextRows(
+  context: Context,
+  account: KnownAccount,
+  bundles: ReadonlyMap<DeviceId, PrekeyBundle>,
+): Promise<number> {
+  const { store, clock, own, random } = context;
+  const { personId, list } = account;
+  const rows = takeBatch(store.outbox.listToSeal(personId, BATCH_ROWS));
+  if (rows.length === 0) return 0;
+  if (list.devices.length === 0) throw new KuvertError('no_device');
+  const starting = new Map<DeviceId, PrekeyBundle>();
+  for (const device of listDevicesWithoutSession(context, account)) {
+    const bundle = bundles.get(device);
+    if (bundle === undefined) throw new KuvertError('no_device');
+    starting.set(device, bundle);
+  }
+  const renewed = [...starting.keys()];
+  const staged = stageSessions(context);
+  const conversation = conversationIdFor(own.tenantId, own.personId, personId);
+  let chain = store.chains.getOwn(conversation) ?? beginChain(context, personId);
+  const sealed: SealedRow[] = [];
+  for (const row of rows) {
+    let { frame } = row;
+    let link = row.chain;
+    if (frame === undefined) {
+      const header = headerOf(context, { row, account, conversation, chain });
+      const built = buildFrame({ frankingKey: random(32), header, body: row.content });
+      frame = built.bytes;
+      if (header.chain !== undefined) {
+        const head = advanceChain(chain.head, built.commitment);
+        chain = { ...chain, head };
+        link = { id: head.id, seq: head.seq, linkAfter: head.link };
+      }
+    }
+    const packed = packFrame(frame, random(32));
+    const legs: SealedRow['legs'][number][] = [];
+    for (const peer of list.devices) {
+      const bundle = starting.get(peer.device);
+      const { plaintext } = packed;
+      const step = { peer, plaintext, class: row.class, nowMs: clock.now(), bundle };
+      const { leg, writes } = await staged.cipher.encrypt(step).catch((cause: unknown) => {
+        throw cause instanceof SessionError ? new KuvertError('identity_not_trusted', { cause }) : cause;
+      });
+      staged.absorb(writes);
+      starting.delete(peer.device);
+      legs.push({ device: peer.device, bytes: leg, hash: legHash(leg) });
+    }
+    const submitId = newSubmitId(context);
+    const listHash = Uint8Array.from(account.pin.hash);
+    sealed.push({ seq: row.seq, frame, chain: link, submitId, listHash, body: packed.body, legs });
+  }
+  store.transaction(() => {
+    store.sessions.apply(staged.writes());
+    for (const device of renewed) store.sessions.clearRenewal(device);
+    if (renewed.length > 0) store.directory.deleteTake(personId);
+    for (const row of sealed) store.outbox.putSealed(row);
+    if (chain.head.seq > 0) store.chains.putOwn(chain);
+  });
+  return sealed.length;
+}
+
+function takeBatch(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+  let size = 0;
+  const end = rows.findIndex((row) => {
+    size += row.content.length;
+    return size > BATCH_BYTES;
+  });
+  return end === -1 ? rows : rows.slice(0, Math.max(1, end));
+}
+
+function beginChain(context: Context, personId: PersonId): OwnChain {
+  const { own } = context;
+  const conversation = conversationIdFor(own.tenantId, own.personId, personId);
+  const head = startChain({ id: newId(context, 'chain'), conversation, senderDevice: own.deviceId });
+  return { conversation, personId, head, accepted: head, acceptedAtMs: 0, toldSeq: 0 };
+}
+
+function headerOf(
+  { own }: Context,
+  parts: {
+    row: OutboxRow;
+    account: KnownAccount;
+    conversation: FrameHeader['conversation'];
+    chain: OwnChain;
+  },
+): FrameHeader {
+  const { row, account, conversation, chain } = parts;
+  const peer = { version: account.pin.version, hash: Uint8Array.from(account.pin.hash) };
+  return {
+    v: 1,
+    tenant: own.tenantId,
+    conversation,
+    senderPerson: own.personId,
+    senderDevice: own.deviceId,
+    contentId: row.contentId,
+    kind: row.kind,
+    sentAtMs: row.sentAtMs,
+    lifetimeMs: LIFETIME_MS[1],
+    lists: { own: ownListHead(own), peer },
+    ...(row.class === CLASSES.message && { chain: nextChainEntry(chain.head) }),
+  };
+}
