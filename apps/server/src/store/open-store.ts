@@ -20,7 +20,7 @@ import { guardRows } from './guard-rows.ts';
 import { CollectionNumbers } from './handles.ts';
 import { openKeyring } from './keyring.ts';
 import { rotate } from './rotation.ts';
-import { SpaceScope, typedScope } from './scope.ts';
+import { SpaceScope, TenantSpaceScope, typedScope } from './scope.ts';
 import { Space } from './space.ts';
 import type { OperatorScope, Store, TenantScope } from './store.ts';
 
@@ -45,7 +45,7 @@ export interface StoreOptions {
   readonly openEngine?: OpenEngine;
 }
 
-/** Scopes kept ready; one is a few hundred bytes. */
+/** Scopes of tenants kept ready; one is a few hundred bytes. */
 const SCOPES_MAX = 10_000;
 const CONTROL: SpaceName = 'control';
 const SPACES_PAGE = 500;
@@ -58,64 +58,89 @@ const SPACES_PAGE = 500;
 export async function openStore(options: StoreOptions): Promise<Store> {
   const mayCreate = !existsSync(join(options.folder, 'control.db'));
   const controlKey = await openKeyring(options.folder, options.keys, { mayCreate });
-  const store = new SpaceStore(options, controlKey);
-  await store.open({ mayCreate });
-  return store;
+  const builtIn = [dataKeys, tenantSpaces, guardRows.tenant, guardRows.operator];
+  const numbers = new CollectionNumbers([...builtIn, ...options.collections], new Set([dataKeys]));
+  // The engine asks for keys of spaces, which the store finds through the engine: in the control file.
+  const late: { store?: SpaceStore } = {};
+  const engine = await (options.openEngine ?? openSqliteEngine)({
+    folder: options.folder,
+    layouts: numbers.layouts,
+    onFailure: options.onFailure,
+    spaceKeys: async (name) =>
+      name === CONTROL
+        ? { key: fileKey(controlKey.key), create: mayCreate }
+        : late.store?.keyOfTenantSpace(name),
+  });
+  const store = new SpaceStore({ options, engine, numbers, controlKey });
+  late.store = store;
+  try {
+    // Opens the control file now, so that wrong keys or a newer format end the start and not the first request.
+    await store.operator().find(tenantSpaces, CONTROL);
+    return store;
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** {@link OperatorScope} with the types taken off. */
+class ControlScope extends SpaceScope {
+  readonly createTenantSpace: (tenant: TenantId) => Promise<void>;
+  readonly listTenantSpaces: () => Promise<readonly TenantId[]>;
+
+  constructor(
+    space: Space,
+    tenants: {
+      create: (tenant: TenantId) => Promise<void>;
+      list: () => Promise<readonly TenantId[]>;
+    },
+  ) {
+    super(space);
+    this.createTenantSpace = tenants.create;
+    this.listTenantSpaces = tenants.list;
+  }
 }
 
 class SpaceStore implements Store {
   readonly ops = commitOps;
   readonly #options: StoreOptions;
+  readonly #engine: Engine;
   readonly #numbers: CollectionNumbers;
   readonly #cache = new DataKeyCache();
-  readonly #controlKey: DataKey;
-  readonly #scopes = new Map<SpaceName, SpaceScope>();
-  #engine: Engine | undefined;
-  #mayCreateControl = false;
+  readonly #control: ControlScope;
+  readonly #tenants = new Map<TenantId, TenantSpaceScope>();
   #rotation: Promise<{ rewrapped: number }> | undefined;
 
-  constructor(options: StoreOptions, controlKey: DataKey) {
-    this.#options = options;
-    this.#controlKey = controlKey;
-    const builtIn = [dataKeys, tenantSpaces, guardRows.tenant, guardRows.operator];
-    this.#numbers = new CollectionNumbers([...builtIn, ...options.collections], new Set([dataKeys]));
-  }
-
-  async open({ mayCreate }: { mayCreate: boolean }): Promise<void> {
-    this.#mayCreateControl = mayCreate;
-    this.#engine = await (this.#options.openEngine ?? openSqliteEngine)({
-      folder: this.#options.folder,
-      layouts: this.#numbers.layouts,
-      onFailure: this.#options.onFailure,
-      spaceKeys: (name) => this.#spaceKey(name),
-    });
-    try {
-      // Opens the control file now, so that wrong keys or a newer format end the start and not the first request.
-      await this.#control().find(tenantSpaces, CONTROL);
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
+  constructor(made: {
+    options: StoreOptions;
+    engine: Engine;
+    numbers: CollectionNumbers;
+    controlKey: DataKey;
+  }) {
+    this.#options = made.options;
+    this.#engine = made.engine;
+    this.#numbers = made.numbers;
+    this.#control = new ControlScope(
+      this.#space(CONTROL, 'operator', async () => made.controlKey),
+      { create: (tenant) => this.#createTenantSpace(tenant), list: () => this.#listTenantSpaces() },
+    );
   }
 
   tenant(tenant: TenantId): TenantScope {
+    // The id becomes the name of a file, so it has to be one whatever the compiler was told.
     if (!isId('tenant', tenant)) throw new KuvertError('not_found');
-    const scope = this.#scope(tenant, 'tenant', () => this.#tenantKey(tenant));
-    return Object.assign(Object.create(scope), { tenant }) as TenantScope;
+    return this.#tenantScope(tenant) as unknown as TenantScope;
   }
 
   operator(): OperatorScope {
-    return Object.assign(Object.create(this.#control()), {
-      createTenantSpace: (tenant: TenantId) => this.#createTenantSpace(tenant),
-      listTenantSpaces: () => this.#listTenantSpaces(),
-    }) as OperatorScope;
+    return this.#control as unknown as OperatorScope;
   }
 
   async rotateWrappingKey(): Promise<{ readonly rewrapped: number }> {
     this.#rotation ??= rotate({
       folder: this.#options.folder,
       provider: this.#options.keys,
-      control: this.#control(),
+      control: this.#control,
       tenants: async () => (await this.#listTenantSpaces()).map((tenant) => this.#tenantScope(tenant)),
     }).finally(() => {
       this.#rotation = undefined;
@@ -123,52 +148,49 @@ class SpaceStore implements Store {
     return this.#rotation;
   }
 
-  async close(): Promise<void> {
-    await this.#engine?.close();
+  close(): Promise<void> {
+    return this.#engine.close();
   }
 
-  #control(): SpaceScope {
-    return this.#scope(CONTROL, 'operator', async () => this.#controlKey);
-  }
-
-  #tenantScope(tenant: TenantId): SpaceScope {
-    return this.#scope(tenant, 'tenant', () => this.#tenantKey(tenant));
-  }
-
-  #scope(name: SpaceName, scope: ScopeKind, ownKey: () => Promise<DataKey>): SpaceScope {
-    const known = this.#scopes.get(name);
+  #tenantScope(tenant: TenantId): TenantSpaceScope {
+    const known = this.#tenants.get(tenant);
     if (known !== undefined) return known;
-    const engine = this.#engine;
-    if (engine === undefined) throw new Error('the store is not open');
-    const space = new Space({
+    const scope = new TenantSpaceScope(
+      this.#space(tenant, 'tenant', () => this.#tenantKey(tenant)),
+      tenant,
+    );
+    this.#tenants.set(tenant, scope);
+    const [oldest] = this.#tenants.keys();
+    if (this.#tenants.size > SCOPES_MAX && oldest !== undefined) this.#tenants.delete(oldest);
+    return scope;
+  }
+
+  #space(name: SpaceName, scope: ScopeKind, ownKey: () => Promise<DataKey>): Space {
+    const { keys: provider } = this.#options;
+    return new Space({
       name,
       scope,
-      engine,
+      engine: this.#engine,
       numbers: this.#numbers,
-      provider: this.#options.keys,
+      provider,
       cache: this.#cache,
       ownKey,
     });
-    const made = new SpaceScope(space);
-    this.#scopes.set(name, made);
-    const [oldest] = this.#scopes.keys();
-    if (this.#scopes.size > SCOPES_MAX && oldest !== undefined) this.#scopes.delete(oldest);
-    return made;
   }
 
   /** The data key of a tenant. @throws KuvertError `not_found` when it has no space */
   async #tenantKey(tenant: TenantId): Promise<DataKey> {
     const cached = this.#cache.get(tenant, OWN_SUBJECT);
     if (cached !== undefined) return cached;
-    const row = await typedScope<'operator'>(this.#control()).get(tenantSpaces, tenant);
+    const row = await typedScope<'operator'>(this.#control).get(tenantSpaces, tenant);
     const dataKey = await unwrapDataKey(this.#options.keys, { space: tenant, subject: OWN_SUBJECT }, row);
     this.#cache.set(tenant, OWN_SUBJECT, dataKey);
     return dataKey;
   }
 
-  async #spaceKey(name: SpaceName): Promise<{ key: Uint8Array; create: boolean } | undefined> {
-    if (name === CONTROL) return { key: fileKey(this.#controlKey.key), create: this.#mayCreateControl };
-    const row = await typedScope<'operator'>(this.#control()).find(tenantSpaces, name);
+  /** How the engine opens a tenant's space, undefined when there is none. */
+  async keyOfTenantSpace(name: SpaceName): Promise<{ key: Uint8Array; create: boolean } | undefined> {
+    const row = await typedScope<'operator'>(this.#control).find(tenantSpaces, name);
     if (row === undefined) return undefined;
     const { key } = await this.#tenantKey(name as TenantId);
     return { key: fileKey(key), create: row.state === 'creating' };
@@ -176,7 +198,7 @@ class SpaceStore implements Store {
 
   async #createTenantSpace(tenant: TenantId): Promise<void> {
     if (!isId('tenant', tenant)) throw new KuvertError('not_found');
-    const control = typedScope<'operator'>(this.#control());
+    const control = typedScope<'operator'>(this.#control);
     const row = await wrapDataKey(this.#options.keys, { space: tenant, subject: OWN_SUBJECT }, makeDataKey());
     await control.write(async (tx) => {
       if ((await tx.find(tenantSpaces, tenant)) !== undefined) return;
@@ -191,7 +213,7 @@ class SpaceStore implements Store {
   }
 
   async #listTenantSpaces(): Promise<readonly TenantId[]> {
-    const control = typedScope<'operator'>(this.#control());
+    const control = typedScope<'operator'>(this.#control);
     const tenants: TenantId[] = [];
     let cursor: string | undefined;
     do {

@@ -1,6 +1,6 @@
 /** The scopes: a space seen through the port of store.ts. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { KuvertError } from '@kuvert/protocol';
+import { KuvertError, type TenantId } from '@kuvert/protocol';
 import type { AnyCollection, ScopeKind } from './collection.ts';
 import { engineOp } from './commit-ops.ts';
 import type { EngineOutcome } from './engine.ts';
@@ -126,6 +126,16 @@ export class SpaceScope {
     }
     if (outcome.reason === 'missing') throw new KuvertError('not_found');
     throw new StoreError('already_exists', { collection });
+  }
+}
+
+/** {@link TenantScope} with the types taken off. */
+export class TenantSpaceScope extends SpaceScope {
+  readonly tenant: TenantId;
+
+  constructor(space: Space, tenant: TenantId) {
+    super(space);
+    this.tenant = tenant;
   }
 }
 
