@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import {
   fromWireError,
   KuvertError,
+  LABELS,
   OPERATOR_HEADERS,
   type OperatorCallName,
   operatorCalls,
@@ -111,7 +112,10 @@ export function signOperatorRequest(request: {
     'content-type': 'application/json',
     [OPERATOR_HEADERS.time]: String(request.timeMs),
     [OPERATOR_HEADERS.nonce]: nonce,
-    [OPERATOR_HEADERS.mac]: createHmac('sha256', request.key).update(text).digest('hex'),
+    [OPERATOR_HEADERS.mac]: createHmac('sha256', request.key)
+      .update(LABELS.operatorRequest)
+      .update(text)
+      .digest('hex'),
   };
 }
 

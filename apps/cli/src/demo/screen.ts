@@ -37,14 +37,14 @@ export function storyScreen(
     ...picture(asker, answerer, words),
     '',
     row(words.wrote(asker.name), showLine(story.question)),
-    row(words.serverHeld, `${words.envelope(envelope.sizeBytes)}`),
+    row(words.serverHeld, words.envelope(envelope.sizeBytes, verdict)),
     ...hexLines(envelope.hex).map((line, index) =>
-      row(index === 0 ? words.awayOf(answerer.name) : `  ${verdict}`, dim(line, options)),
+      row(index === 0 ? words.awayOf(answerer.name) : '', dim(line, options)),
     ),
     row(words.read(answerer.name), showLine(story.questionRead)),
     row(words.answered(answerer.name), showLine(story.answer)),
     row(words.read(asker.name), showLine(story.answerRead)),
-    row(words.time, words.times(seconds(story.questionMs), seconds(story.answerMs))),
+    row(words.time, words.times(story.questionMs, story.answerMs)),
     '',
     ...howToLines(people, folder, options),
   ].join('\n');
@@ -65,7 +65,8 @@ export function beginScreen(dataDir: string, { words }: ScreenOptions): string {
   return [
     words.begin,
     `  ./kuvert operator tenant create --data ${data} --name Acme`,
-    `  ./kuvert operator person add --data ${data} --tenant tn_… --name Anna --mail anna@acme.test`,
+    `  ./kuvert operator person add --data ${data} --tenant tn_… \\`,
+    '    --name Anna --mail anna@acme.test',
     `  ./kuvert operator token create --data ${data} --person pe_…`,
     '  ./kuvert enrol --help',
   ].join('\n');
@@ -75,17 +76,22 @@ function howToLines(people: readonly DemoPerson[], folder: DemoFolder, options: 
   const { words } = options;
   const [first, second, ...others] = people;
   if (first === undefined || second === undefined) return [];
-  const identity = (person: DemoPerson): string[] => [
-    `    --profile ${shellQuote(fromProjectRoot(folder.profile(person)))} \\`,
-    `    --secret-file ${shellQuote(fromProjectRoot(folder.secretFile(person)))}`,
-  ];
+  const identity = (person: DemoPerson): string[] => {
+    const profile = `    --profile ${shellQuote(fromProjectRoot(folder.profile(person)))}`;
+    const secret = `--secret-file ${shellQuote(fromProjectRoot(folder.secretFile(person)))}`;
+    const both = `${profile} ${secret}`;
+    return both.length <= COLUMNS ? [both] : [`${profile} \\`, `    ${secret}`];
+  };
   return [
     bold(words.howTo(showLine(PROJECT_ROOT)), options),
     `  ./kuvert send --to ${second.mail} --text '${words.greeting} ${second.name}' \\`,
     ...identity(first),
-    '  ./kuvert inbox --follow \\',
+    '  ./kuvert inbox \\',
     ...identity(second),
-    words.others(listNames([...others, first, second].slice(0, others.length || 1), words)),
+    words.others(
+      first.folder,
+      [second, ...others].map((person) => person.folder),
+    ),
   ];
 }
 
@@ -118,10 +124,6 @@ function hexLines(hex: string): string[] {
     lines.push(part.join(' '));
   }
   return lines;
-}
-
-function seconds(timeMs: number): string {
-  return `${(timeMs / 1_000).toFixed(1)} s`;
 }
 
 function listNames(people: readonly DemoPerson[], words: DemoWords): string {

@@ -21,16 +21,16 @@ export interface DemoWords {
   wrote(name: string): string;
   readonly serverHeld: string;
   awayOf(name: string): string;
-  envelope(sizeBytes: number): string;
+  envelope(sizeBytes: number, verdict: string): string;
   readonly nothingReadable: string;
   readonly somethingReadable: string;
   read(name: string): string;
   answered(name: string): string;
   readonly time: string;
-  times(there: string, back: string): string;
+  times(thereMs: number, backMs: number): string;
   howTo(folder: string): string;
   readonly greeting: string;
-  others(names: string): string;
+  others(instead: string, folders: readonly string[]): string;
   readonly begin: string;
 }
 
@@ -52,16 +52,18 @@ const en: DemoWords = {
   wrote: (name) => `${name} wrote`,
   serverHeld: 'The server held',
   awayOf: (name) => `(${name} away)`,
-  envelope: (size) => `one sealed envelope of ${size} bytes, which begins`,
+  envelope: (size, verdict) => `a sealed envelope of ${size} bytes (${verdict}):`,
   nothingReadable: 'no name, no text',
-  somethingReadable: 'SOMETHING IN IT IS READABLE: please report this',
+  somethingReadable: 'SOMETHING IS READABLE',
   read: (name) => `${name} read`,
   answered: (name) => `${name} answered`,
   time: 'It took',
-  times: (there, back) => `${there} there and ${back} back, starting four programs included`,
+  times: (there, back) =>
+    `${seconds(there)} there and ${seconds(back)} back, with the start of four programs`,
   howTo: (folder) => `Write as one of them from another terminal, in ${folder}:`,
   greeting: 'Hello',
-  others: (names) => `The same with ${names}. Everything else: ./kuvert --help`,
+  others: (instead, folders) =>
+    `As somebody else: put ${folders.join(' or ')} in place of ${instead}. More: ./kuvert --help`,
   begin: 'To begin, make a tenant, a person and a token for their device (--help shows how):',
 };
 
@@ -83,18 +85,24 @@ const de: DemoWords = {
   wrote: (name) => `${name} schrieb`,
   serverHeld: 'Der Server hielt',
   awayOf: (name) => `(${name} fort)`,
-  envelope: (size) => `einen versiegelten Umschlag von ${size} Bytes; er beginnt`,
+  envelope: (size, verdict) => `einen Umschlag von ${size} Bytes (${verdict}):`,
   nothingReadable: 'kein Name, kein Text',
-  somethingReadable: 'DARIN IST ETWAS LESBAR: bitte melden',
+  somethingReadable: 'ETWAS IST LESBAR',
   read: (name) => `${name} las`,
   answered: (name) => `${name} antwortete`,
   time: 'Es dauerte',
-  times: (there, back) => `${there} hin und ${back} zurück, samt Start von vier Programmen`,
+  times: (there, back) =>
+    `${seconds(there).replace('.', ',')} hin und ${seconds(back).replace('.', ',')} zurück, samt Start von vier Programmen`,
   howTo: (folder) => `So schreiben Sie aus einem anderen Terminal, in ${folder}:`,
   greeting: 'Hallo',
-  others: (names) => `Ebenso mit ${names}. Alles Weitere: ./kuvert --help`,
+  others: (instead, folders) =>
+    `Als jemand anders: ${folders.join(' oder ')} statt ${instead} einsetzen. Mehr: ./kuvert --help`,
   begin: 'Zum Anfangen: Mandant, Person und Token für ihr Gerät anlegen (siehe --help):',
 };
+
+function seconds(timeMs: number): string {
+  return `${(timeMs / 1_000).toFixed(1)} s`;
+}
 
 /** The demo's words in one language. */
 export function demoWords(language: Language): DemoWords {
