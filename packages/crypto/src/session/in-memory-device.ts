@@ -18,7 +18,7 @@ import type {
   SessionWrites,
   SignedPrekeyRow,
 } from './records.ts';
-import { SessionCipher } from './session-cipher.ts';
+import { type OwnDevice, SessionCipher } from './session-cipher.ts';
 
 /** The time that tests begin at. */
 export const START_MS = Date.UTC(2026, 0, 1);
@@ -59,6 +59,7 @@ export class MemoryRecords implements SessionRecords {
 export interface MemoryDevice {
   readonly id: DeviceId;
   readonly listed: ListedDevice;
+  readonly own: OwnDevice;
   readonly records: MemoryRecords;
   readonly cipher: SessionCipher;
   /** Takes a bundle as the server would: one-time keys once each, then the last-resort key. */
@@ -78,6 +79,12 @@ export function makeDevice(tenantId: TenantId, oneTime = 100): MemoryDevice {
   for (const row of made.rows.oneTime) records.oneTime.set(row.id, row);
   for (const row of made.rows.signed) records.signed.set(row.id, row);
   for (const row of made.rows.kyber) records.kyber.set(row.id, row);
+  const own: OwnDevice = {
+    tenantId,
+    deviceId: id,
+    identityPrivateKey: keys.identityPrivateKey,
+    registrationId: keys.registrationId,
+  };
   const ecLeft = made.upload.oneTime.slice(0, oneTime);
   const kyberLeft = made.upload.kyber.slice(0, oneTime);
   return {
@@ -93,15 +100,8 @@ export function makeDevice(tenantId: TenantId, oneTime = 100): MemoryDevice {
       role: 'signer',
       addedAt: START_MS,
     },
-    cipher: new SessionCipher(
-      {
-        tenantId,
-        deviceId: id,
-        identityPrivateKey: keys.identityPrivateKey,
-        registrationId: keys.registrationId,
-      },
-      records,
-    ),
+    own,
+    cipher: new SessionCipher(own, records),
     takeBundle() {
       const first = ecLeft.shift();
       const kyber = kyberLeft.shift();

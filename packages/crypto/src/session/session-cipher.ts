@@ -200,8 +200,9 @@ export class SessionCipher {
       const message = SignalMessage.deserialize(opened.ciphertext);
       return signalDecrypt(message, from, to, stores.sessions, stores.identities);
     }
-    return signalDecryptPreKey(
-      PreKeySignalMessage.deserialize(opened.ciphertext),
+    const message = PreKeySignalMessage.deserialize(opened.ciphertext);
+    const plaintext = await signalDecryptPreKey(
+      message,
       from,
       to,
       stores.sessions,
@@ -210,6 +211,11 @@ export class SessionCipher {
       stores.signedPrekeys,
       stores.kyberPrekeys,
     );
+    // libsignal does not authenticate this field; the verified list does. Nothing is written until we return.
+    if (message.registrationId() !== peer.registrationId) {
+      throw new SessionError('undecryptable', 'an opener with another registration id than the listed one');
+    }
+    return plaintext;
   }
 
   #stage(peer: ListedDevice): StagedStores {
