@@ -1,0 +1,96 @@
+/**
+ * Looks for canaries in the memory of a process (Linux, same user or root): all readable mappings of `/proc/PID/maps`, read through
+ * `/proc/PID/mem`. A heap snapshot would not do, because it does not show Buffers. The process goes on running meanwhile, so a
+ * mapping may vanish or a page refuse to be read; both are counted, so that a search that saw nothing cannot pass for one that
+ * found nothing.
+ */
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { findIn, type Hit, type Needle, overlapFor } from './canary.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+const PAGE_BYTES = 4096;
+
+/** What a search went through. */
+export interface MemoryScan {
+  readonly hits: Hit[];
+  readonly bytesRead: number;
+  readonly mappings: number;
+  /** Bytes of readable mappings that refused to be read (device memory, vanished mappings). */
+  readonly bytesRefused: number;
+}
+
+interface Mapping {
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly name: string;
+}
+
+/** Searches the memory of a process. @throws Error when there is no such process or it may not be read */
+export function scanMemory(pid: number, needles: readonly Needle[]): MemoryScan {
+  const mappings = readableMappings(readFileSync(`/proc/${pid}/maps`, 'utf8'));
+  const scan = { hits: [] as Hit[], bytesRead: 0, mappings: mappings.length, bytesRefused: 0 };
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  try {
+    for (const mapping of mappings) scanMapping(memory, mapping, needles, scan);
+  } finally {
+    closeSync(memory);
+  }
+  return scan;
+}
+
+/** Mappings that may be read, from the text of `/proc/PID/maps`. */
+export function readableMappings(maps: string): Mapping[] {
+  const mappings: Mapping[] = [];
+  for (const line of maps.split('\n')) {
+    const parts = /^([0-9a-f]+)-([0-9a-f]+) (r...) \S+ \S+ \S+ *(.*)$/.exec(line);
+    if (!parts) continue;
+    const [, from = '', to = '', , name = ''] = parts;
+    // The kernel's own page is above what a file position can say, and holds nothing of the process.
+    if (name === '[vsyscall]') continue;
+    mappings.push({ from: BigInt(`0x${from}`), to: BigInt(`0x${to}`), name: name || 'anonymous' });
+  }
+  return mappings;
+}
+
+function scanMapping(
+  memory: number,
+  { from, to, name }: Mapping,
+  needles: readonly Needle[],
+  scan: { hits: Hit[]; bytesRead: number; bytesRefused: number },
+): void {
+  const overlap = overlapFor(needles);
+  const buffer = Buffer.alloc(CHUNK_BYTES + overlap);
+  let kept = 0;
+  let at = from;
+  while (at < to) {
+    const wanted = Math.min(CHUNK_BYTES, Number(to - at));
+    const size = readOrRefuse(memory, buffer, { start: kept, size: wanted, at });
+    if (size === 0) {
+      const gap = Math.min(PAGE_BYTES, Number(to - at));
+      scan.bytesRefused += gap;
+      at += BigInt(gap);
+      kept = 0;
+      continue;
+    }
+    const filled = buffer.subarray(0, kept + size);
+    scan.hits.push(...findIn(filled, needles, { where: name, offset: Number(at) - kept }));
+    scan.bytesRead += size;
+    at += BigInt(size);
+    kept = Math.min(overlap, filled.length);
+    buffer.copyWithin(0, filled.length - kept, filled.length);
+  }
+}
+
+function readOrRefuse(
+  memory: number,
+  buffer: Buffer,
+  { start, size, at }: { start: number; size: number; at: bigint },
+): number {
+  try {
+    return readSync(memory, buffer, start, size, at);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EIO' || code === 'EFAULT') return 0;
+    throw error;
+  }
+}
