@@ -8,8 +8,8 @@ import {
   type PrekeyUpload,
   type Signed,
 } from '@kuvert/protocol';
+import type { Clock } from '../../clock.ts';
 import { type Store, StoreError, type TenantScope, type Tx } from '../../store/index.ts';
-import type { Clock } from '../environment.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantProfile, TenantService } from '../tenants/index.ts';
 import {

@@ -1,7 +1,7 @@
 /** The door of `devices`. */
 import type { Connections } from '../../channel/connection.ts';
+import type { Clock, Random } from '../../clock.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
-import type { Clock, RandomBytes } from '../environment.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import {
@@ -37,7 +37,7 @@ export const deviceCollections = [
 export function createDevicesFeature(deps: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: RandomBytes;
+  readonly random: Random;
   readonly tenants: TenantService;
   readonly people: PeopleService;
   /** `createPrekeyStock(store)` of the feature `prekeys`. */

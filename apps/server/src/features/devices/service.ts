@@ -6,8 +6,8 @@ import {
   type PersonId,
   type TenantId,
 } from '@kuvert/protocol';
+import type { Clock } from '../../clock.ts';
 import type { Store, TenantScope, Tx } from '../../store/index.ts';
-import type { Clock } from '../environment.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { accounts, activeDevices, deviceSets, devices, deviceTenants } from './collections.ts';
 import type { DeviceDirectory } from './directory.ts';

@@ -9,8 +9,8 @@ import {
   type PersonId,
   type TenantId,
 } from '@kuvert/protocol';
+import type { Clock, Random } from '../../clock.ts';
 import type { RowOf, Store, TenantScope } from '../../store/index.ts';
-import type { Clock, RandomBytes } from '../environment.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { accounts, enrolmentTokens } from './collections.ts';
@@ -50,7 +50,7 @@ export interface Tokens {
 export function createTokens(deps: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: RandomBytes;
+  readonly random: Random;
   readonly people: PeopleService;
   readonly tenants: TenantService;
   /** The server's Noise static public key, 32 bytes: what devices pin. */

@@ -13,8 +13,8 @@
  */
 import { KuvertError, MAILBOX_LIMITS } from '@kuvert/protocol';
 import type { Connection } from '../../channel/connection.ts';
+import type { Clock } from '../../clock.ts';
 import type { TenantScope } from '../../store/index.ts';
-import type { Clock } from '../environment.ts';
 import { mailboxRows } from './collections.ts';
 import { type Deletions, keyText } from './deletions.ts';
 import { numberRecord, recordFromRow, rowBytes } from './rows.ts';

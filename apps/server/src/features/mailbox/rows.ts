@@ -4,7 +4,7 @@
  * body?. So a row is delivered by writing a number in front of it, and no sender is in it.
  */
 import { encodeDelivery, KuvertError, RECORD_TYPES, type Submit } from '@kuvert/protocol';
-import type { RandomBytes } from '../environment.ts';
+import type { Random } from '../../clock.ts';
 
 const ROW_VERSION = 1;
 /** Record type and delivery number. */
@@ -57,7 +57,7 @@ export function numberRecord(record: Uint8Array, deliverySeq: number): void {
  * Row ids of this process: milliseconds (6 B), a count within them (4 B), and 6 random bytes of the process that keep two of them
  * apart. Each is greater than the one before, also when the clock steps back.
  */
-export function createRowIds(random: RandomBytes): (nowMs: number) => Uint8Array {
+export function createRowIds(random: Random): (nowMs: number) => Uint8Array {
   const ownMark = random(6);
   let lastMs = 0;
   let count = 0;

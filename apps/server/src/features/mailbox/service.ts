@@ -2,9 +2,9 @@
 import { type DeviceId, KuvertError, type Submit, type TenantId } from '@kuvert/protocol';
 import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
+import type { Clock, Random } from '../../clock.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceService } from '../devices/index.ts';
-import type { Clock, RandomBytes } from '../environment.ts';
 import type { PeopleService } from '../people/index.ts';
 import { mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
 import { createDeletions } from './deletions.ts';
@@ -36,7 +36,7 @@ export interface MailboxService {
 export function createMailboxService(deps: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: RandomBytes;
+  readonly random: Random;
   readonly people: PeopleService;
   readonly devices: DeviceService;
   readonly directory: DeviceDirectory;

@@ -15,8 +15,8 @@ import {
   submitIdTimeMs,
   type TenantId,
 } from '@kuvert/protocol';
+import type { Random } from '../../clock.ts';
 import type { TenantScope } from '../../store/index.ts';
-import type { RandomBytes } from '../environment.ts';
 import { submitDayKeys } from './collections.ts';
 
 const HOUR_MS = 3_600_000;
@@ -93,7 +93,7 @@ export interface RecordKeys {
 }
 
 /** @see RecordKeys */
-export function createRecordKeys(random: RandomBytes): RecordKeys {
+export function createRecordKeys(random: Random): RecordKeys {
   const byTenant = new Map<TenantId, Map<number, Uint8Array>>();
 
   async function loadDayKey(scope: TenantScope, day: number): Promise<Uint8Array> {

@@ -18,9 +18,9 @@ import {
 } from '@kuvert/protocol';
 import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
+import type { Clock, Random } from '../../clock.ts';
 import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceSet } from '../devices/index.ts';
-import type { Clock, RandomBytes } from '../environment.ts';
 import type { PeopleService } from '../people/index.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
@@ -60,7 +60,7 @@ interface PreparedLeg {
 export function createSubmit(deps: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: RandomBytes;
+  readonly random: Random;
   readonly people: PeopleService;
   readonly directory: DeviceDirectory;
   readonly usage: Usage;
@@ -171,6 +171,9 @@ export function createSubmit(deps: {
     const { scope } = sender;
     const nowMs = clock.nowMs();
     checkSubmitTime(submit.submitId, nowMs);
+    if (new Set(submit.legs.map((leg) => leg.device)).size < submit.legs.length) {
+      throw new KuvertError('bad_request');
+    }
     const to = personOf(submit.to);
     const hash = requestHash(submit);
     const key =

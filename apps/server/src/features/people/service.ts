@@ -1,7 +1,7 @@
 /** The rules of people. */
 import { KuvertError, makeId, type Person, type PersonId, type TenantId } from '@kuvert/protocol';
+import type { Clock, Random } from '../../clock.ts';
 import { type Store, StoreError, type TenantScope } from '../../store/index.ts';
-import type { Clock, RandomBytes } from '../environment.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { people, personTenants } from './collections.ts';
 
@@ -31,7 +31,7 @@ export interface PeopleService {
 export function createPeopleService(deps: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: RandomBytes;
+  readonly random: Random;
   readonly tenants: TenantService;
 }): PeopleService {
   const { store, clock, random, tenants } = deps;

@@ -1,8 +1,8 @@
 /** The door of `prekeys`. */
 import type { Connections } from '../../channel/connection.ts';
+import type { Clock } from '../../clock.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceService } from '../devices/index.ts';
-import type { Clock } from '../environment.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { lastingPrekeys, oneTimePrekeys, prekeyTakes, takeCounters, takenPrekeys } from './collections.ts';

@@ -14,9 +14,9 @@ import {
   type RequestId,
   type TenantId,
 } from '@kuvert/protocol';
+import type { Clock } from '../../clock.ts';
 import type { Store, TenantScope, Tx } from '../../store/index.ts';
 import type { DeviceService } from '../devices/index.ts';
-import type { Clock } from '../environment.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { prekeyTakes, takeCounters } from './collections.ts';

@@ -1,8 +1,8 @@
 /** The rules of tenants. */
 import { certifyFirstAccount, createTenantIdentity, rootHash } from '@kuvert/crypto/identity';
 import { KuvertError, makeId, type PersonId, type Signed, type TenantId } from '@kuvert/protocol';
+import type { Clock, Random } from '../../clock.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
-import type { Clock, RandomBytes } from '../environment.ts';
 import { tenantProfiles, tenants } from './collections.ts';
 
 /** What people and devices may know of their tenant. */
@@ -38,7 +38,7 @@ export interface TenantService {
 export function createTenantService(deps: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly random: RandomBytes;
+  readonly random: Random;
 }): TenantService {
   const { store, clock, random } = deps;
 
