@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { configurationPage, readConfig } from './config.ts';
 import { sentenceOfStartFailure } from './start-error.ts';
 
-const read = (environment: Record<string, string>) => readConfig(environment, '/srv/kuvert');
+const read = (environment: Record<string, string>, onTerminal = false) =>
+  readConfig(environment, { folder: '/srv/kuvert', onTerminal });
 
 function sentence(environment: Record<string, string>): string {
   try {
@@ -25,6 +26,8 @@ test('C12 without any setting a server serves this machine only', () => {
     publicUrl: undefined,
     logLevel: 'info',
   });
+  expect(read({}, true).logLevel).toBe('warn');
+  expect(read({ KUVERT_LOG_LEVEL: 'debug' }, true).logLevel).toBe('debug');
   expect(read({ KUVERT_PORT: '', KUVERT_DATA: '/elsewhere' })).toMatchObject({
     port: 8420,
     dataFolder: '/elsewhere',

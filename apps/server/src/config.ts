@@ -93,8 +93,8 @@ const SETTINGS = {
   KUVERT_LOG_LEVEL: setting(
     z.enum(['error', 'warn', 'info', 'debug']),
     'error, warn, info or debug',
-    'info',
-    'How much is logged, as JSON lines on standard error. No level logs names, addresses or content.',
+    undefined,
+    'How much is logged, as JSON lines on standard error. Not set: info, and warn where standard error is a terminal. No level logs names, addresses or content.',
   ),
 } as const;
 
@@ -105,12 +105,16 @@ type Values = { [N in SettingName]: z.output<Settings[N]['schema']> | undefined 
 /**
  * Reads the configuration. An empty variable counts as one that is not set.
  *
- * @param folder what relative paths start from
+ * @param place.folder what relative paths start from
+ * @param place.onTerminal a person sees the log between other things, so less of it is shown
  * @throws StartError `config_invalid` with the variable's name, `tls_required`
  */
 export function readConfig(
   environment: { readonly [name: string]: string | undefined } = process.env,
-  folder: string = process.cwd(),
+  place: { readonly folder: string; readonly onTerminal: boolean } = {
+    folder: process.cwd(),
+    onTerminal: process.stderr.isTTY === true,
+  },
 ): ServerConfig {
   const values = {} as Record<SettingName, unknown>;
   for (const [name, { schema, preset, form }] of Object.entries(SETTINGS)) {
@@ -120,11 +124,14 @@ export function readConfig(
       throw new StartError('config_invalid', { about: `${name} must be ${form}` });
     values[name as SettingName] = parsed?.data;
   }
-  return toConfig(values as Values, folder);
+  return toConfig(values as Values, place);
 }
 
-function toConfig(values: Values, folder: string): ServerConfig {
-  const at = (file: string): string => (isAbsolute(file) ? file : resolve(folder, file));
+function toConfig(
+  values: Values,
+  place: { readonly folder: string; readonly onTerminal: boolean },
+): ServerConfig {
+  const at = (file: string): string => (isAbsolute(file) ? file : resolve(place.folder, file));
   const { KUVERT_TLS_CERT: cert, KUVERT_TLS_KEY: key, KUVERT_PUBLIC_URL: publicUrl } = values;
   if ((cert === undefined) !== (key === undefined)) {
     const missing = cert === undefined ? 'KUVERT_TLS_CERT' : 'KUVERT_TLS_KEY';
@@ -143,7 +150,7 @@ function toConfig(values: Values, folder: string): ServerConfig {
     opsPort: values.KUVERT_OPS_PORT as number,
     tls,
     publicUrl,
-    logLevel: values.KUVERT_LOG_LEVEL as ServerConfig['logLevel'],
+    logLevel: values.KUVERT_LOG_LEVEL ?? (place.onTerminal ? 'warn' : 'info'),
   };
 }
 

@@ -13,7 +13,10 @@ const STOP_MS = 9_000;
 /** What a fault of ours leaves for closing the store. */
 const CLOSE_MS = 3_000;
 
-/** Whoever reads our output may be gone; that is no fault. */
+// What the server writes is for its own user alone, whatever the shell that started it says.
+process.umask(0o077);
+
+// Whoever reads our output may be gone; that is no fault.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
@@ -68,6 +71,7 @@ function endInOrder(installation: Installation, log: Log): void {
   };
   process.on('SIGINT', () => end('SIGINT'));
   process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGHUP', () => end('SIGHUP'));
   if (process.send !== undefined) process.on('disconnect', () => end('parent-ended'));
 }
 

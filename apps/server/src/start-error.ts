@@ -23,11 +23,12 @@ export class StartError extends KuvertError {
 export function startErrorFrom(error: unknown, about: string): unknown {
   if (error instanceof StartError) return error;
   if (error instanceof FolderError) {
-    const code = error.code === 'folder_missing' ? 'config_invalid' : error.code;
-    return new StartError(code, {
-      about: error.code === 'folder_missing' ? `${about} is not a folder` : about,
-      cause: error,
-    });
+    if (error.code === 'folder_missing') {
+      return new StartError('config_invalid', { about: `${about} is not a folder`, cause: error });
+    }
+    // Two folders have locks, and only the data folder is kept locked.
+    const code = error.code === 'folder_in_use' ? 'data_in_use' : error.code;
+    return new StartError(code, { about, cause: error });
   }
   if (error instanceof KuvertError) return new StartError(error.code, { about, cause: error });
   const { code } = (error ?? {}) as { code?: unknown };

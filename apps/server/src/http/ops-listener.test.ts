@@ -117,7 +117,7 @@ test('H8 an operator call without the key is refused as a problem with code and 
 test('H8 refusals of a feature come with their details, faults of ours without any', async () => {
   const taken = await post(operatorCalls.tenantCreate.path, '{"name":"Acme"}');
   expect(taken.statusCode).toBe(409);
-  expect(taken.json()).toMatchObject({ code: 'mail_taken', detail: { field: 'mail' } });
+  expect(taken.json()).toMatchObject({ code: 'mail_taken', details: { field: 'mail' } });
   const broken = await post(operatorCalls.keysRotate.path, '{}');
   expect(broken.statusCode).toBe(500);
   expect(broken.body + logged.join('')).not.toContain('secret word');

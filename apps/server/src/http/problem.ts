@@ -9,7 +9,8 @@ export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly retry: Retry;
-  readonly detail?: ErrorDetails;
+  /** Named as on the device channel, so that one reader serves both. */
+  readonly details?: ErrorDetails;
 }
 
 /** Media type of {@link Problem}. */
@@ -22,7 +23,7 @@ export function problemOf(error: KuvertError, language: 'en' | 'de' = 'en'): Pro
     status: ERRORS[error.code].status,
     code: error.code,
     retry: error.retry,
-    ...(error.details === undefined ? {} : { detail: error.details }),
+    ...(error.details === undefined ? {} : { details: error.details }),
   };
 }
 

@@ -1,0 +1,174 @@
+/** The wiring of a server, by hand and in one place: the only file that chooses engines and knows all features. */
+import type { ChannelHost } from './channel/channel-host.ts';
+import { LiveConnections } from './channel/live-connections.ts';
+import { TickFlusher } from './channel/outgoing.ts';
+import { joinRoutes } from './channel/routes.ts';
+import { loadServerStatics, serverStatics } from './channel/server-statics.ts';
+import type { Clock, Random } from './clock.ts';
+import type { ServerConfig } from './config.ts';
+import { createDevicesFeature, deviceCollections } from './features/devices/index.ts';
+import { createMailboxFeature, mailboxCollections } from './features/mailbox/index.ts';
+import { createPeopleFeature, peopleCollections } from './features/people/index.ts';
+import { createPrekeyStock, createPrekeysFeature, prekeyCollections } from './features/prekeys/index.ts';
+import { createTenantsFeature, tenantCollections } from './features/tenants/index.ts';
+import { keysOperatorRoutes } from './http/keys-routes.ts';
+import { OperatorGate } from './http/operator-gate.ts';
+import { joinOperatorRoutes, type OperatorTable } from './http/operator-routes.ts';
+import { Readiness, readinessProbes } from './http/readiness.ts';
+import { describeError, type Log } from './log.ts';
+import { openFolders } from './open-folders.ts';
+import { startErrorFrom } from './start-error.ts';
+import { openStore, type Store } from './store/index.ts';
+import { Sweeper } from './sweeper.ts';
+
+/** Raised by a restore, which does not exist yet (wire.md §3). */
+const INSTALLATION_EPOCH = 1;
+
+/** Everything of a server but its listeners. */
+export interface Context {
+  readonly dataFolder: string;
+  readonly keysFolder: string;
+  /** True when there was no tenant at the start. */
+  readonly empty: boolean;
+  readonly store: Store;
+  readonly channelHost: ChannelHost;
+  readonly operatorGate: OperatorGate;
+  readonly operatorTable: OperatorTable;
+  readonly readiness: Readiness;
+  readonly sweeper: Sweeper;
+  /** Finishes what is under way, closes the store, gives the data folder free. May be called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens folders, keys and store and puts the features together.
+ * @throws StartError for everything that whoever starts the server can mend
+ */
+export async function buildContext(
+  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder'>,
+  surroundings: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+    readonly onFailure: (error: unknown) => void;
+  },
+): Promise<Context> {
+  const { clock, random, log } = surroundings;
+  const folders = await openFolders(config, random);
+  let store: Store | undefined;
+  try {
+    store = await openStore({
+      folder: folders.data.path,
+      keys: folders.keys,
+      collections: [
+        serverStatics,
+        readinessProbes,
+        ...tenantCollections,
+        ...peopleCollections,
+        ...deviceCollections,
+        ...prekeyCollections,
+        ...mailboxCollections,
+      ],
+      onFailure: surroundings.onFailure,
+    });
+    return await wire({ store, folders, clock, random, log });
+  } catch (error) {
+    await store?.close().catch(() => undefined);
+    folders.data.release();
+    const { code } = (error ?? {}) as { code?: unknown };
+    const isAboutKeys = typeof code === 'string' && code.startsWith('keys_');
+    throw startErrorFrom(error, isAboutKeys ? config.keysFolder : config.dataFolder);
+  }
+}
+
+async function wire(parts: {
+  readonly store: Store;
+  readonly folders: Awaited<ReturnType<typeof openFolders>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}): Promise<Context> {
+  const { store, folders, clock, random, log } = parts;
+  const statics = await loadServerStatics(store, clock);
+  const connections = new LiveConnections();
+  const base = { store, clock, random };
+  const tenants = createTenantsFeature(base);
+  const people = createPeopleFeature({ ...base, tenants: tenants.service });
+  const stock = createPrekeyStock(store);
+  const devices = createDevicesFeature({
+    ...base,
+    tenants: tenants.service,
+    people: people.service,
+    prekeys: stock,
+    connections,
+    serverStatic: statics[0].publicKey,
+  });
+  const prekeys = createPrekeysFeature({
+    ...base,
+    tenants: tenants.service,
+    people: people.service,
+    devices: devices.service,
+    stock,
+    connections,
+  });
+  const mailbox = createMailboxFeature({
+    ...base,
+    people: people.service,
+    devices: devices.service,
+    directory: devices.directory,
+    onError: (error) => log.error({ event: 'delivery-failed', ...describeError(error) }),
+  });
+  const channelHost: ChannelHost = {
+    statics: () => statics,
+    store,
+    door: {
+      findForChannel: devices.service.findForChannel,
+      countPrekeys: (caller) => prekeys.service.count(caller),
+    },
+    routes: joinRoutes({
+      device: [people.deviceRoutes, devices.deviceRoutes, prekeys.deviceRoutes],
+      enrolment: [devices.enrolmentRoutes],
+    }),
+    mailbox: mailbox.mailboxRoutes,
+    connections,
+    flusher: new TickFlusher(),
+    clock,
+    log,
+    installationEpoch: INSTALLATION_EPOCH,
+  };
+  const sweeper = new Sweeper({
+    tenants: () => tenants.service.list(),
+    once: (tenantId) => devices.service.resume(tenantId),
+    sweeps: [
+      (tenantId, limit) => mailbox.service.sweep(store.tenant(tenantId), limit),
+      (tenantId, limit) => devices.sweep(store.tenant(tenantId), limit),
+      (tenantId, limit) => prekeys.sweep(store.tenant(tenantId), limit),
+    ],
+    log,
+  });
+  const empty = (await tenants.service.count()) === 0;
+  sweeper.start();
+  return {
+    dataFolder: folders.data.path,
+    keysFolder: folders.keysFolder,
+    empty,
+    store,
+    channelHost,
+    operatorGate: new OperatorGate(folders.operatorKey, clock),
+    operatorTable: joinOperatorRoutes([
+      tenants.operatorRoutes,
+      people.operatorRoutes,
+      devices.operatorRoutes,
+      mailbox.operatorRoutes,
+      keysOperatorRoutes(store, folders.keys),
+    ]),
+    readiness: new Readiness(store, clock),
+    sweeper,
+    async close() {
+      await sweeper.stop();
+      await mailbox.service.idle();
+      await store.close();
+      folders.data.release();
+    },
+  };
+}
