@@ -46,7 +46,7 @@ export function addInbox(program: Command, context: CommandContext): void {
  * Takes everything out of the mailbox and prints it.
  * @throws KuvertError `server_unreachable` when it could not be emptied, after what is here has been printed
  */
-async function printNew(profile: Profile, output: Output): Promise<void> {
+export async function printNew(profile: Profile, output: Output): Promise<void> {
   let drained = false;
   let failure: unknown = new KuvertError('server_unreachable');
   try {

@@ -58,13 +58,12 @@ const en: DemoWords = {
   read: (name) => `${name} read`,
   answered: (name) => `${name} answered`,
   time: 'It took',
-  times: (there, back) =>
-    `${seconds(there)} there and ${seconds(back)} back, with the start of four programs`,
+  times: (there, back) => `${seconds(there)} there and ${seconds(back)} back, four program starts included`,
   howTo: (folder) => `Write as one of them from another terminal, in ${folder}:`,
   greeting: 'Hello',
   others: (instead, folders) =>
     `As somebody else: put ${folders.join(' or ')} in place of ${instead}. More: ./kuvert --help`,
-  begin: 'To begin, make a tenant, a person and a token for their device (--help shows how):',
+  begin: 'To begin, make a tenant, a person and a token for a device:',
 };
 
 const de: DemoWords = {
@@ -97,7 +96,7 @@ const de: DemoWords = {
   greeting: 'Hallo',
   others: (instead, folders) =>
     `Als jemand anders: ${folders.join(' oder ')} statt ${instead} einsetzen. Mehr: ./kuvert --help`,
-  begin: 'Zum Anfangen: Mandant, Person und Token für ihr Gerät anlegen (siehe --help):',
+  begin: 'Zum Anfangen: Mandant, Person und ein Token für ein Gerät anlegen:',
 };
 
 function seconds(timeMs: number): string {
