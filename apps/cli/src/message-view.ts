@@ -42,7 +42,7 @@ function senderOf(message: IncomingMessage): string {
 }
 
 /** Local date and time to the minute, the same in both languages. */
-export function localTime(timeMs: number): string {
+function localTime(timeMs: number): string {
   const date = new Date(timeMs);
   const two = (value: number): string => String(value).padStart(2, '0');
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;

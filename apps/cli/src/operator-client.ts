@@ -130,7 +130,10 @@ async function post(url: URL, headers: Record<string, string>, body: string): Pr
 
 function readProblem(value: unknown): KuvertError {
   const problem = WireError.safeParse(value);
-  return problem.success ? fromWireError(problem.data) : new KuvertError('internal');
+  if (!problem.success) return new KuvertError('internal');
+  // Both ends are on one machine and one clock, so it is the key that is wrong, and that is what has to be said.
+  if (problem.data.code === 'unauthenticated') return new KuvertError('keys_wrong');
+  return fromWireError(problem.data);
 }
 
 const PARAMETERS: Readonly<Record<string, { en: string; de: string }>> = {

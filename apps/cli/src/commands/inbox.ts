@@ -55,12 +55,14 @@ export async function printNew(profile: Profile, output: Output): Promise<void> 
     failure = error;
   }
   let printed = await printStored(profile, output);
+  const foundNothing = printed === 0;
   // A very full mailbox takes more than one round; a round that brought nothing is the last.
   while (!drained && printed > 0 && isOffline(failure) && (await connectIfReachable(profile))) {
     drained = await drain(profile);
     printed = await printStored(profile, output);
   }
   if (!drained) throw failure;
+  if (foundNothing) await output.progress(output.texts.noMessages());
 }
 
 async function drain(profile: Profile): Promise<boolean> {

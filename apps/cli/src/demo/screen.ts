@@ -132,7 +132,7 @@ function listNames(people: readonly DemoPerson[], words: DemoWords): string {
 }
 
 /** Paths inside the project are shown from its root, where the commands are to be typed. */
-export function fromProjectRoot(path: string): string {
+function fromProjectRoot(path: string): string {
   const short = relative(PROJECT_ROOT, path);
   return short !== '' && !short.startsWith('..') && !isAbsolute(short) ? short : path;
 }
