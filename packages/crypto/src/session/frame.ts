@@ -23,7 +23,7 @@ import { SessionError } from './session-error.ts';
 export type { ChainEntry, FrameHeader, ListHead } from './header.ts';
 
 /** The smallest bucket; each further one is twice as large. */
-export const FRAME_BUCKET_BYTES = 160;
+const FRAME_BUCKET_BYTES = 160;
 /** The largest bucket, 160·2¹¹: 256 KiB of text and a header fit. */
 export const FRAME_BYTES_MAX = 327_680;
 

@@ -47,6 +47,17 @@ export class MemoryRecords implements SessionRecords {
     return this.uses.has(keyOf(use));
   }
 
+  /** A copy that what is staged can be tried on. */
+  clone(): MemoryRecords {
+    const copy = new MemoryRecords();
+    for (const [device, record] of this.sessions) copy.sessions.set(device, record);
+    for (const [id, row] of this.oneTime) copy.oneTime.set(id, row);
+    for (const [id, row] of this.signed) copy.signed.set(id, row);
+    for (const [id, row] of this.kyber) copy.kyber.set(id, row);
+    for (const use of this.uses) copy.uses.add(use);
+    return copy;
+  }
+
   commit(writes: SessionWrites): void {
     for (const { device, record } of writes.sessions) this.sessions.set(device, record);
     for (const id of writes.usedOneTimePrekeys) this.oneTime.delete(id);

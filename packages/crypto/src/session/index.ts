@@ -41,15 +41,13 @@ export {
   type PrekeyRows,
   renewPrekeys,
 } from './prekeys.ts';
-export {
-  type KyberPrekeyRow,
-  type LastResortUse,
-  layerRecords,
-  mergeWrites,
-  type OneTimePrekeyRow,
-  type SessionRecords,
-  type SessionWrites,
-  type SignedPrekeyRow,
+export type {
+  KyberPrekeyRow,
+  LastResortUse,
+  OneTimePrekeyRow,
+  SessionRecords,
+  SessionWrites,
+  SignedPrekeyRow,
 } from './records.ts';
 export { type OwnDevice, SessionCipher } from './session-cipher.ts';
 export { SessionError, type SessionFailure } from './session-error.ts';

@@ -2,7 +2,8 @@
  * How session state gets in and out. An operation of {@link SessionCipher} reads records through {@link SessionRecords}
  * and answers with the {@link SessionWrites} it wants; it writes nothing itself. Whoever calls commits the writes in ONE
  * transaction with what belongs to them (outbox row and leg, or message row and acknowledgement state). Throwing the writes
- * away, or dying before the commit, is always safe as long as the leg was not sent: the records are as they were.
+ * away, or dying before the commit, is always safe as long as the leg was not sent: the records are as they were. For
+ * several operations in one transaction the caller answers reads with what the earlier ones want written.
  */
 import type { DeviceId } from '@kuvert/protocol';
 
@@ -56,37 +57,4 @@ export interface SessionWrites {
   readonly usedKyberPrekeys: readonly number[];
   /** Uses of the last-resort key to insert; keep them as long as that key's private half. */
   readonly lastResortUses: readonly LastResortUse[];
-}
-
-/** Writes of several operations as one; where both write one session, the later one counts. */
-export function mergeWrites(...all: readonly SessionWrites[]): SessionWrites {
-  const sessions = new Map(all.flatMap((writes) => writes.sessions).map((entry) => [entry.device, entry]));
-  return {
-    sessions: [...sessions.values()],
-    usedOneTimePrekeys: all.flatMap((writes) => writes.usedOneTimePrekeys),
-    usedKyberPrekeys: all.flatMap((writes) => writes.usedKyberPrekeys),
-    lastResortUses: all.flatMap((writes) => writes.lastResortUses),
-  };
-}
-
-/**
- * The records as they will be once `writes` is committed: for a second operation in the same transaction (two messages
- * to one device, or a batch of deliveries).
- */
-export function layerRecords(records: SessionRecords, writes: SessionWrites): SessionRecords {
-  const sessions = new Map(writes.sessions.map((entry) => [entry.device, entry.record]));
-  const oneTime = new Set(writes.usedOneTimePrekeys);
-  const kyber = new Set(writes.usedKyberPrekeys);
-  const uses = new Set(writes.lastResortUses.map(useKey));
-  return {
-    loadSession: (device) => sessions.get(device) ?? records.loadSession(device),
-    loadOneTimePrekey: (id) => (oneTime.has(id) ? undefined : records.loadOneTimePrekey(id)),
-    loadSignedPrekey: (id) => records.loadSignedPrekey(id),
-    loadKyberPrekey: (id) => (kyber.has(id) ? undefined : records.loadKyberPrekey(id)),
-    hasLastResortUse: (use) => uses.has(useKey(use)) || records.hasLastResortUse(use),
-  };
-}
-
-function useKey(use: LastResortUse): string {
-  return `${use.kyberId}/${use.signedId}/${Buffer.from(use.baseKey).toString('hex')}`;
 }

@@ -3,7 +3,6 @@ import { PrivateKey, PublicKey } from '@signalapp/libsignal-client';
 import { expect, test } from 'vitest';
 import { type MemoryDevice, makeDevice, START_MS } from './in-memory-device.ts';
 import { openLeg, sealLeg } from './leg.ts';
-import { layerRecords, mergeWrites } from './records.ts';
 import { SessionCipher } from './session-cipher.ts';
 import { INLINE_FRAME_BYTES_MAX, packFrame } from './shared-body.ts';
 
@@ -99,20 +98,22 @@ test('C1 a crash before the commit loses nothing: the same leg opens again, the 
 test('C1 two operations in one transaction build on each other', async () => {
   const { a, b } = await pair();
   const first = await encrypt(a, b, { plaintext: utf8('one') });
-  const later = new SessionCipher(a.own, layerRecords(a.records, first.writes));
-  const second = await later.encrypt({
+  const afterFirst = a.records.clone();
+  afterFirst.commit(first.writes);
+  const second = await new SessionCipher(a.own, afterFirst).encrypt({
     peer: b.listed,
     plaintext: utf8('two'),
     class: CLASSES.message,
     nowMs: START_MS,
   });
-  a.records.commit(mergeWrites(first.writes, second.writes));
-  const one = await decrypt(b, a, first.leg);
-  const layered = new SessionCipher(b.own, layerRecords(b.records, one.writes));
-  const two = await layered.decrypt(layered.openLeg(second.leg, CLASSES.message), a.listed);
-  b.records.commit(mergeWrites(one.writes, two.writes));
-  expect([one.plaintext, two.plaintext]).toEqual([utf8('one'), utf8('two')]);
-  await expect(decrypt(b, a, first.leg)).rejects.toThrow(because('duplicate'));
+  a.records.commit(first.writes);
+  a.records.commit(second.writes);
+  for (const [leg, text] of [
+    [second.leg, 'two'],
+    [first.leg, 'one'],
+  ] as const) {
+    expect(await receive(b, a, leg)).toBe(text);
+  }
   expect(await receive(b, a, await send(a, b, 'three'))).toBe('three');
 });
 
@@ -244,7 +245,8 @@ test('C1 an archived session sends no more, yet opens what was under way; a new 
   a.records.commit(writes);
   expect(a.cipher.hasSession(b.id, START_MS)).toBe(false);
   expect(await receive(a, b, underWay)).toBe('under way');
-  a.records.commit(a.cipher.archiveSession(b.id) ?? mergeWrites());
+  const again = a.cipher.archiveSession(b.id);
+  if (again !== undefined) a.records.commit(again);
   expect(await receive(b, a, await send(a, b, 'healed'))).toBe('healed');
   expect(await receive(a, b, await send(b, a, 'answer'))).toBe('answer');
 });

@@ -4,8 +4,8 @@
  * Every operation reads through {@link SessionRecords} and answers with {@link SessionWrites}; see there for the
  * transaction rule. One operation at a time: the next may begin only when the writes of the one before are committed
  * or thrown away, because it must read what that one wrote (else two messages share one message key and the second is
- * lost as a duplicate). Callers keep one queue for the container, or pass {@link layerRecords} for several operations in one
- * transaction. Two operations that overlap on one object are refused as `busy` before anything is read.
+ * lost as a duplicate). Callers keep one queue for the container; within one transaction they answer reads with the
+ * writes so far. Two operations that overlap on one object are refused as `busy` before anything is read.
  */
 import {
   type DeviceId,
