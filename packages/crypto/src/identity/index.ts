@@ -1,6 +1,7 @@
 /**
- * Who vouches for whom (wire.md §2), for server and clients: making and verifying the chain tenant root → authority →
- * account key → device list → device, and checking prekey signatures. Pure: no I/O, time is an argument.
+ * Who vouches for whom (wire.md §2), for server and clients: making and verifying the chain tenant root →
+ * authority → account key → device list → device, and checking prekey signatures. Pure: no I/O, time is an
+ * argument.
  */
 export {
   certifyFirstAccount,

@@ -1,4 +1,7 @@
-/** Making the statements of wire.md §2: tenant identity, account certificate, device list. Time is an argument. */
+/**
+ * Making the statements of wire.md §2: tenant identity, account certificate, device list. Time is an
+ * argument.
+ */
 import {
   AccountCertificate,
   AuthorityCertificate,
@@ -12,7 +15,10 @@ import {
 import { generateSigningKey, type SigningKey, signingKeyFromSeed } from './signing-key.ts';
 import { signValue } from './statement.ts';
 
-/** What a tenant is born with. The private halves belong to the key provider, never into the data folder in clear. */
+/**
+ * What a tenant is born with. The private halves belong to the key provider, never into the data folder in
+ * clear.
+ */
 export interface TenantIdentity {
   readonly root: SigningKey;
   readonly authorityKey: SigningKey;
@@ -45,8 +51,8 @@ export function createTenantIdentity(options: {
 }
 
 /**
- * The authority's certificate for the first account key of a person. Only for a person who has none yet: what makes
- * further devices is the account key itself, never the authority (wire.md §2).
+ * The authority's certificate for the first account key of a person. Only for a person who has none yet: what
+ * makes further devices is the account key itself, never the authority (wire.md §2).
  */
 export function certifyFirstAccount(options: {
   /** The authority's private key: 32-byte seed. */
@@ -94,7 +100,8 @@ export function makeFirstDeviceList(options: {
 }
 
 /**
- * Signs a device list of any version; a later one is version + 1 with `prevHash` = `listHash` of the one before.
+ * Signs a device list of any version; a later one is version + 1 with `prevHash` = `listHash` of the one
+ * before.
  * @throws when the list is not well formed, which is a fault of the caller
  */
 export function signDeviceList(accountPrivateKey: Uint8Array, list: DeviceList): Signed {

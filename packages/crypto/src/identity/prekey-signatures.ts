@@ -3,8 +3,8 @@ import { equalBytes, KuvertError, type PrekeyUpload } from '@kuvert/protocol';
 import { KEMPublicKey, PublicKey } from '@signalapp/libsignal-client';
 
 /**
- * Checks that every signed and Kyber prekey bears the signature of `identityKey` (libsignal, 33 bytes), that every key
- * is one, and that no id occurs twice among keys of a kind. Fields that are absent are not checked.
+ * Checks that every signed and Kyber prekey bears the signature of `identityKey` (libsignal, 33 bytes), that
+ * every key is one, and that no id occurs twice among keys of a kind. Fields that are absent are not checked.
  * @throws KuvertError `prekeys_invalid`
  */
 export function verifyPrekeys(

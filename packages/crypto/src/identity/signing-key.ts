@@ -1,6 +1,7 @@
 /**
- * Ed25519 keys as raw bytes (RFC 8032). node:crypto wants key objects, so raw bytes are put behind the fixed DER
- * prefixes of RFC 8410. Public keys carry their algorithm byte in front, so that a hybrid suite can follow (wire.md §1).
+ * Ed25519 keys as raw bytes (RFC 8032). node:crypto wants key objects, so raw bytes are put behind the fixed
+ * DER prefixes of RFC 8410. Public keys carry their algorithm byte in front, so that a hybrid suite can
+ * follow (wire.md §1).
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
 import { concatBytes, KEY_ALGORITHMS } from '@kuvert/protocol';
@@ -21,7 +22,10 @@ export function generateSigningKey(): SigningKey {
   return signingKeyFromSeed(Uint8Array.from(randomBytes(SEED_BYTES)));
 }
 
-/** The signing key of a 32-byte seed, as it comes back from where it was kept. @throws RangeError on another length */
+/**
+ * The signing key of a 32-byte seed, as it comes back from where it was kept. @throws RangeError on another
+ * length
+ */
 export function signingKeyFromSeed(seed: Uint8Array): SigningKey {
   const spki = createPublicKey(loadSeed(seed)).export({ format: 'der', type: 'spki' });
   return {
@@ -35,7 +39,10 @@ export function signBytes(privateKey: Uint8Array, message: Uint8Array): Uint8Arr
   return Uint8Array.from(sign(null, message, loadSeed(privateKey)));
 }
 
-/** True when `signature` is by `publicKey` (33 bytes) over `message`; false also for a key or signature that is none. */
+/**
+ * True when `signature` is by `publicKey` (33 bytes) over `message`; false also for a key or signature that
+ * is none.
+ */
 export function verifyBytes(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== PUBLIC_KEY_BYTES || publicKey[0] !== KEY_ALGORITHMS.ed25519) return false;
   try {

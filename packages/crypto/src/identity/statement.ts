@@ -1,6 +1,6 @@
 /**
- * Signed statements (wire.md §1): what was signed travels as a byte string, the signature is over `label ‖ bytes`, and
- * nothing is decoded before its signature held.
+ * Signed statements (wire.md §1): what was signed travels as a byte string, the signature is over `label ‖
+ * bytes`, and nothing is decoded before its signature held.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -65,14 +65,17 @@ export function openStatement<T>(
   return parsed.data;
 }
 
-/** SHA-256 of the tenant root's public key (33 bytes) under its label; stands in enrolment tokens (wire.md §3). */
+/**
+ * SHA-256 of the tenant root's public key (33 bytes) under its label; stands in enrolment tokens (wire.md
+ * §3).
+ */
 export function rootHash(rootPublicKey: Uint8Array): Uint8Array<ArrayBuffer> {
   return labelledHash(LABELS.rootHash, rootPublicKey);
 }
 
 /**
- * SHA-256 of a device list's signed bytes under its label. The signature is not part of it, so a list that is signed
- * again without a change keeps its hash. Take it only of lists whose signature was verified.
+ * SHA-256 of a device list's signed bytes under its label. The signature is not part of it, so a list that is
+ * signed again without a change keeps its hash. Take it only of lists whose signature was verified.
  */
 export function listHash(signedList: Pick<Signed, 'bytes'>): Uint8Array<ArrayBuffer> {
   return labelledHash(LABELS.listHash, signedList.bytes);

@@ -1,6 +1,6 @@
 /**
- * The byte-exact examples in `vectors/statements.json`: from fixed seeds to signed statements and hashes. Bytes are
- * hexadecimal, ids are in text form; a change here is a change of format.
+ * The byte-exact examples in `vectors/statements.json`: from fixed seeds to signed statements and hashes.
+ * Bytes are hexadecimal, ids are in text form; a change here is a change of format.
  */
 import { readFileSync } from 'node:fs';
 import { encodeCbor, type Signed } from '@kuvert/protocol';

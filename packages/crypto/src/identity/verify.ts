@@ -1,6 +1,7 @@
 /**
- * Verifying who somebody is, from the pinned tenant root down (wire.md §2): root → authority → account key → device
- * list. Everything that a server says about a person's keys goes through here before a client uses any of it.
+ * Verifying who somebody is, from the pinned tenant root down (wire.md §2): root → authority → account key →
+ * device list. Everything that a server says about a person's keys goes through here before a client uses any
+ * of it.
  */
 import {
   AccountCertificate,
@@ -26,7 +27,9 @@ export interface PinnedAccount {
   readonly hash: Uint8Array;
 }
 
-/** A person whose keys were verified. `pin` is what to keep, in the same transaction that first uses the keys. */
+/**
+ * A person whose keys were verified. `pin` is what to keep, in the same transaction that first uses the keys.
+ */
 export interface VerifiedAccount {
   readonly tenantId: TenantId;
   readonly personId: PersonId;
@@ -39,10 +42,11 @@ export interface VerifiedAccount {
 /**
  * Verifies a person's record against the pinned root and, when given, against what is pinned of the person.
  *
- * A list that is exactly one version ahead must name the pinned hash as its predecessor. A larger jump is accepted on
- * the account key's signature alone: a device that was away for two changes must get on, the versions between cannot be
- * asked for yet, and whoever could forge the jump holds the account key and could sign a proper successor as well.
- * The key log (wire.md §2) closes this; until then the version only ever grows.
+ * A list that is exactly one version ahead must name the pinned hash as its predecessor. A larger jump is
+ * accepted on the account key's signature alone: a device that was away for two changes must get on, the
+ * versions between cannot be asked for yet, and whoever could forge the jump holds the account key and could
+ * sign a proper successor as well. The key log (wire.md §2) closes this; until then the version only ever
+ * grows.
  *
  * @throws KuvertError `identity_not_trusted` when a signature, tenant, person or key does not fit;
  *   `identity_rolled_back` for an older list, another list of the same version, or a successor of another list;
@@ -88,8 +92,8 @@ export function verifyAccount(
 }
 
 /**
- * Checks, on the server, the list that a client sends at its first enrolment: signed by the account key, for this person
- * and tenant, version 1, exactly one device, which is the enrolling one and a signer.
+ * Checks, on the server, the list that a client sends at its first enrolment: signed by the account key, for
+ * this person and tenant, version 1, exactly one device, which is the enrolling one and a signer.
  * @throws KuvertError `device_list_invalid`
  */
 export function verifyEnrolmentList(

@@ -1,15 +1,16 @@
 /**
- * The chain of a sender's messages (wire.md §4), with which a recipient notices what a server withholds, reorders or swaps.
- * One chain per (conversation, sender device); every message of people takes the next number, control and
- * ephemeral messages take none.
+ * The chain of a sender's messages (wire.md §4), with which a recipient notices what a server withholds,
+ * reorders or swaps. One chain per (conversation, sender device); every message of people takes the next
+ * number, control and ephemeral messages take none.
  *
  *   start link   L₀ = SHA-256("kuvert/chain/1" ‖ conversation ‖ sender device ‖ chain id), ids as their 17 bytes
  *   next link    Lₙ = SHA-256("kuvert/chain/1" ‖ Lₙ₋₁ ‖ Cₙ), Cₙ the commitment of message n
  *   header       of message n carries {id, seq: n, link: Lₙ₋₁}
  *
- * So a header says what came before, and the commitment covers the header: each message vouches for all earlier ones.
- * The recipient keeps the head without a gap and, beyond a gap, the links of what arrived early; when the late ones come
- * they must fit between. Everything here is a pure function over plain data that `encodeCbor` takes as it is.
+ * So a header says what came before, and the commitment covers the header: each message vouches for all
+ * earlier ones. The recipient keeps the head without a gap and, beyond a gap, the links of what arrived
+ * early; when the late ones come they must fit between. Everything here is a pure function over plain data
+ * that `encodeCbor` takes as it is.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -22,7 +23,10 @@ import {
 } from '@kuvert/protocol';
 import type { ChainEntry } from './header.ts';
 
-/** The sender's end of a chain: number and link of the last message; `seq` 0 and the start link before the first. */
+/**
+ * The sender's end of a chain: number and link of the last message; `seq` 0 and the start link before the
+ * first.
+ */
 export interface ChainHead {
   readonly id: ChainId;
   readonly seq: number;
@@ -63,8 +67,9 @@ export const EARLY_MESSAGES_MAX = 256;
 export const LOST_RANGES_MAX = 16;
 
 /**
- * `ok`: the next message. `gap`: numbers before it are missing. `reordered`: a late message that fits into a gap.
- * `forked`: it contradicts what arrived before; somebody has changed history, tell people and do not show it as genuine.
+ * `ok`: the next message. `gap`: numbers before it are missing. `reordered`: a late message that fits into a
+ * gap. `forked`: it contradicts what arrived before; somebody has changed history, tell people and do not
+ * show it as genuine.
  */
 export type ChainFinding = 'ok' | 'gap' | 'reordered' | 'forked';
 
@@ -103,16 +108,16 @@ export function nextLink(previousLink: Uint8Array, commitment: Uint8Array): Uint
 }
 
 /**
- * A recipient's state of a chain from `head` on: the {@link startChain} of the header's ids, or for a device that joins later
- * the head that it was told, below which it misses nothing.
+ * A recipient's state of a chain from `head` on: the {@link startChain} of the header's ids, or for a device
+ * that joins later the head that it was told, below which it misses nothing.
  */
 export function followChain(head: ChainHead): ChainState {
   return { id: head.id, seq: head.seq, link: head.link, ahead: [], lost: [] };
 }
 
 /**
- * Checks a message against the chain. Duplicates (sender device, contentId) are dropped by the caller before: a number
- * that was seen already is `forked` here. Only for messages whose ratchet decryption succeeded.
+ * Checks a message against the chain. Duplicates (sender device, contentId) are dropped by the caller before:
+ * a number that was seen already is `forked` here. Only for messages whose ratchet decryption succeeded.
  */
 export function checkChain(state: ChainState, entry: ChainEntry, commitment: Uint8Array): ChainCheck {
   const early: EarlyMessage = {
@@ -130,8 +135,8 @@ export function checkChain(state: ChainState, entry: ChainEntry, commitment: Uin
 }
 
 /**
- * Compares the chain with a head that the sender told (heartbeat): `gap` when later messages are missing, `forked` when the
- * links differ, else `ok`. The state does not change: only messages move it.
+ * Compares the chain with a head that the sender told (heartbeat): `gap` when later messages are missing,
+ * `forked` when the links differ, else `ok`. The state does not change: only messages move it.
  */
 export function checkChainHead(state: ChainState, head: ChainHead): ChainCheck {
   if (head.id !== state.id) return result('forked', state);
@@ -147,7 +152,9 @@ export function checkChainHead(state: ChainState, head: ChainHead): ChainCheck {
   return { finding: isComplete ? 'ok' : 'gap', state, missing };
 }
 
-/** A late message below the head is welcome only where a gap was given up; its links can no longer be checked. */
+/**
+ * A late message below the head is welcome only where a gap was given up; its links can no longer be checked.
+ */
 function fillLost(state: ChainState, seq: number): ChainCheck {
   const range = state.lost.find((lost) => lost.from <= seq && seq <= lost.to);
   if (range === undefined) return result('forked', state);

@@ -1,11 +1,17 @@
-/** The keys with which a device is born (wire.md §2), but for the Noise static, which `@kuvert/crypto/channel` makes. */
+/**
+ * The keys with which a device is born (wire.md §2), but for the Noise static, which `@kuvert/crypto/channel`
+ * makes.
+ */
 import { randomInt } from 'node:crypto';
 import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { generateSigningKey, type SigningKey } from '../identity/index.ts';
 
 const REGISTRATION_ID_MAX = 16_380;
 
-/** A new device's keys. The public halves go into its {@link ListedDevice} entry, the private ones into the container. */
+/**
+ * A new device's keys. The public halves go into its {@link ListedDevice} entry, the private ones into the
+ * container.
+ */
 export interface DeviceKeys {
   /** libsignal public identity key, 33 bytes. */
   readonly identityKey: Uint8Array<ArrayBuffer>;

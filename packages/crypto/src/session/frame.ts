@@ -3,9 +3,10 @@
  *
  *   k_f 32 | header length u16 | body length u32 | header | body | zeros up to the bucket
  *
- * Buckets are 160·2ⁿ bytes and hold the frame as a whole, so that its size tells no more than the bucket. There is exactly
- * one frame for given parts: a larger bucket or padding other than zeros is refused, because bytes that nobody looks
- * at are a place to hide things in. k_f and the commitment C exist from the first message on; the archive needs them.
+ * Buckets are 160·2ⁿ bytes and hold the frame as a whole, so that its size tells no more than the bucket.
+ * There is exactly one frame for given parts: a larger bucket or padding other than zeros is refused, because
+ * bytes that nobody looks at are a place to hide things in. k_f and the commitment C exist from the first
+ * message on; the archive needs them.
  */
 import { createHash, createHmac } from 'node:crypto';
 import {

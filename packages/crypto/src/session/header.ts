@@ -1,5 +1,6 @@
 /**
- * The frame's header on the wire (wire.md §4): deterministic CBOR, a map with one-letter keys, ids as their 17 bytes.
+ * The frame's header on the wire (wire.md §4): deterministic CBOR, a map with one-letter keys, ids as their
+ * 17 bytes.
  *
  *   v version 1 · t tenant · c conversation · p sender's person · d sender's device · m contentId · k kind ·
  *   s sentAtMs · l lifetimeMs · h chain [id, seq, link] · o own list [version, hash] · e peer's list [version, hash] ·
@@ -47,7 +48,10 @@ export interface FrameHeader {
   readonly senderPerson: PersonId;
   readonly senderDevice: DeviceId;
   readonly contentId: ContentId;
-  /** Kind of the content in the body, e.g. `text`; 1 to 64 characters. Readers compare it with the content's own. */
+  /**
+   * Kind of the content in the body, e.g. `text`; 1 to 64 characters. Readers compare it with the content's
+   * own.
+   */
   readonly kind: string;
   /** Unix time in milliseconds by the sender's clock, corrected by the server's offset. */
   readonly sentAtMs: number;
@@ -55,7 +59,10 @@ export interface FrameHeader {
   readonly lifetimeMs: number;
   /** Absent in ephemeral and control messages, which take no number. */
   readonly chain?: ChainEntry;
-  /** The device lists that the sender held of itself and of the peer, so that two honest clients notice a split view. */
+  /**
+   * The device lists that the sender held of itself and of the peer, so that two honest clients notice a
+   * split view.
+   */
   readonly lists: { readonly own: ListHead; readonly peer: ListHead };
   /** Hash of the policy that the sender acts under, 32 bytes. */
   readonly policyHash?: Uint8Array<ArrayBuffer>;

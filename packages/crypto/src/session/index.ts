@@ -1,9 +1,9 @@
 /**
- * Messages between devices, for clients only: the frame with its commitment and chain, the shared body, and sessions
- * (PQXDH and double ratchet of libsignal) whose state is staged. No I/O. Sending goes header → {@link buildFrame} →
- * {@link packFrame} → {@link SessionCipher.encrypt} per device; receiving goes {@link SessionCipher.openLeg} → the caller
- * verifies the sender's account → {@link SessionCipher.decrypt} → {@link unpackFrame} → {@link parseFrame} →
- * {@link checkChain}.
+ * Messages between devices, for clients only: the frame with its commitment and chain, the shared body, and
+ * sessions (PQXDH and double ratchet of libsignal) whose state is staged. No I/O. Sending goes header →
+ * {@link buildFrame} → {@link packFrame} → {@link SessionCipher.encrypt} per device; receiving goes {@link
+ * SessionCipher.openLeg} → the caller verifies the sender's account → {@link SessionCipher.decrypt} → {@link
+ * unpackFrame} → {@link parseFrame} → {@link checkChain}.
  */
 export {
   advanceChain,

@@ -1,7 +1,7 @@
 /**
- * Random conversations between two and three devices over staged stores: any interleaving of sends, deliveries, drops,
- * repeated deliveries, late deliveries and crashes before the commit. libsignal keeps five receiving chains, so
- * nothing is delivered later than four sends of the same direction after it was sent.
+ * Random conversations between two and three devices over staged stores: any interleaving of sends,
+ * deliveries, drops, repeated deliveries, late deliveries and crashes before the commit. libsignal keeps five
+ * receiving chains, so nothing is delivered later than four sends of the same direction after it was sent.
  */
 import { CLASSES, makeId, utf8 } from '@kuvert/protocol';
 import fc from 'fast-check';

@@ -1,12 +1,13 @@
 /**
- * The leg (wire.md §4): a ratchet ciphertext sealed once more, by HPKE to the recipient device's identity key, so that
- * the stored row tells nobody who sent it.
+ * The leg (wire.md §4): a ratchet ciphertext sealed once more, by HPKE to the recipient device's identity
+ * key, so that the stored row tells nobody who sent it.
  *
  *   leg    0x01 version | suite u8 | HPKE-seal(type u8 | sender device 17 | ciphertext)
  *   info   "kuvert/leg/1"
  *   aad    tenant 17 | recipient device 17 | class u8 | suite u8
  *
- * The seal authenticates nobody: who sent it is known only once the ratchet has opened under a key of the verified list.
+ * The seal authenticates nobody: who sent it is known only once the ratchet has opened under a key of the
+ * verified list.
  */
 import {
   concatBytes,
@@ -32,13 +33,19 @@ export interface LegAddress {
   readonly class: SubmitClass;
 }
 
-/** A leg as opened: who claims to have sent it, and the ratchet ciphertext. Nothing of it is authenticated yet. */
+/**
+ * A leg as opened: who claims to have sent it, and the ratchet ciphertext. Nothing of it is authenticated
+ * yet.
+ */
 export interface OpenedLeg {
   readonly senderDevice: DeviceId;
   /** `prekey`: starts a session and carries the sender's identity key. `message`: within a session. */
   readonly type: 'prekey' | 'message';
   readonly ciphertext: Uint8Array<ArrayBuffer>;
-  /** In `prekey`: the identity key inside, 33 bytes. Compare it with the sender's verified list before decrypting. */
+  /**
+   * In `prekey`: the identity key inside, 33 bytes. Compare it with the sender's verified list before
+   * decrypting.
+   */
   readonly senderIdentityKey?: Uint8Array<ArrayBuffer>;
 }
 
@@ -57,7 +64,10 @@ export function sealLeg(
   return concatBytes(Uint8Array.of(LEG_VERSION, SUITES.signalPairwise), sealed);
 }
 
-/** Opens a leg. @throws SessionError `undecryptable` when the seal does not hold, `malformed` for another layout */
+/**
+ * Opens a leg. @throws SessionError `undecryptable` when the seal does not hold, `malformed` for another
+ * layout
+ */
 export function openLeg(address: LegAddress, ownIdentityKey: PrivateKey, leg: Uint8Array): OpenedLeg {
   if (leg[0] !== LEG_VERSION || leg[1] !== SUITES.signalPairwise) {
     throw new SessionError('malformed', 'a leg of an unknown version or suite');
@@ -101,9 +111,10 @@ const IDENTITY_KEY_FIELD = 3;
 const IDENTITY_KEY_BYTES = 33;
 
 /**
- * The identity key in a PreKeySignalMessage. libsignal's binding has no getter for it, so this reads the outermost level of
- * its serialisation: a version byte, then protobuf, where identity_key is field 3 (libsignal, wire.proto). libsignal reads
- * the same bytes when it decrypts; a wrong reading here could only refuse, never let through.
+ * The identity key in a PreKeySignalMessage. libsignal's binding has no getter for it, so this reads the
+ * outermost level of its serialisation: a version byte, then protobuf, where identity_key is field 3
+ * (libsignal, wire.proto). libsignal reads the same bytes when it decrypts; a wrong reading here could only
+ * refuse, never let through.
  */
 function identityKeyInside(message: Uint8Array): Uint8Array<ArrayBuffer> {
   let at = 1;

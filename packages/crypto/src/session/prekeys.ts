@@ -1,8 +1,8 @@
 /**
- * Making, refilling and rotating prekeys (facts/protocol.md §1). Signed and last-resort keys are renewed together every
- * 36 hours. Private halves outlive their replacement by 30 days, the longest that an envelope made for them can wait on
- * the server; one-time halves are deleted by their first use. Callers commit rows and counters before they upload, so
- * that no published key is without its private half.
+ * Making, refilling and rotating prekeys (facts/protocol.md §1). Signed and last-resort keys are renewed
+ * together every 36 hours. Private halves outlive their replacement by 30 days, the longest that an envelope
+ * made for them can wait on the server; one-time halves are deleted by their first use. Callers commit rows
+ * and counters before they upload, so that no published key is without its private half.
  */
 import { PREKEY_STOCK, type PrekeyCounts, type PrekeyUpload } from '@kuvert/protocol';
 import {
@@ -86,8 +86,8 @@ export function renewPrekeys(options: {
 }
 
 /**
- * Ids of rotating rows (all signed ones, or all last-resort ones) whose private halves are to be deleted, with the last-resort
- * uses that name them: a successor has been there for more than {@link PREKEY_KEEP_MS}.
+ * Ids of rotating rows (all signed ones, or all last-resort ones) whose private halves are to be deleted,
+ * with the last-resort uses that name them: a successor has been there for more than {@link PREKEY_KEEP_MS}.
  */
 export function listExpiredPrekeys(
   rows: readonly { readonly id: number; readonly createdAtMs: number }[],

@@ -1,9 +1,10 @@
 /**
- * How session state gets in and out. An operation of {@link SessionCipher} reads records through {@link SessionRecords}
- * and answers with the {@link SessionWrites} it wants; it writes nothing itself. Whoever calls commits the writes in ONE
- * transaction with what belongs to them (outbox row and leg, or message row and acknowledgement state). Throwing the writes
- * away, or dying before the commit, is always safe as long as the leg was not sent: the records are as they were. For
- * several operations in one transaction the caller answers reads with what the earlier ones want written.
+ * How session state gets in and out. An operation of {@link SessionCipher} reads records through {@link
+ * SessionRecords} and answers with the {@link SessionWrites} it wants; it writes nothing itself. Whoever
+ * calls commits the writes in ONE transaction with what belongs to them (outbox row and leg, or message row
+ * and acknowledgement state). Throwing the writes away, or dying before the commit, is always safe as long as
+ * the leg was not sent: the records are as they were. For several operations in one transaction the caller
+ * answers reads with what the earlier ones want written.
  */
 import type { DeviceId } from '@kuvert/protocol';
 
@@ -29,7 +30,10 @@ export interface OneTimePrekeyRow {
   readonly record: Uint8Array<ArrayBuffer>;
 }
 
-/** A use of the last-resort Kyber key; the same three may not come a second time (libsignal `markKyberPreKeyUsed`). */
+/**
+ * A use of the last-resort Kyber key; the same three may not come a second time (libsignal
+ * `markKyberPreKeyUsed`).
+ */
 export interface LastResortUse {
   readonly kyberId: number;
   readonly signedId: number;

@@ -1,11 +1,12 @@
 /**
  * Sessions between devices: PQXDH and double ratchet by libsignal, with staged state.
  *
- * Every operation reads through {@link SessionRecords} and answers with {@link SessionWrites}; see there for the
- * transaction rule. One operation at a time: the next may begin only when the writes of the one before are committed
- * or thrown away, because it must read what that one wrote (else two messages share one message key and the second is
- * lost as a duplicate). Callers keep one queue for the container; within one transaction they answer reads with the
- * writes so far. Two operations that overlap on one object are refused as `busy` before anything is read.
+ * Every operation reads through {@link SessionRecords} and answers with {@link SessionWrites}; see there for
+ * the transaction rule. One operation at a time: the next may begin only when the writes of the one before
+ * are committed or thrown away, because it must read what that one wrote (else two messages share one message
+ * key and the second is lost as a duplicate). Callers keep one queue for the container; within one
+ * transaction they answer reads with the writes so far. Two operations that overlap on one object are refused
+ * as `busy` before anything is read.
  */
 import {
   type DeviceId,
@@ -44,7 +45,9 @@ export interface OwnDevice {
   readonly registrationId: number;
 }
 
-/** Encrypts to and decrypts from other devices. Peers are entries of verified device lists (`verifyAccount`). */
+/**
+ * Encrypts to and decrypts from other devices. Peers are entries of verified device lists (`verifyAccount`).
+ */
 export class SessionCipher {
   readonly #own: OwnDevice;
   readonly #identityKey: PrivateKey;
@@ -57,16 +60,20 @@ export class SessionCipher {
     this.#records = records;
   }
 
-  /** True when {@link encrypt} needs no bundle for this device. An opener unanswered for 30 days does not count. */
+  /**
+   * True when {@link encrypt} needs no bundle for this device. An opener unanswered for 30 days does not
+   * count.
+   */
   hasSession(device: DeviceId, nowMs: number): boolean {
     const bytes = this.#records.loadSession(device);
     return bytes !== undefined && SessionRecord.deserialize(bytes).hasCurrentState(new Date(nowMs));
   }
 
   /**
-   * Takes one ratchet step and seals the leg for one device. With `bundle` a new session is started first (an existing one is
-   * archived); without it the session must exist.
-   * @throws SessionError `no-session`; `untrusted-identity` when the bundle is not signed by the listed identity key;
+   * Takes one ratchet step and seals the leg for one device. With `bundle` a new session is started first (an
+   * existing one is archived); without it the session must exist.
+   * @throws SessionError `no-session`; `untrusted-identity` when the bundle is not signed by the listed
+   *   identity key;
    *   `malformed` when bundle and peer do not belong together; `busy`
    */
   async encrypt(options: {
@@ -105,8 +112,8 @@ export class SessionCipher {
   }
 
   /**
-   * Opens the outer seal of a delivered leg. Tells who claims to have sent it; the caller then verifies that sender's account
-   * and calls {@link decrypt} with the listed device.
+   * Opens the outer seal of a delivered leg. Tells who claims to have sent it; the caller then verifies that
+   * sender's account and calls {@link decrypt} with the listed device.
    * @throws SessionError `undecryptable`, `malformed`
    */
   openLeg(leg: Uint8Array, submitClass: SubmitClass): OpenedLeg {
@@ -115,8 +122,10 @@ export class SessionCipher {
   }
 
   /**
-   * Decrypts an opened leg. `peer` is the sender's entry in its verified list; a message under any other identity key is refused.
-   * @throws SessionError `duplicate` (acknowledge), `undecryptable` (quarantine, ask again), `untrusted-identity` (refuse, tell
+   * Decrypts an opened leg. `peer` is the sender's entry in its verified list; a message under any other
+   * identity key is refused.
+   * @throws SessionError `duplicate` (acknowledge), `undecryptable` (quarantine, ask again),
+   *   `untrusted-identity` (refuse, tell
    *   people), `malformed`, `busy`
    */
   async decrypt(
@@ -138,8 +147,8 @@ export class SessionCipher {
   }
 
   /**
-   * Sets the session with a device aside, so that the next message starts a new one with a bundle; what is still under way in
-   * the old one can be opened. Undefined when there is none.
+   * Sets the session with a device aside, so that the next message starts a new one with a bundle; what is
+   * still under way in the old one can be opened. Undefined when there is none.
    */
   archiveSession(device: DeviceId): SessionWrites | undefined {
     if (this.#isBusy) throw busy();

@@ -1,13 +1,14 @@
 /**
- * How a frame travels (wire.md §4). A small frame goes through the ratchet itself; a large one is sealed once under a one-time
- * key and the ratchet carries the reference, so that a message to many devices is uploaded once.
+ * How a frame travels (wire.md §4). A small frame goes through the ratchet itself; a large one is sealed once
+ * under a one-time key and the ratchet carries the reference, so that a message to many devices is uploaded
+ * once.
  *
  *   inline plaintext:    0x01 | frame
  *   reference plaintext: 0x02 | one-time key 32 | SHA-256 of the sealed body 32
  *   sealed body:         0x01 | AES-256-GCM(one-time key, nonce 0¹², aad "kuvert/shared-body/1", frame) | tag 16
  *
- * The nonce may be zero because a one-time key seals one body. The hash in the reference, which the ratchet authenticates,
- * commits to the body's bytes: AES-GCM alone does not (two keys can open one ciphertext).
+ * The nonce may be zero because a one-time key seals one body. The hash in the reference, which the ratchet
+ * authenticates, commits to the body's bytes: AES-GCM alone does not (two keys can open one ciphertext).
  */
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 import { concatBytes, equalBytes, LABELS, utf8 } from '@kuvert/protocol';

@@ -1,7 +1,7 @@
 /**
- * libsignal's stores for the length of one operation: reads come from {@link SessionRecords}, writes are kept aside and
- * handed out only when the operation has succeeded. Trust is decided by the peer's verified list entry alone, so
- * libsignal's own trust on first use never happens.
+ * libsignal's stores for the length of one operation: reads come from {@link SessionRecords}, writes are kept
+ * aside and handed out only when the operation has succeeded. Trust is decided by the peer's verified list
+ * entry alone, so libsignal's own trust on first use never happens.
  */
 import { type DeviceId, equalBytes, idToBytes, type ListedDevice } from '@kuvert/protocol';
 import {
@@ -206,8 +206,8 @@ class StagedKyberPrekeys extends KyberPreKeyStore {
   }
 
   /**
-   * A one-time key is deleted. The last-resort key stays, so the same opener could start the same session twice; the
-   * three values that name it are kept and a repeat is refused (facts/protocol.md §1).
+   * A one-time key is deleted. The last-resort key stays, so the same opener could start the same session
+   * twice; the three values that name it are kept and a repeat is refused (facts/protocol.md §1).
    */
   async markKyberPreKeyUsed(kyberId: number, signedId: number, baseKey: PublicKey): Promise<void> {
     if (this.#records.loadKyberPrekey(kyberId)?.lastResort !== true) {

@@ -1,6 +1,7 @@
 /**
- * The byte-exact examples in `vectors/`: another client's author tests against the same files. Bytes are hexadecimal, ids
- * are in text form. What is computed from `input` must equal the rest, byte for byte; a change here is a change of format.
+ * The byte-exact examples in `vectors/`: another client's author tests against the same files. Bytes are
+ * hexadecimal, ids are in text form. What is computed from `input` must equal the rest, byte for byte; a
+ * change here is a change of format.
  */
 import { readFileSync } from 'node:fs';
 import { CLASSES } from '@kuvert/protocol';
