@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import { buildInstallation, type Installation } from './app.ts';
 import { readConfig, type ServerConfig } from './config.ts';
 import { createLog, describeError, type Log } from './log.ts';
-import { sentenceOfStartFailure } from './start-error.ts';
+import { StartError, sentenceOfStartFailure } from './start-error.ts';
 
 /** A drain that has not come to its end by then is given up. */
 const STOP_MS = 9_000;
@@ -38,6 +38,7 @@ async function run(): Promise<void> {
   try {
     await installation.start();
   } catch (error) {
+    if (!(error instanceof StartError)) log.error({ event: 'start-failed', ...describeError(error) });
     log.flush();
     exitWith(1, sentenceOfStartFailure(error));
   }

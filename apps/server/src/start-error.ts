@@ -33,6 +33,9 @@ export function startErrorFrom(error: unknown, about: string): unknown {
   if (error instanceof KuvertError) return new StartError(error.code, { about, cause: error });
   const { code } = (error ?? {}) as { code?: unknown };
   if (code === 'EADDRINUSE') return new StartError('port_in_use', { about, cause: error });
+  if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'EISDIR') {
+    return new StartError('config_invalid', { about: `${about} is not a folder`, cause: error });
+  }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EACCES') {
     return new StartError('config_invalid', { about: `${about} cannot be listened on`, cause: error });
   }
