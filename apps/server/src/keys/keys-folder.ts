@@ -1,6 +1,6 @@
 /**
- * The keys folder (`KUVERT_KEYS`): `kek.json`, the wrapping key, and `operator.key`, 32 bytes in hex for operator calls. Made
- * with the data, never without: keys made anew for old data would only hide that the right ones are missing. The server's
+ * The keys folder (`KUVERT_KEYS`): `kek.json`, the wrapping key, and `operator.key`, 32 bytes for operator calls. The
+ * wrapping key is made with the data, never without: one made anew for old data would only hide that the right one is missing. The server's
  * channel keys are not here but sealed in the store, so that rotation and backup of the wrapping key cover them.
  */
 import { randomBytes } from 'node:crypto';
@@ -40,12 +40,11 @@ export async function openServerKeys(folders: {
   try {
     const kek = join(folder.path, 'kek.json');
     const operator = join(folder.path, OPERATOR_KEY_FILE);
-    if (dataIsThere && !(existsSync(kek) && existsSync(operator))) throw new KuvertError('keys_missing');
-    // One by one: a first start that was killed in between goes on here.
+    if (dataIsThere && !existsSync(kek)) throw new KuvertError('keys_missing');
     if (!existsSync(kek)) await createKekFile(folder.path);
-    if (!existsSync(operator)) {
-      await folder.writeFileAtomic(OPERATOR_KEY_FILE, `${randomBytes(OPERATOR_KEY_BYTES).toString('hex')}\n`);
-    }
+    // A lost operator key opens nothing and is made anew.
+    if (!existsSync(operator))
+      await folder.writeFileAtomic(OPERATOR_KEY_FILE, randomBytes(OPERATOR_KEY_BYTES));
     for (const file of [kek, operator]) await chmod(file, 0o600);
     return {
       provider: await openFileKeyProvider(folder.path),
@@ -58,14 +57,14 @@ export async function openServerKeys(folders: {
 
 /** Reads the operator key. @throws KuvertError `keys_missing`, `keys_wrong` */
 export async function readOperatorKey(keysFolder: string): Promise<Uint8Array> {
-  let text: string;
+  let key: Uint8Array;
   try {
-    text = await readFile(join(keysFolder, OPERATOR_KEY_FILE), 'utf8');
+    key = await readFile(join(keysFolder, OPERATOR_KEY_FILE));
   } catch (cause) {
     throw new KuvertError('keys_missing', { cause });
   }
-  if (!/^[0-9a-f]{64}\s*$/.test(text)) throw new KuvertError('keys_wrong');
-  return new Uint8Array(Buffer.from(text.trim(), 'hex'));
+  if (key.length !== OPERATOR_KEY_BYTES) throw new KuvertError('keys_wrong');
+  return Uint8Array.from(key);
 }
 
 async function openKeysFolder(path: string, options: { readonly create: boolean }) {
