@@ -367,6 +367,12 @@ export const ERRORS = {
     'Nobody in your organisation has this mail address.',
     'Niemand in Ihrer Organisation hat diese Mailadresse.',
   ),
+  recipient_self: entry(
+    400,
+    NEVER,
+    'Writing to yourself is not possible yet.',
+    'An sich selbst zu schreiben ist noch nicht möglich.',
+  ),
   message_unknown: entry(
     404,
     NEVER,
