@@ -3,7 +3,7 @@
  * connections keep what they were sent. Prekeys come from a file, because the server has nothing with which it could make them.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateSigningKey, listHash, makeFirstDeviceList, type SigningKey } from '@kuvert/crypto/identity';
@@ -174,11 +174,11 @@ export async function openTestInstallation(options: { wrapStore?: (store: Store)
   const folder = mkdtempSync(join(tmpdir(), 'kuvert-features-'));
   const dataFolder = join(folder, 'data');
   const keysFolder = join(folder, 'keys');
-  const { mkdirSync } = await import('node:fs');
   mkdirSync(dataFolder);
   mkdirSync(keysFolder);
   await createKekFile(keysFolder);
   const clock = new TestClock();
+  const errors: unknown[] = [];
   const online = new Map<DeviceId, TestConnection>();
   const connections = {
     find: (_tenantId: TenantId, deviceId: DeviceId) => online.get(deviceId),
@@ -226,7 +226,7 @@ export async function openTestInstallation(options: { wrapStore?: (store: Store)
       devices: devices.service,
       directory: devices.directory,
       onError: (error) => {
-        throw error;
+        errors.push(error);
       },
     });
     return { store, tenants, people, devices, prekeys, mailbox };
@@ -238,6 +238,8 @@ export async function openTestInstallation(options: { wrapStore?: (store: Store)
     clock,
     random,
     online,
+    /** What the mailbox reported of connections that it had to end. */
+    errors,
     get store() {
       return features.store;
     },
