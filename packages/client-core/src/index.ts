@@ -1,2 +1,11 @@
-/** The messenger as a state machine without I/O: whoever hosts it brings store, connection, clock and randomness. */
+/**
+ * The messenger as a state machine without I/O: whoever hosts it brings store, connection, clock and randomness.
+ * {@link enrolDevice} makes a device, {@link Messenger} is one; `@kuvert/client-core/node` hosts both on Node.
+ */
+export { ChannelClient, type RecordLink } from './channel-client.ts';
+export { type EnrolmentConnection, enrolDevice } from './enrolment.ts';
+export { Messenger, type TextToSend } from './messenger.ts';
+export { loadOwnDevice, type OwnDevice } from './own-device.ts';
+export type * from './ports.ts';
+export type * from './store.ts';
 export type * from './types.ts';

@@ -1,4 +1,11 @@
-import type { DeviceId, PersonId, TenantId } from '@kuvert/protocol';
+import { type DeviceId, decodeToken, KuvertError, type PersonId, type TenantId } from '@kuvert/protocol';
+import type { PendingEnrolment } from '../enrolment.ts';
+import { enrolDevice } from '../enrolment.ts';
+import { loadOwnDevice, loadRecord, VALUES } from '../own-device.ts';
+import { openConnection } from './connection.ts';
+import { openProfileFolder } from './profile-folder.ts';
+import { channelUrl } from './server-url.ts';
+import { systemClock, systemRandom } from './system.ts';
 
 /** What {@link enrol} needs. */
 export interface EnrolOptions {
@@ -27,6 +34,35 @@ export interface Enrolled {
  *   `profile_in_use`, `plain_http_refused`, `server_unreachable`, `server_key_unknown`, `version_unsupported`,
  *   `identity_not_trusted`, `container_wrong_passphrase`, `folder_not_owned`, `folder_read_only`
  */
-export async function enrol(_options: EnrolOptions): Promise<Enrolled> {
-  throw new Error('enrolment is being written');
+export async function enrol(options: EnrolOptions): Promise<Enrolled> {
+  const { serverUrl, profileDir, secret } = options;
+  const token = decodeToken(options.token);
+  channelUrl(serverUrl);
+  const folder = await openProfileFolder({ profileDir, secret, create: true });
+  try {
+    const { store } = folder;
+    const present =
+      loadOwnDevice(store.values) ?? loadRecord<PendingEnrolment>(store.values, VALUES.pending)?.own;
+    if (present !== undefined && present.tokenId !== token.tokenId) throw new KuvertError('profile_exists');
+    let own = loadOwnDevice(store.values);
+    if (own === undefined) {
+      const clock = systemClock(options.now);
+      const connection = await openConnection({
+        serverUrl,
+        serverStatic: token.serverStatic,
+        as: undefined,
+        events: { onDelivery: () => undefined, onEvent: () => undefined, onClose: () => undefined },
+        clock,
+      });
+      try {
+        own = await enrolDevice({ store, token, serverUrl, clock, random: systemRandom, connection });
+      } finally {
+        connection.close();
+      }
+    }
+    const { deviceId, personId, tenantId } = own;
+    return { deviceId, personId, tenantId };
+  } finally {
+    folder.close();
+  }
 }

@@ -1,5 +1,26 @@
-import type { ContentId, Person } from '@kuvert/protocol';
+import {
+  type ContentId,
+  type ErrorCode,
+  encodeCbor,
+  type Hello,
+  KuvertError,
+  type Person,
+} from '@kuvert/protocol';
+import { Messenger } from '../messenger.ts';
+import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
+import type { Clock, Connection, ConnectionEvents } from '../ports.ts';
 import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from '../types.ts';
+
+import { openConnection } from './connection.ts';
+import { type OpenFolder, openProfileFolder } from './profile-folder.ts';
+import { systemClock, systemRandom } from './system.ts';
+
+/** This release, as the server is told. */
+const CLIENT_VERSION = '0.1.0';
+const INBOX_LIMIT = 1_000;
+const HISTORY_LIMIT = 100;
+const RECONNECT_MIN_MS = 500;
+const RECONNECT_MAX_MS = 30_000;
 
 /** What {@link openProfile} needs. */
 export interface OpenProfileOptions {
@@ -47,7 +68,7 @@ export interface Profile {
    */
   follow(onMessage: (message: IncomingMessage) => void | Promise<void>, signal: AbortSignal): Promise<void>;
   /** @throws KuvertError `message_unknown` */
-  status(messageId: ContentId): { state: MessageState; problem?: SendResult['problem'] };
+  status(messageId: ContentId): { state: MessageState; problem?: ErrorCode };
   /** People of the tenant, by name. Online from the server, else those who are known here. */
   people(): Promise<Person[]>;
   /** The last `limit` (100) lines with one person (by mail) or with all, oldest first. */
@@ -63,6 +84,179 @@ export interface Profile {
  * Opens an enrolled profile and locks it against other processes.
  * @throws KuvertError `profile_missing`, `profile_in_use`, `container_wrong_passphrase`, `container_damaged`, `container_too_new`
  */
-export async function openProfile(_options: OpenProfileOptions): Promise<Profile> {
-  throw new Error('profiles are being written');
+export async function openProfile(options: OpenProfileOptions): Promise<Profile> {
+  const { profileDir, secret } = options;
+  const folder = await openProfileFolder({ profileDir, secret, create: false });
+  try {
+    const own = loadOwnDevice(folder.store.values);
+    if (own === undefined) throw new KuvertError('profile_missing');
+    return new NodeProfile(folder, own, systemClock(options.now));
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
+}
+
+class NodeProfile implements Profile {
+  readonly #folder: OpenFolder;
+  readonly #own: OwnDevice;
+  readonly #clock: Clock;
+  readonly #messenger: Messenger;
+  #connecting: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(folder: OpenFolder, own: OwnDevice, clock: Clock) {
+    this.#folder = folder;
+    this.#own = own;
+    this.#clock = clock;
+    this.#messenger = new Messenger({ own, store: folder.store, clock, random: systemRandom });
+  }
+
+  whoami(): Self {
+    return this.#messenger.whoami();
+  }
+  async send(message: { to: string; text: string }): Promise<SendResult> {
+    const [result] = await this.sendAll([message]);
+    if (result === undefined) throw new KuvertError('internal');
+    return result;
+  }
+  sendAll(messages: readonly { to: string; text: string }[]): Promise<SendResult[]> {
+    return this.#messenger.send(messages);
+  }
+
+  connect(): Promise<void> {
+    this.#connecting ??= this.#messenger
+      .connect((stateCounter, events) => this.#open(stateCounter, events))
+      .finally(() => {
+        this.#connecting = undefined;
+      });
+    return this.#connecting;
+  }
+
+  #open(stateCounter: number, events: ConnectionEvents): Promise<Connection> {
+    const { tenantId, deviceId, serverUrl, serverStatic, noisePublicKey, noisePrivateKey } = this.#own;
+    const hello: Hello = {
+      tenant: tenantId,
+      device: deviceId,
+      clientVersion: CLIENT_VERSION,
+      stateCounter,
+      policyVersion: 0,
+    };
+    return openConnection({
+      serverUrl,
+      serverStatic,
+      as: { keyPair: { publicKey: noisePublicKey, privateKey: noisePrivateKey }, hello: encodeCbor(hello) },
+      events,
+      clock: this.#clock,
+    });
+  }
+
+  async flush({ timeoutMs }: { timeoutMs: number }): Promise<{ waiting: number }> {
+    let timer: NodeJS.Timeout | undefined;
+    const timedOut = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new KuvertError('server_unreachable', { details: { timeout: true } }));
+      }, timeoutMs);
+    });
+    try {
+      return await Promise.race([this.connect().then(() => this.#messenger.settled()), timedOut]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  inbox(options: { limit?: number } = {}): IncomingMessage[] {
+    return this.#messenger.inbox(options.limit ?? INBOX_LIMIT);
+  }
+  markPrinted(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
+    this.#messenger.markPrinted(messages);
+  }
+
+  async follow(
+    onMessage: (message: IncomingMessage) => void | Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const wake = new Wake();
+    const stopStored = this.#messenger.onStored(() => wake.now());
+    let lost: KuvertError | undefined;
+    const stopClosed = this.#messenger.onClosed((reason) => {
+      lost = reason;
+      wake.now();
+    });
+    const onAbort = () => wake.now();
+    signal.addEventListener('abort', onAbort);
+    let pauseMs = RECONNECT_MIN_MS;
+    try {
+      while (!signal.aborted && !this.#isClosed) {
+        for (const message of this.inbox()) {
+          if (signal.aborted) return;
+          await onMessage(message);
+          this.markPrinted([message]);
+        }
+        if (!this.#messenger.isConnected && !signal.aborted) {
+          if (lost !== undefined && lost.retry.kind === 'never') throw lost;
+          try {
+            lost = undefined;
+            await this.connect();
+            pauseMs = RECONNECT_MIN_MS;
+          } catch (error) {
+            if (!(error instanceof KuvertError) || error.retry.kind === 'never') throw error;
+            await wake.within(pauseMs);
+            pauseMs = Math.min(pauseMs * 2, RECONNECT_MAX_MS);
+          }
+        } else if (this.inbox({ limit: 1 }).length === 0) await wake.within(undefined);
+      }
+    } finally {
+      stopStored();
+      stopClosed();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  status(messageId: ContentId): { state: MessageState; problem?: ErrorCode } {
+    return this.#messenger.status(messageId);
+  }
+  people(): Promise<Person[]> {
+    return this.#messenger.people();
+  }
+  history(options: { with?: string; limit?: number } = {}): HistoryEntry[] {
+    const { with: mail, limit = HISTORY_LIMIT } = options;
+    return this.#messenger.history({ ...(mail !== undefined && { with: mail }), limit });
+  }
+  notices(): Notice[] {
+    return this.#messenger.notices();
+  }
+  markNoticesSeen(noticeIds: readonly number[]): void {
+    this.#messenger.markNoticesSeen(noticeIds);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#messenger.close();
+    this.#folder.close();
+  }
+}
+
+/** Waits for whichever comes first; a call that comes while nobody waits is not lost. */
+class Wake {
+  #isDue = false;
+  #resolve: (() => void) | undefined;
+
+  now(): void {
+    this.#isDue = true;
+    this.#resolve?.();
+  }
+  async within(timeoutMs: number | undefined): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    if (!this.#isDue) {
+      await new Promise<void>((resolve) => {
+        this.#resolve = resolve;
+        if (timeoutMs !== undefined) timer = setTimeout(resolve, timeoutMs);
+      });
+    }
+    clearTimeout(timer);
+    this.#resolve = undefined;
+    this.#isDue = false;
+  }
 }

@@ -52,7 +52,7 @@ export class SqlChainStore implements ChainStore {
     const sql = `INSERT OR REPLACE INTO followed_chain
       (device, chain, person, state, head_seq, open, noticed, changed)
       VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(changed), 0) + 1 FROM followed_chain WHERE person = ?3))`;
-    const open = state.ahead.length > 0 || headSeq > state.seq ? 1 : 0;
+    const open = state.ahead.length > 0 || state.lost.length > 0 || headSeq > state.seq ? 1 : 0;
     const encoded = encodeCbor(state as unknown as CborValue);
     this.#sql.run(sql, senderDevice, state.id, personId, encoded, headSeq, open, noticed);
   }

@@ -115,9 +115,10 @@ export class SqlOutboxStore implements OutboxStore {
     });
   }
   setAccepted(seq: number, acceptedAtMs: number): void {
+    // A row that a device has asked for again meanwhile is still to be sealed.
     this.#sql.run(
-      `UPDATE outbox SET work = 0, problem = NULL, body = NULL, accepted_at = coalesce(accepted_at, ?)
-        WHERE seq = ? AND work = 2`,
+      `UPDATE outbox SET problem = NULL, body = NULL, accepted_at = coalesce(accepted_at, ?),
+        work = CASE work WHEN 2 THEN 0 ELSE work END WHERE seq = ?`,
       acceptedAtMs,
       seq,
     );

@@ -1,0 +1,80 @@
+/**
+ * Acknowledgements between devices (wire.md §4): sealed, cumulative, never shown and never acknowledged themselves. One says
+ * of all devices of a person how far their chains have arrived here; the sender's outbox lives by it.
+ */
+import { conversationIdFor } from '@kuvert/crypto/session';
+import {
+  type AckContent,
+  CLASSES,
+  type ContentId,
+  encodeContent,
+  equalBytes,
+  type PersonId,
+  READER_VERSION,
+} from '@kuvert/protocol';
+import { type ChainSender, takeToldHead, tellHead } from './chains.ts';
+import { type Context, newId } from './context.ts';
+
+type Ack = (typeof AckContent)['_zod']['output'];
+
+const CHAINS_MAX = 64;
+const CONTENT_IDS_MAX = 256;
+
+/** Queues all acknowledgements that are due. True when there were any. Runs in the operation queue. */
+export function queueDueAcks(context: Context): boolean {
+  const { store } = context;
+  const due = store.messages.listAcksDue();
+  if (due.length === 0) return false;
+  store.transaction(() => {
+    for (const personId of due) queueAck(context, personId);
+  });
+  return true;
+}
+
+function queueAck(context: Context, personId: PersonId): void {
+  const { store, own, clock } = context;
+  const chains: Ack['chains'] = [];
+  const also: ContentId[] = [];
+  for (const { state } of store.chains.listFollowed(personId, CHAINS_MAX)) {
+    // Beyond a gap that was given up only single messages can be acknowledged: the number would cover the gap.
+    const isWhole = state.lost.length === 0;
+    if (isWhole && state.seq > 0) chains.push({ chain: state.id, seq: state.seq, link: state.link });
+    const after = isWhole ? state.seq : (state.lost[0]?.from ?? 1) - 1;
+    const room = CONTENT_IDS_MAX - also.length;
+    if (!isWhole || state.ahead.length > 0)
+      also.push(...store.messages.listContentIdsBeyond(state.id, after, room));
+  }
+  store.messages.clearAckDue(personId);
+  if (chains.length === 0 && also.length === 0) return;
+  const chain = store.chains.getOwn(conversationIdFor(own.tenantId, own.personId, personId));
+  const head = tellHead(context, chain);
+  store.outbox.deleteUnsealed(personId, 'ack');
+  store.outbox.add({
+    contentId: newId(context, 'content'),
+    kind: 'ack',
+    class: CLASSES.control,
+    toMail: undefined,
+    toPerson: personId,
+    content: encodeContent({ kind: 'ack', minReader: READER_VERSION, chains, also, ...(head && { head }) }),
+    sentAtMs: clock.now(),
+  });
+}
+
+/** Takes an acknowledgement of a verified device. False when it contradicts what was sent. */
+export function takeAck(context: Context, sender: ChainSender, ack: Ack): boolean {
+  const { store, clock } = context;
+  let isConsistent = ack.head === undefined || takeToldHead(context, sender, ack.head);
+  for (const { chain, seq, link } of ack.chains) {
+    const own = store.chains.findOwn(chain);
+    // Chains of other devices of ours stand in the same acknowledgement.
+    if (own === undefined || own.personId !== sender.personId || seq === 0) continue;
+    const row = store.outbox.findByChain(chain, seq);
+    if (row?.chain === undefined || !equalBytes(row.chain.linkAfter, link)) {
+      isConsistent = false;
+      continue;
+    }
+    store.outbox.acknowledgeChain(chain, seq, sender.device, clock.now());
+  }
+  for (const contentId of ack.also) store.outbox.acknowledgeContent(contentId, sender.device, clock.now());
+  return isConsistent;
+}

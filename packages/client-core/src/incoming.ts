@@ -1,0 +1,138 @@
+/**
+ * One delivery, from the leg to checked content. Nothing here writes: the outcome says what is to be written, and the receiver
+ * commits the outcomes of a batch together with the ratchet steps.
+ */
+import {
+  conversationIdFor,
+  type FrameHeader,
+  type OpenedLeg,
+  parseFrame,
+  SessionError,
+  unpackFrame,
+} from '@kuvert/crypto/session';
+import {
+  CLASSES,
+  type Content,
+  type Delivery,
+  decodeContent,
+  equalBytes,
+  InvalidContentError,
+  type ListedDevice,
+  type PersonId,
+} from '@kuvert/protocol';
+import type { Context } from './context.ts';
+import { legHash } from './leg-hash.ts';
+import type { StagedSessions } from './staged-sessions.ts';
+
+/** A delivery with its outer seal off; nothing of it is authenticated. */
+export interface Unsealed {
+  readonly delivery: Delivery;
+  readonly hash: Uint8Array<ArrayBuffer>;
+  /** Undefined when the seal did not open. */
+  readonly opened: OpenedLeg | undefined;
+}
+
+/** The verified sender. */
+export interface Sender {
+  readonly personId: PersonId;
+  readonly entry: ListedDevice;
+}
+
+/** Why something is not shown. `again`: worth asking for again. */
+export type Refusal = 'undecryptable' | 'malformed' | 'too-new' | 'untrusted' | 'inconsistent';
+
+/** What came of a delivery. */
+export type Outcome =
+  | { readonly type: 'duplicate' }
+  | {
+      readonly type: 'refused';
+      readonly refusal: Refusal;
+      readonly item: Unsealed;
+      readonly sender: Sender | undefined;
+    }
+  | {
+      readonly type: 'content';
+      readonly item: Unsealed;
+      readonly sender: Sender;
+      readonly header: FrameHeader;
+      readonly content: Content;
+      readonly commitment: Uint8Array<ArrayBuffer>;
+    };
+
+/** Takes the outer seal off. */
+export function unseal(staged: StagedSessions, delivery: Delivery): Unsealed {
+  const hash = legHash(delivery.leg);
+  try {
+    return { delivery, hash, opened: staged.cipher.openLeg(delivery.leg, delivery.class) };
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error;
+    return { delivery, hash, opened: undefined };
+  }
+}
+
+/** Decrypts and checks. Ratchet steps go into `staged`, also for what is refused after decryption. */
+export async function openDelivery(
+  context: Context,
+  staged: StagedSessions,
+  item: Unsealed,
+  sender: Sender | undefined,
+): Promise<Outcome> {
+  const { opened, delivery } = item;
+  const refused = (refusal: Refusal): Outcome => ({ type: 'refused', refusal, item, sender });
+  if (opened === undefined) return refused('malformed');
+  if (sender === undefined) return refused('untrusted');
+  const innerKey = opened.senderIdentityKey;
+  if (innerKey !== undefined && !equalBytes(innerKey, sender.entry.identityKey)) return refused('untrusted');
+  try {
+    const { plaintext, writes } = await staged.cipher.decrypt(opened, sender.entry);
+    staged.absorb(writes);
+    const frame = parseFrame(unpackFrame(plaintext, delivery.body));
+    const content = decodeContent(frame.body);
+    if (!fits(context, sender, frame.header, content) || !fitsClass(delivery, frame.header, content)) {
+      return refused('inconsistent');
+    }
+    return { type: 'content', item, sender, header: frame.header, content, commitment: frame.commitment };
+  } catch (error) {
+    if (error instanceof InvalidContentError) return refused('malformed');
+    if (!(error instanceof SessionError)) throw error;
+    switch (error.reason) {
+      case 'duplicate':
+        return { type: 'duplicate' };
+      case 'undecryptable':
+      case 'no-session':
+        return refused('undecryptable');
+      case 'untrusted-identity':
+        return refused('untrusted');
+      case 'too-new':
+        return refused('too-new');
+      case 'malformed':
+        return refused('malformed');
+      case 'busy':
+        throw error;
+    }
+  }
+}
+
+/** The header must say what the ratchet and the verified list have already shown. */
+function fits(context: Context, sender: Sender, header: FrameHeader, content: Content): boolean {
+  const { own } = context;
+  const kind = content.kind === 'too-new' ? content.originalKind : content.kind;
+  return (
+    header.tenant === own.tenantId &&
+    header.senderPerson === sender.personId &&
+    header.senderDevice === sender.entry.device &&
+    header.conversation === conversationIdFor(own.tenantId, own.personId, sender.personId) &&
+    header.kind === kind
+  );
+}
+
+/**
+ * What came as control is never shown, and what is control never counts as a message: the server exempts control from rules
+ * that hold for messages. Of a kind that only newer releases know, either is possible.
+ */
+function fitsClass(delivery: Delivery, header: FrameHeader, content: Content): boolean {
+  if (delivery.class === CLASSES.message) {
+    return (content.kind === 'text' || content.kind === 'too-new') && header.chain !== undefined;
+  }
+  return delivery.class === CLASSES.control && content.kind !== 'text' && header.chain === undefined;
+}

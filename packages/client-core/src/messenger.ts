@@ -1,0 +1,291 @@
+/**
+ * The messenger of one device: what people do with it, and what it does by itself while there is a connection. It owns no
+ * file, socket or clock; {@link Messenger.connect} is given a way to connect.
+ */
+import {
+  CLASSES,
+  type ContentId,
+  encodeContent,
+  KuvertError,
+  mailAddress,
+  type Person,
+  READER_VERSION,
+  TEXT_LIMITS,
+  utf8,
+} from '@kuvert/protocol';
+import { queueHeartbeats } from './chains.ts';
+import { type Context, newId } from './context.ts';
+import { Directory } from './directory.ts';
+import { historyOf, incomingOf, stateOf } from './history.ts';
+import { OperationQueue } from './operation-queue.ts';
+import { type OwnDevice, selfOf, VALUES } from './own-device.ts';
+import type { Clock, Connect, Connection, ConnectionEvents, Random } from './ports.ts';
+import { PrekeyUpkeep } from './prekey-upkeep.ts';
+import { Receiver } from './receiver.ts';
+import { Sender } from './sender.ts';
+import type { Store } from './store.ts';
+import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from './types.ts';
+
+/** How long what was sent is kept for devices that ask for it again, at least (wire.md §4). */
+const OUTBOX_KEPT_MS = 48 * 3_600_000;
+const UPKEEP_EVERY_MS = 3_600_000;
+const NOTICES_SHOWN = 1_000;
+
+/** A text and whom it is for. */
+export interface TextToSend {
+  readonly to: string;
+  readonly text: string;
+}
+
+/** @see the top of this file */
+export class Messenger {
+  readonly #context: Context;
+  readonly #directory: Directory;
+  readonly #sender: Sender;
+  readonly #receiver: Receiver;
+  readonly #prekeys: PrekeyUpkeep;
+  readonly #storedListeners = new Set<() => void>();
+  readonly #closedListeners = new Set<(reason: KuvertError) => void>();
+  readonly #settled = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>();
+  #connection: Connection | undefined;
+  #cancelUpkeep: (() => void) | undefined;
+
+  constructor(options: { own: OwnDevice; store: Store; clock: Clock; random: Random }) {
+    this.#context = {
+      ...options,
+      operations: new OperationQueue(),
+      changed: () => this.#checkSettled(),
+      failed: (cause) => this.#fail(cause),
+    };
+    this.#directory = new Directory(this.#context);
+    this.#sender = new Sender(this.#context, this.#directory);
+    this.#receiver = new Receiver(this.#context, this.#directory, {
+      onStored: () => {
+        for (const listener of [...this.#storedListeners]) listener();
+      },
+      onOutgoing: () => this.#sender.kick(),
+    });
+    this.#prekeys = new PrekeyUpkeep(this.#context);
+  }
+
+  /** Who this is. */
+  whoami(): Self {
+    return selfOf(this.#context.own);
+  }
+
+  /** True while there is a connection. */
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /**
+   * Writes texts down for sending, all or none, in order. While connected, an address that nobody has is refused first.
+   * @throws KuvertError `text_too_long`, `text_not_utf8`, `bad_request`, `recipient_unknown`
+   */
+  async send(texts: readonly TextToSend[]): Promise<SendResult[]> {
+    const checked = texts.map((text) => this.#check(text));
+    const { store, clock } = this.#context;
+    for (const mail of new Set(checked.map(({ to }) => to))) await this.#lookUp(mail);
+    const messageIds = store.transaction(() =>
+      checked.map(({ to, text }) => {
+        const contentId = newId(this.#context, 'content');
+        store.outbox.add({
+          contentId,
+          kind: 'text',
+          class: CLASSES.message,
+          toMail: to,
+          toPerson: store.directory.findPersonByMail(to)?.personId,
+          content: encodeContent({ kind: 'text', minReader: READER_VERSION, text }),
+          sentAtMs: clock.now(),
+        });
+        return contentId;
+      }),
+    );
+    this.#sender.kick();
+    return messageIds.map((messageId) => ({ messageId, state: 'queued' as const }));
+  }
+
+  /** @throws KuvertError `message_unknown` */
+  status(messageId: ContentId): Omit<SendResult, 'messageId'> {
+    const row = this.#context.store.outbox.findByContentId(messageId);
+    if (row === undefined || row.class !== CLASSES.message) throw new KuvertError('message_unknown');
+    const state: MessageState = stateOf(row);
+    return { state, ...(row.problem && { problem: row.problem }) };
+  }
+
+  /** Messages that were not marked as printed, oldest first. */
+  inbox(limit: number): IncomingMessage[] {
+    const { store } = this.#context;
+    return store.messages.listUnprinted(limit).map((message) => incomingOf(store, message));
+  }
+  markPrinted(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
+    const { store } = this.#context;
+    store.transaction(() => {
+      for (const { senderDevice, messageId } of messages) store.messages.markPrinted(senderDevice, messageId);
+    });
+  }
+  /** @param options.with mail address of the other person */
+  history(options: { with?: string; limit: number }): HistoryEntry[] {
+    return historyOf(this.#context.store, options);
+  }
+  notices(): Notice[] {
+    return this.#context.store.notices.listUnseen(NOTICES_SHOWN);
+  }
+  markNoticesSeen(noticeIds: readonly number[]): void {
+    this.#context.store.notices.markSeen(noticeIds);
+  }
+
+  /** People of the tenant by name: from the server while connected, else those known here. */
+  async people(): Promise<Person[]> {
+    const { directory } = this.#context.store;
+    const connection = this.#connection;
+    if (connection === undefined) return directory.listPeople();
+    const people: Person[] = [];
+    let after: string | undefined;
+    do {
+      const page = await connection.request('people.list', after === undefined ? {} : { after });
+      people.push(...page.people);
+      after = page.next;
+    } while (after !== undefined && people.length < 100_000);
+    this.#context.store.transaction(() => {
+      for (const person of people) directory.putPerson(person);
+    });
+    return people.sort((a, b) => a.name.localeCompare(b.name) || a.mail.localeCompare(b.mail));
+  }
+
+  /** Connects unless connected. @throws KuvertError from `connect` */
+  async connect(connect: Connect): Promise<void> {
+    if (this.#connection !== undefined) return;
+    const { store, clock } = this.#context;
+    store.outbox.expire(clock.now() - OUTBOX_KEPT_MS);
+    const early: (() => void)[] = [];
+    let connection: Connection | undefined;
+    // What arrives before the connection is known here waits for it.
+    const soon = (action: () => void) => (connection === undefined ? early.push(action) : action());
+    const events: ConnectionEvents = {
+      onDelivery: (delivery) => soon(() => this.#receiver.push(delivery)),
+      onEvent: (name, data) => soon(() => connection && this.#onEvent(connection, name, data)),
+      onClose: (reason) => soon(() => this.#onClose(connection, reason)),
+    };
+    const opened = await connect(store.values.increment(VALUES.stateCounter), events);
+    connection = opened;
+    this.#connection = opened;
+    this.#receiver.connected(opened);
+    this.#sender.connected(opened);
+    for (const action of early) action();
+    if (this.#connection === opened) this.#upkeep();
+  }
+
+  /** Ends the connection; what is under way is taken up again by the next. */
+  disconnect(): void {
+    this.#connection?.close();
+  }
+
+  /**
+   * Resolves when nothing more can be done now: mailbox emptied, acknowledged, and everything sent that can be.
+   * Rejects with the reason when the connection ends before.
+   */
+  settled(): Promise<{ waiting: number }> {
+    const { store } = this.#context;
+    return new Promise<void>((resolve, reject) => {
+      if (this.#connection === undefined) {
+        reject(new KuvertError('server_unreachable'));
+        return;
+      }
+      this.#settled.add({ resolve, reject });
+      this.#checkSettled();
+    }).then(() => ({ waiting: store.outbox.countWaitingMessages() }));
+  }
+
+  /** Calls `listener` when messages were stored. @returns stops it */
+  onStored(listener: () => void): () => void {
+    this.#storedListeners.add(listener);
+    return () => this.#storedListeners.delete(listener);
+  }
+  /** Calls `listener` when the connection has ended. @returns stops it */
+  onClosed(listener: (reason: KuvertError) => void): () => void {
+    this.#closedListeners.add(listener);
+    return () => this.#closedListeners.delete(listener);
+  }
+
+  /** Waits until nothing is being written; the store may be closed then. */
+  async close(): Promise<void> {
+    this.disconnect();
+    await this.#context.operations.run(() => undefined);
+  }
+
+  #check({ to, text }: TextToSend): TextToSend {
+    const mail = mailAddress.safeParse(to);
+    if (!mail.success) throw new KuvertError('bad_request', { details: { field: 'to' } });
+    if (mail.data === this.#context.own.mail) throw new KuvertError('recipient_self');
+    if (!text.isWellFormed()) throw new KuvertError('text_not_utf8');
+    if (text.length > TEXT_LIMITS.codePointsMax) {
+      let codePoints = 0;
+      for (const _ of text) codePoints++;
+      if (codePoints > TEXT_LIMITS.codePointsMax || utf8(text).length > TEXT_LIMITS.bytesMax) {
+        throw new KuvertError('text_too_long');
+      }
+    }
+    return { to: mail.data, text };
+  }
+
+  /** Refuses an address that nobody has, as far as that can be known now. */
+  async #lookUp(mail: string): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    try {
+      await this.#directory.findByMail(connection, mail);
+    } catch (error) {
+      if (!(error instanceof KuvertError) || error.code === 'recipient_unknown') throw error;
+    }
+  }
+
+  #onEvent(connection: Connection, name: string, data: unknown): void {
+    if (name === 'drained') this.#receiver.push('drained');
+    if (name === 'prekeysLow') this.#prekeys.told(connection, data as { ec: number; kyber: number });
+    if (name === 'welcome') {
+      this.#prekeys.told(connection, (data as { prekeys: { ec: number; kyber: number } }).prekeys);
+    }
+  }
+
+  #onClose(connection: Connection | undefined, reason: KuvertError): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.#cancelUpkeep?.();
+    this.#sender.disconnected();
+    this.#receiver.disconnected();
+    for (const waiting of this.#settled) waiting.reject(reason);
+    this.#settled.clear();
+    for (const listener of [...this.#closedListeners]) listener(reason);
+  }
+
+  /** The store does not take what must be written: the connection ends, and everything is as it was committed last. */
+  #fail(cause: unknown): void {
+    const reason = cause instanceof KuvertError ? cause : new KuvertError('internal', { cause });
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#onClose(connection, reason);
+    connection.close();
+  }
+
+  #upkeep(): void {
+    if (queueHeartbeats(this.#context)) this.#sender.kick();
+    this.#cancelUpkeep = this.#context.clock.after(UPKEEP_EVERY_MS, () => {
+      if (this.#connection === undefined) return;
+      const connection = this.#connection;
+      connection.request('prekeys.count', {}).then(
+        ({ counts }) => this.#prekeys.told(connection, counts),
+        () => undefined,
+      );
+      this.#upkeep();
+    });
+  }
+
+  #checkSettled(): void {
+    if (this.#settled.size === 0 || this.#connection === undefined) return;
+    this.#receiver.hurry();
+    if (!this.#receiver.isIdle() || !this.#sender.isIdle() || !this.#prekeys.isIdle()) return;
+    for (const waiting of this.#settled) waiting.resolve();
+    this.#settled.clear();
+  }
+}

@@ -1,0 +1,21 @@
+import { CHANNEL_PATH, KuvertError } from '@kuvert/protocol';
+
+/**
+ * Where the device channel of a server is: `wss://` for https, `ws://` for http, which only a loopback host may use. The channel is
+ * encrypted either way; TLS also hides from the way that it is this service.
+ * @throws KuvertError `plain_http_refused`, `usage` for something that is no http address
+ */
+export function channelUrl(serverUrl: string): string {
+  if (!URL.canParse(serverUrl)) throw new KuvertError('usage', { details: { field: 'server' } });
+  const url = new URL(serverUrl);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new KuvertError('usage', { details: { field: 'server' } });
+  }
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) throw new KuvertError('plain_http_refused');
+  const base = url.pathname.replace(/\/+$/, '');
+  return `${url.protocol === 'https:' ? 'wss' : 'ws'}://${url.host}${base}${CHANNEL_PATH}`;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,299 @@
+/**
+ * Takes deliveries out of the mailbox. In batches: outer seals off → unknown senders verified → decrypted and checked → ratchet
+ * steps, message rows, chains and acknowledgements due committed in one transaction → acknowledged to the server. Whatever is not
+ * committed is not acknowledged and comes again.
+ */
+import { CLASSES, type Delivery, equalBytes, KuvertError, type PersonId, utf8 } from '@kuvert/protocol';
+import { queueDueAcks, takeAck } from './acks.ts';
+import { type ChainSender, reportGaps, takeIntoChain, takeToldHead } from './chains.ts';
+import { type Context, stageSessions } from './context.ts';
+import type { Directory } from './directory.ts';
+import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
+import { ownListHead } from './own-device.ts';
+import type { Connection } from './ports.ts';
+import { requestAgain, sendAgain } from './repairs.ts';
+
+/** Deliveries that are committed together. */
+const BATCH_DELIVERIES = 64;
+/** A sender's clock is believed within this of the server's. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+/** Longest wait of an acknowledgement while messages come in one by one. */
+const ACK_DELAY_MAX_MS = 1_000;
+/** A gap in live delivery may still close: it is reported after this. */
+const GAP_DELAY_MS = 30_000;
+
+type Arrived = Extract<Outcome, { type: 'content' }>;
+type Refused = Extract<Outcome, { type: 'refused' }>;
+
+/** @see the top of this file */
+export class Receiver {
+  readonly #context: Context;
+  readonly #directory: Directory;
+  readonly #onStored: () => void;
+  readonly #onOutgoing: () => void;
+  #inbound: (Delivery | 'drained')[] = [];
+  #connection: Connection | undefined;
+  #isRunning = false;
+  #isDrained = false;
+  #cancelAcks: (() => void) | undefined;
+  #cancelGaps: (() => void) | undefined;
+  #isSendingAcks = false;
+  readonly #outdated = new Set<PersonId>();
+
+  /**
+   * @param hooks.onStored new messages are there to be shown
+   * @param hooks.onOutgoing something was put into the outbox
+   */
+  constructor(
+    context: Context,
+    directory: Directory,
+    hooks: { onStored: () => void; onOutgoing: () => void },
+  ) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#onStored = hooks.onStored;
+    this.#onOutgoing = hooks.onOutgoing;
+  }
+
+  connected(connection: Connection): void {
+    this.#connection = connection;
+    this.#run();
+  }
+  disconnected(): void {
+    this.#connection = undefined;
+    this.#inbound = [];
+    this.#isDrained = false;
+    this.#cancelAcks?.();
+    this.#cancelGaps?.();
+    this.#cancelAcks = undefined;
+    this.#cancelGaps = undefined;
+  }
+  /** A delivery, or the word that the mailbox is empty, in the order of arrival. */
+  push(item: Delivery | 'drained'): void {
+    this.#inbound.push(item);
+    this.#run();
+  }
+
+  /** True when the mailbox was emptied, everything is stored and no acknowledgement is due. */
+  isIdle(): boolean {
+    const isQuiet = this.#isDrained && !this.#isRunning && this.#inbound.length === 0;
+    return isQuiet && this.#cancelAcks === undefined && !this.#isSendingAcks;
+  }
+  /** Somebody waits for idleness: acknowledgements that are due go now. */
+  hurry(): void {
+    if (this.#cancelAcks === undefined) return;
+    this.#cancelAcks();
+    this.#cancelAcks = undefined;
+    this.#sendAcks();
+  }
+
+  #run(): void {
+    const connection = this.#connection;
+    if (this.#isRunning || connection === undefined || this.#inbound.length === 0) return;
+    this.#isRunning = true;
+    this.#work(connection)
+      .catch((cause: unknown) => this.#context.failed(cause))
+      .finally(() => {
+        this.#isRunning = false;
+        this.#run();
+        this.#context.changed();
+      });
+  }
+
+  async #work(connection: Connection): Promise<void> {
+    while (this.#connection === connection && this.#inbound.length > 0) {
+      if (this.#inbound[0] === 'drained') {
+        this.#inbound.shift();
+        this.#isDrained = true;
+        reportGaps(this.#context);
+        this.#cancelAcks?.();
+        this.#cancelAcks = undefined;
+        await this.#context.operations.run(() => queueDueAcks(this.#context));
+        this.#onOutgoing();
+        continue;
+      }
+      const end = this.#inbound.indexOf('drained');
+      const count = Math.min(BATCH_DELIVERIES, end === -1 ? this.#inbound.length : end);
+      await this.#takeBatch(connection, this.#inbound.splice(0, count) as Delivery[]);
+    }
+  }
+
+  async #takeBatch(connection: Connection, deliveries: readonly Delivery[]): Promise<void> {
+    const outer = stageSessions(this.#context);
+    const items = deliveries.map((delivery) => unseal(outer, delivery));
+    await this.#learnSenders(connection, items);
+    if (this.#connection !== connection) return;
+    const stored = await this.#context.operations.run(async () => {
+      const staged = stageSessions(this.#context);
+      const outcomes: Outcome[] = [];
+      for (const item of items) {
+        const sender = item.opened && this.#directory.sender(item.opened.senderDevice);
+        outcomes.push(await openDelivery(this.#context, staged, item, sender));
+      }
+      return this.#context.store.transaction(() => {
+        this.#context.store.sessions.apply(staged.writes());
+        return this.#apply(outcomes);
+      });
+    });
+    connection.ack(deliveries[deliveries.length - 1]?.deliverySeq ?? 0);
+    if (stored) this.#onStored();
+    this.#onOutgoing();
+    await this.#refreshOutdated(connection);
+    if (this.#isDrained) this.#settleLater();
+  }
+
+  /** A sender that cannot be verified leaves a notice; what it sent is refused below. */
+  async #learnSenders(connection: Connection, items: readonly Unsealed[]): Promise<void> {
+    for (const device of new Set(items.map((item) => item.opened?.senderDevice))) {
+      if (device === undefined) continue;
+      try {
+        await this.#directory.learnSender(connection, device);
+      } catch (error) {
+        if (!(error instanceof KuvertError)) throw error;
+        if (this.#connection !== connection) return;
+        // A server that is busy is no reason to refuse a message: it comes again on the next connection.
+        if (error.retry.kind !== 'never') throw error;
+      }
+    }
+  }
+
+  async #refreshOutdated(connection: Connection): Promise<void> {
+    for (const personId of this.#outdated) {
+      this.#outdated.delete(personId);
+      try {
+        await this.#directory.refresh(connection, personId);
+      } catch (error) {
+        if (!(error instanceof KuvertError)) throw error;
+      }
+    }
+  }
+
+  /** Writes down what a batch has brought. True when there is something new to show. */
+  #apply(outcomes: readonly Outcome[]): boolean {
+    let hasNews = false;
+    const unopened = new Map<string, { sender: ChainSender; hashes: Uint8Array<ArrayBuffer>[] }>();
+    for (const outcome of outcomes) {
+      if (outcome.type === 'content') hasNews = this.#applyContent(outcome) || hasNews;
+      else if (outcome.type === 'refused') {
+        this.#applyRefusal(outcome);
+        if (outcome.refusal !== 'undecryptable' || outcome.sender === undefined) continue;
+        const sender = { device: outcome.sender.entry.device, personId: outcome.sender.personId };
+        const entry = unopened.get(sender.device) ?? { sender, hashes: [] };
+        entry.hashes.push(outcome.item.hash);
+        unopened.set(sender.device, entry);
+      }
+    }
+    for (const { sender, hashes } of unopened.values()) requestAgain(this.#context, sender, hashes);
+    return hasNews;
+  }
+
+  #applyContent(arrived: Arrived): boolean {
+    const { content, item, commitment, header } = arrived;
+    const sender: ChainSender = { device: arrived.sender.entry.device, personId: arrived.sender.personId };
+    this.#compareLists(arrived, sender);
+    switch (content.kind) {
+      case 'text':
+      case 'too-new': {
+        // A kind that only newer releases know, sent as control, is not for people.
+        if (item.delivery.class !== CLASSES.message || header.chain === undefined) return false;
+        const { store } = this.#context;
+        store.messages.markAckDue(sender.personId);
+        if (store.messages.has(sender.device, header.contentId)) return false;
+        if (!takeIntoChain(this.#context, sender, header.chain, commitment)) {
+          this.#applyRefusal({ type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
+          return false;
+        }
+        return store.messages.add({
+          senderDevice: sender.device,
+          senderPerson: sender.personId,
+          contentId: header.contentId,
+          sentAtMs: clamp(header.sentAtMs, item.delivery.acceptedAtMs),
+          acceptedAtMs: item.delivery.acceptedAtMs,
+          kind: content.kind,
+          content: Uint8Array.from(content.kind === 'text' ? utf8(content.text) : content.bytes),
+          chain: { id: header.chain.id, seq: header.chain.seq },
+        });
+      }
+      case 'ack':
+        if (!takeAck(this.#context, sender, content)) this.#noticeInconsistent(sender);
+        return false;
+      case 'heartbeat':
+        if (!takeToldHead(this.#context, sender, content)) this.#noticeInconsistent(sender);
+        return false;
+      case 'retry-request':
+        sendAgain(this.#context, sender.device, content.legs);
+        return false;
+    }
+  }
+
+  #applyRefusal({ refusal, item, sender }: Refused): void {
+    const { store, clock } = this.#context;
+    const { delivery, hash, opened } = item;
+    const atMs = clock.now();
+    const leg = Uint8Array.from(delivery.leg);
+    const senderDevice = opened?.senderDevice;
+    store.repairs.quarantine({ legHash: hash, leg, senderDevice, reason: refusal, atMs });
+    if (delivery.class !== CLASSES.message && refusal !== 'untrusted') return;
+    store.notices.add({
+      kind: refusal === 'undecryptable' ? 'undecryptable' : 'refused',
+      atMs,
+      ...(sender && { personId: sender.personId }),
+      ...(senderDevice && { deviceId: senderDevice }),
+      ...(refusal === 'untrusted' && { code: 'identity_not_trusted' as const }),
+      ...(refusal === 'too-new' && { code: 'client_too_old' as const }),
+    });
+  }
+
+  #noticeInconsistent(sender: ChainSender): void {
+    const { store, clock } = this.#context;
+    const { device: deviceId, personId } = sender;
+    store.notices.add({ kind: 'refused', atMs: clock.now(), personId, deviceId });
+  }
+
+  /** Two honest devices that name different lists have been told different things (wire.md §2). */
+  #compareLists({ header, sender }: Arrived, { device: deviceId, personId }: ChainSender): void {
+    const { store, own, clock } = this.#context;
+    const pinned = store.directory.getAccount(sender.personId)?.pin;
+    const theirs = header.lists.own;
+    if (pinned !== undefined && theirs.version > pinned.version) this.#outdated.add(personId);
+    const ours = ownListHead(own);
+    const named = header.lists.peer;
+    const differs =
+      (pinned !== undefined && theirs.version === pinned.version && !equalBytes(theirs.hash, pinned.hash)) ||
+      named.version > ours.version ||
+      (named.version === ours.version && !equalBytes(named.hash, ours.hash));
+    if (differs) store.notices.add({ kind: 'list_mismatch', atMs: clock.now(), personId, deviceId });
+  }
+
+  /** While messages come in one by one, acknowledgements wait a moment for company. */
+  #settleLater(): void {
+    const { clock, random, store } = this.#context;
+    if (store.messages.listAcksDue().length > 0 && this.#cancelAcks === undefined) {
+      const delayMs = Math.floor(((random(1)[0] ?? 0) / 256) * ACK_DELAY_MAX_MS);
+      this.#cancelAcks = clock.after(delayMs, () => {
+        this.#cancelAcks = undefined;
+        this.#sendAcks();
+      });
+    }
+    this.#cancelGaps ??= clock.after(GAP_DELAY_MS, () => {
+      this.#cancelGaps = undefined;
+      reportGaps(this.#context);
+    });
+  }
+
+  #sendAcks(): void {
+    this.#isSendingAcks = true;
+    this.#context.operations
+      .run(() => queueDueAcks(this.#context))
+      .then(() => this.#onOutgoing())
+      .catch((cause: unknown) => this.#context.failed(cause))
+      .finally(() => {
+        this.#isSendingAcks = false;
+        this.#context.changed();
+      });
+  }
+}
+
+function clamp(sentAtMs: number, acceptedAtMs: number): number {
+  return Math.min(Math.max(sentAtMs, acceptedAtMs - CLOCK_TOLERANCE_MS), acceptedAtMs + CLOCK_TOLERANCE_MS);
+}

@@ -1,0 +1,312 @@
+/**
+ * Sends what waits in the outbox, while there is a connection.
+ *
+ * Each recipient is a lane. A row goes through: address resolved → keys verified, sessions begun → sealed and committed →
+ * submitted → accepted. Up to {@link IN_FLIGHT_MAX} submits are under way at once. A row whose answer was lost is submitted again
+ * with the same bytes under the same id; only `devices_changed` has it sealed anew, and then its lane stands still until all
+ * answers of the lane are in, so that no message overtakes an earlier one.
+ */
+import {
+  CLASSES,
+  type ErrorCode,
+  KuvertError,
+  type LifetimeClass,
+  type PersonId,
+  SUITES,
+} from '@kuvert/protocol';
+import { type Context, newSubmitId } from './context.ts';
+import type { Directory } from './directory.ts';
+import { LaneBlocks } from './lane-blocks.ts';
+import type { Accepted, Connection } from './ports.ts';
+import { listDevicesWithoutSession, sealNextRows } from './sealing.ts';
+import type { OutboxRow } from './store.ts';
+
+/** Submits under way at once. */
+export const IN_FLIGHT_MAX = 64;
+/** Lanes for which keys are fetched at once. */
+const LANES_AT_ONCE = 8;
+/** Pause of a lane whose recipient cannot be written to for a reason that does not pass quickly. */
+const LONG_PAUSE_MS = 10 * 60_000;
+/** `devices_changed` in a row after which a lane pauses: the server contradicts itself. */
+const RESEALS_MAX = 3;
+
+const LIFETIME: LifetimeClass = 1;
+
+interface InFlight {
+  readonly row: OutboxRow;
+  readonly lane: PersonId;
+}
+
+interface Answer extends InFlight {
+  readonly outcome: Accepted | KuvertError;
+}
+
+/** @see the top of this file */
+export class Sender {
+  readonly #context: Context;
+  readonly #directory: Directory;
+  readonly #inFlight = new Map<number, InFlight>();
+  readonly #lanes: LaneBlocks<PersonId>;
+  readonly #mails: LaneBlocks<string>;
+  /** Lanes that stand still until their answers are in. */
+  readonly #paused = new Set<PersonId>();
+  /** Lanes whose device list must be fetched again before sealing. */
+  readonly #outdated = new Set<PersonId>();
+  readonly #reseals = new Map<PersonId, number>();
+  #answers: Answer[] = [];
+  #connection: Connection | undefined;
+  #isPumping = false;
+  #isSettling = false;
+  #again = false;
+
+  constructor(context: Context, directory: Directory) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#lanes = new LaneBlocks(context.clock, () => this.kick());
+    this.#mails = new LaneBlocks(context.clock, () => this.kick());
+  }
+
+  /** From now on rows go out through this connection. */
+  connected(connection: Connection): void {
+    this.#connection = connection;
+    this.#lanes.clear();
+    this.#mails.clear();
+    this.#paused.clear();
+    this.#reseals.clear();
+    this.kick();
+  }
+
+  /** The connection is gone; rows whose answer is missing stay as they are. */
+  disconnected(): void {
+    this.#connection = undefined;
+    this.#inFlight.clear();
+    this.#lanes.clear();
+    this.#mails.clear();
+  }
+
+  /** There may be something to do. */
+  kick(): void {
+    this.#again = true;
+    if (this.#isPumping || this.#connection === undefined) return;
+    this.#isPumping = true;
+    this.#pump(this.#connection)
+      .catch((cause: unknown) => this.#context.failed(cause))
+      .finally(() => {
+        this.#isPumping = false;
+        if (this.#again && this.#connection !== undefined) this.kick();
+        else this.#context.changed();
+      });
+  }
+
+  /** True when nothing is under way and nothing can be done soon. */
+  isIdle(): boolean {
+    const isBusy = this.#isPumping || this.#isSettling || this.#answers.length > 0 || this.#inFlight.size > 0;
+    return !isBusy && !this.#lanes.hasShort() && !this.#mails.hasShort();
+  }
+
+  async #pump(connection: Connection): Promise<void> {
+    while (this.#again && this.#connection === connection) {
+      this.#again = false;
+      await this.#resolveMails(connection);
+      const { outbox } = this.#context.store;
+      const ready = outbox
+        .listLanesToSeal()
+        .filter((lane) => !this.#lanes.has(lane) && !this.#paused.has(lane));
+      for (let at = 0; at < ready.length && this.#connection === connection; at += LANES_AT_ONCE) {
+        const some = ready.slice(at, at + LANES_AT_ONCE);
+        await Promise.all(some.map((lane) => this.#sealLane(connection, lane)));
+        this.#submitReady(connection);
+      }
+      this.#submitReady(connection);
+    }
+  }
+
+  async #resolveMails(connection: Connection): Promise<void> {
+    const { store, clock } = this.#context;
+    for (const mail of store.outbox.listUnresolvedMails(1_000)) {
+      if (this.#mails.has(mail) || this.#connection !== connection) continue;
+      try {
+        const person = await this.#directory.findByMail(connection, mail);
+        store.outbox.resolveMail(mail, person.personId);
+      } catch (error) {
+        if (!(error instanceof KuvertError)) throw error;
+        if (this.#connection !== connection) return;
+        const isUnknown = error.code === 'recipient_unknown';
+        if (isUnknown) {
+          store.notices.add({ kind: 'recipient_unknown', atMs: clock.now(), code: error.code });
+          store.outbox.setMailProblem(mail, error.code);
+        }
+        this.#mails.block(mail, pauseAfter(error));
+      }
+    }
+  }
+
+  /** Fetches and verifies what the lane needs, then seals its next rows. */
+  async #sealLane(connection: Connection, lane: PersonId): Promise<void> {
+    const { store, operations } = this.#context;
+    try {
+      let account = store.directory.getAccount(lane);
+      let bundles: Awaited<ReturnType<Directory['take']>>['bundles'] = new Map();
+      if (account !== undefined && this.#outdated.has(lane)) {
+        account = await this.#directory.refresh(connection, lane);
+      }
+      if (account === undefined || listDevicesWithoutSession(this.#context, account).length > 0) {
+        ({ account, bundles } = await this.#directory.take(connection, lane));
+      }
+      if (this.#connection !== connection) return;
+      this.#outdated.delete(lane);
+      const present = account;
+      const count = await operations.run(() => sealNextRows(this.#context, present, bundles));
+      if (count > 0) this.#again = true;
+    } catch (error) {
+      if (!(error instanceof KuvertError)) throw error;
+      if (this.#connection === connection) this.#blockLane(lane, error);
+    }
+  }
+
+  #blockLane(lane: PersonId, error: KuvertError): void {
+    const { store, clock } = this.#context;
+    const code: ErrorCode = error.code === 'not_found' ? 'recipient_unknown' : error.code;
+    // `pin` has left a notice; a bundle that is not signed by the listed key is found only while sealing.
+    if (code === 'identity_not_trusted') {
+      store.notices.add({ kind: 'identity_problem', atMs: clock.now(), personId: lane, code });
+      store.directory.deleteTake(lane);
+    }
+    const pause = pauseAfter(error);
+    if (isWorthTelling(error)) store.outbox.setLaneProblem(lane, code);
+    this.#lanes.block(lane, pause);
+  }
+
+  #submitReady(connection: Connection): void {
+    const { store } = this.#context;
+    const room = IN_FLIGHT_MAX - this.#inFlight.size;
+    if (room <= 0 || this.#connection !== connection) return;
+    const lanes = [...this.#lanes.keys(), ...this.#paused];
+    for (const row of store.outbox.listToSubmit(room, { seqs: this.#inFlight.keys(), lanes })) {
+      const lane = row.toPerson;
+      const legs = store.outbox.listLegs(row.seq);
+      if (!lane || !row.submitId || !row.listHash || legs.length === 0) {
+        store.outbox.setToSeal(row.seq);
+        this.#again = true;
+        continue;
+      }
+      const one: InFlight = { row, lane };
+      this.#inFlight.set(row.seq, one);
+      const submit = {
+        submitId: row.submitId,
+        to: lane,
+        listHash: row.listHash,
+        suite: SUITES.signalPairwise,
+        class: row.class,
+        urgency: row.class === CLASSES.message ? 1 : 0,
+        lifetime: LIFETIME,
+        legs,
+        ...(row.body && { body: row.body }),
+      };
+      connection.submit(submit).then(
+        (accepted) => this.#answered(connection, { ...one, outcome: accepted }),
+        (error: unknown) => {
+          if (error instanceof KuvertError) this.#answered(connection, { ...one, outcome: error });
+          else this.#context.failed(error);
+        },
+      );
+    }
+  }
+
+  #answered(connection: Connection, answer: Answer): void {
+    if (this.#connection !== connection) return;
+    this.#answers.push(answer);
+    if (this.#isSettling) return;
+    this.#isSettling = true;
+    this.#context.operations
+      .run(() => {
+        this.#isSettling = false;
+        this.#settle(this.#answers.splice(0));
+      })
+      .catch((cause: unknown) => this.#context.failed(cause))
+      .finally(() => this.kick());
+  }
+
+  /** Writes down all answers that came in meanwhile, in one transaction. */
+  #settle(answers: readonly Answer[]): void {
+    const { store } = this.#context;
+    for (const { row } of answers) this.#inFlight.delete(row.seq);
+    store.transaction(() => {
+      // What was accepted first: a refusal has the rest of its lane sealed anew.
+      for (const { row, lane, outcome } of answers) {
+        if (outcome instanceof KuvertError) continue;
+        store.outbox.setAccepted(row.seq, outcome.acceptedAtMs);
+        this.#reseals.delete(lane);
+      }
+      for (const { row, lane, outcome } of answers) {
+        if (outcome instanceof KuvertError) this.#refused(row, lane, outcome);
+      }
+      const chains = new Set(answers.map(({ row }) => row.chain?.id).filter((id) => id !== undefined));
+      for (const id of chains) this.#advanceAccepted(id);
+    });
+    for (const lane of this.#paused) {
+      if (![...this.#inFlight.values()].some((one) => one.lane === lane)) this.#paused.delete(lane);
+    }
+  }
+
+  #advanceAccepted(id: NonNullable<OutboxRow['chain']>['id']): void {
+    const { store } = this.#context;
+    const chain = store.chains.findOwn(id);
+    if (chain === undefined) return;
+    let { accepted, acceptedAtMs } = chain;
+    for (;;) {
+      const next = store.outbox.findByChain(id, accepted.seq + 1);
+      if (next?.chain === undefined || next.acceptedAtMs === undefined) break;
+      accepted = { id, seq: next.chain.seq, link: next.chain.linkAfter };
+      acceptedAtMs = next.acceptedAtMs;
+    }
+    if (accepted.seq > chain.accepted.seq) store.chains.putOwn({ ...chain, accepted, acceptedAtMs });
+  }
+
+  #refused(row: OutboxRow, lane: PersonId, error: KuvertError): void {
+    const { store, clock } = this.#context;
+    if (error.code === 'devices_changed') {
+      const count = (this.#reseals.get(lane) ?? 0) + (this.#paused.has(lane) ? 0 : 1);
+      this.#reseals.set(lane, count);
+      this.#paused.add(lane);
+      this.#outdated.add(lane);
+      store.outbox.setToSeal(row.seq);
+      store.outbox.setLaneToSeal(lane, this.#inFlight.keys());
+      if (count > RESEALS_MAX) {
+        store.outbox.setLaneProblem(lane, error.code);
+        this.#lanes.block(lane, LONG_PAUSE_MS);
+      }
+      return;
+    }
+    if (error.code === 'submit_too_old') {
+      store.outbox.setSubmitId(row.seq, newSubmitId(this.#context));
+      return;
+    }
+    if (error.retry.kind === 'now') return;
+    if (error.retry.kind === 'after' || error.retry.kind === 'resync') {
+      if (isWorthTelling(error)) store.outbox.setLaneProblem(lane, error.code);
+      this.#lanes.block(lane, pauseAfter(error));
+      return;
+    }
+    store.outbox.setParked(row.seq, error.code === 'not_found' ? 'recipient_unknown' : error.code);
+    if (row.class !== CLASSES.message) return;
+    const { contentId: messageId } = row;
+    store.notices.add({
+      kind: 'not_accepted',
+      atMs: clock.now(),
+      personId: lane,
+      messageId,
+      code: error.code,
+    });
+  }
+}
+
+function pauseAfter(error: KuvertError): number {
+  if (error.retry.kind === 'now') return 1_000;
+  return error.retry.kind === 'after' ? error.retry.ms : LONG_PAUSE_MS;
+}
+
+/** A short hiccup of the server is no news; what holds a message up for longer is. */
+function isWorthTelling(error: KuvertError): boolean {
+  return error.retry.kind !== 'after' || error.retry.ms >= 30_000;
+}
