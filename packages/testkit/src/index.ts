@@ -1,0 +1,12 @@
+/** The testkit: installations, processes, ledger and searches for tests. Nothing of it is ever part of a product. */
+export { type Hit, makeCanary, needlesFor } from './canary/canary.ts';
+export { scanFolders } from './canary/files.ts';
+export { scanMemory } from './canary/memory.ts';
+export { Child, Children, untilGone } from './children.ts';
+export { startInstallation, type TestInstallation } from './installation.ts';
+export { Ledger } from './ledger/ledger.ts';
+export type { TestPerson, TestTenant } from './people.ts';
+export { PROJECT_ROOT, resultOf, type ServerOptions, type ServerProcess, Site } from './site.ts';
+export { AS_NOBODY, canBeNobody, canMount, SmallDisk } from './small-disk.ts';
+export { TemporaryFolder } from './temporary-folder.ts';
+export { seededChoices, TestClock } from './test-clock.ts';

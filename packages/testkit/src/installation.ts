@@ -1,0 +1,115 @@
+/**
+ * A whole installation in the process of the test, for journeys in which time must pass or in which one looks behind the doors: the
+ * same server, on real sockets, with a clock that moves when the test moves it.
+ *
+ *     await using installation = await startInstallation();
+ *     const acme = await installation.tenant('Acme');
+ *     const anna = await acme.person('Anna');                 // enrolled
+ *     await anna.with((profile) => profile.send({ to: 'ben@acme.test', text: 'Hello' }));
+ *     installation.clock.advance(86_400_000);
+ */
+import { buildInstallation, createLog, type Installation } from '@kuvert/server';
+import { Operator } from './operator.ts';
+import { makeTenant, type TestTenant } from './people.ts';
+import { TemporaryFolder } from './temporary-folder.ts';
+import { seededRandom, TestClock } from './test-clock.ts';
+
+/** What a test may choose. */
+export interface InstallationOptions {
+  readonly clock?: TestClock;
+  /** Makes the server's own random choices repeatable. Keys of tenants and devices stay random. */
+  readonly seed?: string;
+}
+
+/** A running installation. */
+export class TestInstallation implements AsyncDisposable {
+  readonly folder = new TemporaryFolder();
+  readonly clock: TestClock;
+  /** Log lines of all its runs. */
+  readonly log: string[] = [];
+  /** What the store gave up on; a test that expects none looks here. */
+  readonly failures: unknown[] = [];
+  readonly #random: ReturnType<typeof seededRandom> | undefined;
+  #server: Installation | undefined;
+  #ports = { port: 0, opsPort: 0 };
+
+  /** Use {@link startInstallation}. */
+  constructor(options: InstallationOptions) {
+    this.clock = options.clock ?? new TestClock();
+    this.#random = options.seed === undefined ? undefined : seededRandom(options.seed);
+  }
+
+  /** The server of this moment. */
+  get server(): Installation {
+    if (this.#server === undefined) throw new Error('the installation is stopped');
+    return this.#server;
+  }
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  get operator(): Operator {
+    return new Operator({ opsUrl: this.server.opsUrl, keysDir: this.server.keysFolder }, () =>
+      this.clock.nowMs(),
+    );
+  }
+
+  /** Makes a tenant. */
+  tenant(name: string): Promise<TestTenant> {
+    const { url, operator, clock } = this;
+    const folder = this.folder.at('people');
+    return makeTenant({ url, operator, folder, now: () => clock.nowMs() }, name);
+  }
+
+  /** Starts the server on the same data, keys and ports as before. */
+  async start(): Promise<void> {
+    const server = buildInstallation(
+      {
+        dataFolder: this.folder.at('data'),
+        keysFolder: this.folder.at('keys'),
+        host: '127.0.0.1',
+        ...this.#ports,
+        tls: undefined,
+        publicUrl: undefined,
+        logLevel: 'debug',
+      },
+      {
+        clock: this.clock,
+        log: createLog({ level: 'debug', write: (line) => this.log.push(line) }),
+        onFailure: (error) => this.failures.push(error),
+        ...(this.#random ? { random: this.#random } : {}),
+      },
+    );
+    await server.start();
+    this.#ports = { port: Number(new URL(server.url).port), opsPort: Number(new URL(server.opsUrl).port) };
+    this.#server = server;
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop();
+    this.#server = undefined;
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    this.folder[Symbol.dispose]();
+  }
+}
+
+/** Starts an installation in a temporary folder on free ports. */
+export async function startInstallation(options: InstallationOptions = {}): Promise<TestInstallation> {
+  const installation = new TestInstallation(options);
+  try {
+    await installation.start();
+  } catch (error) {
+    installation.folder[Symbol.dispose]();
+    throw error;
+  }
+  return installation;
+}

@@ -1,0 +1,133 @@
+/** Tenants and people of a server under test, each person with a profile folder and a secret of their own. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { enrol, openProfile, type Profile } from '@kuvert/client-core/node';
+import type { DeviceId, PersonId, TenantId } from '@kuvert/protocol';
+import type { Operator } from './operator.ts';
+
+/** What people need of the place where they live. */
+export interface Home {
+  readonly url: string;
+  readonly operator: Operator;
+  /** Folder for profiles. */
+  readonly folder: string;
+  readonly now?: () => number;
+}
+
+/** A person of a tenant. */
+export class TestPerson {
+  readonly tenantId: TenantId;
+  readonly personId: PersonId;
+  readonly name: string;
+  readonly mail: string;
+  readonly profileDir: string;
+  readonly secretFile: string;
+  readonly secret: Uint8Array;
+  readonly #home: Home;
+  #deviceId: DeviceId | undefined;
+
+  constructor(
+    home: Home,
+    facts: { tenantId: TenantId; personId: PersonId; name: string; mail: string; folder: string },
+  ) {
+    this.#home = home;
+    this.tenantId = facts.tenantId;
+    this.personId = facts.personId;
+    this.name = facts.name;
+    this.mail = facts.mail;
+    this.profileDir = join(facts.folder, 'profile');
+    this.secretFile = join(facts.folder, 'secret');
+    mkdirSync(facts.folder, { recursive: true, mode: 0o700 });
+    const secret = randomBytes(18).toString('base64url');
+    this.secret = Buffer.from(secret);
+    writeFileSync(this.secretFile, `${secret}\n`, { mode: 0o600 });
+  }
+
+  /** Options of `kuvert` that name this person's device. */
+  get asPerson(): string[] {
+    return ['--profile', this.profileDir, '--secret-file', this.secretFile];
+  }
+
+  /** The device, once it is enrolled. */
+  get deviceId(): DeviceId {
+    if (this.#deviceId === undefined) throw new Error(`${this.name} has no device`);
+    return this.#deviceId;
+  }
+
+  /** A fresh enrolment token. */
+  async token(): Promise<string> {
+    return (await this.#home.operator.call('tokenCreate', { personId: this.personId })).token;
+  }
+
+  /** Enrols the device. */
+  async enrol(token?: string): Promise<this> {
+    const { deviceId } = await enrol({
+      serverUrl: this.#home.url,
+      token: token ?? (await this.token()),
+      profileDir: this.profileDir,
+      secret: this.secret,
+      ...(this.#home.now ? { now: this.#home.now } : {}),
+    });
+    this.#deviceId = deviceId;
+    return this;
+  }
+
+  /** Opens the profile in this process. The caller closes it. */
+  open(): Promise<Profile> {
+    return openProfile({
+      profileDir: this.profileDir,
+      secret: this.secret,
+      ...(this.#home.now ? { now: this.#home.now } : {}),
+    });
+  }
+
+  /** Runs `work` on the open profile and closes it. */
+  async with<T>(work: (profile: Profile) => Promise<T> | T): Promise<T> {
+    const profile = await this.open();
+    try {
+      return await work(profile);
+    } finally {
+      await profile.close();
+    }
+  }
+}
+
+/** A tenant. */
+export class TestTenant {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly #home: Home;
+
+  constructor(home: Home, facts: { tenantId: TenantId; name: string }) {
+    this.#home = home;
+    this.tenantId = facts.tenantId;
+    this.name = facts.name;
+  }
+
+  /** Adds a person and enrols their device. */
+  async person(name: string): Promise<TestPerson> {
+    return (await this.personWithoutDevice(name)).enrol();
+  }
+
+  /** Adds a person. The mail address is made of the names of person and tenant. */
+  async personWithoutDevice(
+    name: string,
+    mail = `${word(name)}@${word(this.name)}.test`,
+  ): Promise<TestPerson> {
+    const { tenantId } = this;
+    const { personId } = await this.#home.operator.call('personAdd', { tenantId, name, mail });
+    const folder = join(this.#home.folder, word(this.name), word(mail));
+    return new TestPerson(this.#home, { tenantId, personId, name, mail, folder });
+  }
+}
+
+/** Makes a tenant. */
+export async function makeTenant(home: Home, name: string): Promise<TestTenant> {
+  const { tenantId } = await home.operator.call('tenantCreate', { name });
+  return new TestTenant(home, { tenantId, name });
+}
+
+function word(text: string): string {
+  return text.toLowerCase().replaceAll(/[^a-z0-9.-]+/g, '-');
+}
