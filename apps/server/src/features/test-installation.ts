@@ -36,7 +36,7 @@ import { createPrekeyStock, createPrekeysFeature, prekeyCollections } from './pr
 import { createTenantsFeature, tenantCollections } from './tenants/index.ts';
 
 /** A clock that stands still until it is moved. */
-export class TestClock {
+class TestClock {
   #now = Date.UTC(2026, 10, 21, 9);
   nowMs(): number {
     return this.#now;
@@ -145,7 +145,7 @@ const unpack = (key: { id: number; publicKey: string; signature: string }): Kybe
 });
 
 /** The identity key by which the prekeys of {@link testPrekeys} are signed. */
-export const testIdentityKey = bytes(stored.identityKey);
+const testIdentityKey = bytes(stored.identityKey);
 
 /** Prekeys of a device: any number of EC one-time keys, up to three Kyber ones. */
 export function testPrekeys(counts: { ec?: number; firstEc?: number; kyber?: number } = {}): PrekeyUpload {

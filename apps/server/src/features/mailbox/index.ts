@@ -4,8 +4,6 @@ import { mailboxDeviceRoutes } from './routes.device.ts';
 import { mailboxOperatorRoutes } from './routes.operator.ts';
 import { createMailboxService } from './service.ts';
 
-export type { MailboxService } from './service.ts';
-
 /** Every handle of this feature, for the opening of the store. */
 export const mailboxCollections = [mailboxRows, submitRecords, submitDayKeys] as const;
 

@@ -22,7 +22,7 @@ import { submitDayKeys } from './collections.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** How long a submit may be repeated, counted from the time in its id. */
-export const SUBMIT_MEMORY_MS = 7 * DAY_MS;
+const SUBMIT_MEMORY_MS = 7 * DAY_MS;
 /** How much earlier a submit is too old, so that its record cannot vanish while it is looked at. */
 const MARGIN_MS = HOUR_MS;
 /** How far a client's clock may be ahead. */

@@ -10,7 +10,6 @@ import { prekeyDeviceRoutes } from './routes.device.ts';
 import { createPrekeyService } from './service.ts';
 import type { DevicePrekeys } from './stock.ts';
 
-export type { PrekeyService } from './service.ts';
 export { createPrekeyStock, type DevicePrekeys } from './stock.ts';
 
 /** Every handle of this feature, for the opening of the store. */
