@@ -51,10 +51,10 @@ export class SqlChainStore implements ChainStore {
   putFollowed({ senderDevice, personId, state, headSeq, noticed }: FollowedChain): void {
     const sql = `INSERT OR REPLACE INTO followed_chain
       (device, chain, person, state, head_seq, open, noticed, changed)
-      VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(changed), 0) + 1 FROM followed_chain WHERE person = ?3))`;
+      VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(changed), 0) + 1 FROM followed_chain WHERE person = ?))`;
     const open = state.ahead.length > 0 || state.lost.length > 0 || headSeq > state.seq ? 1 : 0;
     const encoded = encodeCbor(state as unknown as CborValue);
-    this.#sql.run(sql, senderDevice, state.id, personId, encoded, headSeq, open, noticed);
+    this.#sql.run(sql, senderDevice, state.id, personId, encoded, headSeq, open, noticed, personId);
   }
   listFollowed(personId: PersonId, limit: number): FollowedChain[] {
     const sql = 'SELECT * FROM followed_chain WHERE person = ? ORDER BY changed DESC LIMIT ?';

@@ -29,7 +29,7 @@ export class SqlNoticeStore implements NoticeStore {
   }
   withdraw(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): void {
     this.#sql.run(
-      'DELETE FROM notice WHERE seen = 0 AND kind = ? AND (?2 IS NULL OR person = ?2) AND (?3 IS NULL OR device = ?3)',
+      'DELETE FROM notice WHERE seen = 0 AND kind = ? AND person IS coalesce(?, person) AND device IS coalesce(?, device)',
       match.kind,
       match.personId ?? null,
       match.deviceId ?? null,

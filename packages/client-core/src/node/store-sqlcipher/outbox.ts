@@ -195,7 +195,7 @@ export class SqlOutboxStore implements OutboxStore {
 
   listSent({ personId, mail, limit }: { personId?: PersonId; mail?: string; limit: number }): OutboxRow[] {
     const sql = `SELECT * FROM outbox WHERE class = 1
-      AND (?1 IS NULL OR to_person = ?1 OR (to_person IS NULL AND to_mail = ?2)) ORDER BY seq DESC LIMIT ?3`;
+      AND (to_person IS coalesce(?, to_person) OR (to_person IS NULL AND to_mail = ?)) ORDER BY seq DESC LIMIT ?`;
     return this.#sql
       .all(sql, personId ?? mail ?? null, mail ?? null, limit)
       .map(rowOf)
