@@ -97,7 +97,7 @@ function framesOf(stack: string, message: string): string[] {
 }
 
 /** Only the fields of the list, only in their form. */
-export function allowedFields(fields: LogFields): Record<string, unknown> {
+function allowedFields(fields: LogFields): Record<string, unknown> {
   const allowed: Record<string, unknown> = {};
   for (const [field, check] of Object.entries(FIELDS)) {
     const value = fields[field as keyof LogFields];

@@ -74,6 +74,8 @@ function endInOrder(installation: Installation, log: Log): void {
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGHUP', () => end('SIGHUP'));
   if (process.send !== undefined) process.on('disconnect', () => end('parent-ended'));
+  // It may have died while we were still loading; nobody will tell us any more.
+  if (process.connected === false) end('parent-ended');
 }
 
 let broken = false;

@@ -34,6 +34,7 @@ import { createLog } from '../log.ts';
 import type { TenantScope } from '../store/index.ts';
 import type { ChannelHost } from './channel-host.ts';
 import { ChannelServer } from './channel-server.ts';
+import { isClientTooOld } from './client-version.ts';
 import type { Connection } from './connection.ts';
 import { LIMITS } from './limits.ts';
 import { LiveConnections } from './live-connections.ts';
@@ -314,6 +315,30 @@ test.each([
   expect(await line.closed).toBe(1000);
   expect(ready).toHaveLength(0);
   expect(host.connections.size).toBe(0);
+});
+
+test('E6 a device whose client is too old is told so', async () => {
+  const { line, channel } = await call({ hello: { ...hello, clientVersion: '0.0.9' } });
+  expect(await event(line, channel)).toEqual({ event: 'closing', data: { code: 'client_too_old' } });
+  for (const [version, tooOld] of [
+    ['1.9.9', true],
+    ['2.0.0', false],
+    ['2.0.0-beta.1', false],
+    ['10.0.0', false],
+    ['latest', true],
+  ] as const) {
+    expect(isClientTooOld(version, '2.0.0')).toBe(tooOld);
+  }
+});
+
+test('H2 a peer that does not answer does not hold up a drain', async () => {
+  const { line } = await connected();
+  line.socket.pause();
+  await server.drain();
+  const listenerEnd = await new Promise((resolve) => http.close(resolve));
+  expect(listenerEnd).toBeUndefined();
+  line.socket.resume();
+  expect(await line.closed).toBe(1000);
 });
 
 test('B1 a revocation closes the open connection, and one whose hello is just being checked', async () => {

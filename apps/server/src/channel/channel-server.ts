@@ -20,7 +20,8 @@ const CLOSE_TIMEOUT = { closeTimeout: 5_000 };
 export class ChannelServer {
   readonly #host: ChannelHost;
   readonly #wheel: DeadlineWheel;
-  readonly #sessions = new Set<ChannelSession>();
+  readonly #sessions = new Map<ChannelSession, FrameSocket>();
+  #onLastEnd: (() => void) | undefined;
   readonly #all = new ConnectionCount(LIMITS.connectionsMax, LIMITS.connectionsPerAddressMax);
   readonly #unauthenticated = new ConnectionCount(
     LIMITS.unauthenticatedMax,
@@ -71,12 +72,21 @@ export class ChannelServer {
   /** Lets nobody in any more, finishes what was begun, then closes every connection with a code that says to come again. */
   async drain(code: ErrorCode = 'shutting_down'): Promise<void> {
     this.#draining = true;
-    const drained = Promise.all([...this.#sessions].map((session) => session.drain(code)));
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const deadline = setTimeout(resolve, LIMITS.drainMs);
-    await Promise.race([drained, promise]);
-    clearTimeout(deadline);
-    for (const session of this.#sessions) session.close(code);
+    await within(
+      LIMITS.drainMs,
+      Promise.all([...this.#sessions.keys()].map((session) => session.drain(code))),
+    );
+    for (const session of this.#sessions.keys()) session.close(code);
+    if (this.#sessions.size > 0) {
+      // A peer that does not answer the closing frame would keep the listener from closing.
+      await within(
+        LIMITS.closeMs,
+        new Promise<void>((resolve) => {
+          this.#onLastEnd = resolve;
+        }),
+      );
+    }
+    for (const socket of this.#sessions.values()) socket.terminate();
     this.#wheel.stop();
   }
 
@@ -143,7 +153,7 @@ export class ChannelServer {
         return Math.min(beganMs + ageMaxMs, Math.max(heardMs, pingedMs) + LIMITS.pingMs);
       },
     };
-    this.#sessions.add(session);
+    this.#sessions.set(session, socket);
     this.#wheel.add(timeouts, beganMs + LIMITS.handshakeMs);
     const heard = (): void => {
       heardMs = clock.monotonicMs();
@@ -163,8 +173,17 @@ export class ChannelServer {
       leaveUnauthenticated();
       leaveAll();
       session.ended();
+      if (this.#sessions.size === 0) this.#onLastEnd?.();
     });
   }
+}
+
+/** Waits for `work`, but no longer than this. */
+async function within(timeMs: number, work: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeMs);
+  await Promise.race([work, promise]);
+  clearTimeout(timer);
 }
 
 function isSameHost(origin: string, host: string | undefined): boolean {

@@ -24,8 +24,9 @@ import {
 } from '@kuvert/protocol';
 import { describeError } from '../log.ts';
 import type { ChannelHost, OpenConnection } from './channel-host.ts';
+import { isClientTooOld } from './client-version.ts';
 import { DeviceConnection } from './device-connection.ts';
-import type { Caller } from './dispatch.ts';
+import { type Caller, toldError } from './dispatch.ts';
 import { EnrolmentConnection } from './enrolment-connection.ts';
 import type { FrameSocket } from './frame-socket.ts';
 import { LIMITS } from './limits.ts';
@@ -127,8 +128,10 @@ export class ChannelSession {
     this.#phase = { name: 'checking', channel, early: [] };
     this.#socket.pause();
     this.#check(channel, hello, remoteStatic).catch((error: unknown) => {
-      this.#host.log.error({ event: 'hello-failed', ...describeError(error) });
-      this.#refuseDevice(channel, 'internal');
+      const told = toldError(error, () => {
+        this.#host.log.error({ event: 'hello-failed', ...describeError(error) });
+      });
+      this.#refuseDevice(channel, told.code);
     });
   }
 
@@ -141,6 +144,10 @@ export class ChannelSession {
       const isListedKey = timingSafeEqual(device?.noiseStatic ?? NO_KEY, remoteStatic);
       if (device === undefined || !isListedKey) {
         this.#refuseDevice(channel, 'device_not_accepted');
+        return;
+      }
+      if (isClientTooOld(hello.clientVersion)) {
+        this.#refuseDevice(channel, 'client_too_old');
         return;
       }
       const { personId } = device;

@@ -19,15 +19,13 @@ import {
 } from '@kuvert/protocol';
 import { describeError } from '../log.ts';
 import type { ChannelHost, OpenConnection } from './channel-host.ts';
+import { MINIMUM_CLIENT_VERSION } from './client-version.ts';
 import type { Connection } from './connection.ts';
 import { answerRequest, readRequest, toldError } from './dispatch.ts';
 import type { FrameSocket } from './frame-socket.ts';
 import { Incoming } from './incoming.ts';
 import { Outgoing } from './outgoing.ts';
 import type { DeviceCaller } from './routes.ts';
-
-/** Oldest client version that is served. */
-const MINIMUM_CLIENT_VERSION = '0.1.0';
 
 /** @see Connection */
 export class DeviceConnection implements Connection, OpenConnection {

@@ -34,4 +34,6 @@ export const LIMITS = {
   outgoingBytesLimit: 16 * 1_048_576,
   /** How long work in flight may take when the server stops. */
   drainMs: 4_000,
+  /** How long peers may take then to answer that the connection is closed. */
+  closeMs: 1_000,
 } as const;

@@ -9,7 +9,14 @@ import { StartError } from '../start-error.ts';
 import { answerProblems } from './problem.ts';
 import { preferredLanguage, STATUS_PAGE_HEADERS, statusPage } from './status-page.ts';
 
-const HTTP_OPTIONS = { maxHeaderSize: 8_192, headersTimeout: 10_000, requestTimeout: 10_000 };
+const HTTP_OPTIONS = {
+  maxHeaderSize: 8_192,
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+};
+/** Sockets of any kind. Above what the channel takes, so that its own limits answer first. */
+const SOCKETS_MAX = 110_000;
 
 /**
  * Makes the listener; the caller starts and closes it.
@@ -27,6 +34,7 @@ export async function createPublicListener(parts: {
     forceCloseConnections: true,
     serverFactory: (handler) => makeServer(handler),
   });
+  app.server.maxConnections = SOCKETS_MAX;
   answerProblems(app, parts.log);
   app.get('/', async (request, reply) => {
     const language = preferredLanguage(request.headers['accept-language']);
