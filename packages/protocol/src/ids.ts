@@ -142,10 +142,14 @@ export function submitIdTimeMs(id: SubmitId): number {
   return view.getUint32(1) * 0x10000 + view.getUint16(5);
 }
 
+const TYPE_BY_PREFIX = new Map(
+  Object.entries(ID_TYPES).map(([type, entry]) => [entry.prefix as string, type as IdType]),
+);
+
 function typeOf<T extends IdType>(id: Id<T>): T {
-  const prefix = id.slice(0, id.indexOf('_'));
-  for (const [type, entry] of Object.entries(ID_TYPES)) if (entry.prefix === prefix) return type as T;
-  throw new InvalidIdError('an id with an unknown prefix');
+  const type = TYPE_BY_PREFIX.get(id.slice(0, id.indexOf('_')));
+  if (type === undefined) throw new InvalidIdError('an id with an unknown prefix');
+  return type as T;
 }
 
 function decodeText(typeByte: number, text: string): Uint8Array<ArrayBuffer> {
