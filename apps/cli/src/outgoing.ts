@@ -63,10 +63,10 @@ export class Outgoing {
     if (this.#failure) throw this.#failure.error;
   }
 
-  /** Tells everything that has not been told, as it is now. */
-  async tellRest(): Promise<void> {
+  /** Tells everything that has not been told, as it is now. A failure that is told afterwards is the reason for what waits. */
+  async tellRest({ failed }: { failed: boolean }): Promise<void> {
     await this.#tellKnown({ all: true });
-    if (this.#queued > 0) {
+    if (this.#queued > 0 && !failed) {
       await this.#output.notice('server_unreachable', this.#output.texts.queuedOffline(this.#queued));
     }
   }
@@ -127,7 +127,7 @@ export class Outgoing {
         }
         await pause(POLL_MS);
       }
-      await this.tellRest();
+      await this.tellRest({ failed: this.#failure !== undefined });
     } catch (error) {
       this.#failure ??= { error };
     }

@@ -93,7 +93,7 @@ async function sendOne(
       if (!isOffline(error)) failure = error;
     });
   }
-  await outgoing.tellRest();
+  await outgoing.tellRest({ failed: failure !== undefined });
   if (failure !== undefined) throw failure;
   context.exitCode = outgoing.exitCode;
 }
