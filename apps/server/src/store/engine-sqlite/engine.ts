@@ -35,8 +35,11 @@ export interface SqliteEngineOptions {
   readonly queueMax?: number;
   /** Bytes that may wait. */
   readonly queueBytesMax?: number;
-  /** Free space below which only what shrinks the data is taken; default 5 % of the disk, 1 to 16 MiB. */
-  readonly freeBytesMin?: number;
+  /**
+   * Size of the reserve file, and the free space below which only what shrinks the data is taken (disk-reserve.ts); default
+   * 5 % of the disk, 1 to 8 MiB.
+   */
+  readonly reserveBytes?: number;
   /** For crash tests, see thread-messages.ts. */
   readonly killAtStep?: number;
 }
@@ -92,7 +95,7 @@ class SqliteEngine implements Engine {
     const settings: ThreadSettings = {
       layouts: options.layouts,
       folder: options.folder,
-      freeBytesMin: options.freeBytesMin ?? defaultFreeBytesMin(options.folder),
+      reserveBytes: options.reserveBytes ?? defaultReserveBytes(options.folder),
       killAtStep: options.killAtStep,
     };
     this.#thread = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: settings });
@@ -358,8 +361,8 @@ function readRows(reader: Unpacker): StoredRow[] {
   return rows;
 }
 
-function defaultFreeBytesMin(folder: string): number {
+function defaultReserveBytes(folder: string): number {
   const { blocks, bsize } = statfsSync(folder);
   const MIB = 1024 * 1024;
-  return Math.min(16 * MIB, Math.max(MIB, Math.floor((blocks * bsize) / 20)));
+  return Math.min(8 * MIB, Math.max(MIB, Math.floor((blocks * bsize) / 20)));
 }

@@ -13,6 +13,7 @@ import type { OpenFailure } from './thread-messages.ts';
 export const FORMAT_VERSION = 1;
 /** `KVRT`, so that a file says whose it is. */
 const APPLICATION_ID = 0x4b565254;
+const PAGE_BYTES = 4096;
 /** Memory for pages of one file, in KiB. */
 const CACHE_KIB = 16_384;
 
@@ -55,6 +56,7 @@ export class SpaceFile {
     create: boolean;
     layouts: readonly CollectionLayout[];
     spaces: 'tenants' | 'control';
+    reserveBytes: number;
   }) {
     this.#layouts = settings.layouts;
     if (!settings.create && !existsSync(settings.file))
@@ -66,6 +68,10 @@ export class SpaceFile {
       this.#checkFormat();
       this.#db.pragma('journal_mode = WAL');
       this.#db.pragma('synchronous = FULL');
+      // The log is written back before it outgrows what the reserve could make room for.
+      const logBytes = settings.reserveBytes / 2;
+      this.#db.pragma(`wal_autocheckpoint = ${Math.floor(logBytes / PAGE_BYTES)}`);
+      this.#db.pragma(`journal_size_limit = ${settings.reserveBytes}`);
       this.#db.pragma('temp_store = MEMORY');
       this.#db.pragma(`cache_size = -${CACHE_KIB}`);
       this.#db.exec('BEGIN IMMEDIATE');

@@ -4,10 +4,10 @@ import type { CollectionLayout } from '../engine.ts';
 /** Given to the thread at its start. */
 export interface ThreadSettings {
   readonly layouts: readonly CollectionLayout[];
-  /** The data folder; the thread watches its free space. */
+  /** The data folder; the thread watches its free space and keeps the reserve in it. */
   readonly folder: string;
-  /** Below this much free space only lists that shrink the data are taken. */
-  readonly freeBytesMin: number;
+  /** Size of the reserve, and the free space below which only lists that shrink the data are taken. */
+  readonly reserveBytes: number;
   /** For crash tests: the process kills itself at this step of the writer, counted from 1. */
   readonly killAtStep: number | undefined;
 }

@@ -3,6 +3,7 @@
  * and never a write that might still fail. Then all writes run in one transaction and are answered after its COMMIT.
  */
 import { type ListResult, packResults, runList, skipList } from './commit-lists.ts';
+import type { DiskReserve } from './disk-reserve.ts';
 import { Packer, REQUEST, STATUS, Unpacker } from './packing.ts';
 import { type SpaceFile, sqliteCode } from './space-file.ts';
 
@@ -21,8 +22,7 @@ interface WriteRequest {
 
 /** What the group needs from its thread. */
 export interface Surroundings {
-  /** True while there is too little free space for lists that grow the data. */
-  diskIsTight(): boolean;
+  readonly reserve: Pick<DiskReserve, 'isTight' | 'release'>;
   /** Called by name at each step of the writer; crash tests end the process in it. */
   step(): void;
 }
@@ -71,19 +71,23 @@ function runWrites(
   surroundings: Surroundings,
   results: Packer,
 ): void {
-  const tight = surroundings.diskIsTight();
-  const taken = tight ? writes.filter((write) => write.shrinking) : writes;
-  const full = (write: WriteRequest) => packFull(results, write);
-  if (tight) for (const write of writes) if (!write.shrinking) full(write);
-  if (tryWrites(file, reader, taken, surroundings, results)) return;
-  // The disk is full. Deletes write to the log too, so they get the room that the log already has.
-  const shrinking = taken.filter((write) => write.shrinking);
-  for (const write of taken) if (!write.shrinking) full(write);
-  if (shrinking.length > 0) {
-    recycle(file);
-    if (!tryWrites(file, reader, shrinking, surroundings, results))
-      for (const write of shrinking) full(write);
+  const { reserve } = surroundings;
+  const refuse = (write: WriteRequest) => packFull(results, write);
+  const tight = reserve.isTight();
+  let taken = writes;
+  if (tight) {
+    for (const write of writes) if (!write.shrinking) refuse(write);
+    taken = writes.filter((write) => write.shrinking);
   }
+  if (!tryWrites(file, reader, taken, surroundings, results)) {
+    for (const write of taken) if (!write.shrinking) refuse(write);
+    taken = taken.filter((write) => write.shrinking);
+    reserve.release();
+    recycle(file);
+    if (!tryWrites(file, reader, taken, surroundings, results)) for (const write of taken) refuse(write);
+  }
+  // While space is short the log starts anew after every batch, so that it needs no more than it has.
+  if (tight && taken.length > 0) recycle(file);
 }
 
 /** @returns false when the disk was full; then nothing of it happened. */

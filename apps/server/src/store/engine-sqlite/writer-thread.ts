@@ -2,9 +2,10 @@
  * The writer thread: owns every open file. It never waits for anything but the disk and is ended by a message, never by
  * `terminate`, which aborts the process while SQLite is busy.
  */
-import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { DiskReserve } from './disk-reserve.ts';
 import { OpenError, SpaceFile, sqliteCode } from './space-file.ts';
 import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts';
 import { runGroup, type Surroundings } from './work-group.ts';
@@ -14,22 +15,11 @@ if (port === null) throw new Error('this file runs as a worker thread');
 const settings = workerData as ThreadSettings;
 const files = new Map<number, SpaceFile>();
 
-/** How long a look at the free space is believed while there is enough of it. */
-const SPACE_CHECK_MS = 100;
-let spaceSeenAt = Number.NEGATIVE_INFINITY;
-let tight = false;
+const reserve = new DiskReserve(settings.folder, settings.reserveBytes);
 let steps = 0;
 
 const surroundings: Surroundings = {
-  diskIsTight() {
-    const now = performance.now();
-    if (tight || now - spaceSeenAt > SPACE_CHECK_MS) {
-      const { bavail, bsize } = statfsSync(settings.folder);
-      tight = bavail * bsize < settings.freeBytesMin;
-      spaceSeenAt = now;
-    }
-    return tight;
-  },
+  reserve,
   step() {
     if (settings.killAtStep !== undefined && ++steps === settings.killAtStep)
       process.kill(process.pid, 'SIGKILL');
@@ -42,7 +32,15 @@ function say(message: FromThread, transfer: ArrayBuffer[] = []): void {
 
 function open(message: Extract<ToThread, { kind: 'open' }>): void {
   try {
-    files.set(message.space, new SpaceFile({ ...message, keyHex: message.key, layouts: settings.layouts }));
+    files.set(
+      message.space,
+      new SpaceFile({
+        ...message,
+        keyHex: message.key,
+        layouts: settings.layouts,
+        reserveBytes: settings.reserveBytes,
+      }),
+    );
     // A power cut must not take away the name of a file whose content is already durable.
     if (message.create) syncFolder(dirname(message.file));
     say({ kind: 'opened', space: message.space, failure: undefined, detail: '' });

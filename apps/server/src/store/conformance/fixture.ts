@@ -1,0 +1,151 @@
+/** What the conformance suite stores, and a store on an engine in folders of its own. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Id, type IdType, idSchema, makeId, type TenantId } from '@kuvert/protocol';
+import { z } from 'zod';
+import { createKekFile, openFileKeyProvider } from '../../keys/file-key-provider.ts';
+import type { KeyProvider } from '../../keys/key-provider.ts';
+import { binaryCollection, collection } from '../collection.ts';
+import { bytesPart, idPart } from '../key-parts.ts';
+import { type OpenEngine, openStore } from '../open-store.ts';
+import type { Store } from '../store.ts';
+
+/** A person with every kind of index, sealed fields under two kinds of subject, and retention. */
+export const people = collection('people', {
+  document: z.object({
+    id: idSchema('person'),
+    team: z.string(),
+    rank: z.int(),
+    badge: z.int().nullable(),
+    name: z.string(),
+    mail: z.string().optional(),
+    note: z.string().nullable(),
+    expiresAt: z.int().optional(),
+  }),
+  key: ['id'],
+  indexes: { byTeam: ['team', 'rank'], byBadge: { on: ['badge'], unique: true } },
+  sealed: { name: { subject: 'id' }, mail: { subject: 'id' }, note: { subject: 'tenant' } },
+  blind: { byMail: { field: 'mail', unique: true, normalize: (mail: string) => mail.toLowerCase() } },
+  retention: 'expiresAt',
+});
+
+/** A key of two parts of which the second is a number of either sign. */
+export const readings = collection('readings', {
+  document: z.object({ sensor: z.string(), at: z.int(), value: z.int() }),
+  key: ['sensor', 'at'],
+});
+
+/** Rows of bytes. */
+export const envelopes = binaryCollection('envelopes', {
+  key: [idPart('device'), bytesPart(4)],
+  expires: true,
+});
+
+/** Of the operator. */
+export const notes = collection('notes', {
+  document: z.object({ id: z.string(), text: z.string() }),
+  key: ['id'],
+  sealed: ['text'],
+  scope: 'operator',
+});
+
+/** A new id. */
+export function newId<T extends IdType>(type: T): Id<T> {
+  return makeId(type, randomBytes(16));
+}
+
+/** A person with what a test says and defaults for the rest. */
+export function person(given: Partial<PersonRow> = {}): PersonRow {
+  return { id: newId('person'), team: 'a', rank: 0, badge: null, name: 'Anna', note: null, ...given };
+}
+
+export interface PersonRow {
+  id: Id<'person'>;
+  team: string;
+  rank: number;
+  badge: number | null;
+  name: string;
+  mail?: string | undefined;
+  note: string | null;
+  expiresAt?: number | undefined;
+}
+
+/** A store with folders of its own. */
+export interface Bench {
+  readonly store: Store;
+  readonly tenant: TenantId;
+  readonly other: TenantId;
+  readonly keys: KeyProvider;
+  readonly dataFolder: string;
+  readonly keysFolder: string;
+  readonly failures: Error[];
+  /** Closes the store and opens it again on the same folders. */
+  reopen(): Promise<Bench>;
+  /** All bytes of all files in the data folder. */
+  bytesOnDisk(): Buffer;
+  /** Closes the store and removes the folders. */
+  dispose(): Promise<void>;
+}
+
+/** Collections of the suite, to be given to whoever opens a store on the same folders. */
+export const suiteCollections = [people, readings, envelopes, notes];
+
+/** Opens a store on new folders, with two tenants. */
+export async function openBench(openEngine: OpenEngine): Promise<Bench> {
+  const root = mkdtempSync(join(tmpdir(), 'store-'));
+  const [dataFolder, keysFolder] = [join(root, 'data'), join(root, 'keys')];
+  mkdirSync(dataFolder);
+  mkdirSync(keysFolder);
+  await createKekFile(keysFolder);
+  const [tenant, other] = [newId('tenant'), newId('tenant')];
+  const failures: Error[] = [];
+  const open = async (): Promise<Bench> => {
+    const keys = await openFileKeyProvider(keysFolder);
+    const store = await openStore({
+      folder: dataFolder,
+      keys,
+      collections: suiteCollections,
+      openEngine,
+      onFailure: (error) => failures.push(error),
+    });
+    return {
+      store,
+      tenant,
+      other,
+      keys,
+      dataFolder,
+      keysFolder,
+      failures,
+      reopen: async () => {
+        await store.close();
+        return open();
+      },
+      bytesOnDisk: () => readAll(dataFolder),
+      dispose: async () => {
+        await store.close();
+        rmSync(root, { recursive: true, force: true });
+      },
+    };
+  };
+  const bench = await open();
+  await bench.store.operator().createTenantSpace(tenant);
+  await bench.store.operator().createTenantSpace(other);
+  return bench;
+}
+
+function readAll(folder: string): Buffer {
+  const paths = readdirSync(folder, { recursive: true }).map((name) => join(folder, String(name)));
+  return Buffer.concat(paths.filter((path) => statSync(path).isFile()).map((path) => readFileSync(path)));
+}
+
+/** The code of what a promise rejects with; fails the test when it does not reject. */
+export async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return String((error as { code?: unknown }).code ?? (error as Error).message);
+  }
+  throw new Error('this was expected to be refused');
+}

@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { key, newFolder, openEngine } from './testing.ts';
+
+const child = new URL('./crash-child.ts', import.meta.url).pathname;
+
+test.for([1, 2, 3, 4, 5, 6, 10, 11, 12])(
+  'P1 killed at step %i of the writer, nothing that was confirmed is lost and no list is half there',
+  async (step) => {
+    const { folder, remove } = newFolder();
+    try {
+      const run = spawnSync(process.execPath, [child, folder, String(step)], {
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+      expect(run.signal, run.stderr).toBe('SIGKILL');
+      const confirmed = run.stdout
+        .split('\n')
+        .filter((line) => line !== '')
+        .map(Number);
+      const engine = await openEngine(folder);
+      const rows = await engine.range('control', {
+        collection: 0,
+        index: undefined,
+        from: new Uint8Array(0),
+        before: undefined,
+        after: undefined,
+        descending: false,
+        limit: 1000,
+      });
+      const there = new Set(rows.map((row) => Buffer.from(row.key).readUInt32BE(0)));
+      for (const first of confirmed) {
+        expect(there.has(first)).toBe(true);
+        expect(there.has(first + 1)).toBe(true);
+      }
+      for (const n of there) expect(there.has(n % 2 === 0 ? n + 1 : n - 1)).toBe(true);
+      // Before the COMMIT nothing of the batch is there, after it all of it.
+      expect(there.size).toBe(Math.floor(step / 3) * 4);
+      expect(await engine.get('control', 0, key(0xffff))).toBeUndefined();
+      await engine.close();
+    } finally {
+      remove();
+    }
+  },
+);
