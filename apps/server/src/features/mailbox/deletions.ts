@@ -3,7 +3,7 @@
  * that a row is delivered again. What could not be removed (a full disk, an overloaded store) is tried again with the next row or
  * the next {@link Deletions.retry}; until it is gone, `has` keeps it from being delivered.
  */
-import type { TenantId } from '@kuvert/protocol';
+import { KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 
@@ -34,7 +34,12 @@ interface Queue {
 }
 
 /** @see Deletions */
-export function createDeletions(ops: CommitOps): Deletions {
+export function createDeletions(deps: {
+  readonly ops: CommitOps;
+  /** A fault that is no refusal of the store. */
+  readonly onError: (error: unknown) => void;
+}): Deletions {
+  const { ops, onError } = deps;
   const queues = new Map<TenantId, Queue>();
 
   async function run(queue: Queue): Promise<void> {
@@ -48,7 +53,8 @@ export function createDeletions(ops: CommitOps): Deletions {
       }
       try {
         await queue.scope.commit(batch.map(([, storedKey]) => ops.delete(mailboxRows, storedKey)));
-      } catch {
+      } catch (error) {
+        if (!(error instanceof KuvertError)) onError(error);
         break;
       }
       for (const [text] of batch) queue.rows.delete(text);

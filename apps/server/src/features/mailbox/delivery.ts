@@ -48,6 +48,8 @@ export interface Delivery {
 const PAGE_ROWS = 64;
 /** After so many records in one go others get their turn. */
 const SLICE_RECORDS = 128;
+/** From so many acknowledged rows on it is worth looking which of them are removed. */
+const ACKNOWLEDGED_MAX = 1_024;
 const LATE_ROWS_MAX = 512;
 const LATE_BYTES_MAX = 1_048_576;
 
@@ -59,14 +61,15 @@ export function createDelivery(deps: {
   readonly deletions: Deletions;
   /** A stored row is gone from the mailbox, or will be soon. */
   readonly onGone: (bytes: number) => void;
-  /** A pass failed; the connection has been ended. */
+  /** A pass met a fault of ours; the connection has been ended. */
   readonly onError: (error: unknown) => void;
 }): Delivery {
   const { scope, connection, clock, deletions, onGone, onError } = deps;
   const inFlight: InFlight[] = [];
-  /** Keys of rows that this connection must not get again: in flight, or acknowledged since the scan began. */
+  /** Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. */
   const held = new Set<string>();
-  const acknowledged: string[] = [];
+  /** Stored keys of acknowledged rows that are still in `held`. */
+  let acknowledged: Uint8Array[] = [];
   const late: FreshRow[] = [];
   let lateBytes = 0;
   let bytesInFlight = 0;
@@ -94,6 +97,15 @@ export function createDelivery(deps: {
 
   function isHeld(storedKey: Uint8Array): boolean {
     return held.has(keyText(storedKey)) || deletions.has(scope.tenant, storedKey);
+  }
+
+  /** Forgets rows that were acknowledged and are removed. Never during a pass, whose page may still show them. */
+  function letGo(): void {
+    acknowledged = acknowledged.filter((storedKey) => {
+      if (deletions.has(scope.tenant, storedKey)) return true;
+      held.delete(keyText(storedKey));
+      return false;
+    });
   }
 
   /** Hands over what waits in memory, as far as there is room. */
@@ -167,15 +179,17 @@ export function createDelivery(deps: {
       } while (found > 0 || dirty);
       live = true;
       flushLate();
-      for (const key of acknowledged.splice(0)) held.delete(key);
+      letGo();
       if (!drained) {
         drained = true;
         connection.sendEvent('drained', {});
       }
     } catch (error) {
-      // The client connects again, and with a new connection everything starts from the beginning.
-      connection.close(error instanceof KuvertError ? error.code : 'internal');
-      onError(error);
+      // Without a connection there is nothing to do; otherwise the client connects again, and everything starts from the beginning.
+      if (stopped) return;
+      const isExpected = error instanceof KuvertError;
+      connection.close(isExpected ? error.code : 'internal');
+      if (!isExpected) onError(error);
     } finally {
       scanning = false;
     }
@@ -215,13 +229,11 @@ export function createDelivery(deps: {
         if (row.storedKey === undefined) continue;
         deletions.add(scope, row.storedKey);
         onGone(rowBytes(row.record));
-        const key = keyText(row.storedKey);
-        // A pass may hold a page that was read before the row was removed.
-        if (live) held.delete(key);
-        else acknowledged.push(key);
+        acknowledged.push(row.storedKey);
       }
       if (count === 0) return;
       inFlight.splice(0, count);
+      if (live && acknowledged.length > ACKNOWLEDGED_MAX) letGo();
       resume();
     },
 

@@ -40,12 +40,12 @@ export function createMailboxService(deps: {
   readonly people: PeopleService;
   readonly devices: DeviceService;
   readonly directory: DeviceDirectory;
-  /** A fault in delivering to one connection, which has been ended. */
+  /** A fault of ours in delivering or removing; nothing that was accepted is lost by it. */
   readonly onError: (error: unknown) => void;
 }): MailboxService {
   const { store, clock, devices, onError } = deps;
   const usage = createUsage();
-  const deletions = createDeletions(store.ops);
+  const deletions = createDeletions({ ops: store.ops, onError });
   const deliveries = new Map<TenantId, Map<DeviceId, Delivery>>();
 
   const find = (tenantId: TenantId, deviceId: DeviceId) => deliveries.get(tenantId)?.get(deviceId);
