@@ -11,9 +11,10 @@ export class SqlMessageStore implements MessageStore {
   }
 
   add(message: Omit<StoredMessage, 'seq'>): boolean {
-    const sql = `INSERT OR IGNORE INTO message
+    // Only a message that is there already may be passed over: OR IGNORE would pass over every other fault of a row too.
+    const sql = `INSERT INTO message
       (sender_device, sender_person, content_id, sent_at, accepted_at, kind, content, chain, chain_seq)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sender_device, content_id) DO NOTHING`;
     const { senderDevice, senderPerson, contentId, sentAtMs, acceptedAtMs, kind, content, chain } = message;
     const params = [senderDevice, senderPerson, contentId, sentAtMs, acceptedAtMs, kind, content] as const;
     return this.#sql.run(sql, ...params, chain?.id ?? null, chain?.seq ?? null) > 0;

@@ -6,6 +6,16 @@ export type Param = string | number | Uint8Array<ArrayBuffer> | null;
 /** A row as the driver gives it. */
 export type Row = Record<string, string | number | Uint8Array<ArrayBuffer> | null>;
 
+/**
+ * An empty byte string as the driver understands it: it binds one without any memory behind it as NULL, so this one is the end of a
+ * longer one.
+ */
+const NO_BYTES = new Uint8Array(1).subarray(1);
+
+function bound(params: readonly Param[]): Param[] {
+  return params.map((param) => (param instanceof Uint8Array && param.length === 0 ? NO_BYTES : param));
+}
+
 /** The few shapes in which statements are run here; statements are cached by the driver. */
 export class Sql {
   readonly #database: Database;
@@ -14,16 +24,16 @@ export class Sql {
     this.#database = database;
   }
   run(sql: string, ...params: Param[]): number {
-    return this.#database.prepare(sql).run(params).changes;
+    return this.#database.prepare(sql).run(bound(params)).changes;
   }
   insert(sql: string, ...params: Param[]): number {
-    return this.#database.prepare(sql).run(params).lastInsertRowid;
+    return this.#database.prepare(sql).run(bound(params)).lastInsertRowid;
   }
   get(sql: string, ...params: Param[]): Row | undefined {
-    return this.#database.prepare(sql).get<Row>(params);
+    return this.#database.prepare(sql).get<Row>(bound(params));
   }
   all(sql: string, ...params: Param[]): Row[] {
-    return this.#database.prepare(sql).all<Row>(params);
+    return this.#database.prepare(sql).all<Row>(bound(params));
   }
   transaction<T>(body: () => T): T {
     return this.#database.transaction(body)();
