@@ -17,7 +17,7 @@ import { type Context, newId } from './context.ts';
 import type { FollowedChain, OwnChain } from './store.ts';
 
 /** After so long without a message the others are told the head of a chain. */
-export const HEARTBEAT_AFTER_MS = 24 * 3_600_000;
+const HEARTBEAT_AFTER_MS = 24 * 3_600_000;
 const GAPS_LOOKED_AT = 1_000;
 
 /** Who sent something, as verified. */

@@ -25,7 +25,7 @@ import {
 import type { Accepted, Clock, Connection, ConnectionEvents, MethodParams, MethodResult } from './ports.ts';
 
 /** How long an answer may take. A connection that does not answer is given up: it would hold the order of everything behind it. */
-export const ANSWER_TIMEOUT_MS = 20_000;
+const ANSWER_TIMEOUT_MS = 20_000;
 
 interface Waiting {
   readonly resolve: (value: never) => void;

@@ -1,7 +1,7 @@
 import type { Clock } from './ports.ts';
 
 /** A pause up to this long is worth waiting for; a longer one means that nothing can be done now. */
-export const SHORT_PAUSE_MS = 15_000;
+const SHORT_PAUSE_MS = 15_000;
 
 /**
  * Lanes (one per recipient) that wait for a while, because the server said so or because what it says cannot be used.

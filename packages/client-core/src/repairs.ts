@@ -6,9 +6,9 @@ import { CLASSES, type DeviceId, encodeContent, type PersonId, READER_VERSION } 
 import { type Context, newId } from './context.ts';
 
 /** How often one leg is asked for. */
-export const REQUESTS_PER_LEG_MAX = 3;
+const REQUESTS_PER_LEG_MAX = 3;
 /** How often one message is sealed again because a device could not open it. */
-export const RESENDS_MAX = 3;
+const RESENDS_MAX = 3;
 /** Requests to one device within an hour. */
 const REQUESTS_PER_HOUR_MAX = 256;
 const LEGS_PER_REQUEST_MAX = 64;

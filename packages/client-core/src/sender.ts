@@ -22,7 +22,7 @@ import { listDevicesWithoutSession, sealNextRows } from './sealing.ts';
 import type { OutboxRow } from './store.ts';
 
 /** Submits under way at once. */
-export const IN_FLIGHT_MAX = 64;
+const IN_FLIGHT_MAX = 64;
 /** Lanes for which keys are fetched at once. */
 const LANES_AT_ONCE = 8;
 /** Pause of a lane whose recipient cannot be written to for a reason that does not pass quickly. */
@@ -167,11 +167,13 @@ export class Sender {
   #blockLane(lane: PersonId, error: KuvertError): void {
     const { store, clock } = this.#context;
     const code: ErrorCode = error.code === 'not_found' ? 'recipient_unknown' : error.code;
+    const isIdentity = code.startsWith('identity_');
     // `pin` has left a notice; a bundle that is not signed by the listed key is found only while sealing.
-    if (code === 'identity_not_trusted') {
+    if (isIdentity) {
       store.notices.add({ kind: 'identity_problem', atMs: clock.now(), personId: lane, code });
-      store.directory.deleteTake(lane);
     }
+    // A take that gave nothing usable is not to be repeated.
+    if (isIdentity || code === 'no_device') store.directory.deleteTake(lane);
     const pause = pauseAfter(error);
     if (isWorthTelling(error)) store.outbox.setLaneProblem(lane, code);
     this.#lanes.block(lane, pause);

@@ -16,7 +16,7 @@ import type { Clock, ConnectionEvents } from '../ports.ts';
 import { channelUrl } from './server-url.ts';
 
 /** How long the way to an established channel may take. */
-export const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** What to connect to, and as whom. */
 export interface ConnectOptions {

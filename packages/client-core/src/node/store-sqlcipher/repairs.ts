@@ -3,7 +3,7 @@ import type { Quarantined, RepairStore } from '../../store.ts';
 import { number, type Sql } from './rows.ts';
 
 /** How many legs that could not be opened are kept. */
-export const QUARANTINE_ROWS_MAX = 1_000;
+const QUARANTINE_ROWS_MAX = 1_000;
 
 /** @see RepairStore */
 export class SqlRepairStore implements RepairStore {

@@ -1,0 +1,222 @@
+import {
+  certifyFirstAccount,
+  createTenantIdentity,
+  generateSigningKey,
+  listHash,
+  makeFirstDeviceList,
+  signDeviceList,
+} from '@kuvert/crypto/identity';
+import { createDeviceKeys, FIRST_PREKEY_COUNTERS, makePrekeys } from '@kuvert/crypto/session';
+import { type AccountRecord, CLASSES, DeviceList, decodeCbor, KuvertError } from '@kuvert/protocol';
+import { expect, test } from 'vitest';
+import { ManualClock } from './node/doubles/manual-clock.ts';
+import { ServerDouble } from './node/doubles/server-double.ts';
+import { TestDevice } from './node/doubles/test-device.ts';
+
+async function pair() {
+  const clock = new ManualClock();
+  const server = new ServerDouble(() => clock.now());
+  const anna = await TestDevice.enrol(server, clock, 'Anna');
+  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  return { clock, server, anna, bela };
+}
+
+/** A second version of somebody's list, properly signed, with the devices that are in it now. */
+function nextList(device: TestDevice, record: AccountRecord): AccountRecord {
+  const list = DeviceList.parse(decodeCbor(record.deviceList.bytes));
+  const next = { ...list, version: list.version + 1, prevHash: listHash(record.deviceList) };
+  return { ...record, deviceList: signDeviceList(device.own.accountPrivateKey, next) };
+}
+
+/** Bela's record as a server would forge it that holds an identity key of its own. */
+function forge(bela: TestDevice, honest: AccountRecord, how: 'new account' | 'new root'): AccountRecord {
+  const { tenantId, personId, deviceId } = bela.own;
+  const account = generateSigningKey();
+  const { identityKey, registrationId, receiptKey } = createDeviceKeys();
+  const deviceList = makeFirstDeviceList({
+    accountPrivateKey: account.privateKey,
+    tenantId,
+    personId,
+    nowMs: 1,
+    device: {
+      device: deviceId,
+      identityKey,
+      noiseStatic: new Uint8Array(32),
+      receiptKey: receiptKey.publicKey,
+      registrationId,
+      suites: [1],
+    },
+  });
+  if (how === 'new account') return { ...honest, deviceList };
+  const tenant = createTenantIdentity({ tenantId, nowMs: 1 });
+  const certificate = certifyFirstAccount({
+    authorityPrivateKey: tenant.authorityKey.privateKey,
+    tenantId,
+    personId,
+    accountKey: account.publicKey,
+    nowMs: 1,
+  });
+  return { person: personId, authority: tenant.authority, account: certificate, deviceList };
+}
+
+for (const how of ['new account', 'new root'] as const) {
+  test(`B6 a server that swaps an identity key (${how}) gets nothing; the message waits and the person is told`, async () => {
+    const { server, anna, bela } = await pair();
+    server.lies.account = (honest) =>
+      honest.person === bela.person.personId ? forge(bela, honest, how) : honest;
+    const id = await anna.write(bela, 'for Bela alone');
+    await anna.sync();
+    expect(server.submits).toEqual([]);
+    expect(anna.messenger.status(id)).toEqual({ state: 'queued', problem: 'identity_not_trusted' });
+    expect(anna.messenger.notices()).toMatchObject([
+      { kind: 'identity_problem', code: 'identity_not_trusted', personId: bela.person.personId },
+    ]);
+    delete server.lies.account;
+    await anna.sync();
+    await bela.sync();
+    expect(bela.texts()).toEqual(['for Bela alone']);
+    expect(anna.noticeKinds()).toEqual([]);
+  });
+}
+
+test('B6 prekeys that the listed identity key has not signed are refused, and nothing is sent', async () => {
+  const { server, anna, bela } = await pair();
+  const { identityPrivateKey } = createDeviceKeys();
+  const { upload } = makePrekeys({ identityPrivateKey, counters: FIRST_PREKEY_COUNTERS, nowMs: 1 });
+  server.lies.take = (honest) => ({
+    ...honest,
+    bundles: honest.bundles.map((bundle) => ({ ...bundle, signed: upload.signed, kyber: upload.lastResort })),
+  });
+  const id = await anna.write(bela, 'for Bela alone');
+  await anna.sync();
+  expect(server.submits).toEqual([]);
+  expect(anna.messenger.status(id)).toEqual({ state: 'queued', problem: 'identity_not_trusted' });
+  expect(anna.noticeKinds()).toEqual(['identity_problem']);
+});
+
+test('B6 a server that replays an old device list is noticed, and nothing more is sent', async () => {
+  const { server, anna, bela } = await pair();
+  const first = server.record(bela.person.personId);
+  const second = nextList(bela, first);
+  server.setRecord(bela.person.personId, second);
+  await anna.write(bela, 'under the second list');
+  await anna.sync();
+  server.setRecord(bela.person.personId, first);
+  const id = await anna.write(bela, 'under the replayed list');
+  await anna.sync();
+  expect(anna.messenger.status(id)).toEqual({ state: 'queued', problem: 'identity_rolled_back' });
+  expect(anna.messenger.notices()).toMatchObject([
+    { kind: 'identity_problem', code: 'identity_rolled_back' },
+  ]);
+  server.setRecord(bela.person.personId, second);
+  await anna.sync();
+  expect(anna.messenger.status(id)).toEqual({ state: 'accepted' });
+});
+
+test('B6 a message under a device list that changed on the way is sealed again, keeps its id, and keeps its place', async () => {
+  const { server, anna, bela } = await pair();
+  await anna.write(bela, '0');
+  await anna.sync();
+  server.setRecord(bela.person.personId, nextList(bela, server.record(bela.person.personId)));
+  const ids = [];
+  for (const text of ['1', '2', '3']) ids.push(await anna.write(bela, text));
+  await anna.sync();
+  expect(ids.map((id) => anna.messenger.status(id).state)).toEqual(['accepted', 'accepted', 'accepted']);
+  await bela.sync();
+  expect(bela.texts()).toEqual(['0', '1', '2', '3']);
+  expect(bela.noticeKinds()).toEqual([]);
+});
+
+test('B6 a recipient who names a newer list of its own makes the sender fetch it', async () => {
+  const { server, anna, bela } = await pair();
+  await bela.write(anna, 'hello');
+  await bela.sync();
+  await anna.sync();
+  const record = nextList(anna, server.record(anna.person.personId));
+  server.setRecord(anna.person.personId, record);
+  Object.assign(anna.own, { deviceList: record.deviceList, listVersion: 2 });
+  await anna.write(bela, 'with a new list');
+  await anna.sync();
+  await bela.sync();
+  expect(bela.store.directory.getAccount(anna.person.personId)?.pin.version).toBe(2);
+  expect(bela.noticeKinds()).toEqual([]);
+});
+
+test('B6 a peer who was shown another list of ours than we have is noticed', async () => {
+  const { server, anna, bela } = await pair();
+  // The server shows Bela a second version of Anna's list that Anna has never signed off in her profile.
+  server.setRecord(anna.person.personId, nextList(anna, server.record(anna.person.personId)));
+  await bela.write(anna, 'hello');
+  await bela.sync();
+  await anna.sync();
+  expect(anna.texts()).toEqual(['hello']);
+  expect(anna.messenger.notices()).toMatchObject([{ kind: 'list_mismatch', personId: bela.person.personId }]);
+});
+
+test('B6 a message from a sender whose keys do not verify is not shown, and the person is told', async () => {
+  const { server, anna, bela } = await pair();
+  await bela.write(anna, 'hello');
+  await bela.sync();
+  server.lies.account = (honest) => forge(bela, honest, 'new root');
+  await anna.sync();
+  expect(anna.texts()).toEqual([]);
+  expect(anna.noticeKinds().sort()).toEqual(['identity_problem', 'refused']);
+});
+
+test('B6 an enrolment is refused by the client when the tenant root is not the one in the token', async () => {
+  const clock = new ManualClock();
+  const server = new ServerDouble(() => clock.now());
+  const { person, token } = server.addPerson('Anna', 'anna@acme.test');
+  const rootHash = new Uint8Array(32);
+  const enrolling = TestDevice.enrol(server, clock, 'Anna', { person, token: { ...token, rootHash } });
+  await expect(enrolling).rejects.toMatchObject({ code: 'identity_not_trusted' });
+});
+
+test('A1 a message to somebody without a device waits, and goes out when there is one', async () => {
+  const { clock, server, anna } = await pair();
+  const { person, token } = server.addPerson('Cleo', 'cleo@acme.test');
+  const [sent] = await anna.messenger.send([{ to: person.mail, text: 'welcome' }]);
+  if (sent === undefined) throw new Error('nothing was queued');
+  await anna.sync();
+  expect(anna.messenger.status(sent.messageId)).toEqual({ state: 'queued', problem: 'no_device' });
+  const cleo = await TestDevice.enrol(server, clock, 'Cleo', { person, token });
+  await anna.sync();
+  await cleo.sync();
+  expect(cleo.texts()).toEqual(['welcome']);
+});
+
+test('P7 a busy server is tried again after its pause; a submit that is too old goes out under a new id', async () => {
+  const { clock, server, anna, bela } = await pair();
+  await anna.write(bela, '0');
+  await anna.sync();
+  const refusals = [new KuvertError('overloaded'), new KuvertError('submit_too_old')];
+  server.lies.refuse = () => refusals.shift();
+  const id = await anna.write(bela, '1');
+  await anna.connect();
+  const settled = anna.messenger.settled();
+  while (server.submits.length < 2) await new Promise(setImmediate);
+  while (anna.messenger.status(id).state === 'queued') {
+    clock.advance(1_000);
+    await new Promise(setImmediate);
+  }
+  await settled;
+  anna.messenger.disconnect();
+  const [, first, second, third] = server.submits.filter((submit) => submit.class === CLASSES.message);
+  expect(second).toEqual(first);
+  expect(third).toEqual({ ...first, submitId: third?.submitId });
+  expect(third?.submitId).not.toBe(first?.submitId);
+});
+
+test('P1 a submit that the server will never take is set aside with a notice and holds nothing up', async () => {
+  const { server, anna, bela } = await pair();
+  const refusals = [new KuvertError('too_large')];
+  server.lies.refuse = () => refusals.shift();
+  const refused = await anna.write(bela, '1');
+  const taken = await anna.write(bela, '2');
+  await anna.sync();
+  expect(anna.messenger.status(refused)).toEqual({ state: 'queued', problem: 'too_large' });
+  expect(anna.messenger.status(taken)).toEqual({ state: 'accepted' });
+  expect(anna.messenger.notices()).toMatchObject([
+    { kind: 'not_accepted', code: 'too_large', messageId: refused },
+  ]);
+});
