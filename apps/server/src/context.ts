@@ -54,12 +54,12 @@ export async function buildContext(
   },
 ): Promise<Context> {
   const { clock, random, log } = surroundings;
-  const folders = await openFolders(config, random);
+  const folders = await openFolders(config);
   let store: Store | undefined;
   try {
     store = await openStore({
       folder: folders.data.path,
-      keys: folders.keys,
+      keys: folders.provider,
       collections: [
         serverStatics,
         readinessProbes,
@@ -160,7 +160,7 @@ async function wire(parts: {
       people.operatorRoutes,
       devices.operatorRoutes,
       mailbox.operatorRoutes,
-      keysOperatorRoutes(store, folders.keys),
+      keysOperatorRoutes(store, folders.provider),
     ]),
     readiness: new Readiness(store, clock),
     sweeper,
