@@ -20,6 +20,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Written to its standard input, which is then closed; without it the input is empty. */
   readonly stdin?: string | Uint8Array;
+  /** Keeps the standard input open for {@link Child.write}. */
+  readonly keepsInputOpen?: boolean;
   /** Opens Node's IPC channel, whose other end notices when this process dies. */
   readonly ipc?: boolean;
 }
@@ -46,7 +48,7 @@ export class Child {
       stdio,
     });
     this.process.stdin?.on('error', () => undefined);
-    this.process.stdin?.end(options.stdin ?? '');
+    if (options.keepsInputOpen !== true) this.process.stdin?.end(options.stdin ?? '');
     this.process.stdout?.on('data', (data: Buffer) => this.#heard(this.#stdout, data));
     this.process.stderr?.on('data', (data: Buffer) => this.#heard(this.#stderr, data));
     this.process.on('message', (message) => {
@@ -81,6 +83,11 @@ export class Child {
   /** Sends a signal; does nothing once it has ended. */
   kill(signal: NodeJS.Signals): void {
     this.process.kill(signal);
+  }
+
+  /** Writes to its standard input. */
+  write(text: string): void {
+    this.process.stdin?.write(text);
   }
 
   /** The next line of its standard output. @throws Error when it ends or is silent for too long */

@@ -171,7 +171,7 @@ export async function resultOf(child: Child): Promise<CommandResult> {
     get json() {
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     },
-    errorCode: /"error":\{"code":"([a-z_]+)"/.exec(child.stderr)?.[1],
+    errorCode: /"error":\{"code":"([a-z0-9_]+)"/.exec(child.stderr)?.[1],
   };
 }
 
