@@ -4,7 +4,7 @@
  */
 import { realpath } from 'node:fs/promises';
 import { openSafeFolder, type SafeFolder } from '@kuvert/safe-folder';
-import { openServerKeys, type ServerKeys } from './keys/index.ts';
+import { openServerKeys, type ServerKeys } from './keys/keys-folder.ts';
 import { startErrorFrom } from './start-error.ts';
 
 /** Both folders, open. */

@@ -1,5 +1,5 @@
 /** Operator calls about the keys of the installation. */
-import type { KeyProvider } from '../keys/index.ts';
+import type { KeyProvider } from '../keys/key-provider.ts';
 import type { Store } from '../store/index.ts';
 import { defineOperatorRoutes } from './operator-routes.ts';
 
