@@ -1,4 +1,3 @@
 /** The keys that never lie with the data. */
-export { createKekFile, openFileKeyProvider } from './file-key-provider.ts';
-export type { KeyProvider, WrappedKey } from './key-provider.ts';
-export { OPERATOR_KEY_FILE, openServerKeys, readOperatorKey, type ServerKeys } from './keys-folder.ts';
+export type { KeyProvider } from './key-provider.ts';
+export { openServerKeys, type ServerKeys } from './keys-folder.ts';

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KuvertError } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openServerKeys } from './index.ts';
+import { openServerKeys } from './keys-folder.ts';
 
 let root: string;
 let folders: { keys: string; data: string };

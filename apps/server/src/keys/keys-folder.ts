@@ -14,8 +14,7 @@ import type { KeyProvider } from './key-provider.ts';
 
 const OPERATOR_KEY_BYTES = 32;
 
-/** Name of the operator key's file, for the command line. */
-export const OPERATOR_KEY_FILE = 'operator.key';
+const OPERATOR_KEY_FILE = 'operator.key';
 
 /** What the server keeps apart from its data. */
 export interface ServerKeys {
@@ -56,7 +55,7 @@ export async function openServerKeys(folders: {
 }
 
 /** Reads the operator key. @throws KuvertError `keys_missing`, `keys_wrong` */
-export async function readOperatorKey(keysFolder: string): Promise<Uint8Array> {
+async function readOperatorKey(keysFolder: string): Promise<Uint8Array> {
   let key: Uint8Array;
   try {
     key = await readFile(join(keysFolder, OPERATOR_KEY_FILE));

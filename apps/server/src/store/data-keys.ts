@@ -38,7 +38,7 @@ export const tenantSpaces = collection('tenant-spaces', {
 export const OWN_SUBJECT = 'tenant';
 
 /** What a wrapped key is bound to: the space and the subject. */
-export function wrappingContext(space: string, subject: string): Uint8Array {
+function wrappingContext(space: string, subject: string): Uint8Array {
   return framed(space, subject);
 }
 

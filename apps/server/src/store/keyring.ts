@@ -12,7 +12,7 @@ import type { KeyProvider } from '../keys/key-provider.ts';
 import { OWN_SUBJECT, unwrapDataKey, wrapDataKey } from './data-keys.ts';
 
 /** Format of the data folder as a whole. */
-export const DATA_FORMAT_VERSION = 1;
+const DATA_FORMAT_VERSION = 1;
 const CONTROL = { space: 'control', subject: OWN_SUBJECT };
 const base64 = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
 const Keyring = z.object({ wrappingKey: z.string(), keyId: base64, wrapped: base64 });

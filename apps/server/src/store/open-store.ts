@@ -19,6 +19,7 @@ import { openSqliteEngine } from './engine-sqlite/engine.ts';
 import { guardRows } from './guard-rows.ts';
 import { CollectionNumbers } from './handles.ts';
 import { openKeyring } from './keyring.ts';
+import { NewKeyCommits } from './new-keys.ts';
 import { rotate } from './rotation.ts';
 import { SpaceScope, TenantSpaceScope, typedScope } from './scope.ts';
 import { Space } from './space.ts';
@@ -107,6 +108,7 @@ class SpaceStore implements Store {
   readonly #engine: Engine;
   readonly #numbers: CollectionNumbers;
   readonly #cache = new DataKeyCache();
+  readonly #newKeyCommits = new NewKeyCommits();
   readonly #control: ControlScope;
   readonly #tenants = new Map<TenantId, TenantSpaceScope>();
   #rotation: Promise<{ rewrapped: number }> | undefined;
@@ -141,6 +143,7 @@ class SpaceStore implements Store {
       folder: this.#options.folder,
       provider: this.#options.keys,
       control: this.#control,
+      newKeyCommits: this.#newKeyCommits,
       tenants: async () => (await this.#listTenantSpaces()).map((tenant) => this.#tenantScope(tenant)),
     }).finally(() => {
       this.#rotation = undefined;
@@ -174,6 +177,7 @@ class SpaceStore implements Store {
       numbers: this.#numbers,
       provider,
       cache: this.#cache,
+      newKeyCommits: this.#newKeyCommits,
       ownKey,
     });
   }
@@ -199,10 +203,13 @@ class SpaceStore implements Store {
   async #createTenantSpace(tenant: TenantId): Promise<void> {
     if (!isId('tenant', tenant)) throw new KuvertError('not_found');
     const control = typedScope<'operator'>(this.#control);
-    const row = await wrapDataKey(this.#options.keys, { space: tenant, subject: OWN_SUBJECT }, makeDataKey());
-    await control.write(async (tx) => {
-      if ((await tx.find(tenantSpaces, tenant)) !== undefined) return;
-      tx.insert(tenantSpaces, { ...row, subject: tenant, state: 'creating' });
+    await this.#newKeyCommits.run(async () => {
+      const owner = { space: tenant, subject: OWN_SUBJECT };
+      const row = await wrapDataKey(this.#options.keys, owner, makeDataKey());
+      await control.write(async (tx) => {
+        if ((await tx.find(tenantSpaces, tenant)) !== undefined) return;
+        tx.insert(tenantSpaces, { ...row, subject: tenant, state: 'creating' });
+      });
     });
     // The first use makes the file; a file made by a run that was killed is found and used.
     await this.#tenantScope(tenant).find(guardRows.tenant, new Uint8Array(0));

@@ -6,6 +6,7 @@
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { dataKeys, tenantSpaces, unwrapDataKey, wrapDataKey } from './data-keys.ts';
 import { rewrapKeyring } from './keyring.ts';
+import type { NewKeyCommits } from './new-keys.ts';
 import { type SpaceScope, typedScope } from './scope.ts';
 
 /** Rows of one commit. */
@@ -16,34 +17,29 @@ export interface RotationPlace {
   readonly folder: string;
   readonly provider: KeyProvider;
   readonly control: SpaceScope;
+  readonly newKeyCommits: NewKeyCommits;
   /** Scopes of all tenants that have a space. */
   readonly tenants: () => Promise<readonly SpaceScope[]>;
-  /** Called after each durable step; tests stop the rotation here. */
-  readonly step?: (name: string) => void;
 }
 
 /** Rotates, or finishes a rotation that was interrupted. @returns how many data keys were wrapped again. */
 export async function rotate(place: RotationPlace): Promise<{ rewrapped: number }> {
   const { provider } = place;
-  const step = place.step ?? (() => undefined);
   // More than one version means that a rotation was interrupted: finishing it counts as this one.
   if (provider.keyIds().length === 1) {
     await provider.addVersion();
-    step('version added');
   }
+  // From here on everything is wrapped under the new version; what began under an old one is waited for.
+  await place.newKeyCommits.drained();
   const current = provider.currentKeyId();
   const old = provider.keyIds().filter((keyId) => keyId !== current);
   let rewrapped = (await rewrapKeyring(place.folder, provider)) ? 1 : 0;
-  step('keyring wrapped');
   for (const keyId of old) {
     rewrapped += await rewrapSpaces(place, keyId);
     for (const scope of [place.control, ...(await place.tenants())]) {
       rewrapped += await rewrapSubjects(place, scope, keyId);
     }
-    // Spaces made meanwhile by a call that had started under the old version are caught by looking once more.
-    rewrapped += await rewrapSpaces(place, keyId);
     await provider.retire(keyId);
-    step('version retired');
   }
   return { rewrapped };
 }
@@ -67,7 +63,6 @@ async function rewrapSpaces(place: RotationPlace, keyId: string): Promise<number
     });
     rewrapped += count;
     if (count === 0) return rewrapped;
-    place.step?.('spaces wrapped');
   }
 }
 
@@ -90,6 +85,5 @@ async function rewrapSubjects(place: RotationPlace, scope: SpaceScope, keyId: st
     });
     rewrapped += count;
     if (count === 0) return rewrapped;
-    place.step?.('subjects wrapped');
   }
 }

@@ -49,11 +49,10 @@ export class SpaceScope {
   }
 
   async commit(list: readonly CommitOp[]): Promise<CommitOutcome> {
-    const outcome = await this.space.engine.commit(
+    return this.space.engine.commit(
       this.space.name,
       list.map((op) => engineOp(this.space, op)),
     );
-    return outcome;
   }
 
   async expire(collection: AnyCollection, nowMs: number, limit = EXPIRE_LIMIT_DEFAULT): Promise<number> {
@@ -93,14 +92,16 @@ export class SpaceScope {
       if (!(await this.#stillTrue(tx))) return { done: false };
       throw error;
     }
+    return this.space.newKeyCommits.run(() => this.#commit(tx, value));
+  }
+
+  async #commit<T>(tx: Transaction, value: T): Promise<RunResult<T>> {
     const list = await tx.prepare();
     if (list.ops.length === 0) return { done: true, value };
     const outcome = await this.space.engine.commit(this.space.name, list.ops);
-    if (outcome.committed) {
-      list.committed();
-      return { done: true, value };
-    }
-    return this.#refused(outcome, list, tx);
+    if (!outcome.committed) return this.#refused(outcome, list, tx);
+    list.committed();
+    return { done: true, value };
   }
 
   async #stillTrue(tx: Transaction): Promise<boolean> {

@@ -13,6 +13,7 @@ import {
 } from './data-keys.ts';
 import type { Engine, EngineOp, SpaceName } from './engine.ts';
 import type { CollectionNumbers } from './handles.ts';
+import type { NewKeyCommits } from './new-keys.ts';
 import { decodeDocument, encodePlainDocument, type SealingSpace, type SubjectKeys } from './row-codec.ts';
 import { encodeTuple } from './tuple-codec.ts';
 
@@ -22,6 +23,7 @@ export class Space implements SealingSpace {
   readonly scope: ScopeKind;
   readonly engine: Engine;
   readonly numbers: CollectionNumbers;
+  readonly newKeyCommits: NewKeyCommits;
   readonly #provider: KeyProvider;
   readonly #cache: DataKeyCache;
   readonly #ownKey: () => Promise<DataKey>;
@@ -33,6 +35,7 @@ export class Space implements SealingSpace {
     readonly numbers: CollectionNumbers;
     readonly provider: KeyProvider;
     readonly cache: DataKeyCache;
+    readonly newKeyCommits: NewKeyCommits;
     /** The space's own data key. @throws KuvertError `not_found` */
     readonly ownKey: () => Promise<DataKey>;
   }) {
@@ -42,6 +45,7 @@ export class Space implements SealingSpace {
     this.numbers = settings.numbers;
     this.#provider = settings.provider;
     this.#cache = settings.cache;
+    this.newKeyCommits = settings.newKeyCommits;
     this.#ownKey = settings.ownKey;
   }
 

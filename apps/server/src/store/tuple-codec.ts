@@ -11,7 +11,7 @@ import type { KeyValue } from './collection.ts';
 
 const TAG = { false: 0x08, true: 0x09, integer: 0x10, id: 0x20, bytes: 0x30, text: 0x40 } as const;
 /** Keys and index entries longer than this are refused: an engine keeps them in pages of 4 KiB. */
-export const TUPLE_BYTES_MAX = 1024;
+const TUPLE_BYTES_MAX = 1024;
 
 const TYPE_BY_PREFIX = new Map<string, IdType>();
 for (const [type, { prefix }] of Object.entries(ID_TYPES)) TYPE_BY_PREFIX.set(prefix, type as IdType);

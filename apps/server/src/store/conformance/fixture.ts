@@ -90,7 +90,7 @@ export interface Bench {
 }
 
 /** Collections of the suite, to be given to whoever opens a store on the same folders. */
-export const suiteCollections = [people, readings, envelopes, notes];
+const suiteCollections = [people, readings, envelopes, notes];
 
 /** Opens a store on new folders, with two tenants. */
 export async function openBench(openEngine: OpenEngine): Promise<Bench> {

@@ -46,6 +46,36 @@ export function describeRotation(openEngine: OpenEngine): void {
       await expectWhole(rows);
     });
 
+    test('B5 a first seal that is under way during a rotation is waited for', async () => {
+      const row = person({ name: 'slow' });
+      const wrap = bench.keys.wrap;
+      let goOn = (): void => undefined;
+      const held = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      let wrapping = (): void => undefined;
+      const started = new Promise<void>((resolve) => {
+        wrapping = resolve;
+      });
+      bench.keys.wrap = async (...given) => {
+        const wrapped = await wrap.apply(bench.keys, given);
+        wrapping();
+        await held;
+        return wrapped;
+      };
+      const write = bench.store.tenant(bench.tenant).write((tx) => tx.insert(people, row));
+      await started;
+      bench.keys.wrap = wrap;
+      const rotation = bench.store.rotateWrappingKey();
+      // Whatever the rotation could do without the write, it has done when this many other writes have come through.
+      for (let n = 0; n < 20; n++)
+        await bench.store.operator().write((tx) => tx.put(notes, { id: 'n', text: `${n}` }));
+      goOn();
+      await Promise.all([write, rotation]);
+      bench = await bench.reopen();
+      expect(await bench.store.tenant(bench.tenant).get(people, row.id)).toEqual(row);
+    });
+
     test('B5 a rotation that is cut off after any step is finished by the next one', async () => {
       const rows = await fill();
       const first = bench.keys.currentKeyId();

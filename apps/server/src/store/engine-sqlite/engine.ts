@@ -17,7 +17,8 @@ import type {
   SpaceName,
   StoredRow,
 } from '../engine.ts';
-import { Packer, packCommit, packExpire, packGet, packRange, STATUS, Unpacker } from './packing.ts';
+import { readCount, readOutcome, readRows } from './answers.ts';
+import { Packer, packCommit, packExpire, packGet, packRange, Unpacker } from './packing.ts';
 import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts';
 
 /** Settings of {@link openSqliteEngine}; the defaults are for production. */
@@ -89,6 +90,8 @@ class SqliteEngine implements Engine {
   #queuedBytes = 0;
   #closing: Promise<void> | undefined;
   #failure: KuvertError | undefined;
+  /** Called when no batch runs and none waits. */
+  readonly #idle: (() => void)[] = [];
 
   constructor(options: SqliteEngineOptions) {
     this.#options = options;
@@ -108,29 +111,7 @@ class SqliteEngine implements Engine {
   }
 
   commit(space: SpaceName, list: readonly EngineOp[]): Promise<EngineOutcome> {
-    return this.#request(
-      space,
-      (packer) => packCommit(packer, list),
-      (reader): EngineOutcome => {
-        const status = reader.u8();
-        const failedAt = reader.u32();
-        const index = reader.u8();
-        switch (status) {
-          case STATUS.committed:
-            return COMMITTED;
-          case STATUS.exists:
-            return { committed: false, failedAt, reason: 'exists', index: undefined };
-          case STATUS.missing:
-            return { committed: false, failedAt, reason: 'missing', index: undefined };
-          case STATUS.changed:
-            return { committed: false, failedAt, reason: 'changed', index: undefined };
-          case STATUS.notUnique:
-            return { committed: false, failedAt, reason: 'not_unique', index };
-          default:
-            throw new KuvertError('disk_full');
-        }
-      },
-    );
+    return this.#request(space, (packer) => packCommit(packer, list), readOutcome);
   }
 
   get(space: SpaceName, collection: number, key: Uint8Array): Promise<StoredRow | undefined> {
@@ -146,17 +127,7 @@ class SqliteEngine implements Engine {
   }
 
   expire(space: SpaceName, collection: number, nowMs: number, limit: number): Promise<number> {
-    return this.#request(
-      space,
-      (packer) => packExpire(packer, collection, nowMs, limit),
-      (reader) => {
-        const status = reader.u8();
-        const count = reader.u32();
-        reader.u8();
-        if (status !== STATUS.committed) throw new KuvertError('disk_full');
-        return count;
-      },
-    );
+    return this.#request(space, (packer) => packExpire(packer, collection, nowMs, limit), readCount);
   }
 
   close(): Promise<void> {
@@ -172,7 +143,6 @@ class SqliteEngine implements Engine {
     this.#post({ kind: 'end' });
     await this.#ended;
   }
-  readonly #idle: (() => void)[] = [];
 
   #post(message: ToThread, transfer: ArrayBuffer[] = []): void {
     this.#thread.postMessage(message, transfer);
@@ -344,21 +314,6 @@ class SqliteEngine implements Engine {
     for (const idle of this.#idle.splice(0)) idle();
     this.#options.onFailure(failure);
   }
-}
-
-const COMMITTED: EngineOutcome = { committed: true };
-
-function readRows(reader: Unpacker): StoredRow[] {
-  const rows: StoredRow[] = [];
-  const count = reader.u32();
-  for (let i = 0; i < count; i++) {
-    const version = reader.f64();
-    const expiresAt = reader.f64();
-    const key = reader.some();
-    const entry = reader.some();
-    rows.push({ version, expiresAt: expiresAt < 0 ? undefined : expiresAt, key, entry, doc: reader.some() });
-  }
-  return rows;
 }
 
 function defaultReserveBytes(folder: string): number {

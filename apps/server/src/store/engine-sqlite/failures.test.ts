@@ -107,6 +107,18 @@ test('C1 more tenants than open files take turns', async () => {
   await engine.close();
 });
 
+test('H1 a row made again after its file was closed and opened does not pass for the one that was read', async () => {
+  const engine = await openEngine(folder, { openFilesMax: 1 });
+  const [first, second] = ['tn_a', 'tn_b'];
+  await engine.commit(first, [put(1)]);
+  const read = await engine.get(first, 0, key(1));
+  await engine.commit(second, [put(1)]);
+  await engine.commit(first, [{ kind: 'delete', collection: 0, key: key(1) }, put(1)]);
+  const check = { kind: 'check', collection: 0, key: key(1), version: read?.version ?? 0 } as const;
+  expect(await engine.commit(first, [check, put(2)])).toMatchObject({ committed: false, reason: 'changed' });
+  await engine.close();
+});
+
 test('H1 reads in one batch with writes see what was committed before it', async () => {
   const engine = await openEngine(folder);
   await engine.commit('control', [put(1, 1)]);
