@@ -50,14 +50,23 @@ export default {
       comment: 'Another workspace is reached by its name and exports, never by a path into its folders.',
       severity: 'error',
       from: { path: '^(apps|packages)/([^/]+)/' },
-      to: { path: '^(apps|packages)/', pathNot: '^$1/$2/', dependencyTypes: ['local'] },
+      to: {
+        path: '^(apps|packages)/',
+        pathNot: '^$1/$2/',
+        dependencyTypes: ['local'],
+        dependencyTypesNot: ['aliased-workspace'],
+      },
     },
     {
       name: 'no-deep-import-from-tests',
       comment: 'Journeys drive the public surface.',
       severity: 'error',
       from: { path: '^tests/' },
-      to: { path: '^(apps|packages)/', dependencyTypes: ['local'] },
+      to: {
+        path: '^(apps|packages)/',
+        dependencyTypes: ['local'],
+        dependencyTypesNot: ['aliased-workspace'],
+      },
     },
     {
       name: 'apps-apart',
