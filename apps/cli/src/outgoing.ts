@@ -151,7 +151,7 @@ export class Outgoing {
     if (problem === undefined) {
       this.#queued += 1;
     } else if (WAITS.has(problem)) {
-      await this.#output.notice(problem, texts.queuedBecause(sentenceFor(problem, language)), { messageId });
+      await this.#output.notice(problem, sentenceFor(problem, language), { messageId });
     } else {
       await this.#output.failure(describeFailure(new KuvertError(problem), language), { messageId });
       if (this.exitCode === EXIT.ok) this.exitCode = exitCodeFor(problem);

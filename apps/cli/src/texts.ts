@@ -14,7 +14,6 @@ export interface Texts {
   state(state: MessageState): string;
   shortState(state: MessageState): string;
   queuedOffline(count: number): string;
-  queuedBecause(reason: string): string;
   offlineLocal(): string;
   badLine(line: number, reason: string): string;
   tooNew(): string;
@@ -49,7 +48,6 @@ const en: Texts = {
     count === 1
       ? 'The server cannot be reached; the message waits here and goes out with the next command.'
       : `The server cannot be reached; ${count} messages wait here and go out with the next command.`,
-  queuedBecause: (reason) => `The message waits here: ${reason}`,
   offlineLocal: () => 'The server cannot be reached; this is what is known here.',
   badLine: (line, reason) => `Line ${line} was not sent: ${reason}`,
   tooNew: () => 'Your app is too old for this message.',
@@ -87,7 +85,6 @@ const de: Texts = {
     count === 1
       ? 'Der Server ist nicht erreichbar; die Nachricht wartet hier und geht mit dem nächsten Befehl hinaus.'
       : `Der Server ist nicht erreichbar; ${count} Nachrichten warten hier und gehen mit dem nächsten Befehl hinaus.`,
-  queuedBecause: (reason) => `Die Nachricht wartet hier: ${reason}`,
   offlineLocal: () => 'Der Server ist nicht erreichbar; das ist, was hier bekannt ist.',
   badLine: (line, reason) => `Zeile ${line} wurde nicht gesendet: ${reason}`,
   tooNew: () => 'Ihre App ist zu alt für diese Nachricht.',

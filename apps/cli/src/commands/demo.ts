@@ -8,6 +8,7 @@ import { DemoFolder, type DemoState } from '../demo/demo-folder.ts';
 import { type DemoStage, enrolEverybody, exchangeMessages } from '../demo/play.ts';
 import { beginScreen, howToScreen, storyScreen } from '../demo/screen.ts';
 import { demoWords } from '../demo/words.ts';
+import { EXIT } from '../exit-codes.ts';
 import { findServer, type OperatorClient } from '../operator-client.ts';
 
 /** @see buildProgram */
@@ -18,12 +19,19 @@ export function addDemo(program: Command, context: CommandContext): void {
     .option('--data <folder>', "the server's data folder")
     .action(async (options: { data?: string }) => {
       const dataDir = options.data === undefined ? context.settings.dataDir : resolve(options.data);
-      await demo(dataDir, context);
+      const stop = context.stopSignal();
+      try {
+        await demo(dataDir, context, stop);
+      } catch (error) {
+        // Whoever asked us to stop knows why the demo did not come to its end; a later start goes on with it.
+        if (!stop.aborted) throw error;
+        context.exitCode = EXIT.other;
+      }
     });
   finishCommand(command, ['kuvert demo --data data']);
 }
 
-async function demo(dataDir: string, context: CommandContext): Promise<void> {
+async function demo(dataDir: string, context: CommandContext, stop: AbortSignal): Promise<void> {
   const { output } = context;
   const words = demoWords(output.language);
   const screen = { words, colour: output.colour };
@@ -33,7 +41,7 @@ async function demo(dataDir: string, context: CommandContext): Promise<void> {
     operator,
     folder,
     words,
-    processes: new ClientProcesses(context.stopSignal()),
+    processes: new ClientProcesses(stop),
     say: (progress) => output.progress(progress),
   };
   const state = await findOrBegin(stage);
