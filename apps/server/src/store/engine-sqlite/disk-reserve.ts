@@ -3,7 +3,7 @@
  * the last byte would keep us from acknowledging, and from deleting, for ever. A file `reserve` of a few MiB is given up in that
  * moment, and made again when there is space.
  */
-import { closeSync, fsyncSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** How long a look at the free space is believed while there is enough of it. */
@@ -53,6 +53,7 @@ export class DiskReserve {
     return true;
   }
 
+  /** Not fsynced: space counts as taken once it is written, and a reserve lost in a power cut is made again. */
   #take(): void {
     try {
       const file = openSync(this.#file, 'w', 0o600);
@@ -60,7 +61,6 @@ export class DiskReserve {
         const zeros = new Uint8Array(CHUNK_BYTES);
         for (let at = 0; at < this.#bytes; at += CHUNK_BYTES)
           writeSync(file, zeros, 0, Math.min(CHUNK_BYTES, this.#bytes - at));
-        fsyncSync(file);
       } finally {
         closeSync(file);
       }
