@@ -15,6 +15,7 @@ import {
   encodeControl,
   encodeSubmit,
   fromWireError,
+  isErrorCode,
   KuvertError,
   METHODS,
   type MethodName,
@@ -125,7 +126,7 @@ export class ChannelClient implements Connection {
         const data = parse<unknown>(EVENTS[name], event.data ?? {});
         if (name === 'closing') {
           const { code } = data as EventData<'closing'>;
-          this.#closingCode = fromWireError({ code, retry: new KuvertError('internal').retry });
+          this.#closingCode = new KuvertError(isErrorCode(code) ? code : 'server_unreachable');
         }
         this.#events.onEvent(name, data as EventData<typeof name>);
         return;

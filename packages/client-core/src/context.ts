@@ -15,6 +15,8 @@ export interface Context {
   readonly random: Random;
   /** Everything that touches ratchets or decides from what is stored and then writes. */
   readonly operations: OperationQueue;
+  /** How far the server's clock is ahead of ours, as of its last welcome. */
+  readonly serverOffset: { ms: number };
   /** Something may have come to rest, or may have to be done. */
   changed(): void;
   /** The store cannot go on (full disk): the connection is ended, nothing is lost. */
@@ -33,7 +35,7 @@ export function newId<T extends IdType>({ random }: Context, type: T): Id<T> {
   return makeId(type, random(16));
 }
 
-/** A fresh submit id of this moment. */
-export function newSubmitId({ random, clock }: Context): SubmitId {
-  return makeSubmitId(clock.now(), random(10));
+/** A fresh submit id of this moment by the server's clock, because the server forgets old ones by it. */
+export function newSubmitId({ random, clock, serverOffset }: Context): SubmitId {
+  return makeSubmitId(Math.max(0, clock.now() + serverOffset.ms), random(10));
 }

@@ -98,12 +98,14 @@ export class Directory {
    */
   async learnSender(connection: Connection, device: DeviceId): Promise<void> {
     const { store } = this.#context;
-    if (this.sender(device) !== undefined) return;
-    const { account: record } = await connection.request('devices.owner', { deviceId: device });
-    this.pin(record, record.person);
-    if (this.sender(device) === undefined) throw new KuvertError('identity_not_trusted');
-    if (store.directory.getPerson(record.person) === undefined)
-      await this.learnPerson(connection, record.person);
+    if (this.sender(device) === undefined) {
+      const { account: record } = await connection.request('devices.owner', { deviceId: device });
+      this.pin(record, record.person);
+    }
+    const sender = this.sender(device);
+    if (sender === undefined) throw new KuvertError('identity_not_trusted');
+    const isNameless = store.directory.getPerson(sender.personId) === undefined;
+    if (isNameless) await this.learnPerson(connection, sender.personId);
   }
 
   /** The verified entry of a device and whose it is; undefined when no pinned list holds it. */

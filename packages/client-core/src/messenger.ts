@@ -5,6 +5,7 @@
 import {
   CLASSES,
   type ContentId,
+  type EventData,
   encodeContent,
   KuvertError,
   mailAddress,
@@ -30,6 +31,7 @@ import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendRes
 const OUTBOX_KEPT_MS = 48 * 3_600_000;
 const UPKEEP_EVERY_MS = 3_600_000;
 const NOTICES_SHOWN = 1_000;
+const WELCOME_TIMEOUT_MS = 10_000;
 
 /** A text and whom it is for. */
 export interface TextToSend {
@@ -54,6 +56,7 @@ export class Messenger {
     this.#context = {
       ...options,
       operations: new OperationQueue(),
+      serverOffset: { ms: 0 },
       changed: () => this.#checkSettled(),
       failed: (cause) => this.#fail(cause),
     };
@@ -153,19 +156,32 @@ export class Messenger {
     return people.sort((a, b) => a.name.localeCompare(b.name) || a.mail.localeCompare(b.mail));
   }
 
-  /** Connects unless connected. @throws KuvertError from `connect` */
+  /**
+   * Connects unless connected; resolves when the server has welcomed the device.
+   * @throws KuvertError from `connect`, `device_not_accepted`, `client_too_old`
+   */
   async connect(connect: Connect): Promise<void> {
     if (this.#connection !== undefined) return;
     const { store, clock } = this.#context;
     store.outbox.expire(clock.now() - OUTBOX_KEPT_MS);
     const early: (() => void)[] = [];
     let connection: Connection | undefined;
+    const welcome = Promise.withResolvers<void>();
+    welcome.promise.catch(() => undefined);
     // What arrives before the connection is known here waits for it.
     const soon = (action: () => void) => (connection === undefined ? early.push(action) : action());
     const events: ConnectionEvents = {
       onDelivery: (delivery) => soon(() => this.#receiver.push(delivery)),
-      onEvent: (name, data) => soon(() => connection && this.#onEvent(connection, name, data)),
-      onClose: (reason) => soon(() => this.#onClose(connection, reason)),
+      onEvent: (name, data) =>
+        soon(() => {
+          if (connection !== undefined) this.#onEvent(connection, name, data);
+          if (name === 'welcome') welcome.resolve();
+        }),
+      onClose: (reason) =>
+        soon(() => {
+          this.#onClose(connection, reason);
+          welcome.reject(reason);
+        }),
     };
     const opened = await connect(store.values.increment(VALUES.stateCounter), events);
     connection = opened;
@@ -173,6 +189,9 @@ export class Messenger {
     this.#receiver.connected(opened);
     this.#sender.connected(opened);
     for (const action of early) action();
+    // A device that the server does not accept learns it only now: the handshake has told the server who calls.
+    const cancelTimer = clock.after(WELCOME_TIMEOUT_MS, () => opened.close());
+    await welcome.promise.finally(cancelTimer);
     if (this.#connection === opened) this.#upkeep();
   }
 
@@ -242,9 +261,11 @@ export class Messenger {
 
   #onEvent(connection: Connection, name: string, data: unknown): void {
     if (name === 'drained') this.#receiver.push('drained');
-    if (name === 'prekeysLow') this.#prekeys.told(connection, data as { ec: number; kyber: number });
+    if (name === 'prekeysLow') this.#prekeys.told(connection, data as EventData<'prekeysLow'>);
     if (name === 'welcome') {
-      this.#prekeys.told(connection, (data as { prekeys: { ec: number; kyber: number } }).prekeys);
+      const { prekeys, serverTime } = data as EventData<'welcome'>;
+      this.#context.serverOffset.ms = serverTime - this.#context.clock.now();
+      this.#prekeys.told(connection, prekeys);
     }
   }
 

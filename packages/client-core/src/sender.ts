@@ -29,6 +29,8 @@ const LANES_AT_ONCE = 8;
 const LONG_PAUSE_MS = 10 * 60_000;
 /** `devices_changed` in a row after which a lane pauses: the server contradicts itself. */
 const RESEALS_MAX = 3;
+/** New submit ids for one row on one connection. */
+const NEW_IDS_MAX = 3;
 
 const LIFETIME: LifetimeClass = 1;
 
@@ -53,6 +55,8 @@ export class Sender {
   /** Lanes whose device list must be fetched again before sealing. */
   readonly #outdated = new Set<PersonId>();
   readonly #reseals = new Map<PersonId, number>();
+  /** How often a row got a new submit id on this connection. */
+  readonly #renewedIds = new Map<number, number>();
   #answers: Answer[] = [];
   #connection: Connection | undefined;
   #isPumping = false;
@@ -73,6 +77,7 @@ export class Sender {
     this.#mails.clear();
     this.#paused.clear();
     this.#reseals.clear();
+    this.#renewedIds.clear();
     this.kick();
   }
 
@@ -282,6 +287,10 @@ export class Sender {
     }
     if (error.code === 'submit_too_old') {
       store.outbox.setSubmitId(row.seq, newSubmitId(this.#context));
+      const count = (this.#renewedIds.get(row.seq) ?? 0) + 1;
+      this.#renewedIds.set(row.seq, count);
+      // The two clocks do not agree; the next welcome sets ours.
+      if (count > NEW_IDS_MAX) this.#lanes.block(lane, LONG_PAUSE_MS);
       return;
     }
     if (error.retry.kind === 'now') return;
