@@ -9,7 +9,7 @@ export const mailboxRows = binaryCollection('mailbox-rows', {
   expires: true,
 });
 
-/** What a submit was answered, by hour and a keyed hash of (device, submit id) (`submit-records.ts`). */
+/** What a submit was answered, by second and a keyed hash of (device, submit id) (`submit-records.ts`). */
 export const submitRecords = binaryCollection('submit-records', {
   key: [bytesPart(4), bytesPart(12)],
   expires: true,

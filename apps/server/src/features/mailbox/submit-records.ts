@@ -1,6 +1,6 @@
 /**
- * Remembering what a submit was answered (wire.md §4). Key = hour of the submit id (4 B) ‖ 12 B of HMAC(day key, device ‖ submit
- * id): ordered by time, so that inserts stay cheap, and naming nobody. Value = version u8 | hash of the request 32 | acceptedAt u64;
+ * Remembering what a submit was answered (wire.md §4). Key = second of the submit id (4 B) ‖ 12 B of HMAC(day key, device ‖ submit
+ * id): ordered by time, so that inserts stay cheap (docs/decisions/0003), and naming nobody. Value = version u8 | hash of the request 32 | acceptedAt u64;
  * the legs of the answer are those of the request, whose hash is the same. Day keys are random and forgotten with the last record
  * of their day.
  */
@@ -82,7 +82,7 @@ export function decodeRecord(record: Uint8Array): { hash: Uint8Array; acceptedAt
 }
 
 /** The two parts of a record's key. */
-export type RecordKey = readonly [hour: Uint8Array, mac: Uint8Array];
+export type RecordKey = readonly [second: Uint8Array, mac: Uint8Array];
 
 /** Finds the keys of records; only the first submit of a day waits for its day key. */
 export interface RecordKeys {
@@ -127,12 +127,12 @@ function dayOf(submitId: SubmitId): number {
 }
 
 function recordKey(dayKey: Uint8Array, deviceBytes: Uint8Array, submitId: SubmitId): RecordKey {
-  const hour = new Uint8Array(4);
-  new DataView(hour.buffer).setUint32(0, Math.floor(submitIdTimeMs(submitId) / HOUR_MS));
+  const second = new Uint8Array(4);
+  new DataView(second.buffer).setUint32(0, Math.floor(submitIdTimeMs(submitId) / 1_000) % 2 ** 32);
   const mac = createHmac('sha256', dayKey)
     .update(LABELS.submitRecord)
     .update(deviceBytes)
     .update(idToBytes(submitId))
     .digest();
-  return [hour, mac.subarray(0, 12)];
+  return [second, mac.subarray(0, 12)];
 }
