@@ -1,0 +1,107 @@
+import { KuvertError } from '@kuvert/protocol';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ManualClock } from './node/doubles/manual-clock.ts';
+import { ServerDouble } from './node/doubles/server-double.ts';
+import { TestDevice } from './node/doubles/test-device.ts';
+
+type Step =
+  | { readonly do: 'write'; readonly who: 0 | 1; readonly count: number }
+  | { readonly do: 'sync' | 'crash'; readonly who: 0 | 1 }
+  | { readonly do: 'trouble'; readonly every: number; readonly sort: 'lose' | 'busy' | 'twice' | 'shuffle' };
+
+const who = fc.constantFrom(0 as const, 1 as const);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant('write' as const), who, count: fc.integer({ min: 1, max: 5 }) }),
+  fc.record({ do: fc.constantFrom('sync' as const, 'crash' as const), who }),
+  fc.record({
+    do: fc.constant('trouble' as const),
+    every: fc.integer({ min: 1, max: 4 }),
+    sort: fc.constantFrom('lose' as const, 'busy' as const, 'twice' as const, 'shuffle' as const),
+  }),
+);
+
+/** Syncs while time goes on; a lost connection is part of the story. */
+async function syncThrough(device: TestDevice, clock: ManualClock): Promise<void> {
+  let isOver = false;
+  const syncing = device
+    .sync()
+    .catch((error: unknown) => {
+      if (!(error instanceof KuvertError) || error.code !== 'server_unreachable') throw error;
+    })
+    .finally(() => {
+      isOver = true;
+    });
+  while (!isOver) {
+    await new Promise(setImmediate);
+    clock.advance(50);
+  }
+  await syncing;
+}
+
+test('P2 whatever is lost, repeated, shuffled or busy on the way, every text is shown once and reported as delivered', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 24 }), async (steps) => {
+      const clock = new ManualClock();
+      const server = new ServerDouble(() => clock.now());
+      const anna = await TestDevice.enrol(server, clock, 'Anna');
+      const bela = await TestDevice.enrol(server, clock, 'Bela');
+      const devices = [anna, bela] as const;
+      const written: [string[], string[]] = [[], []];
+      let calls = 0;
+      for (const one of steps) {
+        if (one.do === 'trouble') {
+          const isDue = () => ++calls % one.every === 0;
+          delete server.lies.loseAnswer;
+          delete server.lies.refuse;
+          delete server.lies.store;
+          if (one.sort === 'lose') server.lies.loseAnswer = isDue;
+          if (one.sort === 'busy') {
+            server.lies.refuse = () => (isDue() ? new KuvertError('overloaded') : undefined);
+            // A server that is busy every time would never let a sync end.
+            if (one.every === 1) delete server.lies.refuse;
+          }
+          if (one.sort === 'twice') server.lies.store = (row) => (isDue() ? [row, { ...row }] : [row]);
+          if (one.sort === 'shuffle') {
+            const held: Parameters<typeof server.inject>[] = [];
+            server.lies.store = (row, to) => {
+              if (!isDue()) return [row, ...held.splice(0).map(([, late]) => late)];
+              // Only one to the same device may be held, or a sync would not see the mailbox empty.
+              if (held.some(([device]) => device !== to)) return [row];
+              held.push([to, row]);
+              queueMicrotask(() => {
+                for (const [device, late] of held.splice(0)) server.inject(device, late);
+              });
+              return [];
+            };
+          }
+          continue;
+        }
+        const device = devices[one.who];
+        if (one.do === 'crash') device.restart();
+        else if (one.do === 'sync') await syncThrough(device, clock);
+        else if (one.do === 'write') {
+          const texts = Array.from(
+            { length: one.count },
+            (_, n) => `${device.mail} ${written[one.who].length + n}`,
+          );
+          const to = devices[1 - one.who]?.mail ?? '';
+          await device.messenger.send(texts.map((text) => ({ to, text })));
+          written[one.who].push(...texts);
+        }
+      }
+      for (const lie of Object.keys(server.lies)) delete server.lies[lie as keyof typeof server.lies];
+      for (let round = 0; round < 4; round++) for (const device of devices) await syncThrough(device, clock);
+      for (const [index, device] of devices.entries()) {
+        expect(device.texts().toSorted()).toEqual(written[1 - index]?.toSorted());
+        const sent = device.messenger.history({ limit: 1_000 }).filter((line) => line.direction === 'out');
+        expect(new Set(sent.map((line) => line.state))).toEqual(
+          new Set(sent.length > 0 ? ['delivered'] : []),
+        );
+        expect(device.messenger.notices()).toEqual([]);
+        expect(server.waiting(device.own.deviceId)).toBe(0);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
