@@ -72,7 +72,10 @@ export function createEnrolment(deps: {
   /** An unused token must still be valid, and its person must not have enrolled with another one. */
   async function requireUsable(scope: TenantScope, token: TokenRow): Promise<void> {
     if (token.expiresAt <= clock.nowMs()) throw new KuvertError('token_expired');
-    if ((await scope.find(accounts, token.personId)) !== undefined) throw new KuvertError('device_limit');
+    if ((await scope.find(accounts, token.personId)) === undefined) return;
+    // The account may have been made with this very token since the token was read; then it is a used token, not one too many.
+    const current = await scope.get(enrolmentTokens, token.tokenId);
+    if (current.usedForList === null) throw new KuvertError('device_limit');
   }
 
   return {
