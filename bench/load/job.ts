@@ -1,0 +1,66 @@
+/** What a load process is told and what it answers. Fields of results are named as those of the peers' load clients are. */
+import type { AccountRange } from '../seed/accounts.ts';
+import type { PeerAddress } from './network.ts';
+
+/** How long a closed loop runs before it is measured, and how long it is measured. */
+export interface Spell {
+  readonly warmUpMs: number;
+  readonly measuredMs: number;
+}
+
+/** Pairs that send the next message when the last one arrived: accounts first, first + 1 are the first pair, and so on. */
+export interface OnlineScenario extends Spell {
+  readonly what: 'online' | 'tenants';
+  readonly accounts: AccountRange;
+  /** Messages that each pair has in flight. */
+  readonly window: number;
+}
+
+/** Messages for people who are away, then they come and get them. Senders are the accounts behind the people. */
+export interface OfflineScenario {
+  readonly what: 'offline';
+  readonly first: number;
+  readonly people: number;
+  readonly messagesEach: number;
+  readonly senders: number;
+  /** Messages that a sender has in flight. */
+  readonly chunk: number;
+  /** People who connect at once. */
+  readonly connecting: number;
+  /** Between storing and fetching. */
+  readonly pauseMs: number;
+}
+
+/** One to many; the next message is sent when the last member has got this one. */
+export interface FanoutScenario extends Spell {
+  readonly what: 'fanout';
+  readonly first: number;
+  /** Those who receive. */
+  readonly members: number;
+}
+
+/** Connections that do nothing. */
+export interface IdleScenario {
+  readonly what: 'idle';
+  readonly accounts: AccountRange;
+  readonly settleMs: number;
+}
+
+/** Any of them. */
+export type Scenario = OnlineScenario | OfflineScenario | FanoutScenario | IdleScenario;
+
+/** One run of a load process. */
+export interface Job {
+  readonly address: PeerAddress;
+  readonly scenario: Scenario;
+}
+
+/** Figures of one run. Rates are per second of the whole machine, CPU is that of the server's processes in microseconds. */
+export type Figures = Readonly<Record<string, number | string>>;
+
+/** What a load process answers. */
+export interface JobResult {
+  readonly figures: Figures;
+  /** When it was measured, Unix milliseconds, for whoever counts something beside it. */
+  readonly window: { readonly fromMs: number; readonly toMs: number; readonly messages: number };
+}

@@ -1,0 +1,250 @@
+/**
+ * Devices of Kuvert without anything behind them: real handshakes, records and acknowledgements, dummy bytes for legs. Also speaks to
+ * the layered server (`layers/server.ts`), with Noise or without.
+ */
+import { randomBytes } from 'node:crypto';
+import { ClientHandshake } from '@kuvert/crypto/channel';
+import {
+  CHANNEL_PATH,
+  decodeControl,
+  decodeSubmitAnswer,
+  encodeAck,
+  encodeCbor,
+  idToBytes,
+  PROTOCOL_VERSIONS,
+  RECORD_TYPES,
+} from '@kuvert/protocol';
+import { type Account, readAccounts } from '../seed/accounts.ts';
+import {
+  ANSWER_STATUS_AT,
+  checkLayout,
+  DELIVERY_AT,
+  fillSubmit,
+  LEG_BYTES,
+  submitTemplate,
+  tagOf,
+} from '../wire/layout.ts';
+import { type Channel, PlainChannel } from '../wire/plain-channel.ts';
+import { FrameConnection } from './frame-connection.ts';
+import { inParallel } from './in-parallel.ts';
+import {
+  type Endpoint,
+  failRun,
+  type Group,
+  type Network,
+  type PeerAddress,
+  TickFlusher,
+} from './network.ts';
+
+const CLIENT_VERSION = '0.1.0';
+/** Connections that are opened at once. */
+const OPENING_MAX = 16;
+
+type KuvertAddress = Extract<PeerAddress, { kind: 'kuvert' }>;
+
+/** What all endpoints of a load process share. */
+interface Shared {
+  readonly address: KuvertAddress;
+  readonly accounts: readonly Account[];
+  readonly flusher: TickFlusher;
+  /** Keeps submit ids of this process apart from those of others. */
+  readonly run: number;
+  readonly templates: Map<number, Uint8Array>;
+}
+
+/** The devices of `address.accountsFile`. */
+export function kuvertNetwork(address: KuvertAddress): Network {
+  const accounts = readAccounts(address.accountsFile);
+  const [first] = accounts;
+  if (first !== undefined) checkLayout(first);
+  const shared: Shared = {
+    address,
+    accounts,
+    flusher: new TickFlusher(),
+    run: randomBytes(4).readUInt32BE(),
+    templates: new Map(),
+  };
+  const connect = (account: number, onArrival: (tag: number) => void) =>
+    KuvertEndpoint.open(shared, account, onArrival);
+  return {
+    bodyBytes: LEG_BYTES,
+    groupShape: 'pairwise',
+    prepare: async () => undefined,
+    connect,
+    openGroup: (members, onArrival) => openPairwise({ members, onArrival, connect }),
+  };
+}
+
+/** Until there are groups, a message to many is a submit to each of them. The first account sends and gets nothing. */
+async function openPairwise(options: {
+  readonly members: readonly number[];
+  readonly onArrival: (tag: number) => void;
+  readonly connect: Network['connect'];
+}): Promise<Group> {
+  const { members, onArrival, connect } = options;
+  const [from = 0, ...to] = members;
+  const receivers = await inParallel(to.length, OPENING_MAX, (i) => connect(to[i] as number, onArrival));
+  const sender = await connect(from, () => failRun('a message came back to its sender'));
+  return {
+    send(tag) {
+      for (const account of to) sender.send(account, tag);
+    },
+    async close() {
+      await Promise.all([sender, ...receivers].map((endpoint) => endpoint.close()));
+    },
+  };
+}
+
+/** Numbers submits over all connections of this process, so that they can also tell their ids apart. */
+let submitsMade = 0;
+
+class KuvertEndpoint implements Endpoint {
+  readonly #shared: Shared;
+  readonly #connection: FrameConnection;
+  readonly #channel: Channel;
+  readonly #onArrival: (tag: number) => void;
+  readonly #whenSettled: (() => void)[] = [];
+  readonly #ready = Promise.withResolvers<void>();
+  #open = 0;
+  #lastSeq = 0;
+  #acknowledged = 0;
+  #closing = false;
+
+  private constructor(parts: {
+    readonly shared: Shared;
+    readonly connection: FrameConnection;
+    readonly channel: Channel;
+    readonly onArrival: (tag: number) => void;
+  }) {
+    this.#shared = parts.shared;
+    this.#connection = parts.connection;
+    this.#channel = parts.channel;
+    this.#onArrival = parts.onArrival;
+    parts.connection.listen({
+      onFrame: (frame) => {
+        for (const record of this.#channel.open(frame)) this.#receive(record);
+      },
+      onEnd: () => {
+        if (!this.#closing) failRun('the server ended a connection');
+      },
+    });
+  }
+
+  static async open(
+    shared: Shared,
+    number: number,
+    onArrival: (tag: number) => void,
+  ): Promise<KuvertEndpoint> {
+    const { address, accounts } = shared;
+    const account = accounts[number] ?? failRun(`there is no account ${number}`);
+    const connection = await FrameConnection.open({ port: address.port, path: CHANNEL_PATH });
+    const channel =
+      address.channel === 'noise'
+        ? await shakeHands(connection, account, Buffer.from(address.serverStatic, 'base64'))
+        : introduce(connection, account);
+    const endpoint = new KuvertEndpoint({ shared, connection, channel, onArrival });
+    await endpoint.#ready.promise;
+    return endpoint;
+  }
+
+  send(to: number, tag: number): void {
+    const { accounts, templates, flusher, run } = this.#shared;
+    let template = templates.get(to);
+    if (template === undefined) {
+      template = submitTemplate(accounts[to] ?? failRun(`there is no account ${to}`));
+      templates.set(to, template);
+    }
+    const requestNo = ++submitsMade;
+    this.#channel.queue(fillSubmit(template, { requestNo, nowMs: Date.now(), run, tag }));
+    this.#open++;
+    flusher.mark(this);
+  }
+
+  settled(): Promise<void> {
+    if (this.#open === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenSettled.push(resolve));
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.flush();
+    await this.#connection.close();
+  }
+
+  destroy(): void {
+    this.#closing = true;
+    this.#connection.destroy();
+  }
+
+  flush(): void {
+    // One cumulative acknowledgement for all that arrived in a tick.
+    if (this.#lastSeq > this.#acknowledged) {
+      this.#acknowledged = this.#lastSeq;
+      this.#channel.queue(encodeAck(this.#lastSeq));
+    }
+    const frames = this.#channel.flush();
+    if (frames.length > 0) this.#connection.send(frames);
+  }
+
+  #receive(record: Uint8Array): void {
+    switch (record[0]) {
+      case RECORD_TYPES.deliver:
+        this.#lastSeq = new DataView(record.buffer, record.byteOffset).getUint32(DELIVERY_AT.seq);
+        this.#shared.flusher.mark(this);
+        this.#onArrival(tagOf(record));
+        return;
+      case RECORD_TYPES.submitAnswer:
+        if (record[ANSWER_STATUS_AT] !== 0) failRun(`refused: ${refusalOf(record)}`);
+        if (--this.#open === 0) for (const resolve of this.#whenSettled.splice(0)) resolve();
+        return;
+      case RECORD_TYPES.event:
+        this.#event(decodeControl(record) as { event?: unknown; data?: unknown });
+        return;
+      default:
+        failRun('a record of an unexpected type');
+    }
+  }
+
+  #event(event: { readonly event?: unknown; readonly data?: unknown }): void {
+    if (event.event === 'drained') this.#ready.resolve();
+    if (event.event === 'closing' && !this.#closing) {
+      failRun(`the server closed a connection: ${JSON.stringify(event.data)}`);
+    }
+  }
+}
+
+async function shakeHands(
+  connection: FrameConnection,
+  account: Account,
+  serverStatic: Uint8Array,
+): Promise<Channel> {
+  const handshake = new ClientHandshake({
+    mode: 'device',
+    offered: PROTOCOL_VERSIONS,
+    serverStatic,
+    deviceKeyPair: { publicKey: account.noisePublic, privateKey: account.noisePrivate },
+  });
+  const answer = connection.nextFrame();
+  connection.send([handshake.begin()]);
+  const hello = encodeCbor({
+    tenant: account.tenantId,
+    device: account.deviceId,
+    clientVersion: CLIENT_VERSION,
+    stateCounter: 0,
+    policyVersion: 0,
+  });
+  const { channel, frame } = handshake.finish(await answer, hello);
+  if (frame !== undefined) connection.send([frame]);
+  return channel;
+}
+
+/** Without Noise a device just says which one it is. */
+function introduce(connection: FrameConnection, account: Account): Channel {
+  connection.send([idToBytes(account.deviceId)]);
+  return new PlainChannel();
+}
+
+function refusalOf(record: Uint8Array): string {
+  const answer = decodeSubmitAnswer(record);
+  return 'error' in answer ? answer.error.code : 'unknown';
+}

@@ -1,0 +1,81 @@
+/** The clock and the books of a closed loop: which messages are under way, how long they took, what it cost the server. */
+import { cpuSecondsOf } from '../../measure/process-usage.ts';
+import type { Spell } from '../job.ts';
+
+/** How long what is under way at the end may take to arrive; what has not come then is lost. */
+const LAST_ARRIVALS_MS = 10_000;
+
+/** Messages under way by tag, and how many arrivals each still misses. */
+export class ClosedLoop {
+  readonly #underWay = new Map<number, { readonly sentAt: number; missing: number }>();
+  #tags = 0;
+  /** Milliseconds from sending to each arrival, and to the last arrival of each message. */
+  readonly eachMs: number[] = [];
+  readonly lastMs: number[] = [];
+  #isMeasured = false;
+  #isOver = false;
+  /** Arrivals of messages that were not under way: shown twice. */
+  twice = 0;
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Notes a message that `arrivals` receivers will get, and gives its tag. */
+  begin(arrivals: number): number {
+    const tag = ++this.#tags;
+    this.#underWay.set(tag, { sentAt: performance.now(), missing: arrivals });
+    return tag;
+  }
+
+  /** Notes an arrival. @returns true when it was the last one of this message */
+  arrived(tag: number): boolean {
+    const message = this.#underWay.get(tag);
+    if (message === undefined) {
+      this.twice++;
+      return false;
+    }
+    const tookMs = performance.now() - message.sentAt;
+    message.missing--;
+    if (this.#isMeasured) this.eachMs.push(tookMs);
+    if (message.missing > 0) return false;
+    this.#underWay.delete(tag);
+    if (this.#isMeasured) this.lastMs.push(tookMs);
+    return true;
+  }
+
+  /** Lets the loop run for its spell, then waits for what is still under way. */
+  async run(spell: Spell, pids: readonly number[]): Promise<Measured> {
+    await pause(spell.warmUpMs);
+    const fromMs = Date.now();
+    const beganAt = performance.now();
+    const cpuBefore = cpuSecondsOf(pids);
+    this.#isMeasured = true;
+    await pause(spell.measuredMs);
+    this.#isMeasured = false;
+    this.#isOver = true;
+    const seconds = (performance.now() - beganAt) / 1000;
+    const cpuSeconds = cpuSecondsOf(pids) - cpuBefore;
+    const toMs = Date.now();
+    const deadline = performance.now() + LAST_ARRIVALS_MS;
+    while (this.#underWay.size > 0 && performance.now() < deadline) await pause(20);
+    let lost = 0;
+    for (const { missing } of this.#underWay.values()) lost += missing;
+    return { fromMs, toMs, seconds, cpuSeconds, lost };
+  }
+}
+
+/** What a spell came to. */
+export interface Measured {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  /** Arrivals that never came. */
+  readonly lost: number;
+}
+
+/** Lets so much time pass. */
+export function pause(timeMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, timeMs));
+}

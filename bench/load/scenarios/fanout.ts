@@ -1,0 +1,44 @@
+import { quantiles, rounded } from '../../measure/statistics.ts';
+import type { FanoutScenario, JobResult } from '../job.ts';
+import type { Network } from '../network.ts';
+import { ClosedLoop } from './closed-loop.ts';
+
+/** One sender, many receivers, all online. A room's sender gets its own message too, so it counts as a member there. */
+export async function fanout(
+  network: Network,
+  scenario: FanoutScenario,
+  pids: readonly number[],
+): Promise<JobResult> {
+  const { first, members } = scenario;
+  const count = network.groupShape === 'room' ? members : members + 1;
+  const loop = new ClosedLoop();
+  const numbers = Array.from({ length: count }, (_, i) => first + i);
+  await network.prepare(numbers);
+  const group = await network.openGroup(numbers, (tag) => {
+    if (loop.arrived(tag) && !loop.isOver) group.send(loop.begin(members));
+  });
+  group.send(loop.begin(members));
+  const { fromMs, toMs, seconds, cpuSeconds, lost } = await loop.run(scenario, pids);
+  const deliveries = loop.eachMs.length;
+  const one = quantiles(loop.eachMs);
+  const all = quantiles(loop.lastMs);
+  await group.close();
+  return {
+    figures: {
+      what: 'fanout',
+      shape: network.groupShape,
+      members,
+      body: network.bodyBytes,
+      deliveries_per_s: Math.round(deliveries / seconds),
+      group_msgs_per_s: rounded(loop.lastMs.length / seconds, 1),
+      one_p50_ms: rounded(one.p50, 1),
+      one_p99_ms: rounded(one.p99, 1),
+      all_p50_ms: rounded(all.p50, 1),
+      all_p99_ms: rounded(all.p99, 1),
+      srv_cpu_us_per_delivery: rounded((cpuSeconds * 1e6) / deliveries, 1),
+      lost,
+      twice: loop.twice,
+    },
+    window: { fromMs, toMs, messages: deliveries },
+  };
+}

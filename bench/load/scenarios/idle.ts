@@ -1,0 +1,39 @@
+import { cpuSecondsOf, residentBytesOf } from '../../measure/process-usage.ts';
+import { rounded } from '../../measure/statistics.ts';
+import { inParallel } from '../in-parallel.ts';
+import type { IdleScenario, JobResult } from '../job.ts';
+import type { Network } from '../network.ts';
+import { pause } from './closed-loop.ts';
+
+const OPENING_MAX = 32;
+
+/** Memory of connections that are signed in and do nothing. */
+export async function idle(
+  network: Network,
+  scenario: IdleScenario,
+  pids: readonly number[],
+): Promise<JobResult> {
+  const { first, count } = scenario.accounts;
+  await network.prepare(Array.from({ length: count }, (_, i) => first + i));
+  const baseBytes = residentBytesOf(pids);
+  const fromMs = Date.now();
+  const cpuBefore = cpuSecondsOf(pids);
+  const endpoints = await inParallel(count, OPENING_MAX, (i) => network.connect(first + i, () => undefined));
+  const toMs = Date.now();
+  const loginCpu = cpuSecondsOf(pids) - cpuBefore;
+  await pause(scenario.settleMs);
+  const bytes = residentBytesOf(pids);
+  for (const endpoint of endpoints) endpoint.destroy();
+  return {
+    figures: {
+      what: 'idle',
+      conns: count,
+      rss_base_mb: rounded(baseBytes / 2 ** 20, 1),
+      rss_mb: rounded(bytes / 2 ** 20, 1),
+      kb_per_conn: rounded((bytes - baseBytes) / 1024 / count, 1),
+      logins_per_s: Math.round((count * 1000) / (toMs - fromMs)),
+      login_cpu_us: Math.round((loginCpu * 1e6) / count),
+    },
+    window: { fromMs, toMs, messages: 0 },
+  };
+}

@@ -1,0 +1,76 @@
+/** How much is measured: the long form for people who decide by it, the short one to see that everything still runs. */
+import type { FanoutScenario, IdleScenario, OfflineScenario, OnlineScenario, Spell } from './load/job.ts';
+import type { SeededTenant } from './seed/enrol-devices.ts';
+
+/** Everything that one run does. */
+export interface Plan {
+  readonly rounds: number;
+  readonly tenants: readonly SeededTenant[];
+  /** Measured on every peer in every round. */
+  readonly scenarios: readonly (OnlineScenario | OfflineScenario | FanoutScenario)[];
+  /** On each layer, and with strace. */
+  readonly busy: OnlineScenario;
+  /** On a server that has just started. */
+  readonly idle: IdleScenario;
+  /** On the product alone. */
+  readonly manyTenants: OnlineScenario;
+}
+
+const SMALL_TENANTS = 100;
+
+/** @param options.seconds how long each loop is measured, in place of the form's own time */
+export function makePlan(options: {
+  readonly short: boolean;
+  readonly rounds: number | undefined;
+  readonly seconds: number | undefined;
+}): Plan {
+  const { short } = options;
+  const measuredMs = (options.seconds ?? (short ? 1 : 3)) * 1000;
+  const spell: Spell = { warmUpMs: short ? 500 : 2_000, measuredMs };
+  const devices = short ? 501 : 5_000;
+  const people = short ? 20 : 50;
+  const senders = 8;
+  const online = (pairs: number, window: number): OnlineScenario => ({
+    what: 'online',
+    accounts: { first: 0, count: 2 * pairs },
+    window,
+    ...spell,
+  });
+  const fanout = (members: number): FanoutScenario => ({ what: 'fanout', first: 0, members, ...spell });
+  return {
+    rounds: options.rounds ?? (short ? 1 : 3),
+    tenants: [
+      { devices, stocked: people + senders },
+      ...Array.from({ length: SMALL_TENANTS }, () => ({ devices: 2, stocked: 0 })),
+    ],
+    scenarios: [
+      online(1, 1),
+      online(32, 1),
+      online(64, 4),
+      {
+        what: 'offline',
+        first: 0,
+        people,
+        messagesEach: short ? 20 : 100,
+        senders,
+        chunk: 10,
+        connecting: 8,
+        pauseMs: short ? 300 : 1_500,
+      },
+      fanout(100),
+      fanout(500),
+    ],
+    busy: online(64, 4),
+    idle: {
+      what: 'idle',
+      accounts: { first: 0, count: short ? 500 : 5_000 },
+      settleMs: short ? 1_000 : 5_000,
+    },
+    manyTenants: {
+      what: 'tenants',
+      accounts: { first: devices, count: 2 * SMALL_TENANTS },
+      window: 2,
+      ...spell,
+    },
+  };
+}

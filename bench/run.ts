@@ -1,0 +1,146 @@
+/** A run: fills one server, then goes round the peers, so that a busy minute of the machine hits them all. */
+import { cpus } from 'node:os';
+import type { Site } from '@kuvert/testkit';
+import type { Row } from './goals.ts';
+import type { IdleScenario, JobResult, Scenario } from './load/job.ts';
+import { rounded } from './measure/statistics.ts';
+import { countSyncs, syncTraceCommand } from './measure/sync-trace.ts';
+import { ejabberdPeer } from './peers/ejabberd.ts';
+import { kuvertPeer, type Population, populate } from './peers/kuvert.ts';
+import { type Depth, layeredPeer } from './peers/layered.ts';
+import { type Peer, runJob } from './peers/peer.ts';
+import type { Plan } from './plan.ts';
+
+/** Names of peers and of parts of a run, for `--only`. */
+export const PARTS = ['online', 'offline', 'fanout', 'idle', 'tenants', 'layers', 'syncs'] as const;
+/** A part of a run. */
+export type Part = (typeof PARTS)[number];
+/** Peers that can be chosen. */
+export const PEERS = ['kuvert', 'ceiling', 'ejabberd'] as const;
+
+const LAYERS: readonly Depth[] = ['socket', 'noise', 'codec', 'store'];
+
+/** Lines of a server's log that are shown when it was measured in vain. */
+const LOG_LINES = 20;
+
+/** What a run is told. */
+export interface RunOptions {
+  readonly site: Site;
+  readonly plan: Plan;
+  readonly parts: readonly Part[];
+  readonly peers: readonly string[];
+  readonly onRow: (row: Row) => void;
+  readonly onProgress: (sentence: string) => void;
+}
+
+/** Measures and gives all rows. */
+export async function run(options: RunOptions): Promise<Row[]> {
+  const { site, plan, parts, onProgress } = options;
+  const rows: Row[] = [];
+  const add = (row: Row): void => {
+    rows.push(row);
+    options.onRow(row);
+  };
+  add({
+    what: 'machine',
+    peer: '-',
+    cpus: cpus().length,
+    node: process.version,
+    model: cpus()[0]?.model ?? '',
+  });
+  onProgress(`enrolling ${plan.tenants.reduce((sum, { devices }) => sum + devices, 0)} devices`);
+  const population = await populate(site, plan.tenants);
+  const peers = choosePeers(options, population);
+
+  for (let round = 1; round <= plan.rounds; round++) {
+    const measure = async (peer: Peer, scenarios: readonly Scenario[], extra: Row = {}): Promise<void> => {
+      if (scenarios.length === 0) return;
+      await withPeer(peer, async (job) => {
+        for (const scenario of scenarios) {
+          onProgress(`round ${round}: ${peer.name}, ${scenario.what}`);
+          const { figures } = await job(scenario);
+          add({ peer: peer.name, round, ...figures, ...extra });
+        }
+      });
+    };
+    const scenarios = plan.scenarios.filter(({ what }) => (parts as readonly string[]).includes(what));
+    for (const peer of peers) await measure(peer, scenarios);
+    if (parts.includes('layers')) {
+      for (const layer of LAYERS) {
+        await measure(layeredPeer(site, population, layer, layer), [plan.busy], { what: 'layer', layer });
+      }
+      await measure(kuvertPeer(site, population), [plan.busy], { what: 'layer', layer: 'product' });
+    }
+    if (parts.includes('tenants') && peers.some(({ name }) => name === 'kuvert')) {
+      await measure(kuvertPeer(site, population), [plan.manyTenants]);
+    }
+    if (parts.includes('idle')) {
+      const idle: IdleScenario = plan.idle;
+      for (const peer of peers) await measure(peer, [idle]);
+    }
+  }
+  if (parts.includes('syncs')) await measureSyncs(options, population, add);
+  return rows;
+}
+
+function choosePeers(options: RunOptions, population: Population): Peer[] {
+  const { site, peers: names, onProgress } = options;
+  const peers: Peer[] = [];
+  for (const name of names) {
+    if (name === 'ejabberd') {
+      const ejabberd = ejabberdPeer(site);
+      if ('missing' in ejabberd) onProgress(`without ejabberd: ${ejabberd.missing}`);
+      else peers.push(ejabberd);
+    } else if (name === 'ceiling') {
+      peers.push(layeredPeer(site, population, 'socket', 'ceiling'));
+    } else {
+      peers.push(kuvertPeer(site, population));
+    }
+  }
+  return peers;
+}
+
+async function withPeer(
+  peer: Peer,
+  work: (job: (scenario: Scenario) => Promise<JobResult>) => Promise<void>,
+): Promise<void> {
+  const running = await peer.start();
+  try {
+    await work((scenario) => runJob({ address: running.address, scenario }));
+  } catch (cause) {
+    const lines = running.log.split('\n').slice(-LOG_LINES).join('\n');
+    throw new Error(`measuring ${peer.name} failed; the last it said:\n${lines}`, { cause });
+  } finally {
+    await running.stop();
+  }
+}
+
+/** Once, because it counts calls and not time. */
+async function measureSyncs(
+  options: RunOptions,
+  population: Population,
+  add: (row: Row) => void,
+): Promise<void> {
+  const { site, plan, onProgress } = options;
+  const file = site.at('syncs');
+  const through = syncTraceCommand(file);
+  if (through === undefined) {
+    onProgress('without a count of syncs: strace is not installed');
+    return;
+  }
+  onProgress('counting syncs');
+  await withPeer(kuvertPeer(site, population, { through }), async (job) => {
+    const { window, figures } = await job(plan.busy);
+    const syncs = countSyncs(file, window);
+    add({
+      what: 'syncs',
+      peer: 'kuvert',
+      round: 1,
+      inflight: figures.inflight ?? 0,
+      syncs,
+      messages: window.messages,
+      per_msg: rounded(syncs / window.messages, 4),
+      per_s: Math.round((syncs * 1000) / (window.toMs - window.fromMs)),
+    });
+  });
+}

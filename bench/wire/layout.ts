@@ -1,0 +1,110 @@
+/**
+ * Where things lie in the records of a message with one leg and no body (packages/protocol/src/mailbox.ts), so that neither the load
+ * client nor the layers below the codec spend time on decoding. {@link checkLayout} holds it against the real codec.
+ */
+import {
+  CLASSES,
+  type DeviceId,
+  decodeSubmit,
+  decodeSubmitAnswer,
+  encodeDelivery,
+  encodeSubmit,
+  encodeSubmitAnswer,
+  equalBytes,
+  ID_BYTES,
+  idToBytes,
+  makeSubmitId,
+  type PersonId,
+  RECORD_TYPES,
+  SUITES,
+} from '@kuvert/protocol';
+
+/** Bytes of a leg: a sealed text of usual length. XMPP carries the same as {@link XMPP_BODY_CHARACTERS} of base64. */
+export const LEG_BYTES = 525;
+/** What {@link LEG_BYTES} come to where only text can travel. */
+export const XMPP_BODY_CHARACTERS = 700;
+
+/** Offsets in a submit. */
+export const SUBMIT_AT = { requestNo: 1, submitId: 5, device: 78, leg: 99 } as const;
+/** Offsets in a delivery. */
+export const DELIVERY_AT = { seq: 1, acceptedAt: 5, leg: 28 } as const;
+/** Offset of the status in an answer; 0 means accepted. */
+export const ANSWER_STATUS_AT = 5;
+
+/** A submit of one leg; number, id and tag are to be written into it before each use. */
+export function submitTemplate(to: {
+  readonly personId: PersonId;
+  readonly deviceId: DeviceId;
+  readonly listHash: Uint8Array;
+}): Uint8Array<ArrayBuffer> {
+  return encodeSubmit({
+    requestNo: 0,
+    submitId: makeSubmitId(0, new Uint8Array(10)),
+    to: to.personId,
+    listHash: to.listHash,
+    suite: SUITES.signalPairwise,
+    class: CLASSES.message,
+    urgency: 1,
+    lifetime: 1,
+    legs: [{ device: to.deviceId, bytes: new Uint8Array(LEG_BYTES).fill(0x5a) }],
+  });
+}
+
+/** A submit from its template. `tag` finds its way into the leg, where the receiver reads it with {@link tagOf}. */
+export function fillSubmit(
+  template: Uint8Array,
+  message: { readonly requestNo: number; readonly nowMs: number; readonly run: number; readonly tag: number },
+): Uint8Array<ArrayBuffer> {
+  const record = Uint8Array.from(template);
+  const view = new DataView(record.buffer);
+  view.setUint32(SUBMIT_AT.requestNo, message.requestNo);
+  // Type byte, 6 bytes of time, 10 bytes that differ for each submit: request numbers are never used twice in a run.
+  view.setUint32(SUBMIT_AT.submitId + 1, Math.floor(message.nowMs / 0x10000));
+  view.setUint16(SUBMIT_AT.submitId + 5, message.nowMs % 0x10000);
+  view.setUint32(SUBMIT_AT.submitId + 7, message.run);
+  view.setUint32(SUBMIT_AT.submitId + 11, message.requestNo);
+  view.setUint32(SUBMIT_AT.leg, message.tag);
+  return record;
+}
+
+/** The tag in a delivery. */
+export function tagOf(delivery: Uint8Array): number {
+  return new DataView(delivery.buffer, delivery.byteOffset).getUint32(DELIVERY_AT.leg);
+}
+
+/** @throws Error when a format has changed and this file has not */
+export function checkLayout(ids: { readonly personId: PersonId; readonly deviceId: DeviceId }): void {
+  const template = submitTemplate({ ...ids, listHash: new Uint8Array(32) });
+  const nowMs = 1_700_000_000_123;
+  const record = fillSubmit(template, { requestNo: 7, nowMs, run: 8, tag: 9 });
+  const submit = decodeSubmit(record);
+  const random = Uint8Array.from([0, 0, 0, 8, 0, 0, 0, 7, 0, 0]);
+  const leg = submit.legs[0]?.bytes ?? new Uint8Array(0);
+  const delivery = encodeDelivery({
+    deliverySeq: 5,
+    acceptedAtMs: nowMs,
+    expiresAtMs: nowMs,
+    suite: submit.suite,
+    class: submit.class,
+    leg,
+  });
+  const answer = encodeSubmitAnswer({
+    requestNo: 7,
+    acceptedAtMs: nowMs,
+    legs: [{ device: ids.deviceId, outcome: 'stored' }],
+  });
+  const deviceBytes = record.subarray(SUBMIT_AT.device, SUBMIT_AT.device + ID_BYTES);
+  const deliverySeq = new DataView(delivery.buffer).getUint32(DELIVERY_AT.seq);
+  const fits =
+    submit.requestNo === 7 &&
+    submit.submitId === makeSubmitId(nowMs, random) &&
+    equalBytes(deviceBytes, idToBytes(ids.deviceId)) &&
+    equalBytes(record.subarray(SUBMIT_AT.leg), leg) &&
+    deliverySeq === 5 &&
+    tagOf(delivery) === 9 &&
+    delivery.length === DELIVERY_AT.leg + LEG_BYTES &&
+    answer[0] === RECORD_TYPES.submitAnswer &&
+    answer[ANSWER_STATUS_AT] === 0 &&
+    'legs' in decodeSubmitAnswer(answer);
+  if (!fits) throw new Error('the layout that the benchmark counts on is not that of the protocol any more');
+}
