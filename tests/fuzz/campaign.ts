@@ -12,20 +12,19 @@ const MESSAGE_MAX = 3_000;
 export const isLong = process.env.KUVERT_FUZZ_RUNS !== undefined;
 
 /** The seed of this process. */
-export const seed = Number(process.env.KUVERT_FUZZ_SEED ?? randomInt(2 ** 31 - 1));
+const seed = Number(process.env.KUVERT_FUZZ_SEED ?? randomInt(2 ** 31 - 1));
 
-/** Runs of a property: `short` within `npm test`, what was asked for otherwise. */
-export function runsOf(short: number): number {
-  return isLong ? Number(process.env.KUVERT_FUZZ_RUNS) : short;
-}
-
-/** Runs one property and says from which seed. */
+/**
+ * Runs one property and says from which seed.
+ * @param runs how often within `npm test`, and by how much less than asked for in the long form (a sequence is many steps)
+ */
 export async function campaign<T extends [unknown, ...unknown[]]>(
   name: string,
-  shortRuns: number,
+  runs: number | { readonly short: number; readonly longDividedBy: number },
   property: fc.IAsyncProperty<T>,
 ): Promise<void> {
-  const numRuns = runsOf(shortRuns);
+  const { short, longDividedBy } = typeof runs === 'number' ? { short: runs, longDividedBy: 1 } : runs;
+  const numRuns = isLong ? Math.ceil(Number(process.env.KUVERT_FUZZ_RUNS) / longDividedBy) : short;
   const path = process.env.KUVERT_FUZZ_PATH;
   const beganMs = performance.now();
   const outcome = await fc.check(property, { seed, numRuns, ...(path === undefined ? {} : { path }) });

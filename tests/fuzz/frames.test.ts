@@ -345,7 +345,9 @@ test.fails.each([
   const socket = await RawSocket.plain(world.place.url);
   socket.write(text);
   await socket.untilEnded();
-  expect(answersIn(socket.httpText).map((answer) => answer.contentType)).toEqual(['application/problem+json']);
+  expect(answersIn(socket.httpText).map((answer) => answer.contentType)).toEqual([
+    'application/problem+json',
+  ]);
 });
 
 test('H9 after all of this people write to each other as before', () => world.expectUnharmed());

@@ -62,7 +62,9 @@ afterAll(async () => {
 
 function bytesIn(value: CborValue): Uint8Array[] {
   if (value instanceof Uint8Array) return [value];
-  return value !== null && typeof value === 'object' ? Object.values(value).flatMap(bytesIn) : [];
+  return value !== null && typeof value === 'object'
+    ? Object.values(value as Record<string, CborValue>).flatMap((child) => bytesIn(child))
+    : [];
 }
 
 /** A connection that is opened again whenever an attack has ended it. */

@@ -202,9 +202,9 @@ export const oddCbor: fc.Arbitrary<Uint8Array<ArrayBuffer>> = fc
     ],
     ...['9bffffffffffffffff', 'bbffffffffffffffff', '5bffffffffffffffff', '7bffffffffffffffff', '9a00ffffff'],
     ...[
-      '81'.repeat(9) + '00',
-      '81'.repeat(5_000) + '00',
-      'a16161'.repeat(9) + '00',
+      `${'81'.repeat(9)}00`,
+      `${'81'.repeat(5_000)}00`,
+      `${'a16161'.repeat(9)}00`,
       '0000',
       '61ff',
       '62c328',

@@ -100,10 +100,15 @@ test.each(names)('H9 operator call %s answers by its schema or refuses by the ca
     { weight: 10, arbitrary: oddValue.map(json) },
     { weight: 20, arbitrary: damagedBytes(fits.map(json)) },
     { weight: 5, arbitrary: fc.uint8Array({ maxLength: 100 }) },
-    { weight: 2, arbitrary: fc.constantFrom(65_535, 65_536, 65_537, 200_000).map((n) => Buffer.alloc(n, 32)) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(65_535, 65_536, 65_537, 200_000).map((n) => Buffer.alloc(n, 32)),
+    },
     {
       weight: 3,
-      arbitrary: fc.constantFrom('[[[['.repeat(16_000), `{"a":${'['.repeat(30_000)}`, '{"__proto__":{"x":1}}').map((text) => Buffer.from(text)),
+      arbitrary: fc
+        .constantFrom('[[[['.repeat(16_000), `{"a":${'['.repeat(30_000)}`, '{"__proto__":{"x":1}}')
+        .map((text) => Buffer.from(text)),
     },
   );
   // `z.object({})` takes any object, and each such call makes or rotates something.
@@ -152,7 +157,12 @@ test('H9 calls without the right signature, media type, host, path or method are
   const path = operatorCalls.tenantCreate.path;
   const body = Buffer.from('{"name":"Planted"}');
   const headerValue = oddText
-    .map((text) => text.replaceAll(/[^\x20-\x7e]/g, '?').trim().slice(0, 2_000))
+    .map((text) =>
+      text
+        .replaceAll(/[^\x20-\x7e]/g, '?')
+        .trim()
+        .slice(0, 2_000),
+    )
     .filter((text) => text !== '');
   const wrong = fc.oneof(
     fc.record({
@@ -166,7 +176,10 @@ test('H9 calls without the right signature, media type, host, path or method are
       at: fc.nat(),
       by: fc.constantFrom('0', 'f', 'F', ' ', '-'),
     }),
-    fc.record({ kind: fc.constant('without' as const), name: fc.constantFrom(...Object.values(OPERATOR_HEADERS)) }),
+    fc.record({
+      kind: fc.constant('without' as const),
+      name: fc.constantFrom(...Object.values(OPERATOR_HEADERS)),
+    }),
     fc.record({
       kind: fc.constant('time' as const),
       offsetMs: fc.constantFrom(-3_600_000, -60_001, 60_001, 3_600_000, 1e14),
@@ -221,9 +234,22 @@ test('H9 bytes that are not HTTP, or odd HTTP, are refused in good order on the 
     fc
       .tuple(
         fc.constantFrom('GET', 'POST', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY'),
-        fc.constantFrom('/livez', '/readyz', '/operator/v1/tenants/create', '/', '/%', '/../livez', '//livez', '*'),
+        fc.constantFrom(
+          '/livez',
+          '/readyz',
+          '/operator/v1/tenants/create',
+          '/',
+          '/%',
+          '/../livez',
+          '//livez',
+          '*',
+        ),
         fc.constantFrom('localhost', '127.0.0.1', 'evil.example', '', 'localhost:99999', '[::1]', 'a b'),
-        fc.constantFrom('', 'Content-Length: 2\r\nTransfer-Encoding: chunked\r\n', 'Content-Length: 99999999999\r\n'),
+        fc.constantFrom(
+          '',
+          'Content-Length: 2\r\nTransfer-Encoding: chunked\r\n',
+          'Content-Length: 99999999999\r\n',
+        ),
         fc.constantFrom('application/json', 'application/json; charset=utf-7', 'text/plain', 'a/b;;;', '\t'),
       )
       .map(
@@ -246,4 +272,3 @@ test('H9 bytes that are not HTTP, or odd HTTP, are refused in good order on the 
 });
 
 test('H9 after all of this people write to each other as before', () => world.expectUnharmed());
-

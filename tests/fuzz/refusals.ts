@@ -1,5 +1,12 @@
 /** What the server may answer, whatever it was sent. */
-import { ERRORS, isErrorCode, METHODS, type MethodName, type SubmitAnswer, WireError } from '@kuvert/protocol';
+import {
+  ERRORS,
+  isErrorCode,
+  METHODS,
+  type MethodName,
+  type SubmitAnswer,
+  WireError,
+} from '@kuvert/protocol';
 import { expect } from 'vitest';
 import type { Answer } from './peer.ts';
 
@@ -35,11 +42,18 @@ export interface HttpAnswer {
 
 /** The answers in what came over a connection; those to pipelined requests stand one behind the other. */
 export function answersIn(text: string): HttpAnswer[] {
-  return text.split(/(?=HTTP\/1\.1 \d{3} )/).filter((part) => part !== '').map((part) => {
-    const [head = '', ...rest] = part.split('\r\n\r\n');
-    const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]);
-    return { status, contentType: /\r\ncontent-type: ([^\r]*)/i.exec(head)?.[1], body: rest.join('\r\n\r\n') };
-  });
+  return text
+    .split(/(?=HTTP\/1\.1 \d{3} )/)
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [head = '', ...rest] = part.split('\r\n\r\n');
+      const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1]);
+      return {
+        status,
+        contentType: /\r\ncontent-type: ([^\r]*)/i.exec(head)?.[1],
+        body: rest.join('\r\n\r\n'),
+      };
+    });
 }
 
 /**

@@ -3,9 +3,9 @@ import {
   CLASSES,
   concatBytes,
   type Delivery,
+  type DeviceId,
   decodeAck,
   decodeSubmit,
-  type DeviceId,
   encodeAck,
   encodeSubmit,
   idToBytes,
@@ -155,7 +155,9 @@ test('P2 C1 H9 submits with odd fields are refused by the catalogue; what was ac
     device: anyDevice as fc.Arbitrary<DeviceId>,
     bytes: fc.oneof(
       fc.uint8Array({ maxLength: 60 }).map((bytes) => Uint8Array.from(bytes)),
-      fc.constantFrom(0, 1, MAILBOX_LIMITS.legBytesMax, MAILBOX_LIMITS.legBytesMax + 1).map((n) => new Uint8Array(n)),
+      fc
+        .constantFrom(0, 1, MAILBOX_LIMITS.legBytesMax, MAILBOX_LIMITS.legBytesMax + 1)
+        .map((n) => new Uint8Array(n)),
     ),
   });
   const change = fc.record(
@@ -184,7 +186,15 @@ test('P2 C1 H9 submits with odd fields are refused by the catalogue; what was ac
       body: fc
         .constantFrom(0, 1, MAILBOX_LIMITS.bodyBytesMax, MAILBOX_LIMITS.bodyBytesMax + 1)
         .map((n) => new Uint8Array(n)),
-      offsetMs: fc.constantFrom(-8 * 86_400_000, -6 * 86_400_000, -3_600_000, 0, 3_000_000, 4_000_000, 2 ** 47),
+      offsetMs: fc.constantFrom(
+        -8 * 86_400_000,
+        -6 * 86_400_000,
+        -3_600_000,
+        0,
+        3_000_000,
+        4_000_000,
+        2 ** 47,
+      ),
     },
     { requiredKeys: [] },
   );
@@ -192,23 +202,27 @@ test('P2 C1 H9 submits with odd fields are refused by the catalogue; what was ac
   await campaign(
     'submit fields',
     60,
-    fc.asyncProperty(change, fc.constantFrom('new', 'new', 'new', 'again', 'reused'), async (changes, mode) => {
-      world.installation.clock.advance(5);
-      const { offsetMs, ...fields } = changes;
-      const fresh = world.submit(target, 1);
-      const timed =
-        offsetMs === undefined
-          ? fresh.submitId
-          : makeSubmitId(
-              Math.min(2 ** 48 - 1, world.installation.clock.nowMs() + offsetMs),
-              idToBytes(fresh.submitId).slice(7),
-            );
-      const submitId = mode === 'reused' && last ? last.submitId : timed;
-      const submit: Submit =
-        mode === 'again' && last ? last : ({ ...fresh, ...fields, submitId } as Submit);
-      last = submit;
-      await attack(line, encodeSubmit(submit), expected, known);
-    }),
+    fc.asyncProperty(
+      change,
+      fc.constantFrom('new', 'new', 'new', 'again', 'reused'),
+      async (changes, mode) => {
+        world.installation.clock.advance(5);
+        const { offsetMs, ...fields } = changes;
+        const fresh = world.submit(target, 1);
+        const timed =
+          offsetMs === undefined
+            ? fresh.submitId
+            : makeSubmitId(
+                Math.min(2 ** 48 - 1, world.installation.clock.nowMs() + offsetMs),
+                idToBytes(fresh.submitId).slice(7),
+              );
+        const submitId = mode === 'reused' && last ? last.submitId : timed;
+        const submit: Submit =
+          mode === 'again' && last ? last : ({ ...fresh, ...fields, submitId } as Submit);
+        last = submit;
+        await attack(line, encodeSubmit(submit), expected, known);
+      },
+    ),
   );
   await expected.compare();
 });

@@ -48,7 +48,7 @@ export function frameBytes(payload: Uint8Array, form: FrameForm = {}): Buffer {
 export class RawSocket {
   static readonly #open = new Set<RawSocket>();
   readonly #socket: Socket;
-  #received = Buffer.alloc(0);
+  #received: Buffer = Buffer.alloc(0);
   #messages: Message[] = [];
   #upgraded = false;
   #ended = false;
@@ -61,7 +61,7 @@ export class RawSocket {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
-    socket.on('data', (data) => this.#take(data));
+    socket.on('data', (data) => this.#take(data as Buffer));
     socket.on('error', () => undefined);
     RawSocket.#open.add(this);
     socket.on('close', () => {
