@@ -20,6 +20,11 @@ process.umask(0o077);
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
+/** Set before anything runs: a fault while starting counts too. */
+let broken = false;
+
+let broken = false;
+
 await run();
 
 async function run(): Promise<void> {
@@ -77,8 +82,6 @@ function endInOrder(installation: Installation, log: Log): void {
   // It may have died while we were still loading; nobody will tell us any more.
   if (process.connected === false) end('parent-ended');
 }
-
-let broken = false;
 
 /** A fault of ours: after it nothing in memory is to be trusted, but what was accepted is on disk. */
 function breakDown(installation: Installation, log: Log, error: unknown): void {
