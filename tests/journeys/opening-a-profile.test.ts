@@ -38,7 +38,7 @@ test('E3 a wrong secret opens nothing and changes nothing', async () => {
   expect(await site.kuvert(['whoami', ...anna.asPerson])).toMatchObject({ code: 0 });
 });
 
-test('E3 a secret that is missing, empty or open to others is not used', async () => {
+test('E3 a secret that is missing or empty is not used, and one that is open to others is used and told', async () => {
   const secretFile = site.at('a.secret');
   const whoami = () => site.kuvert(['whoami', '--profile', anna.profileDir, '--secret-file', secretFile]);
   expect(await whoami()).toMatchObject({ code: 4, errorCode: 'secret_missing' });
@@ -46,9 +46,11 @@ test('E3 a secret that is missing, empty or open to others is not used', async (
   expect(await whoami()).toMatchObject({ code: 4, errorCode: 'secret_missing' });
   writeFileSync(secretFile, anna.secret);
   chmodSync(secretFile, 0o644);
-  expect(await whoami()).toMatchObject({ code: 4, errorCode: 'secret_missing' });
+  const told = await whoami();
+  expect(told).toMatchObject({ code: 0 });
+  expect(told.stderr).toContain('secret_file_open');
   chmodSync(secretFile, 0o600);
-  expect(await whoami()).toMatchObject({ code: 0 });
+  expect(await whoami()).toMatchObject({ code: 0, stderr: '' });
 });
 
 test('E3 a folder that holds no profile is named as such and left as it is', async () => {

@@ -30,7 +30,7 @@ export async function withProfile<T>(
   output: Output,
   work: (profile: Profile) => Promise<T>,
 ): Promise<T> {
-  const secret = await readSecretFile(options.secretFile);
+  const secret = await readSecretFile(options.secretFile, output);
   const profile = await openWhenFree({ profileDir: options.profile, secret });
   try {
     return await work(profile);

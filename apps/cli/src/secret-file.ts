@@ -1,23 +1,26 @@
 /** The file with the passphrase of a profile. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { KuvertError } from '@kuvert/protocol';
+import type { Output } from './output.ts';
 
 const SECRET_BYTES_MAX = 4_096;
 const GROUP_AND_OTHERS = 0o077;
 
 /**
- * The secret: the file's bytes without one line end at its end. The open file is checked, not the path, so that nobody can
- * put another one in its place in between.
- * @throws KuvertError `secret_missing` when it is missing, empty, longer than 4 KiB or open to group or others
+ * The secret: the file's bytes without one line end at its end. A file that group or others can read is used, because a
+ * profile must open where permissions mean little (mounted secrets, containers), but it is told every time. The open file is looked
+ * at, not the path, so that nobody can put another one in its place in between.
+ * @throws KuvertError `secret_missing` when it is missing, empty or longer than 4 KiB
  */
-export async function readSecretFile(path: string): Promise<Uint8Array> {
+export async function readSecretFile(path: string, output: Output): Promise<Uint8Array> {
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'r');
     const facts = await file.stat();
-    const isPrivate = process.platform === 'win32' || (facts.mode & GROUP_AND_OTHERS) === 0;
-    // A pipe (`--secret-file <(pass show kuvert)`) has no size before it is read, and belongs to this user alone.
-    if (facts.isDirectory() || !(isPrivate || facts.isFIFO())) throw new KuvertError('secret_missing');
+    if (facts.isDirectory()) throw new KuvertError('secret_missing');
+    // A pipe (`--secret-file <(pass show kuvert)`) belongs to this user alone.
+    const isPrivate = process.platform === 'win32' || facts.isFIFO() || (facts.mode & GROUP_AND_OTHERS) === 0;
+    if (!isPrivate) await output.notice('secret_file_open', output.texts.secretFileOpen());
     const bytes = await readAtMost(file, SECRET_BYTES_MAX + 1);
     const secret = withoutLineEnd(bytes);
     if (secret.length === 0 || bytes.length > SECRET_BYTES_MAX) throw new KuvertError('secret_missing');

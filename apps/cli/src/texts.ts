@@ -26,6 +26,7 @@ export interface Texts {
   listMismatch(): string;
   recipientUnknown(): string;
   notAccepted(): string;
+  secretFileOpen(): string;
 }
 
 const en: Texts = {
@@ -61,6 +62,7 @@ const en: Texts = {
   listMismatch: () => 'Another device has seen a device list that this one has not.',
   recipientUnknown: () => 'A message waits, because nobody has the address that it is for.',
   notAccepted: () => 'The server did not accept something, and trying again is of no use.',
+  secretFileOpen: () => 'Other users of this machine can read the secret file; chmod 600 keeps it yours.',
 };
 
 const de: Texts = {
@@ -99,6 +101,8 @@ const de: Texts = {
   listMismatch: () => 'Ein anderes Gerät kennt eine Geräteliste, die dieses nicht gesehen hat.',
   recipientUnknown: () => 'Eine Nachricht wartet, weil niemand die Adresse hat, an die sie geht.',
   notAccepted: () => 'Der Server hat etwas nicht angenommen, und ein neuer Versuch hilft nicht.',
+  secretFileOpen: () =>
+    'Andere Benutzer dieser Maschine können die Geheimnisdatei lesen; chmod 600 macht sie wieder privat.',
 };
 
 /** The sentences in one language. */

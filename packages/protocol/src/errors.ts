@@ -358,8 +358,8 @@ export const ERRORS = {
   secret_missing: entry(
     400,
     NEVER,
-    'The secret file is missing, empty or readable by other users; give one with --secret-file.',
-    'Die Geheimnisdatei fehlt, ist leer oder für andere lesbar; bitte mit --secret-file angeben.',
+    'The secret file is missing, empty or longer than 4 KiB; give one with --secret-file.',
+    'Die Geheimnisdatei fehlt, ist leer oder länger als 4 KiB; bitte eine mit --secret-file angeben.',
   ),
   recipient_unknown: entry(
     404,

@@ -24,7 +24,7 @@ export function addEnrol(program: Command, context: CommandContext): void {
         de: 'Der Server ist keine Adresse wie https://kuvert.acme.test; siehe --help.',
       });
     }
-    const secret = await readSecretFile(options.secretFile);
+    const secret = await readSecretFile(options.secretFile, context.output);
     // On the command line a token is visible to every user of the machine, which stdin is not.
     const token = options.token === '-' ? await readText(context.streams.stdin) : options.token;
     const { deviceId } = await enrol({ serverUrl, token: token.trim(), profileDir, secret });
