@@ -21,7 +21,7 @@ process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
 /** Set before anything runs: a fault while starting counts too. */
-let broken = false;
+const broken = false;
 
 let broken = false;
 
