@@ -21,8 +21,6 @@ process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
 /** Set before anything runs: a fault while starting counts too. */
-const broken = false;
-
 let broken = false;
 
 await run();
