@@ -8,6 +8,8 @@ import { run } from './run.ts';
 /** @param argv what stands after `kuvert` @returns the exit code */
 export async function main(argv: readonly string[]): Promise<number> {
   const { stdin, stdout, stderr } = process;
+  // What a command writes is for its own user alone, whatever the shell that started it says.
+  process.umask(0o077);
   const streams = { stdin, stdout, stderr };
   // A failed write is told to whoever wrote; without a listener it would also end the process with a stack trace.
   stdout.on('error', () => undefined);

@@ -46,6 +46,21 @@ test('A1 a text arrives byte for byte and its state goes queued, accepted, deliv
   expect([...anna.noticeKinds(), ...bela.noticeKinds()]).toEqual([]);
 });
 
+test('A1 what is written within one millisecond, also after a restart, keeps its order for both', async () => {
+  const { anna, bela } = await pair();
+  const texts = Array.from({ length: 20 }, (_, i) => `line ${i}`);
+  for (const text of texts) {
+    await anna.write(bela, text);
+    if (text.endsWith('9')) anna.restart();
+  }
+  await anna.sync();
+  await bela.sync();
+  expect(bela.texts()).toEqual(texts);
+  for (const { messenger } of [anna, bela]) {
+    expect(messenger.history({ limit: 100 }).map(({ text }) => text)).toEqual(texts);
+  }
+});
+
 test('P2 a message whose answer was lost is submitted again with the same bytes under the same id, and shown once', async () => {
   const { server, anna, bela } = await acquainted();
   let lost = 0;

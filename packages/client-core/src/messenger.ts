@@ -19,7 +19,7 @@ import { type Context, newId } from './context.ts';
 import { Directory } from './directory.ts';
 import { historyOf, incomingOf, stateOf } from './history.ts';
 import { OperationQueue } from './operation-queue.ts';
-import { type OwnDevice, selfOf, VALUES } from './own-device.ts';
+import { loadRecord, type OwnDevice, saveRecord, selfOf, VALUES } from './own-device.ts';
 import type { Clock, Connect, Connection, ConnectionEvents, Random } from './ports.ts';
 import { PrekeyUpkeep } from './prekey-upkeep.ts';
 import { Receiver } from './receiver.ts';
@@ -89,9 +89,12 @@ export class Messenger {
     const checked = texts.map((text) => this.#check(text));
     const { store, clock } = this.#context;
     for (const mail of new Set(checked.map(({ to }) => to))) await this.#lookUp(mail);
-    const messageIds = store.transaction(() =>
-      checked.map(({ to, text }) => {
+    const messageIds = store.transaction(() => {
+      let { sentAtMs } = loadRecord<{ sentAtMs: number }>(store.values, VALUES.lastSent) ?? { sentAtMs: 0 };
+      const ids = checked.map(({ to, text }) => {
         const contentId = newId(this.#context, 'content');
+        // No two messages of a device have one time, so that every reader puts them in the order in which they were written.
+        sentAtMs = Math.max(sentAtMs + 1, clock.now());
         store.outbox.add({
           contentId,
           kind: 'text',
@@ -99,11 +102,13 @@ export class Messenger {
           toMail: to,
           toPerson: store.directory.findPersonByMail(to)?.personId,
           content: encodeContent({ kind: 'text', minReader: READER_VERSION, text }),
-          sentAtMs: clock.now(),
+          sentAtMs,
         });
         return contentId;
-      }),
-    );
+      });
+      saveRecord(store.values, VALUES.lastSent, { sentAtMs });
+      return ids;
+    });
     this.#sender.kick();
     return messageIds.map((messageId) => ({ messageId, state: 'queued' as const }));
   }
@@ -282,7 +287,7 @@ export class Messenger {
 
   /** The store does not take what must be written: the connection ends, and everything is as it was committed last. */
   #fail(cause: unknown): void {
-    const reason = cause instanceof KuvertError ? cause : new KuvertError('internal', { cause });
+    const reason = cause instanceof KuvertError ? cause : new KuvertError('unexpected', { cause });
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#onClose(connection, reason);

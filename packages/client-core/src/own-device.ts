@@ -54,6 +54,7 @@ export const VALUES = {
   stateCounter: 'state-counter',
   signedPrekeyAt: 'signed-prekey-at',
   installationEpoch: 'installation-epoch',
+  lastSent: 'last-sent',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

@@ -117,7 +117,7 @@ class NodeProfile implements Profile {
   }
   async send(message: { to: string; text: string }): Promise<SendResult> {
     const [result] = await this.sendAll([message]);
-    if (result === undefined) throw new KuvertError('internal');
+    if (result === undefined) throw new KuvertError('unexpected');
     return result;
   }
   sendAll(messages: readonly { to: string; text: string }[]): Promise<SendResult[]> {
