@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly log?: Log;
   /** Called when the store can no longer keep its promise. The process ends then; an installation in a test fails. */
   readonly onFailure?: (error: unknown) => void;
+  /** Measures how late the event loop is. A test in which clients share the loop with the server gives its own. */
+  readonly loopDelay?: { read(): number; stop(): void };
 }
 
 /** A server. */
@@ -74,7 +76,13 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
   let running: Running | undefined;
 
   async function start(): Promise<void> {
-    const context = await buildContext(config, { clock, random, log, onFailure });
+    const context = await buildContext(config, {
+      clock,
+      random,
+      log,
+      onFailure,
+      loopDelay: surroundings.loopDelay,
+    });
     const closers: (() => Promise<unknown>)[] = [() => context.close()];
     try {
       const channel = new ChannelServer(context.channelHost);
@@ -87,6 +95,7 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
         gate: context.operatorGate,
         routes: context.operatorTable,
         log,
+        metrics: context.metrics,
       });
       closers.push(() => opsListener.close());
       await listen(publicListener, { host: config.host, port: config.port, variable: 'KUVERT_PORT' });
@@ -96,6 +105,7 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
       const opsUrl = urlOf('http', OPS_HOST, opsListener);
       const facts = { pid: process.pid, url, opsUrl, startedAt: new Date(clock.nowMs()).toISOString() };
       await writeFileAtomic(join(context.dataFolder, SERVER_FILE), `${JSON.stringify(facts)}\n`);
+      watchWith(context, channel, clock);
       running = { context, channel, publicListener, opsListener, url, opsUrl };
       log.info({ event: 'server-started', port: portOf(publicListener) });
     } catch (error) {
@@ -160,6 +170,22 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
       return now().channel;
     },
   };
+}
+
+/** Tells the metrics where to read what stands at this moment. */
+function watchWith(context: Context, channel: ChannelServer, clock: Clock): void {
+  const { admission, channelHost, metrics } = context;
+  metrics.watch({
+    connections: () => channel.size,
+    devicesOnline: () => channelHost.connections.size,
+    submitsOpen: () => admission.open,
+    submitsOpenMax: () => admission.openMax,
+    loopDelayMs: () => admission.loopDelayMs,
+    storeQueue: () => 0,
+    storeQueueBytes: () => 0,
+    oldestWaitingMs: () => undefined,
+    nowMs: () => clock.nowMs(),
+  });
 }
 
 async function listen(

@@ -24,6 +24,7 @@ test('C12 without any setting a server serves this machine only', () => {
     opsPort: 8421,
     tls: undefined,
     publicUrl: undefined,
+    trafficFactor: 1,
     logLevel: 'info',
   });
   expect(read({}, true).logLevel).toBe('warn');

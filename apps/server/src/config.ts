@@ -21,6 +21,8 @@ export interface ServerConfig {
   /** Where clients reach the server when a proxy in front terminates TLS; without a slash at the end. */
   readonly publicUrl: string | undefined;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+  /** How many times the traffic limits of docs/limits.md hold; 1 if not given. */
+  readonly trafficFactor?: number;
 }
 
 const port = z
@@ -90,6 +92,16 @@ const SETTINGS = {
     undefined,
     'Where clients reach the server when a proxy in front of it terminates TLS.',
   ),
+  KUVERT_TRAFFIC_FACTOR: setting(
+    z
+      .string()
+      .regex(/^\d{1,6}(\.\d{1,3})?$/)
+      .transform(Number)
+      .refine((value) => value > 0),
+    'a number above 0, up to 999999',
+    '1',
+    'How many times the traffic limits of [limits.md](limits.md) hold: what one device may send one person, and what one person may be sent. More for machines that write a lot.',
+  ),
   KUVERT_LOG_LEVEL: setting(
     z.enum(['error', 'warn', 'info', 'debug']),
     'error, warn, info or debug',
@@ -150,6 +162,7 @@ function toConfig(
     opsPort: values.KUVERT_OPS_PORT as number,
     tls,
     publicUrl,
+    trafficFactor: values.KUVERT_TRAFFIC_FACTOR as number,
     logLevel: values.KUVERT_LOG_LEVEL ?? (place.onTerminal ? 'warn' : 'info'),
   };
 }

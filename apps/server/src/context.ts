@@ -15,7 +15,9 @@ import { keysOperatorRoutes } from './http/keys-routes.ts';
 import { OperatorGate } from './http/operator-gate.ts';
 import { joinOperatorRoutes, type OperatorTable } from './http/operator-routes.ts';
 import { Readiness, readinessProbes } from './http/readiness.ts';
+import { Admission, measureLoopDelay } from './limits/admission.ts';
 import { describeError, type Log } from './log.ts';
+import { createServerMetrics, type LimitName, type ServerMetrics } from './metrics/server-metrics.ts';
 import { openFolders } from './open-folders.ts';
 import { startErrorFrom } from './start-error.ts';
 import { openStore, type Store } from './store/index.ts';
@@ -36,6 +38,8 @@ export interface Context {
   readonly operatorTable: OperatorTable;
   readonly readiness: Readiness;
   readonly sweeper: Sweeper;
+  readonly metrics: ServerMetrics;
+  readonly admission: Admission;
   /** Finishes what is under way, closes the store, gives the data folder free. May be called twice. */
   close(): Promise<void>;
 }
@@ -45,12 +49,14 @@ export interface Context {
  * @throws StartError for everything that whoever starts the server can mend
  */
 export async function buildContext(
-  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder'>,
+  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder' | 'trafficFactor'>,
   surroundings: {
     readonly clock: Clock;
     readonly random: Random;
     readonly log: Log;
     readonly onFailure: (error: unknown) => void;
+    /** Where clients and server share one event loop its delay says nothing; such a test gives its own measure. */
+    readonly loopDelay?: ReturnType<typeof measureLoopDelay> | undefined;
   },
 ): Promise<Context> {
   const { clock, random, log } = surroundings;
@@ -71,7 +77,9 @@ export async function buildContext(
       ],
       onFailure: surroundings.onFailure,
     });
-    return await wire({ store, folders, clock, random, log });
+    const admission = new Admission({ clock, loopDelay: surroundings.loopDelay ?? measureLoopDelay() });
+    const { trafficFactor } = config;
+    return await wire({ store, folders, clock, random, log, admission, trafficFactor });
   } catch (error) {
     await store?.close().catch(() => undefined);
     folders.data.release();
@@ -87,13 +95,24 @@ async function wire(parts: {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly admission: Admission;
+  readonly trafficFactor: number | undefined;
 }): Promise<Context> {
-  const { store, folders, clock, random, log } = parts;
+  const { store, folders, clock, random, log, admission, trafficFactor } = parts;
+  const metrics = createServerMetrics();
+  const onLimit = (limit: LimitName, device: { tenantId?: string; deviceId?: string } = {}): void => {
+    metrics.limitsReached.add(limit);
+    log.warn({ event: 'limit-reached', reason: limit, ...device });
+  };
   const statics = await loadServerStatics(store, clock);
   const connections = new LiveConnections();
   const base = { store, clock, random };
   const tenants = createTenantsFeature(base);
-  const people = createPeopleFeature({ ...base, tenants: tenants.service });
+  const people = createPeopleFeature({
+    ...base,
+    tenants: tenants.service,
+    onLimit: (device) => onLimit('peopleProbes', device),
+  });
   const stock = createPrekeyStock(store);
   const devices = createDevicesFeature({
     ...base,
@@ -102,6 +121,7 @@ async function wire(parts: {
     prekeys: stock,
     connections,
     serverStatic: statics[0].publicKey,
+    onLimit,
   });
   const prekeys = createPrekeysFeature({
     ...base,
@@ -110,12 +130,18 @@ async function wire(parts: {
     devices: devices.service,
     stock,
     connections,
+    metrics,
+    onLimit: () => onLimit('prekeyTakes'),
   });
   const mailbox = createMailboxFeature({
     ...base,
     people: people.service,
     devices: devices.service,
     directory: devices.directory,
+    admission,
+    trafficFactor,
+    metrics,
+    onLimit,
     onError: (error) => log.error({ event: 'delivery-failed', ...describeError(error) }),
   });
   const channelHost: ChannelHost = {
@@ -134,6 +160,8 @@ async function wire(parts: {
     flusher: new TickFlusher(),
     clock,
     log,
+    metrics,
+    isBusy: () => admission.isBusy,
     installationEpoch: INSTALLATION_EPOCH,
   };
   const sweeper = new Sweeper({
@@ -145,16 +173,18 @@ async function wire(parts: {
       (tenantId, limit) => prekeys.sweep(store.tenant(tenantId), limit),
     ],
     log,
+    metrics,
   });
   const empty = (await tenants.service.count()) === 0;
   sweeper.start();
+  admission.start();
   return {
     dataFolder: folders.data.path,
     keysFolder: folders.keysFolder,
     empty,
     store,
     channelHost,
-    operatorGate: new OperatorGate(folders.operatorKey, clock),
+    operatorGate: new OperatorGate(folders.operatorKey, clock, () => onLimit('operatorCalls')),
     operatorTable: joinOperatorRoutes([
       tenants.operatorRoutes,
       people.operatorRoutes,
@@ -164,7 +194,10 @@ async function wire(parts: {
     ]),
     readiness: new Readiness(store, clock),
     sweeper,
+    metrics,
+    admission,
     async close() {
+      admission.stop();
       await sweeper.stop();
       await mailbox.service.idle();
       await store.close();

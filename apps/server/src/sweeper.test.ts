@@ -1,6 +1,7 @@
 import { makeId, type TenantId } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { createLog } from './log.ts';
+import { createServerMetrics } from './metrics/server-metrics.ts';
 import { Sweeper } from './sweeper.ts';
 
 const tenant = (byte: number): TenantId => makeId('tenant', new Uint8Array(16).fill(byte));
@@ -28,6 +29,7 @@ test('F1 a pass sweeps every tenant to its end, and one that fails holds up no o
       },
     ],
     log: createLog({ level: 'info', write: (line) => logged.push(line) }),
+    metrics: createServerMetrics(),
   });
   await sweeper.pass();
   await sweeper.pass();
@@ -54,6 +56,7 @@ test('H2 a sweep that is stopped ends after its step', async () => {
       },
     ],
     log: createLog({ level: 'silent' }),
+    metrics: createServerMetrics(),
   });
   sweeper.start();
   await begun.promise;

@@ -4,6 +4,7 @@
  */
 import type { TenantId } from '@kuvert/protocol';
 import { describeError, type Log } from './log.ts';
+import type { ServerMetrics } from './metrics/server-metrics.ts';
 
 const PASS_PAUSE_MS = 60_000;
 const STEP_ROWS = 200;
@@ -11,12 +12,15 @@ const STEP_ROWS = 200;
 /** One kind of work in one tenant. @returns how many rows were removed; `limit` or more means that there may be more */
 export type Sweep = (tenantId: TenantId, limit: number) => Promise<number>;
 
+type SweepMetrics = Pick<ServerMetrics, 'sweeps' | 'sweptRows' | 'sweepFailures'>;
+
 /** @see the head of this file */
 export class Sweeper {
   readonly #tenants: () => Promise<readonly TenantId[]>;
   readonly #once: (tenantId: TenantId) => Promise<void>;
   readonly #sweeps: readonly Sweep[];
   readonly #log: Log;
+  readonly #metrics: SweepMetrics;
   #timer: NodeJS.Timeout | undefined;
   #pass: Promise<void> | undefined;
   #stopped = false;
@@ -28,11 +32,13 @@ export class Sweeper {
     readonly once: (tenantId: TenantId) => Promise<void>;
     readonly sweeps: readonly Sweep[];
     readonly log: Log;
+    readonly metrics: SweepMetrics;
   }) {
     this.#tenants = options.tenants;
     this.#once = options.once;
     this.#sweeps = options.sweeps;
     this.#log = options.log;
+    this.#metrics = options.metrics;
   }
 
   /** Begins with a pass at once, then one a minute. */
@@ -60,6 +66,7 @@ export class Sweeper {
 
   async #run(): Promise<void> {
     const tenants = await this.#tenants().catch((error: unknown) => this.#note(error, []));
+    this.#metrics.sweeps.add();
     for (const tenantId of tenants) {
       if (this.#stopped) return;
       // One tenant's trouble is not another's.
@@ -73,13 +80,16 @@ export class Sweeper {
       this.#resumed.add(tenantId);
     }
     for (const sweep of this.#sweeps) {
-      while (!this.#stopped && (await sweep(tenantId, STEP_ROWS)) >= STEP_ROWS) {
+      for (let removed = STEP_ROWS; removed >= STEP_ROWS && !this.#stopped; ) {
+        removed = await sweep(tenantId, STEP_ROWS);
+        this.#metrics.sweptRows.add(removed);
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
   }
 
   #note<T>(error: unknown, instead: T): T {
+    this.#metrics.sweepFailures.add();
     this.#log.warn({ event: 'sweep-failed', ...describeError(error) });
     return instead;
   }

@@ -3,6 +3,7 @@ import type { StaticKeyPair } from '@kuvert/crypto/channel';
 import type { ErrorCode } from '@kuvert/protocol';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { Store } from '../store/index.ts';
 import type { LiveConnections } from './live-connections.ts';
 import type { TickFlusher } from './outgoing.ts';
@@ -19,6 +20,9 @@ export interface ChannelHost {
   readonly flusher: TickFlusher;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: ServerMetrics;
+  /** True while no new connection should be begun (`limits/admission.ts`). */
+  readonly isBusy: () => boolean;
   /** Raised by a restore (wire.md §3). */
   readonly installationEpoch: number;
 }

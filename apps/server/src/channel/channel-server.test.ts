@@ -31,6 +31,7 @@ import {
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createLog } from '../log.ts';
+import { createServerMetrics } from '../metrics/server-metrics.ts';
 import type { TenantScope } from '../store/index.ts';
 import type { ChannelHost } from './channel-host.ts';
 import { ChannelServer } from './channel-server.ts';
@@ -53,6 +54,7 @@ let http: Server;
 let server: ChannelServer;
 let host: ChannelHost;
 let monotonicMs: number;
+let busy: boolean;
 let logged: string[];
 let submits: Submit[];
 let acks: number[];
@@ -61,6 +63,7 @@ let answerSubmit: (submit: Submit) => Promise<{ acceptedAtMs: number; legs: [] }
 
 beforeEach(async () => {
   monotonicMs = 5_000;
+  busy = false;
   logged = [];
   submits = [];
   acks = [];
@@ -104,6 +107,8 @@ beforeEach(async () => {
     flusher: new TickFlusher(),
     clock: { nowMs: () => 1_700_000_000_000, monotonicMs: () => monotonicMs },
     log: createLog({ level: 'debug', write: (line) => logged.push(line) }),
+    metrics: createServerMetrics(),
+    isBusy: () => busy,
     installationEpoch: 1,
   };
   server = new ChannelServer(host);

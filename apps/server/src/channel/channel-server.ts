@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CHANNEL_PATH, type ErrorCode } from '@kuvert/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { ConnectionRefusal } from '../metrics/server-metrics.ts';
 import type { ChannelHost } from './channel-host.ts';
 import { ChannelSession } from './channel-session.ts';
 import { ConnectionCount } from './connection-count.ts';
@@ -13,6 +14,7 @@ import { DeadlineWheel, type Timed } from './deadline-wheel.ts';
 import type { FrameSocket } from './frame-socket.ts';
 import { LIMITS } from './limits.ts';
 
+const UNAVAILABLE = '503 Service Unavailable';
 /** How long a peer may take to answer a close frame. An option that the type declarations of `ws` do not have yet. */
 const CLOSE_TIMEOUT = { closeTimeout: 5_000 };
 
@@ -58,7 +60,8 @@ export class ChannelServer {
     const address = request.socket.remoteAddress ?? '';
     const refusal = this.#refusalOf(request, address);
     if (refusal !== undefined) {
-      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+      this.#host.metrics.connectionsRefused.add(refusal.reason);
+      socket.end(`HTTP/1.1 ${refusal.status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
         socket.destroy(),
       );
       return;
@@ -95,15 +98,20 @@ export class ChannelServer {
     this.#wheel.turn();
   }
 
-  #refusalOf(request: IncomingMessage, address: string): string | undefined {
-    if (request.url !== CHANNEL_PATH) return '404 Not Found';
-    if (this.#draining) return '503 Service Unavailable';
+  #refusalOf(
+    request: IncomingMessage,
+    address: string,
+  ): { readonly status: string; readonly reason: ConnectionRefusal } | undefined {
+    if (request.url !== CHANNEL_PATH) return { status: '404 Not Found', reason: 'path' };
+    if (this.#draining) return { status: UNAVAILABLE, reason: 'draining' };
     // Only browsers send an Origin, and no page has business here: without this check any page that a person opens could talk to
     // a server on their machine or in their network.
     const { origin, host } = request.headers;
-    if (origin !== undefined && !isSameHost(origin, host)) return '403 Forbidden';
-    if (!this.#all.hasRoom(address)) return '503 Service Unavailable';
-    if (!this.#unauthenticated.hasRoom(address)) return '503 Service Unavailable';
+    if (origin !== undefined && !isSameHost(origin, host))
+      return { status: '403 Forbidden', reason: 'origin' };
+    for (const count of [this.#all, this.#unauthenticated]) {
+      if (!count.hasRoom(address)) return { status: UNAVAILABLE, reason: count.isFull ? 'room' : 'address' };
+    }
     return undefined;
   }
 

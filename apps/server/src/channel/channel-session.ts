@@ -12,6 +12,7 @@ import {
   acceptOpening,
   ChannelError,
   type DeviceHandshake,
+  encodeRejection,
   type SecureChannel,
 } from '@kuvert/crypto/channel';
 import {
@@ -102,6 +103,13 @@ export class ChannelSession {
   }
 
   #open(frame: Uint8Array): void {
+    if (this.#host.isBusy()) {
+      // Before the handshake, which is what a connection costs most; those that are open are served on.
+      this.#socket.send(encodeRejection({ reason: 'busy', supported: PROTOCOL_VERSIONS }), () => undefined);
+      this.#host.metrics.connectionsRefused.add('busy');
+      this.#end('normal');
+      return;
+    }
     const accepted = acceptOpening(frame, {
       statics: this.#host.statics(),
       supported: PROTOCOL_VERSIONS,
@@ -109,6 +117,7 @@ export class ChannelSession {
     this.#socket.send(accepted.reply, () => undefined);
     if (accepted.kind === 'rejected') {
       this.#host.log.debug({ event: 'channel-rejected', reason: accepted.reason });
+      this.#host.metrics.connectionsRefused.add('rejected');
       this.#end('normal');
     } else if (accepted.kind === 'device') {
       this.#phase = { name: 'message3', handshake: accepted.handshake };
@@ -119,6 +128,7 @@ export class ChannelSession {
       });
       this.#phase = { name: 'open', connection };
       this.#onAuthenticated('enrolment');
+      this.#host.metrics.connectionsOpened.add('enrolment');
     }
   }
 
@@ -162,6 +172,7 @@ export class ChannelSession {
       const connection = new DeviceConnection({ ...this.#parts(channel), identity });
       this.#phase = { name: 'open', connection };
       this.#onAuthenticated('device');
+      host.metrics.connectionsOpened.add('device');
       connection.begin(prekeys);
       this.#socket.resume();
       for (const frame of phase.early) this.receive(frame);
@@ -184,6 +195,7 @@ export class ChannelSession {
   #refuseDevice(channel: SecureChannel, code: ErrorCode): void {
     if (this.#phase.name !== 'checking') return;
     this.#host.log.info({ event: 'device-refused', code });
+    this.#host.metrics.connectionsRefused.add('device');
     const closing = encodeControl('event', { event: 'closing', data: { code } });
     for (const frame of channel.seal([closing])) this.#socket.send(frame, () => undefined);
     channel.close();

@@ -1,5 +1,5 @@
 /** Counts connections, all and by address, so that one peer cannot take all the room. */
-import { isLoopback } from '../loopback.ts';
+import { isOwnAddress } from '../loopback.ts';
 
 /** A number of connections with a limit for all and one for each address. */
 export class ConnectionCount {
@@ -13,8 +13,13 @@ export class ConnectionCount {
     this.#perAddressMax = perAddressMax;
   }
 
+  /** True when there is room for nobody. */
+  get isFull(): boolean {
+    return this.#all >= this.#max;
+  }
+
   hasRoom(address: string): boolean {
-    if (this.#all >= this.#max) return false;
+    if (this.isFull) return false;
     return isOwnAddress(address) || (this.#byAddress.get(address) ?? 0) < this.#perAddressMax;
   }
 
@@ -32,9 +37,4 @@ export class ConnectionCount {
       else this.#byAddress.set(address, left);
     };
   }
-}
-
-/** An address of this machine itself, where a proxy or a test stands for many peers. */
-function isOwnAddress(address: string): boolean {
-  return isLoopback(address.replace(/^::ffff:/, ''));
 }

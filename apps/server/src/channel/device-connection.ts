@@ -91,7 +91,9 @@ export class DeviceConnection implements Connection, OpenConnection {
   }
 
   sendRecord(record: Uint8Array): void {
-    if (!this.#closed) this.#outgoing.send(record);
+    if (this.#closed) return;
+    if (record[0] === RECORD_TYPES.deliver) this.#host.metrics.deliveries.add();
+    this.#outgoing.send(record);
   }
 
   sendEvent<N extends EventName>(name: N, data: EventData<N>): void {
@@ -158,13 +160,18 @@ export class DeviceConnection implements Connection, OpenConnection {
 
   async #submit(submit: Submit): Promise<void> {
     const { requestNo } = submit;
+    const { clock, metrics } = this.#host;
+    const beganMs = clock.monotonicMs();
     try {
       const accepted = await this.#host.mailbox.onSubmit(this, submit);
+      metrics.submitsAccepted.add();
+      metrics.submitSeconds.observe((clock.monotonicMs() - beganMs) / 1_000);
       this.sendRecord(encodeSubmitAnswer({ requestNo, ...accepted }));
     } catch (error) {
       const told = toldError(error, () =>
         this.#host.log.error({ event: 'submit-failed', ...describeError(error) }),
       );
+      metrics.submitsRefused.add(told.code);
       this.sendRecord(encodeSubmitAnswer({ requestNo, error: toWireError(told) }));
     }
   }

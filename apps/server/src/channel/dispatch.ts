@@ -10,6 +10,7 @@ import {
   toWireError,
 } from '@kuvert/protocol';
 import { describeError, type Log } from '../log.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { DeviceCaller, EnrolmentCaller, RouteTable } from './routes.ts';
 
 /** Who sent a request, and thereby which methods exist for them. */
@@ -31,9 +32,14 @@ export function readRequest(record: Uint8Array): Request {
 export async function answerRequest(
   request: Request,
   from: Caller,
-  server: { readonly routes: RouteTable; readonly log: Log },
+  server: {
+    readonly routes: RouteTable;
+    readonly log: Log;
+    readonly metrics: Pick<ServerMetrics, 'requests' | 'requestErrors'>;
+  },
 ): Promise<Uint8Array> {
   const { id } = request;
+  server.metrics.requests.add(request.method);
   try {
     const result = await callHandler(request, from, server.routes);
     return encodeControl('response', { id, result });
@@ -42,6 +48,7 @@ export async function answerRequest(
       const method = Object.hasOwn(METHODS, request.method) ? request.method : 'unknown';
       server.log.error({ event: 'request-failed', method, ...describeError(error) });
     });
+    server.metrics.requestErrors.add(told.code);
     return encodeControl('response', { id, error: toWireError(told) });
   }
 }

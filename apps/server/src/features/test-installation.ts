@@ -28,6 +28,8 @@ import {
 } from '@kuvert/protocol';
 import type { Connection } from '../channel/connection.ts';
 import { createKekFile, openFileKeyProvider } from '../keys/file-key-provider.ts';
+import type { Admission } from '../limits/admission.ts';
+import { createServerMetrics } from '../metrics/server-metrics.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { createDevicesFeature, deviceCollections } from './devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './mailbox/index.ts';
@@ -170,7 +172,14 @@ const random = (size: number) => Uint8Array.from(randomBytes(size));
 export type TestInstallation = Awaited<ReturnType<typeof openTestInstallation>>;
 
 /** Opens an installation without any tenant; `reopen` closes the store and opens everything anew on the same folder. */
-export async function openTestInstallation(options: { wrapStore?: (store: Store) => Store } = {}) {
+export async function openTestInstallation(
+  options: {
+    wrapStore?: (store: Store) => Store;
+    /** Default: there is always room. */
+    admission?: Pick<Admission, 'enter'>;
+    trafficFactor?: number;
+  } = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'kuvert-features-'));
   const dataFolder = join(folder, 'data');
   const keysFolder = join(folder, 'keys');
@@ -179,6 +188,8 @@ export async function openTestInstallation(options: { wrapStore?: (store: Store)
   await createKekFile(keysFolder);
   const clock = new TestClock();
   const errors: unknown[] = [];
+  const limits: string[] = [];
+  const metrics = createServerMetrics();
   const online = new Map<DeviceId, TestConnection>();
   const connections = {
     find: (_tenantId: TenantId, deviceId: DeviceId) => online.get(deviceId),
@@ -204,7 +215,11 @@ export async function openTestInstallation(options: { wrapStore?: (store: Store)
     const store = options.wrapStore?.(opened) ?? opened;
     const base = { store, clock, random, connections };
     const tenants = createTenantsFeature(base);
-    const people = createPeopleFeature({ ...base, tenants: tenants.service });
+    const people = createPeopleFeature({
+      ...base,
+      tenants: tenants.service,
+      onLimit: () => limits.push('peopleProbes'),
+    });
     const stock = createPrekeyStock(store);
     const devices = createDevicesFeature({
       ...base,
@@ -212,6 +227,7 @@ export async function openTestInstallation(options: { wrapStore?: (store: Store)
       people: people.service,
       prekeys: stock,
       serverStatic: new Uint8Array(32).fill(7),
+      onLimit: (limit) => limits.push(limit),
     });
     const prekeys = createPrekeysFeature({
       ...base,
@@ -219,12 +235,18 @@ export async function openTestInstallation(options: { wrapStore?: (store: Store)
       people: people.service,
       devices: devices.service,
       stock,
+      metrics,
+      onLimit: () => limits.push('prekeyTakes'),
     });
     const mailbox = createMailboxFeature({
       ...base,
       people: people.service,
       devices: devices.service,
       directory: devices.directory,
+      admission: options.admission ?? { enter: () => () => undefined },
+      trafficFactor: options.trafficFactor,
+      metrics,
+      onLimit: (limit) => limits.push(limit),
       onError: (error) => {
         errors.push(error);
       },
@@ -240,6 +262,8 @@ export async function openTestInstallation(options: { wrapStore?: (store: Store)
     online,
     /** What the mailbox reported of connections that it had to end. */
     errors,
+    /** Limits that were reached. */
+    limits,
     get store() {
       return features.store;
     },

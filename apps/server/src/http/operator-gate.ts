@@ -9,7 +9,7 @@ import type { Clock } from '../clock.ts';
 /** How far the time of a request may be from the server's. */
 export const REQUEST_AGE_MS = 60_000;
 /** Nonces that are remembered; more requests than this in two minutes are refused. */
-const NONCES_MAX = 20_000;
+export const NONCES_MAX = 20_000;
 const NONCE = /^[0-9a-f]{32}$/;
 const MAC = /^[0-9a-f]{64}$/;
 const TIME = /^\d{1,15}$/;
@@ -38,15 +38,18 @@ export function operatorRequestMac(
 export class OperatorGate {
   readonly #operatorKey: Uint8Array;
   readonly #clock: Pick<Clock, 'nowMs'>;
+  readonly #onLimit: () => void;
   /** Nonce and the time until which a repetition would still have a good time. In order of insertion. */
   readonly #seen = new Map<string, number>();
 
-  constructor(operatorKey: Uint8Array, clock: Pick<Clock, 'nowMs'>) {
+  /** @param onLimit there were more requests than can be remembered */
+  constructor(operatorKey: Uint8Array, clock: Pick<Clock, 'nowMs'>, onLimit: () => void = () => undefined) {
+    this.#onLimit = onLimit;
     this.#operatorKey = operatorKey;
     this.#clock = clock;
   }
 
-  /** @throws KuvertError `unauthenticated`, for whatever is wrong */
+  /** @throws KuvertError `unauthenticated`, for whatever is wrong; `rate_limited` */
   check(request: {
     readonly path: string;
     readonly headers: { readonly [name: string]: string | readonly string[] | undefined };
@@ -68,7 +71,11 @@ export class OperatorGate {
     const sentMs = Number(timeMs);
     if (Math.abs(nowMs - sentMs) > REQUEST_AGE_MS) refuse();
     this.#forget(nowMs);
-    if (this.#seen.has(nonce) || this.#seen.size >= NONCES_MAX) refuse();
+    if (this.#seen.has(nonce)) refuse();
+    if (this.#seen.size >= NONCES_MAX) {
+      this.#onLimit();
+      throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: REQUEST_AGE_MS } });
+    }
     this.#seen.set(nonce, sentMs + REQUEST_AGE_MS);
   }
 

@@ -1,6 +1,7 @@
 import { KuvertError, OPERATOR_HEADERS, operatorCalls } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createLog } from '../log.ts';
+import { createServerMetrics } from '../metrics/server-metrics.ts';
 import { OperatorGate, operatorRequestMac } from './operator-gate.ts';
 import type { OperatorRoutes } from './operator-routes.ts';
 import { joinOperatorRoutes } from './operator-routes.ts';
@@ -48,6 +49,7 @@ beforeEach(() => {
     gate: new OperatorGate(key, clock),
     routes: joinOperatorRoutes([routes]),
     log: createLog({ level: 'info', write: (line) => logged.push(line) }),
+    metrics: createServerMetrics(),
   });
 });
 

@@ -1,11 +1,12 @@
 /**
- * The ops listener, on loopback only: `/livez` and `/readyz` for whoever watches the server, and the operator calls for
+ * The ops listener, on loopback only: `/livez`, `/readyz` and `/metrics` for whoever watches the server, and the operator calls for
  * whoever holds the operator key.
  */
 import { ERRORS, KuvertError, type OperatorCallName, operatorCalls } from '@kuvert/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Log } from '../log.ts';
 import { isLoopback } from '../loopback.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { OperatorGate } from './operator-gate.ts';
 import type { OperatorTable } from './operator-routes.ts';
 import { answerProblems, PROBLEM_TYPE, problemOf } from './problem.ts';
@@ -20,8 +21,9 @@ export function createOpsListener(parts: {
   readonly gate: OperatorGate;
   readonly routes: OperatorTable;
   readonly log: Log;
+  readonly metrics: Pick<ServerMetrics, 'text' | 'operatorCalls'>;
 }): FastifyInstance {
-  const { readiness, gate, routes, log } = parts;
+  const { readiness, gate, routes, log, metrics } = parts;
   const app = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -59,6 +61,10 @@ export function createOpsListener(parts: {
     }
   });
 
+  app.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(metrics.text()),
+  );
+
   for (const name of Object.keys(operatorCalls) as OperatorCallName[]) {
     const { path, params, result } = operatorCalls[name];
     const handler = routes[name] as (params: unknown) => Promise<unknown>;
@@ -69,6 +75,7 @@ export function createOpsListener(parts: {
       if (!parsed.success) throw new KuvertError('bad_request');
       const answer = result.safeParse(await handler(parsed.data));
       if (!answer.success) throw new KuvertError('internal', { details: { reason: 'result_invalid' } });
+      metrics.operatorCalls.add();
       log.info({ event: 'operator-call', method: name });
       return reply.type('application/json').send(JSON.stringify(answer.data));
     });

@@ -16,6 +16,7 @@ import {
   uint32,
 } from '@kuvert/protocol';
 import { z } from 'zod';
+import { counterCodec } from '../../limits/counter-codec.ts';
 import { binaryCollection, collection, idPart, integerPart } from '../../store/index.ts';
 
 /** Enrolment tokens, used ones included: they go on answering the repeated request of the device that used them. */
@@ -35,6 +36,13 @@ export const enrolmentTokens = collection('enrolment-tokens', {
   }),
   key: ['tokenId'],
   retention: 'forgetAt',
+});
+
+/** Wrong secrets that were shown for a token, by token and window (`attempts.ts`). */
+export const tokenAttempts = binaryCollection('token-attempts', {
+  key: [idPart('enrolmentToken'), integerPart()],
+  codec: counterCodec,
+  expires: true,
 });
 
 /** A person's certificate and device list, as they were signed. */

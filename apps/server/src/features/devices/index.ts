@@ -1,9 +1,11 @@
 /** The door of `devices`. */
 import type { Connections } from '../../channel/connection.ts';
 import type { Clock, Random } from '../../clock.ts';
+import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
+import { ATTEMPT_LIMITS, createTokenAttempts } from './attempts.ts';
 import {
   accounts,
   activeDevices,
@@ -11,6 +13,7 @@ import {
   devices,
   deviceTenants,
   enrolmentTokens,
+  tokenAttempts,
 } from './collections.ts';
 import { createDeviceDirectory } from './directory.ts';
 import { createEnrolment, type PrekeyStock } from './enrolment.ts';
@@ -26,6 +29,7 @@ export type { DeviceService } from './service.ts';
 /** Every handle of this feature, for the opening of the store. */
 export const deviceCollections = [
   enrolmentTokens,
+  tokenAttempts,
   accounts,
   devices,
   deviceTenants,
@@ -45,9 +49,17 @@ export function createDevicesFeature(deps: {
   readonly connections: Pick<Connections, 'closeDevice'>;
   /** The server's Noise static public key, 32 bytes. */
   readonly serverStatic: Uint8Array;
+  /** A limit of `ATTEMPT_LIMITS` was reached. */
+  readonly onLimit: (limit: 'enrolmentToken' | 'enrolmentAddress') => void;
 }) {
   const directory = createDeviceDirectory(deps.store);
-  const tokens = createTokens(deps);
+  const attempts = createTokenAttempts({ ...deps, onLimit: () => deps.onLimit('enrolmentToken') });
+  const tokens = createTokens({ ...deps, attempts });
+  const addresses = new LeakyBuckets({
+    limit: ATTEMPT_LIMITS.perAddress,
+    clock: deps.clock,
+    onClosed: () => deps.onLimit('enrolmentAddress'),
+  });
   const enrolment = createEnrolment({ ...deps, tokens });
   const service = createDeviceService({
     ...deps,
@@ -58,9 +70,13 @@ export function createDevicesFeature(deps: {
     service,
     directory,
     deviceRoutes: deviceDeviceRoutes(service),
-    enrolmentRoutes: deviceEnrolmentRoutes(enrolment),
+    enrolmentRoutes: deviceEnrolmentRoutes(enrolment, addresses),
     operatorRoutes: deviceOperatorRoutes({ devices: service, tokens }),
     /** Removes up to `limit` rows that nobody needs any more. @returns how many */
-    sweep: (scope: TenantScope, limit: number) => scope.expire(enrolmentTokens, deps.clock.nowMs(), limit),
+    async sweep(scope: TenantScope, limit: number): Promise<number> {
+      const nowMs = deps.clock.nowMs();
+      const tokenRows = await scope.expire(enrolmentTokens, nowMs, limit);
+      return tokenRows + (await scope.expire(tokenAttempts, nowMs, limit));
+    },
   };
 }

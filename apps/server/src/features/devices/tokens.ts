@@ -13,6 +13,7 @@ import type { Clock, Random } from '../../clock.ts';
 import type { RowOf, Store, TenantScope } from '../../store/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
+import type { TokenAttempts } from './attempts.ts';
 import { accounts, enrolmentTokens } from './collections.ts';
 
 const DAY_MS = 86_400_000;
@@ -41,7 +42,7 @@ export interface Tokens {
   create(personId: PersonId): Promise<{ token: string; expiresAtMs: number }>;
   /**
    * The token's row, used and expired ones included.
-   * @throws KuvertError `token_not_valid` for an unknown tenant, an unknown token and a wrong secret alike
+   * @throws KuvertError `token_not_valid` for an unknown tenant, an unknown token and a wrong secret alike; `rate_limited` after some of them
    */
   check(proof: TokenProof): Promise<{ scope: TenantScope; token: TokenRow }>;
 }
@@ -55,8 +56,9 @@ export function createTokens(deps: {
   readonly tenants: TenantService;
   /** The server's Noise static public key, 32 bytes: what devices pin. */
   readonly serverStatic: Uint8Array;
+  readonly attempts: TokenAttempts;
 }): Tokens {
-  const { store, clock, random, people, tenants, serverStatic } = deps;
+  const { store, clock, random, people, tenants, serverStatic, attempts } = deps;
 
   return {
     async create(personId) {
@@ -90,7 +92,10 @@ export function createTokens(deps: {
       const shown = secretHash(secret);
       const scope = (await tenants.exists(tenantId)) ? store.tenant(tenantId) : undefined;
       const token = await scope?.find(enrolmentTokens, tokenId);
-      const fits = timingSafeEqual(shown, token?.secretHash ?? NO_SECRET_HASH);
+      const exists = token !== undefined;
+      const fits = await attempts.judge({ scope, tenantId, tokenId, exists }, () =>
+        timingSafeEqual(shown, token?.secretHash ?? NO_SECRET_HASH),
+      );
       if (scope === undefined || token === undefined || !fits) throw new KuvertError('token_not_valid');
       return { scope, token };
     },

@@ -14,6 +14,7 @@
 import { KuvertError, MAILBOX_LIMITS } from '@kuvert/protocol';
 import type { Connection } from '../../channel/connection.ts';
 import type { Clock } from '../../clock.ts';
+import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 import { type Deletions, keyText } from './deletions.ts';
@@ -61,10 +62,11 @@ export function createDelivery(deps: {
   readonly deletions: Deletions;
   /** A stored row is gone from the mailbox, or will be soon. */
   readonly onGone: (bytes: number) => void;
+  readonly metrics: Pick<ServerMetrics, 'redeliveries' | 'acknowledged'>;
   /** A pass met a fault of ours; the connection has been ended. */
   readonly onError: (error: unknown) => void;
 }): Delivery {
-  const { scope, connection, clock, deletions, onGone, onError } = deps;
+  const { scope, connection, clock, deletions, metrics, onGone, onError } = deps;
   const inFlight: InFlight[] = [];
   /** Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. */
   const held = new Set<string>();
@@ -232,12 +234,14 @@ export function createDelivery(deps: {
         acknowledged.push(row.storedKey);
       }
       if (count === 0) return;
+      metrics.acknowledged.add(count);
       inFlight.splice(0, count);
       if (live && acknowledged.length > ACKNOWLEDGED_MAX) letGo();
       resume();
     },
 
     stop() {
+      if (!stopped) metrics.redeliveries.add(inFlight.filter((row) => row.storedKey !== undefined).length);
       stopped = true;
       late.length = 0;
       lateBytes = 0;

@@ -3,12 +3,15 @@ import { type DeviceId, KuvertError, type Submit, type TenantId } from '@kuvert/
 import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
 import type { Clock, Random } from '../../clock.ts';
+import type { Admission } from '../../limits/admission.ts';
+import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceService } from '../devices/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import { mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
 import { createDeletions } from './deletions.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
+import type { TRAFFIC } from './limits.ts';
 import { createSubmit } from './submit.ts';
 import { createUsage } from './usage.ts';
 
@@ -17,7 +20,7 @@ export interface MailboxService {
   /**
    * Accepts a message, durably.
    * @throws KuvertError `not_found`, `no_device`, `devices_changed` with {missing, extra, stale}, `id_reused`, `submit_too_old`,
-   *   `bad_request`, `mailbox_full`, `device_not_accepted`, `disk_full`, `overloaded`, `store_busy`
+   *   `bad_request`, `mailbox_full`, `device_not_accepted`, `disk_full`, `overloaded`, `rate_limited`, `store_busy`
    */
   submit(connection: Connection, submit: Submit): Promise<Accepted>;
   /** Begins to deliver to a device that has just connected. */
@@ -40,6 +43,12 @@ export function createMailboxService(deps: {
   readonly people: PeopleService;
   readonly devices: DeviceService;
   readonly directory: DeviceDirectory;
+  readonly admission: Pick<Admission, 'enter'>;
+  readonly metrics: Pick<ServerMetrics, 'redeliveries' | 'acknowledged' | 'expiredRows'>;
+  /** How many times the limits of `TRAFFIC` hold; 1 if not given. */
+  readonly trafficFactor?: number | undefined;
+  /** A limit of `TRAFFIC` was reached; not told again for each refusal. */
+  readonly onLimit?: ((limit: keyof typeof TRAFFIC) => void) | undefined;
   /** A fault of ours in delivering or removing; nothing that was accepted is lost by it. */
   readonly onError: (error: unknown) => void;
 }): MailboxService {
@@ -80,6 +89,7 @@ export function createMailboxService(deps: {
         connection,
         clock,
         deletions,
+        metrics: deps.metrics,
         onGone: (bytes) => usage.release(tenantId, deviceId, bytes),
         onError,
       });

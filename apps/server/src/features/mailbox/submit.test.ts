@@ -1,5 +1,5 @@
 /** The way in: what is stored, what is refused, what is repeated. */
-import { CLASSES, idToBytes, type KuvertError, makeId, makeSubmitId, type Submit } from '@kuvert/protocol';
+import { CLASSES, idToBytes, KuvertError, makeId, makeSubmitId, type Submit } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   openTestInstallation,
@@ -8,8 +8,7 @@ import {
   textsOf,
 } from '../test-installation.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
-import { SUBMITS_OPEN_MAX } from './submit.ts';
-import { MAILBOX_MAX } from './usage.ts';
+import { CONNECTION_SUBMITS_OPEN_MAX, MAILBOX_MAX, TRAFFIC } from './limits.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -259,11 +258,77 @@ test('P7 a full mailbox refuses, and accepts again when something was acknowledg
 test('P7 submits of one connection that are under way have a limit', async () => {
   const { connection } = installation.caller(anna);
   const all = await Promise.allSettled(
-    Array.from({ length: SUBMITS_OPEN_MAX.connection + 5 }, () =>
+    Array.from({ length: CONNECTION_SUBMITS_OPEN_MAX + 5 }, () =>
       installation.mailbox.mailboxRoutes.onSubmit(connection, installation.makeSubmit(ben, 'x')),
     ),
   );
   const refused = all.filter((outcome) => outcome.status === 'rejected');
   expect(refused).toHaveLength(5);
   for (const outcome of refused) expect((outcome.reason as KuvertError).code).toBe('overloaded');
+});
+
+test('P7 what one device sends one person flows: over the limit the answer says when, a repeat then goes through, others are not held up', async () => {
+  await installation.close();
+  installation = await openTestInstallation({ trafficFactor: 20 / TRAFFIC.pairSubmits.burst });
+  const people = await installation.populate('anna', 'ben', 'cleo');
+  ({ anna, ben } = people);
+  for (let i = 0; i < 20; i++) await installation.send(anna, installation.makeSubmit(ben, `${i}`));
+  const late = installation.makeSubmit(ben, 'late');
+  const error = await refusal(installation.send(anna, late));
+  expect(error).toMatchObject({ code: 'rate_limited', retry: { kind: 'after' } });
+  expect(installation.limits).toEqual(['pairSubmits']);
+  expect(await rowsOf(ben)).toHaveLength(20);
+  await installation.send(anna, installation.makeSubmit(people.cleo, 'elsewhere'));
+  await installation.send(people.cleo, installation.makeSubmit(ben, 'from elsewhere'));
+  installation.clock.advance(error.retry.kind === 'after' ? error.retry.ms : 0);
+  await installation.send(anna, late);
+  expect(await rowsOf(ben)).toHaveLength(22);
+});
+
+test('P7 a device of another tenant that took the id of a device here does not use up what that one may send', async () => {
+  await installation.close();
+  installation = await openTestInstallation({ trafficFactor: 2 / TRAFFIC.pairSubmits.burst });
+  ({ anna, ben } = await installation.populate('anna', 'ben'));
+  const { eve } = await installation.populate('eve');
+  const double = { ...eve, deviceId: anna.deviceId };
+  for (let i = 0; i < 5; i++) await refusal(installation.send(double, installation.makeSubmit(ben, 'x')));
+  await installation.send(anna, installation.makeSubmit(ben, 'x'));
+});
+
+test('P7 bytes to one person flow too, whoever sends them', async () => {
+  await installation.close();
+  installation = await openTestInstallation({ trafficFactor: 1 / 4_000 });
+  const people = await installation.populate('anna', 'ben', 'cleo', 'dora');
+  const text = 'x'.repeat(8_000);
+  const bytesMax = TRAFFIC.recipientBytes.burst / 4_000;
+  expect(Math.floor(bytesMax / text.length)).toBe(4);
+  for (const from of [people.anna, people.anna, people.cleo, people.cleo]) {
+    await installation.send(from, installation.makeSubmit(people.ben, text));
+  }
+  const error = await refusal(installation.send(people.dora, installation.makeSubmit(people.ben, text)));
+  expect(error).toMatchObject({ code: 'rate_limited', retry: { kind: 'after' } });
+  expect(installation.limits).toEqual(['recipientBytes']);
+});
+
+test('P7 after `overloaded` a connection is refused until the time it was told, so no submit overtakes an earlier one', async () => {
+  await installation.close();
+  let isFull = true;
+  const admission = {
+    enter: () => {
+      if (isFull) throw new KuvertError('overloaded', { retry: { kind: 'after', ms: 1_500 } });
+      return () => undefined;
+    },
+  };
+  installation = await openTestInstallation({ admission });
+  ({ anna, ben } = await installation.populate('anna', 'ben'));
+  const connection = installation.connect(anna);
+  const send = () =>
+    installation.mailbox.mailboxRoutes.onSubmit(connection, installation.makeSubmit(ben, 'x'));
+  expect(await refusal(send())).toMatchObject({ code: 'overloaded', retry: { ms: 1_500 } });
+  isFull = false;
+  installation.clock.advance(500);
+  expect(await refusal(send())).toMatchObject({ code: 'overloaded', retry: { ms: 1_000 } });
+  installation.clock.advance(1_000);
+  await send();
+  expect(await rowsOf(ben)).toHaveLength(1);
 });

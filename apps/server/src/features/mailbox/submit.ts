@@ -19,12 +19,16 @@ import {
 import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
 import type { Clock, Random } from '../../clock.ts';
+import type { Admission } from '../../limits/admission.ts';
+import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceSet } from '../devices/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
+import { CONNECTION_SUBMITS_OPEN_MAX, TRAFFIC } from './limits.ts';
 import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
+import { SubmitOrder, type Turn } from './submit-order.ts';
 import {
   checkSubmitTime,
   createRecordKeys,
@@ -36,9 +40,6 @@ import {
 } from './submit-records.ts';
 import type { Usage } from './usage.ts';
 
-/** Submits of one connection, and of all, that may be under way. */
-export const SUBMITS_OPEN_MAX = { connection: 1_024, server: 20_000 } as const;
-
 /** How often a submit that lost against a change of devices is decided anew. */
 const TRIES_MAX = 5;
 
@@ -46,7 +47,12 @@ interface Sender {
   readonly scope: TenantScope;
   readonly deviceBytes: Uint8Array;
   readonly gate: CommitOp;
+  /** In front of a recipient: the key of what this device sends them. Device ids are chosen by devices, so the tenant is a part. */
+  readonly pairKey: string;
+  readonly order: SubmitOrder;
   open: number;
+  /** Monotonic time until which submits of this connection are refused, so that none overtakes one that was. */
+  refusedUntilMs: number;
 }
 
 interface PreparedLeg {
@@ -64,15 +70,31 @@ export function createSubmit(deps: {
   readonly people: PeopleService;
   readonly directory: DeviceDirectory;
   readonly usage: Usage;
+  /** Decides whether there is room in the server. */
+  readonly admission: Pick<Admission, 'enter'>;
+  /** How many times the limits of {@link TRAFFIC} hold; 1 if not given. */
+  readonly trafficFactor?: number | undefined;
+  /** A device has sent one person more than {@link TRAFFIC} allows, or a person was sent more. */
+  readonly onLimit?: ((limit: keyof typeof TRAFFIC) => void) | undefined;
   /** Hands a committed row, or an ephemeral one, to the device's connection if it has one. */
   readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
 }): (connection: Connection, submit: Submit) => Promise<Accepted> {
-  const { store, clock, random, people, directory, usage, push } = deps;
+  const { store, clock, random, people, directory, usage, admission, push } = deps;
   const { ops } = store;
   const senders = new WeakMap<Connection, Sender>();
   const recordKeys = createRecordKeys(random);
   const nextRowId = createRowIds(random);
-  let openInServer = 0;
+  const buckets = (limit: keyof typeof TRAFFIC): LeakyBuckets => {
+    const { burst, perSecond } = TRAFFIC[limit];
+    const factor = deps.trafficFactor ?? 1;
+    return new LeakyBuckets({
+      limit: { burst: burst * factor, perSecond: perSecond * factor },
+      clock,
+      onClosed: () => deps.onLimit?.(limit),
+    });
+  };
+  const pairSubmits = buckets('pairSubmits');
+  const recipientBytes = buckets('recipientBytes');
 
   function senderOf(connection: Connection): Sender {
     let sender = senders.get(connection);
@@ -82,7 +104,10 @@ export function createSubmit(deps: {
         scope: store.tenant(connection.tenantId),
         deviceBytes,
         gate: directory.activeGate(deviceBytes),
+        pairKey: connection.tenantId + connection.deviceId,
+        order: new SubmitOrder(),
         open: 0,
+        refusedUntilMs: 0,
       };
       senders.set(connection, sender);
     }
@@ -167,7 +192,12 @@ export function createSubmit(deps: {
     for (const leg of legs) usage.release(scope.tenant, leg.deviceId, leg.row.length);
   }
 
-  async function accept(connection: Connection, sender: Sender, submit: Submit): Promise<Accepted> {
+  async function accept(
+    connection: Connection,
+    sender: Sender,
+    submit: Submit,
+    turn: Turn,
+  ): Promise<Accepted> {
     const { scope } = sender;
     const nowMs = clock.nowMs();
     checkSubmitTime(submit.submitId, nowMs);
@@ -196,6 +226,9 @@ export function createSubmit(deps: {
         if (before !== undefined) return before;
         throw misfit;
       }
+      // Row ids are given out in the order of commits.
+      const others = turn.wait();
+      if (others !== undefined) await others;
       const legs = prepare(submit, nowMs);
       if (submit.class === CLASSES.ephemeral) {
         for (const leg of legs) push(scope, leg.deviceId, { storedKey: undefined, record: leg.record });
@@ -208,7 +241,7 @@ export function createSubmit(deps: {
         if (before !== undefined) return before;
         throw error;
       }
-      const done = await commitSubmit(sender, { set, key, hash, legs, nowMs, submit });
+      const done = await commitSubmit(sender, { set, key, hash, legs, nowMs, submit, turn });
       if (done === 'committed') return accepted(submit, nowMs);
       if (done === 'repeated') {
         const before = await answerAgain(scope, key, hash, submit);
@@ -228,9 +261,10 @@ export function createSubmit(deps: {
       legs: readonly PreparedLeg[];
       nowMs: number;
       submit: Submit;
+      turn: Turn;
     },
   ): Promise<'committed' | 'repeated' | 'changed'> {
-    const { set, key, hash, legs, nowMs, submit } = parts;
+    const { set, key, hash, legs, nowMs, submit, turn } = parts;
     const { scope } = sender;
     const expiresAt = nowMs + LIFETIME_MS[submit.lifetime];
     const list: CommitOp[] = [
@@ -241,7 +275,9 @@ export function createSubmit(deps: {
     for (const leg of legs) list.push(ops.put(mailboxRows, leg.storedKey, leg.row, expiresAt));
     let isCommitted = false;
     try {
-      const outcome = await scope.commit(list);
+      const committing = scope.commit(list);
+      turn.done();
+      const outcome = await committing;
       if (outcome.committed) {
         isCommitted = true;
         for (const leg of legs) {
@@ -258,20 +294,51 @@ export function createSubmit(deps: {
     }
   }
 
+  /** @throws KuvertError `overloaded`, `rate_limited`, each with the time after which there is room */
+  function enter(sender: Sender, submit: Submit, bytes: number): () => void {
+    const nowMs = clock.monotonicMs();
+    if (nowMs < sender.refusedUntilMs) {
+      throw new KuvertError('overloaded', {
+        retry: { kind: 'after', ms: Math.ceil(sender.refusedUntilMs - nowMs) },
+      });
+    }
+    if (sender.open >= CONNECTION_SUBMITS_OPEN_MAX) throw new KuvertError('overloaded');
+    const pairKey = sender.pairKey + submit.to;
+    const recipientKey = sender.scope.tenant + submit.to;
+    pairSubmits.take(pairKey);
+    recipientBytes.take(recipientKey, bytes);
+    try {
+      return admission.enter(bytes);
+    } catch (error) {
+      pairSubmits.giveBack(pairKey, 1);
+      recipientBytes.giveBack(recipientKey, bytes);
+      if (error instanceof KuvertError && error.retry.kind === 'after') {
+        sender.refusedUntilMs = nowMs + error.retry.ms;
+      }
+      throw error;
+    }
+  }
+
   return async (connection, submit) => {
     const sender = senderOf(connection);
-    if (sender.open >= SUBMITS_OPEN_MAX.connection || openInServer >= SUBMITS_OPEN_MAX.server) {
-      throw new KuvertError('overloaded');
-    }
+    const leave = enter(sender, submit, sizeOf(submit));
+    const turn = sender.order.take();
     sender.open++;
-    openInServer++;
     try {
-      return await accept(connection, sender, submit);
+      return await accept(connection, sender, submit, turn);
     } finally {
+      turn.done();
       sender.open--;
-      openInServer--;
+      leave();
     }
   };
+}
+
+/** Bytes that a submit brings into mailboxes. */
+function sizeOf(submit: Submit): number {
+  let bytes = (submit.body?.length ?? 0) * submit.legs.length;
+  for (const leg of submit.legs) bytes += leg.bytes.length;
+  return bytes;
 }
 
 /** Groups do not exist yet, so a group id is answered like any id that names nothing. */

@@ -5,9 +5,7 @@
 import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
-
-/** What one device's mailbox may hold. */
-export const MAILBOX_MAX = { rows: 10_000, bytes: 64 * 1_048_576 } as const;
+import { MAILBOX_MAX } from './limits.ts';
 
 interface Fill {
   rows: number;

@@ -1,5 +1,6 @@
 /** The door of `people`. */
 import { people, personTenants } from './collections.ts';
+import { createProbes, type Prober } from './probes.ts';
 import { peopleDeviceRoutes } from './routes.device.ts';
 import { peopleOperatorRoutes } from './routes.operator.ts';
 import { createPeopleService } from './service.ts';
@@ -10,11 +11,16 @@ export type { PeopleService } from './service.ts';
 export const peopleCollections = [people, personTenants] as const;
 
 /** Wires the feature. */
-export function createPeopleFeature(deps: Parameters<typeof createPeopleService>[0]) {
+export function createPeopleFeature(
+  deps: Parameters<typeof createPeopleService>[0] & {
+    /** A device asks for addresses that nobody has. */
+    readonly onLimit: (device: Prober) => void;
+  },
+) {
   const service = createPeopleService(deps);
   return {
     service,
-    deviceRoutes: peopleDeviceRoutes(service),
+    deviceRoutes: peopleDeviceRoutes(service, createProbes(deps)),
     operatorRoutes: peopleOperatorRoutes(service),
   };
 }

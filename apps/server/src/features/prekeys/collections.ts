@@ -1,6 +1,7 @@
 /** What is stored of prekeys. All of it is public keys; who took whose is forgotten after ten minutes. */
 import { bytesSchema, idSchema, KyberPrekey, SignedPrekey, timeMs } from '@kuvert/protocol';
 import { z } from 'zod';
+import { counterCodec } from '../../limits/counter-codec.ts';
 import { binaryCollection, bytesPart, collection, idPart, integerPart } from '../../store/index.ts';
 
 /** The keys of a device that are given out again and again. */
@@ -40,13 +41,6 @@ export const prekeyTakes = collection('prekey-takes', {
 /** Takes by target person, caller (17 bytes of its id; zero bytes for all callers together) and window. */
 export const takeCounters = binaryCollection('prekey-take-counters', {
   key: [idPart('person'), bytesPart(17), integerPart()],
-  codec: {
-    encode: (count: number) => {
-      const bytes = new Uint8Array(4);
-      new DataView(bytes.buffer).setUint32(0, count);
-      return bytes;
-    },
-    decode: (bytes) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0),
-  },
+  codec: counterCodec,
   expires: true,
 });

@@ -1,6 +1,7 @@
 /** The door of `prekeys`. */
 import type { Connections } from '../../channel/connection.ts';
 import type { Clock } from '../../clock.ts';
+import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceService } from '../devices/index.ts';
 import type { PeopleService } from '../people/index.ts';
@@ -30,13 +31,18 @@ export function createPrekeysFeature(deps: {
   readonly devices: DeviceService;
   readonly stock: DevicePrekeys;
   readonly connections: Pick<Connections, 'find'>;
+  readonly metrics: Pick<ServerMetrics, 'prekeysLow'>;
+  /** A limit on takes was reached. */
+  readonly onLimit: () => void;
 }) {
   const { connections } = deps;
   const service = createPrekeyService({
     ...deps,
     isOnline: (tenantId, deviceId) => connections.find(tenantId, deviceId) !== undefined,
-    tellLow: (tenantId, deviceId, counts) =>
-      connections.find(tenantId, deviceId)?.sendEvent('prekeysLow', counts),
+    tellLow: (tenantId, deviceId, counts) => {
+      deps.metrics.prekeysLow.add();
+      connections.find(tenantId, deviceId)?.sendEvent('prekeysLow', counts);
+    },
   });
   return {
     service,

@@ -66,10 +66,12 @@ export function createPrekeyService(deps: {
   readonly stock: DevicePrekeys;
   /** Tells a device, if it is online, what it has left. */
   readonly tellLow: (tenantId: TenantId, deviceId: DeviceId, counts: PrekeyCounts) => void;
+  /** A limit of {@link TAKE_LIMITS} was reached. */
+  readonly onLimit: () => void;
   /** True when telling would reach somebody; saves the counting otherwise. */
   readonly isOnline: (tenantId: TenantId, deviceId: DeviceId) => boolean;
 }): PrekeyService {
-  const { store, clock, tenants, people, devices, stock, tellLow, isOnline } = deps;
+  const { store, clock, tenants, people, devices, stock, tellLow, isOnline, onLimit } = deps;
   const inTurn = createTurns();
 
   /** Counts one take. @throws KuvertError `rate_limited` with the time until the window ends */
@@ -82,6 +84,7 @@ export function createPrekeyService(deps: {
     ] as const) {
       const count = (await tx.find(takeCounters, target, who, window))?.value ?? 0;
       if (count >= max) {
+        onLimit();
         throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: endsAt - clock.nowMs() } });
       }
       tx.apply(store.ops.put(takeCounters, [target, who, window], count + 1, endsAt));
