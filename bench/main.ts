@@ -2,11 +2,12 @@
  * `npm run bench`: measures the server through its full path beside a ceiling, its own layers and, where it is installed, ejabberd.
  * docs/benchmarks.md says how to read it.
  */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Site } from '@kuvert/testkit';
 import { judge } from './goals.ts';
 import { makePlan } from './plan.ts';
-import { summaryOf, tablesOf } from './report.ts';
+import { profileTables, summaryOf, tablesOf } from './report.ts';
 import { PARTS, type Part, PEERS, run } from './run.ts';
 
 const HELP = `npm run bench -- [options]
@@ -16,6 +17,7 @@ const HELP = `npm run bench -- [options]
   --seconds N    how long each loop is measured (3; short: 1)
   --only LIST    of ${PARTS.join(',')}
   --peers LIST   of ${PEERS.join(',')}
+  --profile DIR  also profiles the server at 256 in flight; the files open in Chrome's developer tools
   --strict       ends with 1 when a goal that must be met is missed
 `;
 
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     only: { type: 'string' },
     peers: { type: 'string' },
+    profile: { type: 'string' },
   },
 });
 
@@ -43,6 +46,7 @@ async function main(): Promise<number> {
   const parts = chosen('only', PARTS, PARTS);
   const peers = chosen('peers', PEERS, short ? PEERS.filter((name) => name !== 'ejabberd') : PEERS);
   const plan = makePlan({ short, rounds: count(values.rounds), seconds: count(values.seconds) });
+  const profileFolder = values.profile === undefined ? undefined : resolve(values.profile);
   const site = new Site();
   // Without this a Ctrl-C would leave servers behind: children are ended when this process exits in order.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -54,6 +58,7 @@ async function main(): Promise<number> {
       plan,
       parts: parts as readonly Part[],
       peers,
+      profileFolder,
       onRow: (row) => {
         if (json) process.stdout.write(`${JSON.stringify(row)}\n`);
       },
@@ -61,6 +66,7 @@ async function main(): Promise<number> {
     });
     const measured = rows.filter((row) => row.what !== 'machine');
     process.stdout.write(`${json ? JSON.stringify(summaryOf(measured)) : tablesOf(measured)}\n`);
+    if (profileFolder !== undefined && !json) process.stdout.write(`\n${profileTables(profileFolder)}\n`);
     const wrong = measured.filter((row) => Number(row.lost ?? 0) + Number(row.twice ?? 0) > 0);
     for (const row of wrong) process.stderr.write(`lost or shown twice: ${JSON.stringify(row)}\n`);
     const missed = values.strict && judge(measured).some(({ verdict }) => verdict === 'missed');

@@ -1,5 +1,6 @@
 /** The figures of a run as tables for people. */
 import { judge, type Row, ratioOf } from './goals.ts';
+import { readProfiles } from './measure/cpu-profile.ts';
 import { median, rounded } from './measure/statistics.ts';
 
 /** What makes two rows the same measurement, beside peer and round. */
@@ -14,6 +15,8 @@ const TOLD: Readonly<Record<string, readonly string[]>> = {
   syncs: ['per_msg', 'per_s'],
 };
 
+const PROFILED_FUNCTIONS = 25;
+
 interface Measurement {
   readonly name: string;
   readonly rows: Row[];
@@ -23,6 +26,19 @@ interface Measurement {
 export function tablesOf(rows: readonly Row[]): string {
   return [figures(rows), layers(rows), ratios(rows), goals(rows)]
     .filter((table) => table !== '')
+    .join('\n\n');
+}
+
+/** The costliest functions of each thread that did much. */
+export function profileTables(folder: string): string {
+  return readProfiles(folder, PROFILED_FUNCTIONS)
+    .filter(({ busySeconds }) => busySeconds >= 0.1)
+    .map(({ file, busySeconds, functions }) =>
+      table([
+        [`${file}: ${rounded(busySeconds, 1)} s not idle`, 'self %'],
+        ...functions.map(({ name, share }) => [name, String(rounded(share * 100, 1))]),
+      ]),
+    )
     .join('\n\n');
 }
 
@@ -89,9 +105,13 @@ function layers(rows: readonly Row[]): string {
     const rate = median(own.map((row) => Number(row.per_s))) ?? Number.NaN;
     const added = cpu - before;
     before = cpu;
-    return [name, String(cpu), String(rounded(added, 1)), String(rate)];
+    const threads = ['cpu_us_main', 'cpu_us_workers', 'cpu_us_v8'].map((field) =>
+      String(median(own.map((row) => Number(row[field]))) ?? '-'),
+    );
+    return [name, String(cpu), String(rounded(added, 1)), ...threads, String(rate)];
   });
-  return table([['layer, each with those above it', 'cpu us/msg', 'adds', 'per_s'], ...lines]);
+  const head = ['layer, each with those above it', 'cpu us/msg', 'adds', 'main', 'writer', 'v8', 'per_s'];
+  return table([head, ...lines]);
 }
 
 function ratios(rows: readonly Row[]): string {

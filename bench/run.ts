@@ -1,8 +1,10 @@
 /** A run: fills one server, then goes round the peers, so that a busy minute of the machine hits them all. */
+import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Site } from '@kuvert/testkit';
 import type { Row } from './goals.ts';
 import type { IdleScenario, JobResult, Scenario } from './load/job.ts';
+import { profileOptions } from './measure/cpu-profile.ts';
 import { rounded } from './measure/statistics.ts';
 import { countSyncs, syncTraceCommand } from './measure/sync-trace.ts';
 import { ejabberdPeer } from './peers/ejabberd.ts';
@@ -29,6 +31,8 @@ export interface RunOptions {
   readonly plan: Plan;
   readonly parts: readonly Part[];
   readonly peers: readonly string[];
+  /** Where a profile of the product at work is written, if it is wanted. */
+  readonly profileFolder: string | undefined;
   readonly onRow: (row: Row) => void;
   readonly onProgress: (sentence: string) => void;
 }
@@ -80,7 +84,19 @@ export async function run(options: RunOptions): Promise<Row[]> {
     }
   }
   if (parts.includes('syncs')) await measureSyncs(options, population, add);
+  if (options.profileFolder !== undefined) await profile(options, population, options.profileFolder);
   return rows;
+}
+
+/** The product with 256 in flight, under Node's profiler. */
+async function profile(options: RunOptions, population: Population, folder: string): Promise<void> {
+  const { site, plan, onProgress } = options;
+  onProgress(`profiling into ${folder}`);
+  mkdirSync(folder, { recursive: true });
+  const peer = kuvertPeer(site, population, { env: { NODE_OPTIONS: profileOptions(folder) } });
+  await withPeer(peer, async (job) => {
+    await job(plan.busy);
+  });
 }
 
 function choosePeers(options: RunOptions, population: Population): Peer[] {

@@ -21,6 +21,7 @@ import {
   DELIVERY_AT,
   fillSubmit,
   LEG_BYTES,
+  SUBMIT_AT,
   submitTemplate,
   tagOf,
 } from '../wire/layout.ts';
@@ -50,6 +51,8 @@ interface Shared {
   /** Keeps submit ids of this process apart from those of others. */
   readonly run: number;
   readonly templates: Map<number, Uint8Array>;
+  /** Submits that the server asked to send again later. */
+  refused: number;
 }
 
 /** The devices of `address.accountsFile`. */
@@ -63,12 +66,16 @@ export function kuvertNetwork(address: KuvertAddress): Network {
     flusher: new TickFlusher(),
     run: randomBytes(4).readUInt32BE(),
     templates: new Map(),
+    refused: 0,
   };
   const connect = (account: number, onArrival: (tag: number) => void) =>
     KuvertEndpoint.open(shared, account, onArrival);
   return {
     bodyBytes: LEG_BYTES,
     groupShape: 'pairwise',
+    get refused() {
+      return shared.refused;
+    },
     prepare: async () => undefined,
     connect,
     openGroup: (members, onArrival) => openPairwise({ members, onArrival, connect }),
@@ -105,7 +112,8 @@ class KuvertEndpoint implements Endpoint {
   readonly #onArrival: (tag: number) => void;
   readonly #whenSettled: (() => void)[] = [];
   readonly #ready = Promise.withResolvers<void>();
-  #open = 0;
+  /** Submits without an answer, by number. */
+  readonly #open = new Map<number, Uint8Array>();
   #lastSeq = 0;
   #acknowledged = 0;
   #closing = false;
@@ -155,13 +163,14 @@ class KuvertEndpoint implements Endpoint {
       templates.set(to, template);
     }
     const requestNo = ++submitsMade;
-    this.#channel.queue(fillSubmit(template, { requestNo, nowMs: Date.now(), run, tag }));
-    this.#open++;
+    const record = fillSubmit(template, { requestNo, nowMs: Date.now(), run, tag });
+    this.#open.set(requestNo, record);
+    this.#channel.queue(record);
     flusher.mark(this);
   }
 
   settled(): Promise<void> {
-    if (this.#open === 0) return Promise.resolve();
+    if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenSettled.push(resolve));
   }
 
@@ -194,8 +203,8 @@ class KuvertEndpoint implements Endpoint {
         this.#onArrival(tagOf(record));
         return;
       case RECORD_TYPES.submitAnswer:
-        if (record[ANSWER_STATUS_AT] !== 0) failRun(`refused: ${refusalOf(record)}`);
-        if (--this.#open === 0) for (const resolve of this.#whenSettled.splice(0)) resolve();
+        if (record[ANSWER_STATUS_AT] === 0) this.#accepted(record);
+        else this.#refused(record);
         return;
       case RECORD_TYPES.event:
         this.#event(decodeControl(record) as { event?: unknown; data?: unknown });
@@ -203,6 +212,25 @@ class KuvertEndpoint implements Endpoint {
       default:
         failRun('a record of an unexpected type');
     }
+  }
+
+  #accepted(answer: Uint8Array): void {
+    const requestNo = new DataView(answer.buffer, answer.byteOffset).getUint32(SUBMIT_AT.requestNo);
+    if (!this.#open.delete(requestNo)) failRun('an answer to no submit');
+    if (this.#open.size === 0) for (const resolve of this.#whenSettled.splice(0)) resolve();
+  }
+
+  /** A server that is asked for more than it has room for says when to come again; a client then sends the same bytes. */
+  #refused(record: Uint8Array): void {
+    const answer = decodeSubmitAnswer(record);
+    const refusal = 'error' in answer ? answer.error : undefined;
+    const again = this.#open.get(answer.requestNo);
+    if (refusal?.retry.kind !== 'after' || again === undefined) failRun(`refused: ${refusal?.code}`);
+    this.#shared.refused++;
+    setTimeout(() => {
+      this.#channel.queue(again);
+      this.#shared.flusher.mark(this);
+    }, refusal.retry.ms);
   }
 
   #event(event: { readonly event?: unknown; readonly data?: unknown }): void {
@@ -242,9 +270,4 @@ async function shakeHands(
 function introduce(connection: FrameConnection, account: Account): Channel {
   connection.send([idToBytes(account.deviceId)]);
   return new PlainChannel();
-}
-
-function refusalOf(record: Uint8Array): string {
-  const answer = decodeSubmitAnswer(record);
-  return 'error' in answer ? answer.error.code : 'unknown';
 }

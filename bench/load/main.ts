@@ -1,6 +1,7 @@
 /** A load process: takes one job from its parent, runs it, answers, ends. Whatever goes wrong ends it with a sentence. */
-import type { Job, JobResult } from './job.ts';
+import type { Job, JobResult, Scenario } from './job.ts';
 import { kuvertNetwork } from './kuvert-network.ts';
+import type { Network } from './network.ts';
 import { fanout } from './scenarios/fanout.ts';
 import { idle } from './scenarios/idle.ts';
 import { offline } from './scenarios/offline.ts';
@@ -13,9 +14,13 @@ process.once('message', (job: Job) => {
   void run(job).then((result) => process.send?.(result, () => process.exit(0)));
 });
 
-function run({ address, scenario }: Job): Promise<JobResult> {
+async function run({ address, scenario }: Job): Promise<JobResult> {
   const network = address.kind === 'kuvert' ? kuvertNetwork(address) : xmppNetwork(address);
-  const { pids } = address;
+  const { figures, window } = await measure(network, scenario, address.pids);
+  return { figures: { ...figures, refused: network.refused }, window };
+}
+
+function measure(network: Network, scenario: Scenario, pids: readonly number[]): Promise<JobResult> {
   switch (scenario.what) {
     case 'online':
     case 'tenants':

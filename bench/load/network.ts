@@ -24,6 +24,8 @@ export interface Network {
   readonly bodyBytes: number;
   /** How a message to many is made here. */
   readonly groupShape: 'pairwise' | 'room';
+  /** Messages that the server refused for the moment and that were sent again. */
+  readonly refused: number;
   /** Makes sure that accounts exist. */
   prepare(accounts: readonly number[]): Promise<void>;
   /** Connects an account; resolves when everything that waited for it has arrived. */

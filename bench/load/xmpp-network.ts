@@ -32,6 +32,7 @@ export function xmppNetwork(address: { readonly port: number }): Network {
   return {
     bodyBytes: BODY.length,
     groupShape: 'room',
+    refused: 0,
     async prepare(accounts) {
       await inParallel(accounts.length, OPENING_MAX, async (i) => {
         await (await open(accounts[i] as number, () => undefined, false)).close();

@@ -16,6 +16,18 @@ export function cpuSecondsOf(pids: readonly number[]): number {
   return withDescendants(pids).reduce((sum, stat) => sum + stat.cpuSeconds, 0);
 }
 
+/** CPU time of one process by the names of its threads, user and system, in seconds. The first thread is called `main`. */
+export function threadCpuSecondsOf(pid: number): ReadonlyMap<string, number> {
+  const byName = new Map<string, number>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const stat = readStat(`/proc/${pid}/task/${thread}/stat`);
+    if (stat === undefined) continue;
+    const name = thread === String(pid) ? 'main' : stat.command;
+    byName.set(name, (byName.get(name) ?? 0) + stat.cpuSeconds);
+  }
+  return byName;
+}
+
 /** Resident memory of these processes alone, in bytes. The kernel's socket buffers are not in it. */
 export function residentBytesOf(pids: readonly number[]): number {
   let kib = 0;
@@ -34,7 +46,7 @@ function withDescendants(pids: readonly number[]): Stat[] {
   const children = new Map<number, Stat[]>();
   const all = new Map<number, Stat>();
   for (const name of readdirSync('/proc')) {
-    const stat = /^\d+$/.test(name) ? readStat(Number(name)) : undefined;
+    const stat = /^\d+$/.test(name) ? readStat(`/proc/${name}/stat`) : undefined;
     if (stat === undefined) continue;
     all.set(stat.pid, stat);
     children.set(stat.parent, [...(children.get(stat.parent) ?? []), stat]);
@@ -50,19 +62,19 @@ function withDescendants(pids: readonly number[]): Stat[] {
 }
 
 /** proc(5): pid (command) state ppid …, utime and stime are fields 14 and 15. A command may hold spaces and parentheses. */
-function readStat(pid: number): Stat | undefined {
+function readStat(file: string): Stat | undefined {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    text = readFileSync(file, 'latin1');
   } catch {
-    // It ended while the folder was being read.
+    // It ended meanwhile.
     return undefined;
   }
   const end = text.lastIndexOf(')');
   const fields = text.slice(end + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);
   return {
-    pid,
+    pid: Number.parseInt(text, 10),
     parent: Number(fields[1]),
     command: text.slice(text.indexOf('(') + 1, end),
     cpuSeconds: ticks / TICKS_PER_SECOND,

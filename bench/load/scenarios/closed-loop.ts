@@ -1,5 +1,5 @@
 /** The clock and the books of a closed loop: which messages are under way, how long they took, what it cost the server. */
-import { cpuSecondsOf } from '../../measure/process-usage.ts';
+import { cpuSecondsOf, threadCpuSecondsOf } from '../../measure/process-usage.ts';
 import type { Spell } from '../job.ts';
 
 /** How long what is under way at the end may take to arrive; what has not come then is lost. */
@@ -50,18 +50,26 @@ export class ClosedLoop {
     const fromMs = Date.now();
     const beganAt = performance.now();
     const cpuBefore = cpuSecondsOf(pids);
+    const threadsBefore = pids.map(threadCpuSecondsOf);
     this.#isMeasured = true;
     await pause(spell.measuredMs);
     this.#isMeasured = false;
     this.#isOver = true;
     const seconds = (performance.now() - beganAt) / 1000;
     const cpuSeconds = cpuSecondsOf(pids) - cpuBefore;
+    const threadSeconds = new Map<string, number>();
+    pids.forEach((pid, i) => {
+      for (const [name, after] of threadCpuSecondsOf(pid)) {
+        const took = after - (threadsBefore[i]?.get(name) ?? 0);
+        threadSeconds.set(name, (threadSeconds.get(name) ?? 0) + took);
+      }
+    });
     const toMs = Date.now();
     const deadline = performance.now() + LAST_ARRIVALS_MS;
     while (this.#underWay.size > 0 && performance.now() < deadline) await pause(20);
     let lost = 0;
     for (const { missing } of this.#underWay.values()) lost += missing;
-    return { fromMs, toMs, seconds, cpuSeconds, lost };
+    return { fromMs, toMs, seconds, cpuSeconds, threadSeconds, lost };
   }
 }
 
@@ -71,6 +79,8 @@ export interface Measured {
   readonly toMs: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
+  /** The same by names of threads, which tell a writer from an event loop and both from the collection of garbage. */
+  readonly threadSeconds: ReadonlyMap<string, number>;
   /** Arrivals that never came. */
   readonly lost: number;
 }

@@ -27,7 +27,7 @@ export async function online(
     }),
   );
   for (let pair = 0; pair < pairs; pair++) for (let i = 0; i < window; i++) send(pair);
-  const { fromMs, toMs, seconds, cpuSeconds, lost } = await loop.run(scenario, pids);
+  const { fromMs, toMs, seconds, cpuSeconds, threadSeconds, lost } = await loop.run(scenario, pids);
   const messages = loop.eachMs.length;
   const { p50, p99 } = quantiles(loop.eachMs);
   await Promise.all([...senders, ...receivers].map((endpoint) => endpoint.close()));
@@ -42,9 +42,24 @@ export async function online(
       p50_ms: rounded(p50, 3),
       p99_ms: rounded(p99, 3),
       srv_cpu_us_per_msg: rounded((cpuSeconds * 1e6) / messages, 1),
+      ...threadFigures(threadSeconds, messages),
       lost,
       twice: loop.twice,
     },
     window: { fromMs, toMs, messages },
   };
+}
+
+/** Names that Node gives its threads, as they appear in the figures. */
+const NODE_THREADS = { main: 'main', WorkerThread: 'workers', 'node-V8Worker': 'v8' } as const;
+
+/** CPU a message of a Node server by kind of thread; nothing for other servers. */
+function threadFigures(seconds: ReadonlyMap<string, number>, messages: number): Record<string, number> {
+  if (!seconds.has('node-V8Worker')) return {};
+  return Object.fromEntries(
+    Object.entries(NODE_THREADS).map(([name, figure]) => [
+      `cpu_us_${figure}`,
+      rounded(((seconds.get(name) ?? 0) * 1e6) / messages, 1),
+    ]),
+  );
 }
