@@ -210,6 +210,12 @@ export const ERRORS = {
     'This submit is older than the server remembers; send it as a new one.',
     'Dieser Sendeversuch ist älter, als der Server sich erinnert; bitte neu senden.',
   ),
+  submit_too_new: entry(
+    409,
+    { kind: 'resync', what: 'time' },
+    'The clocks of this device and of the server do not agree; send it again by the time of the server.',
+    'Die Uhren dieses Geräts und des Servers gehen verschieden; bitte nach der Zeit des Servers erneut senden.',
+  ),
   mailbox_full: entry(
     507,
     after(60_000),
