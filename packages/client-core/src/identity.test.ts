@@ -7,7 +7,15 @@ import {
   signDeviceList,
 } from '@kuvert/crypto/identity';
 import { createDeviceKeys, FIRST_PREKEY_COUNTERS, makePrekeys } from '@kuvert/crypto/session';
-import { type AccountRecord, CLASSES, DeviceList, decodeCbor, KuvertError } from '@kuvert/protocol';
+import {
+  type AccountRecord,
+  CLASSES,
+  DeviceList,
+  decodeCbor,
+  KuvertError,
+  type SubmitId,
+  submitIdTimeMs,
+} from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { ManualClock } from './node/doubles/manual-clock.ts';
 import { ServerDouble } from './node/doubles/server-double.ts';
@@ -205,6 +213,24 @@ test('P7 a busy server is tried again after its pause; a submit that is too old 
   expect(second).toEqual(first);
   expect(third).toEqual({ ...first, submitId: third?.submitId });
   expect(third?.submitId).not.toBe(first?.submitId);
+});
+
+test('P1 P2 what was sealed before the clock of the server was set back goes out under an id of its new time', async () => {
+  const { clock, server, anna, bela } = await pair();
+  await anna.write(bela, '0');
+  await anna.sync();
+  const serverTime = clock.now() - 72 * 3_600_000;
+  const refusals = [1, 2].map(() => new KuvertError('submit_too_new', { details: { serverTime } }));
+  server.lies.refuse = () => refusals.shift();
+  const ids = [await anna.write(bela, '1'), await anna.write(bela, '2')];
+  await anna.sync();
+  for (const id of ids) expect(anna.messenger.status(id).state).toBe('accepted');
+  const [, first, , third, fourth] = server.submits.filter((submit) => submit.class === CLASSES.message);
+  expect(third).toEqual({ ...first, submitId: third?.submitId });
+  for (const submit of [third, fourth]) expect(submitIdTimeMs(submit?.submitId as SubmitId)).toBe(serverTime);
+  await bela.sync();
+  expect(bela.texts()).toEqual(['0', '1', '2']);
+  expect(anna.messenger.notices()).toEqual([]);
 });
 
 test('P1 a submit that the server will never take is set aside with a notice and holds nothing up', async () => {

@@ -285,11 +285,14 @@ export class Sender {
       }
       return;
     }
-    if (error.code === 'submit_too_old') {
+    if (error.code === 'submit_too_old' || error.code === 'submit_too_new') {
+      // The server's clock may have been set since it welcomed us.
+      const serverTime = error.details?.serverTime;
+      if (typeof serverTime === 'number') this.#context.serverOffset.ms = serverTime - clock.now();
       store.outbox.setSubmitId(row.seq, newSubmitId(this.#context));
       const count = (this.#renewedIds.get(row.seq) ?? 0) + 1;
       this.#renewedIds.set(row.seq, count);
-      // The two clocks do not agree; the next welcome sets ours.
+      // What the server says of its time does not agree with what it refuses.
       if (count > NEW_IDS_MAX) this.#lanes.block(lane, LONG_PAUSE_MS);
       return;
     }

@@ -29,11 +29,16 @@ const MARGIN_MS = HOUR_MS;
 const AHEAD_MS = HOUR_MS;
 const RECORD_VERSION = 1;
 
-/** Checks the time in a submit id. @throws KuvertError `submit_too_old`, `bad_request` for one from the future */
+/**
+ * Checks the time in a submit id. One from the future was made before our clock was set back, and is as good as any other once it has
+ * a new id: both refusals tell our time.
+ * @throws KuvertError `submit_too_old`, `submit_too_new` with {serverTime}
+ */
 export function checkSubmitTime(submitId: SubmitId, nowMs: number): void {
   const timeMs = submitIdTimeMs(submitId);
-  if (timeMs > nowMs + AHEAD_MS) throw new KuvertError('bad_request');
-  if (timeMs < nowMs - SUBMIT_MEMORY_MS + MARGIN_MS) throw new KuvertError('submit_too_old');
+  const details = { serverTime: nowMs };
+  if (timeMs > nowMs + AHEAD_MS) throw new KuvertError('submit_too_new', { details });
+  if (timeMs < nowMs - SUBMIT_MEMORY_MS + MARGIN_MS) throw new KuvertError('submit_too_old', { details });
 }
 
 /** From when on the record of this submit may be removed. */
