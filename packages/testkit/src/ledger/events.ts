@@ -34,8 +34,12 @@ export type LedgerEvent =
   | ({ readonly kind: 'queued'; readonly intent: string } & MessageRef)
   /** An observer in the server saw the envelope for `device` become durable. Rules on it hold only for messages that have one. */
   | ({ readonly kind: 'committed'; readonly device: string } & MessageRef)
-  /** The sender was told that the server stored it; a repeated submit is told again. */
-  | ({ readonly kind: 'accepted'; readonly acceptedAtMs: number; readonly expiresAtMs: number } & MessageRef)
+  /** The sender was told that the server stored it; a repeated submit is told again. Times where the recorder knows them. */
+  | ({
+      readonly kind: 'accepted';
+      readonly acceptedAtMs?: number;
+      readonly expiresAtMs?: number;
+    } & MessageRef)
   /** The sender was told that every device has it. */
   | ({ readonly kind: 'delivered' } & MessageRef)
   /** A device showed it to its person. */

@@ -5,7 +5,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { checkLedger } from './checker.ts';
 import type { LedgerEvent } from './events.ts';
-import type { Finding } from './finding.ts';
+import type { Finding, FindingCode } from './finding.ts';
 
 /** Records events and checks them. */
 export class Ledger {
@@ -35,6 +35,17 @@ export class Ledger {
   /** What speaks against P1 to P4. */
   findings(): Finding[] {
     return checkLedger(this.#events);
+  }
+
+  /** The same in short, for a test to compare with `{}`: how many of each kind, and the first of them. */
+  verdict(): Partial<Record<FindingCode, { count: number; first: Finding }>> {
+    const verdict: Partial<Record<FindingCode, { count: number; first: Finding }>> = {};
+    for (const finding of this.findings()) {
+      const entry = verdict[finding.code];
+      if (entry) entry.count += 1;
+      else verdict[finding.code] = { count: 1, first: finding };
+    }
+    return verdict;
   }
 
   /** Closes the file. */

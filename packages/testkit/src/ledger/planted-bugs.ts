@@ -138,7 +138,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     plant(history, choose) {
       const { event } = choose(places(history, 'accepted'));
       const settled = places(history, 'settled').at(-1)?.at ?? 0;
-      const { from, messageId, expiresAtMs } = event;
+      const { from, messageId, expiresAtMs = 0 } = event;
       return insert(history, settled, {
         kind: 'expired',
         device: 'a2',
@@ -196,7 +196,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     expected: 'P2_answer_changed',
     plant(history, choose) {
       const { event, at } = choose(places(history, 'accepted'));
-      return insert(history, at + 1, { ...event, acceptedAtMs: event.acceptedAtMs + 1 });
+      return insert(history, at + 1, { ...event, acceptedAtMs: 1 });
     },
   },
   {

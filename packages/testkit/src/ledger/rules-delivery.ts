@@ -86,9 +86,9 @@ function deliveredIsTrue(index: LedgerIndex, report: Report): void {
 function expiryByPolicy(index: LedgerIndex, report: Report): void {
   for (const message of index.messages) {
     for (const expired of message.expired) {
-      const accepted = message.accepted.find(({ at }) => at < expired.at);
+      const keptUntilMs = message.accepted.find(({ at }) => at < expired.at)?.expiresAtMs ?? 0;
       const where = { ...message.ref, device: expired.device };
-      if (accepted && expired.atMs < accepted.expiresAtMs) report('P1_expired_too_early', expired.at, where);
+      if (expired.atMs < keptUntilMs) report('P1_expired_too_early', expired.at, where);
       if (!expired.tombstone) report('P1_expired_without_tombstone', expired.at, where);
     }
   }

@@ -55,7 +55,7 @@ function idsAndAnswers(index: LedgerIndex, report: Report): void {
   for (const { ref, accepted, queued } of index.messages) {
     const [first, ...repeated] = accepted;
     for (const { at, acceptedAtMs, expiresAtMs } of repeated) {
-      if (acceptedAtMs !== first?.acceptedAtMs || expiresAtMs !== first.expiresAtMs)
+      if (acceptedAtMs !== first?.acceptedAtMs || expiresAtMs !== first?.expiresAtMs)
         report('P2_answer_changed', at, { ...ref });
     }
     for (const { at, intent } of queued) {
