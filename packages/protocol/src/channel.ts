@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { concatBytes } from './bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts';
-import { type ErrorDetails, isErrorCode, KuvertError, type Retry } from './errors.ts';
+import { type ErrorDetails, isErrorCode, KuvertError, RETRY_AFTER_MS_MAX, type Retry } from './errors.ts';
 import { PrekeyCounts } from './prekeys.ts';
 import { idSchema, timeMs, uint32 } from './schemas.ts';
 
@@ -67,7 +67,7 @@ export type EventData<N extends EventName> = z.infer<(typeof EVENTS)[N]>;
 const retrySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('never') }),
   z.object({ kind: z.literal('now') }),
-  z.object({ kind: z.literal('after'), ms: z.number().int().min(0).max(86_400_000) }),
+  z.object({ kind: z.literal('after'), ms: z.number().int().min(0).max(RETRY_AFTER_MS_MAX) }),
   z.object({ kind: z.literal('resync'), what: z.enum(['devices', 'time', 'version']) }),
 ]);
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { fromWireError, toWireError } from './channel.ts';
+import { fromWireError, toWireError, WireError } from './channel.ts';
 import { ERRORS, type ErrorCode, KuvertError, type Retry, sentenceFor } from './errors.ts';
 
 const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
@@ -39,4 +39,12 @@ test('A8 an error keeps code, retry rule and details over the wire; an unknown c
     retry: { kind: 'now' },
     details: { unknownCode: 'from_the_future' },
   });
+});
+
+test('P7 a pause travels in whole milliseconds, whatever a clock or spreading made of it, so that every client can read it', () => {
+  const told = (ms: number) => toWireError(new KuvertError('overloaded', { retry: { kind: 'after', ms } }));
+  for (const ms of [0, 1, 1_062.5, 0.25, -3, 1e12, Number.POSITIVE_INFINITY]) {
+    expect(WireError.safeParse(told(ms)).success, `${ms}`).toBe(true);
+  }
+  expect(told(1_062.5).retry).toEqual({ kind: 'after', ms: 1_063 });
 });

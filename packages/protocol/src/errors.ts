@@ -434,9 +434,21 @@ export class KuvertError extends Error {
   constructor(code: ErrorCode, options: { details?: ErrorDetails; retry?: Retry; cause?: unknown } = {}) {
     super(code, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.retry = options.retry ?? ERRORS[code].retry;
+    this.retry = wholeMs(options.retry ?? ERRORS[code].retry);
     this.details = options.details;
   }
+}
+
+/** The longest pause that an error may name, a day. */
+export const RETRY_AFTER_MS_MAX = 86_400_000;
+
+/**
+ * Clocks and spreading give fractions, which no client takes (`WireError`): a refusal that cannot be read would end the connection
+ * instead of slowing it down.
+ */
+function wholeMs(retry: Retry): Retry {
+  if (retry.kind !== 'after') return retry;
+  return { kind: 'after', ms: Math.min(RETRY_AFTER_MS_MAX, Math.max(0, Math.ceil(retry.ms))) };
 }
 
 /** The sentence for people, in their language. */
