@@ -1,0 +1,78 @@
+/** A disk that fills while the server runs: it refuses what it cannot keep, gives out what it has, and recovers by itself (P7). */
+import { canMount, type ServerProcess, Site, SmallDisk, type TestPerson } from '@kuvert/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const FLUSH = { timeoutMs: 20_000 };
+
+describe.skipIf(!canMount())('P7 a full disk', () => {
+  let disk: SmallDisk;
+  let site: Site;
+  let server: ServerProcess;
+  let anna: TestPerson;
+  let ben: TestPerson;
+  beforeAll(async () => {
+    disk = new SmallDisk(32 * 1024 * 1024);
+    site = new Site();
+    server = await site.startServer({ dataDir: disk.at('data') });
+    const acme = await server.tenant('Acme');
+    anna = await acme.person('Anna');
+    ben = await acme.person('Ben');
+  });
+  afterAll(async () => {
+    await site[Symbol.asyncDispose]();
+    disk[Symbol.dispose]();
+  });
+
+  /** What Ben has not read yet. */
+  function readings(): Promise<string[]> {
+    return ben.with(async (profile) => {
+      await profile.flush(FLUSH);
+      const messages = profile.inbox();
+      profile.markPrinted(messages);
+      return messages.map(({ text }) => text);
+    });
+  }
+
+  test('refuses a submit, which waits at its sender, delivers, and takes it when there is room again', async () => {
+    const before = await site.kuvert(['send', ...anna.asPerson, '--to', ben.mail, '--text', 'before']);
+    expect(before.json).toMatchObject([{ state: 'accepted' }]);
+
+    disk.fill();
+    const during = await site.kuvert(['send', ...anna.asPerson, '--to', ben.mail, '--text', 'during']);
+    expect(during).toMatchObject({ code: 0, json: [{ state: 'queued' }] });
+    expect(during.stderr).toContain('"disk_full"');
+    const refused = await server.operator.call('tenantCreate', { name: 'More' }).catch((error) => error.code);
+    expect(refused).toBe('disk_full');
+    expect((await fetch(new URL('/livez', server.opsUrl))).status).toBe(200);
+    expect((await fetch(new URL('/readyz', server.opsUrl))).status).toBe(503);
+
+    expect(await readings()).toEqual(['before']);
+    expect(await readings()).toEqual([]);
+
+    disk.clear();
+    await anna.with(async (profile) => {
+      // The pause that the server asked for belongs to the connection before; a new one tries at once.
+      expect(await profile.flush(FLUSH)).toEqual({ waiting: 0 });
+    });
+    expect(await readings()).toEqual(['during']);
+    expect((await fetch(new URL('/readyz', server.opsUrl))).status).toBe(200);
+    expect(server.child.process.exitCode).toBeNull();
+    expect(server.log).not.toContain('"level":"error"');
+  });
+
+  test('loses nothing when the server is killed on it', async () => {
+    await anna.with(async (profile) => {
+      await profile.send({ to: ben.mail, text: 'accepted' });
+      expect(await profile.flush(FLUSH)).toEqual({ waiting: 0 });
+      disk.fill();
+      await profile.send({ to: ben.mail, text: 'refused' });
+      expect(await profile.flush(FLUSH)).toEqual({ waiting: 1 });
+    });
+    await server.stop('SIGKILL');
+    disk.clear();
+    server = await site.startServer(server.again);
+    expect(await readings()).toEqual(['accepted']);
+    await anna.with(async (profile) => expect(await profile.flush(FLUSH)).toEqual({ waiting: 0 }));
+    expect(await readings()).toEqual(['refused']);
+  });
+});
