@@ -78,6 +78,8 @@ export class TestInstallation implements AsyncDisposable {
         clock: this.clock,
         log: createLog({ level: 'debug', write: (line) => this.log.push(line) }),
         onFailure: (error) => this.failures.push(error),
+        // Clients of the test share the event loop, so its delay says nothing about the server.
+        loopDelay: { read: () => 0, stop: () => undefined },
         ...(this.#random ? { random: this.#random } : {}),
       },
     );

@@ -589,3 +589,27 @@ test('H6 the log of a whole conversation holds ids and code words only', async (
     expect(Object.keys(each).sort()).toEqual(['deviceId', 'event', 'level', 'tenantId', 'time']);
   }
 });
+
+test('P7 a busy server refuses a connection before its handshake and serves on those that it has', async () => {
+  const { line, channel } = await connected();
+  busy = true;
+  const late = await new Line().open();
+  const handshake = new ClientHandshake({
+    mode: 'device',
+    offered: PROTOCOL_VERSIONS,
+    serverStatic: serverKeys.publicKey,
+    deviceKeyPair: deviceKeys,
+  });
+  late.send(handshake.begin());
+  expect(decodeServerFrame((await late.next()) as Uint8Array)).toEqual({
+    type: 'rejection',
+    rejection: { reason: 'busy', supported: PROTOCOL_VERSIONS },
+  });
+  await late.closed;
+  for (const frame of channel.seal([submit(5)])) line.send(frame);
+  const [answer] = await records(line, channel);
+  expect(decodeSubmitAnswer(answer as Uint8Array)).toMatchObject({ requestNo: 5, acceptedAtMs: 77 });
+  expect(host.metrics.text()).toContain('kuvert_connections_refused_total{reason="busy"} 1\n');
+  busy = false;
+  await connected();
+});

@@ -1,6 +1,6 @@
 import { OPERATOR_HEADERS } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
-import { OperatorGate, operatorRequestMac, REQUEST_AGE_MS } from './operator-gate.ts';
+import { NONCES_MAX, OperatorGate, operatorRequestMac, REQUEST_AGE_MS } from './operator-gate.ts';
 
 const key = new Uint8Array(32).fill(1);
 const path = '/operator/v1/tenants/create';
@@ -74,4 +74,19 @@ test('H8 a request with a wrong MAC does not use its nonce up', () => {
   const { gate } = gateAt();
   expect(() => gate.check(signed({ key: new Uint8Array(32) }))).toThrow(refusal);
   gate.check(signed());
+});
+
+test('P7 more requests than can be remembered are told when to come again, and then they pass', () => {
+  let nowMs = NOW;
+  let reached = 0;
+  const gate = new OperatorGate(key, { nowMs: () => nowMs }, () => reached++);
+  const nonce = (no: number) => no.toString(16).padStart(32, '0');
+  for (let no = 0; no < NONCES_MAX; no++) gate.check(signed({ nonce: nonce(no) }));
+  const more = () => gate.check(signed({ timeMs: nowMs, nonce: nonce(NONCES_MAX) }));
+  expect(more).toThrow(
+    expect.objectContaining({ code: 'rate_limited', retry: { kind: 'after', ms: REQUEST_AGE_MS } }),
+  );
+  expect(reached).toBe(1);
+  nowMs += REQUEST_AGE_MS + 1;
+  more();
 });

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 export const REQUEST_AGE_MS = 60_000;
 /** Nonces that are remembered; more requests than this in two minutes are refused. */
 export const NONCES_MAX = 20_000;
+const FORGET_EVERY_MS = 1_000;
 const NONCE = /^[0-9a-f]{32}$/;
 const MAC = /^[0-9a-f]{64}$/;
 const TIME = /^\d{1,15}$/;
@@ -41,6 +42,7 @@ export class OperatorGate {
   readonly #onLimit: () => void;
   /** Nonce and the time until which a repetition would still have a good time. In order of insertion. */
   readonly #seen = new Map<string, number>();
+  #forgotMs = 0;
 
   /** @param onLimit there were more requests than can be remembered */
   constructor(operatorKey: Uint8Array, clock: Pick<Clock, 'nowMs'>, onLimit: () => void = () => undefined) {
@@ -80,6 +82,9 @@ export class OperatorGate {
   }
 
   #forget(nowMs: number): void {
+    // Looking at all of them at every request would make each one dearer than the last.
+    if (this.#seen.size < NONCES_MAX && nowMs - this.#forgotMs < FORGET_EVERY_MS) return;
+    this.#forgotMs = nowMs;
     for (const [nonce, untilMs] of this.#seen) {
       if (untilMs < nowMs) this.#seen.delete(nonce);
     }

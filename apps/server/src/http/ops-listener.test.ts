@@ -139,3 +139,14 @@ test('H8 a page that reaches the ops port under a name of its own is refused', a
   expect((await get('/livez', 'evil.example:8421')).statusCode).toBe(400);
   expect((await get('/livez', '[::1]:8421')).statusCode).toBe(200);
 });
+
+test('H7 metrics are told to whoever may watch, in the text form of Prometheus', async () => {
+  await post(operatorCalls.installation.path, '{}');
+  const answer = await get('/metrics');
+  expect(answer.statusCode).toBe(200);
+  expect(answer.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(answer.body).toContain(
+    '# TYPE kuvert_operator_calls_total counter\nkuvert_operator_calls_total 1\n',
+  );
+  expect((await get('/metrics', 'evil.example:8421')).statusCode).toBe(400);
+});

@@ -10,6 +10,7 @@ import {
 } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestInstallation, type TestInstallation, testPrekeys } from '../test-installation.ts';
+import { ATTEMPT_LIMITS } from './attempts.ts';
 import { enrolmentTokens } from './collections.ts';
 import { TOKEN_LIFETIME_MS } from './tokens.ts';
 
@@ -192,4 +193,50 @@ test('E1 a device id that another device of the tenant has is refused', async ()
   expect((await installation.devices.service.findForChannel(tenantId, ben.deviceId))?.personId).toBe(
     ben.personId,
   );
+});
+
+test('P7 a wrong secret may be shown a few times for a token, also across a restart; then the answer says when, for an id that names nothing alike', async () => {
+  const wrong = { ...token, secret: new Uint8Array(32) };
+  const unknown = { ...wrong, tokenId: makeId('enrolmentToken', installation.random(16)) };
+  for (let i = 0; i < ATTEMPT_LIMITS.perToken; i++) {
+    expect(await codeOf(open(wrong))).toBe('token_not_valid');
+    expect(await codeOf(open(unknown))).toBe('token_not_valid');
+  }
+  const answers = [];
+  for (const proof of [wrong, unknown]) {
+    const error = await open(proof).catch((caught: KuvertError) => caught);
+    answers.push({ ...(error as KuvertError) });
+  }
+  expect(answers[0]).toMatchObject({ code: 'rate_limited', retry: { kind: 'after' } });
+  expect(answers[1]).toEqual(answers[0]);
+  expect(installation.limits).toEqual(['enrolmentToken', 'enrolmentToken']);
+  await installation.reopen();
+  expect(await codeOf(open(token))).toBe('rate_limited');
+  installation.clock.advance(ATTEMPT_LIMITS.windowMs);
+  expect(await codeOf(open(token))).toBe('accepted');
+});
+
+test('P7 attempts at the same time are counted one by one', async () => {
+  const wrong = { ...token, secret: new Uint8Array(32) };
+  const codes = await Promise.all(Array.from({ length: 50 }, () => codeOf(open(wrong))));
+  expect(codes.filter((code) => code === 'token_not_valid')).toHaveLength(ATTEMPT_LIMITS.perToken);
+});
+
+test('P7 an address that shows token after token is slowed down; one from which people enrol is not', async () => {
+  const open = (address: string, proof: typeof token) =>
+    codeOf(
+      installation.devices.enrolmentRoutes['enrolment.open'](
+        { address },
+        { ...proof, secret: Uint8Array.from(proof.secret) },
+      ),
+    );
+  const guess = () => ({ ...token, tokenId: makeId('enrolmentToken', installation.random(16)) });
+  const codes = [];
+  for (let i = 0; i < 3 * ATTEMPT_LIMITS.perAddress.burst; i++) codes.push(await open('192.0.2.1', guess()));
+  expect(codes.filter((code) => code === 'token_not_valid')).toHaveLength(ATTEMPT_LIMITS.perAddress.burst);
+  expect(installation.limits).toEqual(['enrolmentAddress']);
+  for (let i = 0; i < 3 * ATTEMPT_LIMITS.perAddress.burst; i++) {
+    expect(await open('192.0.2.2', token)).toBe('accepted');
+  }
+  expect(await open('::ffff:127.0.0.1', guess())).toBe('token_not_valid');
 });

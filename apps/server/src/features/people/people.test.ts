@@ -1,7 +1,8 @@
 /** People: unique by mail within a tenant, listed in one order, invisible from elsewhere. */
 import { type KuvertError, makeId, type Person, type TenantId } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openTestInstallation, type TestInstallation } from '../test-installation.ts';
+import { openTestInstallation, TestConnection, type TestInstallation } from '../test-installation.ts';
+import { PROBE_LIMIT } from './probes.ts';
 
 let installation: TestInstallation;
 let acme: TenantId;
@@ -80,4 +81,46 @@ test('C1 a person of another tenant is answered like one who does not exist', as
   );
   expect(await codeOf(service.get(scope, nobody))).toContain('not_found');
   expect((await service.list(scope, { limit: 10 })).people).toEqual([]);
+});
+
+test('P7 of 10,000 probes for addresses that nobody has nearly all are refused, and somebody hears of it; colleagues are found all the while by others', async () => {
+  await add(acme, 'Anna', 'anna@acme.test');
+  const device = (byte: number) => ({
+    scope: installation.store.tenant(acme),
+    tenantId: acme,
+    personId: makeId('person', new Uint8Array(16).fill(byte)),
+    deviceId: makeId('device', new Uint8Array(16).fill(byte)),
+  });
+  const find = (byte: number, mail: string) => {
+    const connection = new TestConnection(device(byte));
+    return installation.people.deviceRoutes['people.find']({ ...device(byte), connection }, { mail }).then(
+      () => 'found',
+      (error: KuvertError) => error.code,
+    );
+  };
+  const answers: string[] = [];
+  for (let i = 0; i < 100; i++) {
+    const probes = Array.from({ length: 100 }, (_, j) => find(1, `guess-${i}-${j}@acme.test`));
+    answers.push(...(await Promise.all(probes)));
+    installation.clock.advance(1_000);
+  }
+  const seen = answers.filter((answer) => answer === 'not_found').length;
+  expect(seen).toBeGreaterThanOrEqual(PROBE_LIMIT.burst);
+  expect(seen).toBeLessThanOrEqual(PROBE_LIMIT.burst + 100 * PROBE_LIMIT.perSecond + 1);
+  expect(answers.length - seen).toBe(answers.filter((answer) => answer === 'rate_limited').length);
+  expect(installation.limits).toContain('peopleProbes');
+  expect(await find(1, 'anna@acme.test')).toBe('rate_limited');
+  expect(await find(2, 'anna@acme.test')).toBe('found');
+});
+
+test('P7 a script that looks up thousands of colleagues who are there is not held up', async () => {
+  await add(acme, 'Anna', 'anna@acme.test');
+  const scope = installation.store.tenant(acme);
+  const device = { tenantId: acme, deviceId: makeId('device', new Uint8Array(16)) };
+  const person = { personId: makeId('person', new Uint8Array(16)), ...device };
+  const caller = { ...person, scope, connection: new TestConnection(person) };
+  for (let i = 0; i < 30; i++) {
+    const look = () => installation.people.deviceRoutes['people.find'](caller, { mail: 'anna@acme.test' });
+    await Promise.all(Array.from({ length: 100 }, look));
+  }
 });

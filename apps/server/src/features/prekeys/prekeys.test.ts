@@ -7,6 +7,7 @@ import {
   type TestInstallation,
   testPrekeys,
 } from '../test-installation.ts';
+import { takeCounters } from './collections.ts';
 import { TAKE_LIMITS, TAKE_REPEATABLE_MS } from './service.ts';
 import { createPrekeyStock } from './stock.ts';
 
@@ -159,4 +160,30 @@ test('B1 a device that is online hears that its stock is low', async () => {
   await take(anna, ben);
   await connection.event('prekeysLow');
   expect(connection.events.find((event) => event.name === 'prekeysLow')?.data).toEqual({ ec: 1, kyber: 2 });
+});
+
+test('P7 takes of all callers together are limited for each person, also across a restart; others can still be written to', async () => {
+  const windowNo = Math.floor(installation.clock.nowMs() / TAKE_LIMITS.windowMs);
+  const endsAt = (windowNo + 1) * TAKE_LIMITS.windowMs;
+  const scope = installation.store.tenant(ben.tenantId);
+  const cleo = await installation.enrol(await installation.addPerson(anna.tenantId, 'Cleo'));
+  // What 599 takes of many callers leave behind.
+  const everybody = new Uint8Array(17);
+  await scope.commit([
+    installation.store.ops.put(
+      takeCounters,
+      [ben.personId, everybody, windowNo],
+      TAKE_LIMITS.perTarget - 1,
+      endsAt,
+    ),
+  ]);
+  await take(anna, ben);
+  await installation.reopen();
+  const error = await take(cleo, ben).catch((caught: KuvertError) => caught);
+  const ms = endsAt - installation.clock.nowMs();
+  expect(error).toMatchObject({ code: 'rate_limited', retry: { kind: 'after', ms } });
+  expect(installation.limits).toEqual(['prekeyTakes']);
+  expect(await codeOf(take(anna, cleo))).toBe('accepted');
+  installation.clock.advance(ms);
+  expect(await codeOf(take(cleo, ben))).toBe('accepted');
 });
