@@ -1,6 +1,7 @@
 /** Control records: every method of the table, with values that fit its schema, almost fit, and do not fit at all. */
 import {
   type CborValue,
+  CHANNEL_LIMITS,
   concatBytes,
   decodeControl,
   encodeCbor,
@@ -96,7 +97,7 @@ class Line {
 
 /** A request that the server must answer, or undefined where it must close, because there is no id to answer to. */
 function readAsServer(record: Uint8Array): Request | undefined {
-  if (record[0] !== RECORD_TYPES.request) return undefined;
+  if (record[0] !== RECORD_TYPES.request || record.length > CHANNEL_LIMITS.recordBytesMax) return undefined;
   try {
     return Request.safeParse(decodeControl(record)).data;
   } catch (error) {
@@ -108,7 +109,8 @@ function readAsServer(record: Uint8Array): Request | undefined {
 async function attack(line: Line, record: Uint8Array): Promise<void> {
   const peer = await line.peer();
   const request = readAsServer(record);
-  peer.sendRecords(record);
+  if (record.length > CHANNEL_LIMITS.recordBytesMax) peer.sendInPieces(record);
+  else peer.sendRecords(record);
   if (request !== undefined) {
     expectAnswer(await peer.answer(request.id), request.method);
   } else {

@@ -46,6 +46,8 @@ export interface DeviceIdentity {
   readonly noise: StaticKeyPair;
 }
 
+const PIECE_BYTES = 60_000;
+
 /** The first frame of a connection and what belongs to it. */
 export function openingOf(place: ServerPlace, mode: ChannelMode, noise?: StaticKeyPair) {
   const opening = {
@@ -152,6 +154,15 @@ export class Peer {
   /** Seals bytes that need not be fragments of records. */
   sendPlaintext(plaintext: Uint8Array): void {
     this.socket.send(this.cipher.seal(plaintext));
+  }
+
+  /** Sends one record in pieces, also a record that is longer than any may be. */
+  sendInPieces(record: Uint8Array): void {
+    for (let at = 0; at < record.length; at += PIECE_BYTES) {
+      const piece = record.subarray(at, at + PIECE_BYTES);
+      const flags = at + PIECE_BYTES >= record.length ? 1 : 0;
+      this.sendPlaintext(concatBytes(Uint8Array.of(flags, piece.length >> 8, piece.length & 255), piece));
+    }
   }
 
   /** Sends records in as few Noise messages as possible. */
