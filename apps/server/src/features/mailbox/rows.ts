@@ -53,27 +53,43 @@ export function numberRecord(record: Uint8Array, deliverySeq: number): void {
   new DataView(record.buffer, record.byteOffset).setUint32(1, deliverySeq);
 }
 
+/** Gives out row ids. */
+export interface RowIds {
+  next(nowMs: number): Uint8Array;
+  /** Ids from now on come after this one, which another process gave out: its clock may have been ahead of ours. */
+  goBeyond(rowId: Uint8Array): void;
+}
+
 /**
  * Row ids of this process: milliseconds (6 B), a count within them (4 B), and 6 random bytes of the process that keep two of them
  * apart. Each is greater than the one before, also when the clock steps back.
  */
-export function createRowIds(random: Random): (nowMs: number) => Uint8Array {
+export function createRowIds(random: Random): RowIds {
   const ownMark = random(6);
   let lastMs = 0;
   let count = 0;
-  return (nowMs) => {
-    if (nowMs > lastMs) {
-      lastMs = nowMs;
+  return {
+    next(nowMs) {
+      if (nowMs > lastMs) {
+        lastMs = nowMs;
+        count = 0;
+      } else {
+        count++;
+      }
+      const id = new Uint8Array(16);
+      const view = new DataView(id.buffer);
+      view.setUint16(0, Math.floor(lastMs / 2 ** 32));
+      view.setUint32(2, lastMs % 2 ** 32);
+      view.setUint32(6, count);
+      id.set(ownMark, 10);
+      return id;
+    },
+    goBeyond(rowId) {
+      const view = new DataView(rowId.buffer, rowId.byteOffset);
+      const ms = view.getUint16(0) * 2 ** 32 + view.getUint32(2);
+      if (ms < lastMs) return;
+      lastMs = ms + 1;
       count = 0;
-    } else {
-      count++;
-    }
-    const id = new Uint8Array(16);
-    const view = new DataView(id.buffer);
-    view.setUint16(0, Math.floor(lastMs / 2 ** 32));
-    view.setUint32(2, lastMs % 2 ** 32);
-    view.setUint32(6, count);
-    id.set(ownMark, 10);
-    return id;
+    },
   };
 }

@@ -61,6 +61,17 @@ test('B1 what was accepted is there after the store was opened anew', async () =
   expect(textsOf(connection.deliveries)).toEqual(['kept']);
 });
 
+test('P2 what comes after the clock was set back while the server was down is read after what came before', async () => {
+  await installation.send(anna, installation.makeSubmit(ben, 'first'));
+  installation.clock.advance(-3 * DAY_MS);
+  await installation.reopen();
+  await installation.send(anna, installation.makeSubmit(ben, 'second'));
+  await installation.send(anna, installation.makeSubmit(ben, 'third'));
+  const connection = installation.connect(ben);
+  await connection.event('drained');
+  expect(textsOf(connection.deliveries)).toEqual(['first', 'second', 'third']);
+});
+
 test('A1 a body travels with its leg', async () => {
   const body = Buffer.alloc(300_000, 7);
   await installation.send(anna, installation.makeSubmit(ben, 'key', { body }));

@@ -9,6 +9,7 @@ import {
   type DeviceId,
   equalBytes,
   type GroupId,
+  ID_BYTES,
   ID_TYPES,
   idToBytes,
   KuvertError,
@@ -83,7 +84,7 @@ export function createSubmit(deps: {
   const { ops } = store;
   const senders = new WeakMap<Connection, Sender>();
   const recordKeys = createRecordKeys(random);
-  const nextRowId = createRowIds(random);
+  const rowIds = createRowIds(random);
   const buckets = (limit: keyof typeof TRAFFIC): LeakyBuckets => {
     const { burst, perSecond } = TRAFFIC[limit];
     const factor = deps.trafficFactor ?? 1;
@@ -164,18 +165,23 @@ export function createSubmit(deps: {
       const record = legRecord(submit, leg.bytes, times);
       return {
         deviceId: leg.device,
-        storedKey: concatBytes(idToBytes(leg.device), nextRowId(nowMs)),
+        storedKey: concatBytes(idToBytes(leg.device), rowIds.next(nowMs)),
         record,
         row: rowFromRecord(record),
       };
     });
   }
 
-  /** Counts the rows in, all or none. @throws KuvertError `mailbox_full` */
-  async function reserve(scope: TenantScope, legs: readonly PreparedLeg[]): Promise<void> {
-    for (const leg of legs) {
-      if (!usage.knows(scope.tenant, leg.deviceId)) await usage.load(scope, leg.deviceId);
+  /** Looks into mailboxes that were not written to since the start. What is in them stays before what comes. */
+  async function loadUsage(scope: TenantScope, devices: readonly DeviceId[]): Promise<void> {
+    for (const deviceId of devices) {
+      const last = await usage.load(scope, deviceId);
+      if (last !== undefined) rowIds.goBeyond(last.subarray(ID_BYTES));
     }
+  }
+
+  /** Counts the rows in, all or none. @throws KuvertError `mailbox_full` */
+  function reserve(scope: TenantScope, legs: readonly PreparedLeg[]): void {
     let reserved = 0;
     try {
       for (; reserved < legs.length; reserved++) {
@@ -226,6 +232,10 @@ export function createSubmit(deps: {
         if (before !== undefined) return before;
         throw misfit;
       }
+      const unknown = submit.legs
+        .map((leg) => leg.device)
+        .filter((device) => !usage.knows(scope.tenant, device));
+      if (unknown.length > 0) await loadUsage(scope, unknown);
       // Row ids are given out in the order of commits.
       const others = turn.wait();
       if (others !== undefined) await others;
@@ -235,7 +245,7 @@ export function createSubmit(deps: {
         return accepted(submit, nowMs);
       }
       try {
-        await reserve(scope, legs);
+        reserve(scope, legs);
       } catch (error) {
         const before = await answerAgain(scope, key, hash, submit);
         if (before !== undefined) return before;

@@ -16,7 +16,8 @@ interface Fill {
 export interface Usage {
   /** True when the fill is in memory and {@link reserve} needs no {@link load}. */
   knows(tenantId: TenantId, deviceId: DeviceId): boolean;
-  load(scope: TenantScope, deviceId: DeviceId): Promise<void>;
+  /** Counts. @returns the stored key of the last row, if there is one */
+  load(scope: TenantScope, deviceId: DeviceId): Promise<Uint8Array | undefined>;
   /** Counts a row that is about to be stored. @throws KuvertError `mailbox_full` */
   reserve(tenantId: TenantId, deviceId: DeviceId, bytes: number): void;
   /** Counts a row that is gone, or was not stored after all. */
@@ -38,6 +39,7 @@ export function createUsage(): Usage {
 
     async load(scope, deviceId) {
       const fill: Fill = { rows: 0, bytes: 0 };
+      let last: Uint8Array | undefined;
       let cursor: string | undefined;
       do {
         const page = await scope.list(mailboxRows, {
@@ -48,6 +50,7 @@ export function createUsage(): Usage {
         for (const row of page.rows) {
           fill.rows++;
           fill.bytes += row.value.length;
+          last = row.storedKey;
         }
         cursor = page.next;
       } while (cursor !== undefined && fill.rows < MAILBOX_MAX.rows);
@@ -55,6 +58,7 @@ export function createUsage(): Usage {
       byTenant.set(scope.tenant, devices);
       // Two that count at the same time: the first one's count has been kept up with since.
       if (!devices.has(deviceId)) devices.set(deviceId, fill);
+      return last;
     },
 
     reserve(tenantId, deviceId, bytes) {
