@@ -233,6 +233,27 @@ test('P1 P2 what was sealed before the clock of the server was set back goes out
   expect(anna.messenger.notices()).toEqual([]);
 });
 
+test('P2 what waits with an id that is too old by now goes out under a new one, before what was written later', async () => {
+  const { clock, server, anna, bela } = await pair();
+  await anna.write(bela, '0');
+  await anna.sync();
+  server.lies.refuse = () => new KuvertError('overloaded');
+  const waiting = await anna.write(bela, '1');
+  await anna.connect();
+  while (server.submits.length < 2) await new Promise(setImmediate);
+  anna.messenger.disconnect();
+  server.lies.refuse = () => undefined;
+  clock.advance(7 * 86_400_000);
+  await anna.write(bela, '2');
+  await anna.sync();
+  expect(anna.messenger.status(waiting).state).toBe('accepted');
+  const [, first, second] = server.submits.filter((submit) => submit.class === CLASSES.message);
+  expect(second).toEqual({ ...first, submitId: second?.submitId });
+  expect(second?.submitId).not.toBe(first?.submitId);
+  await bela.sync();
+  expect(bela.texts()).toEqual(['0', '1', '2']);
+});
+
 test('P1 a submit that the server will never take is set aside with a notice and holds nothing up', async () => {
   const { server, anna, bela } = await pair();
   const refusals = [new KuvertError('too_large')];

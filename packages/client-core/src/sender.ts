@@ -13,6 +13,8 @@ import {
   type LifetimeClass,
   type PersonId,
   SUITES,
+  type SubmitId,
+  submitIdTimeMs,
 } from '@kuvert/protocol';
 import { type Context, newSubmitId } from './context.ts';
 import type { Directory } from './directory.ts';
@@ -29,6 +31,9 @@ const LANES_AT_ONCE = 8;
 const LONG_PAUSE_MS = 10 * 60_000;
 /** `devices_changed` in a row after which a lane pauses: the server contradicts itself. */
 const RESEALS_MAX = 3;
+/** What the server takes of the time in a submit id, less a margin (wire.md §4: it remembers submits for seven days). */
+const SUBMIT_ID_AGE_MAX_MS = 7 * 86_400_000 - 2 * 3_600_000;
+const SUBMIT_ID_AHEAD_MS = 30 * 60_000;
 /** New submit ids for one row on one connection. */
 const NEW_IDS_MAX = 3;
 
@@ -192,7 +197,8 @@ export class Sender {
     for (const row of store.outbox.listToSubmit(room, { seqs: this.#inFlight.keys(), lanes })) {
       const lane = row.toPerson;
       const legs = store.outbox.listLegs(row.seq);
-      if (!lane || !row.submitId || !row.listHash || legs.length === 0) {
+      const submitId = row.submitId && this.#presentId(row.seq, row.submitId);
+      if (!lane || !submitId || !row.listHash || legs.length === 0) {
         store.outbox.setToSeal(row.seq);
         this.#again = true;
         continue;
@@ -200,7 +206,7 @@ export class Sender {
       const one: InFlight = { row, lane };
       this.#inFlight.set(row.seq, one);
       const submit = {
-        submitId: row.submitId,
+        submitId,
         to: lane,
         listHash: row.listHash,
         suite: SUITES.signalPairwise,
@@ -218,6 +224,19 @@ export class Sender {
         },
       );
     }
+  }
+
+  /**
+   * An id that the server would refuse for its time is renewed before, because later messages of the lane, whose ids it takes, are
+   * submitted right behind.
+   */
+  #presentId(seq: number, submitId: SubmitId): SubmitId {
+    const { store, clock, serverOffset } = this.#context;
+    const ageMs = clock.now() + serverOffset.ms - submitIdTimeMs(submitId);
+    if (ageMs > -SUBMIT_ID_AHEAD_MS && ageMs < SUBMIT_ID_AGE_MAX_MS) return submitId;
+    const renewed = newSubmitId(this.#context);
+    store.outbox.setSubmitId(seq, renewed);
+    return renewed;
   }
 
   #answered(connection: Connection, answer: Answer): void {
