@@ -26,6 +26,7 @@ export function isCompatible(expression) {
   if (typeof expression !== 'string') return false;
   const tokens = expression.match(/\(|\)|[^\s()]+/g) ?? [];
   let at = 0;
+  /** @returns {boolean} */
   const any = () => {
     let result = all();
     while (tokens[at] === 'OR') {
@@ -35,6 +36,7 @@ export function isCompatible(expression) {
     }
     return result;
   };
+  /** @returns {boolean} */
   const all = () => {
     let result = one();
     while (tokens[at] === 'AND') {
@@ -44,6 +46,7 @@ export function isCompatible(expression) {
     }
     return result;
   };
+  /** @returns {boolean} */
   const one = () => {
     const token = tokens[at++];
     if (token !== '(') return COMPATIBLE.has(token ?? '');

@@ -23,7 +23,7 @@ export async function makeSbom(root) {
  * @param {any} bom as npm made it
  * @param {string} name of the project, for which npm takes the folder's name
  */
-export function normalise(bom, name) {
+function normalise(bom, name) {
   const { metadata } = bom;
   const components = bom.components
     .map((/** @type {any} */ component) => ({

@@ -26,7 +26,7 @@ interface Message {
 }
 
 /** The bytes of one frame. */
-export function frameBytes(payload: Uint8Array, form: FrameForm = {}): Buffer {
+function frameBytes(payload: Uint8Array, form: FrameForm = {}): Buffer {
   const { opcode = 2, fin = true, reserved = 0, masked = true, declaredBytes = payload.length } = form;
   const head: number[] = [(fin ? 0x80 : 0) | ((reserved & 7) << 4) | (opcode & 15)];
   const maskBit = masked ? 0x80 : 0;
