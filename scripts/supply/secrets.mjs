@@ -8,14 +8,19 @@ import { crc32 } from 'node:zlib';
 /** Larger files are data, and there are none in this repository. */
 const FILE_BYTES_MAX = 4_194_304;
 
-/** Where long hex is data: tests and the examples that other clients are tested with. Nothing else is excepted. */
-const HEX_IS_DATA =
+/** Where long hex and tokens are data: tests and the examples that other clients are tested with. Nothing else is excepted. */
+const IS_DATA =
   /(\.test\.ts$|(^|\/)(vectors|[a-z-]*-?vectors)(\/|\.json$)|(^|\/)test-[a-z-]+\.json$|^docs\/formats\.md$)/;
 
 /** @type {readonly { kind: string, pattern: RegExp, isReal?: (text: string) => boolean, notIn?: RegExp }[]} */
 const SECRETS = [
   { kind: 'private key', pattern: /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s*[A-Za-z0-9+/=]{16}/g },
-  { kind: 'enrolment token', pattern: /kuvert1_[A-Za-z0-9_-]{170,200}/g, isReal: isEnrolmentToken },
+  {
+    kind: 'enrolment token',
+    pattern: /kuvert1_[A-Za-z0-9_-]{170,200}/g,
+    isReal: isEnrolmentToken,
+    notIn: IS_DATA,
+  },
   { kind: 'AWS key', pattern: /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g },
   { kind: 'GitHub token', pattern: /\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})\b/g },
   { kind: 'npm token', pattern: /\bnpm_[A-Za-z0-9]{36}\b/g },
@@ -30,7 +35,7 @@ const SECRETS = [
     kind: 'raw key',
     pattern: /(?<![0-9a-fA-F])[0-9a-fA-F]{64,}(?![0-9a-fA-F])/g,
     isReal: isRandomHex,
-    notIn: HEX_IS_DATA,
+    notIn: IS_DATA,
   },
 ];
 
