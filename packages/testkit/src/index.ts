@@ -3,6 +3,8 @@ export { type Hit, makeCanary, needlesFor } from './canary/canary.ts';
 export { scanFolders } from './canary/files.ts';
 export { scanMemory } from './canary/memory.ts';
 export { Child, Children, untilGone } from './children.ts';
+export { DeviceChannel, type RawAnswer } from './device-channel.ts';
+export { finishParams, HandMadeDevice, makeByHand } from './hand-made-device.ts';
 export { startInstallation, type TestInstallation } from './installation.ts';
 export { Ledger } from './ledger/ledger.ts';
 export type { TestPerson, TestTenant } from './people.ts';

@@ -1,0 +1,303 @@
+/**
+ * P4 from the table of methods: whatever of another tenant an enrolled device names, in whichever field of whichever method, it is answered
+ * exactly as for something that does not exist, and nothing of the other tenant changes, not one byte of its file. The cases are
+ * generated from `METHODS`; a method that is new or has a new field has to be tried here, or the test fails.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  CLASSES,
+  type DeviceId,
+  decodeToken,
+  type EnrolmentToken,
+  encodeCbor,
+  type Id,
+  type IdType,
+  idFromBytes,
+  idToBytes,
+  METHODS,
+  type MethodName,
+  makeId,
+  makeSubmitId,
+  type PersonId,
+  SUITES,
+} from '@kuvert/protocol';
+import {
+  DeviceChannel,
+  finishParams,
+  HandMadeDevice,
+  makeByHand,
+  type RawAnswer,
+  startInstallation,
+  type TestInstallation,
+  type TestPerson,
+} from '@kuvert/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Reference, referencesIn, withValue } from './references.ts';
+
+interface Side {
+  readonly tenantId: Id<'tenant'>;
+  /** The device that calls. */
+  readonly device: HandMadeDevice;
+  readonly channel: DeviceChannel;
+  /** Somebody else of the tenant, with a device. */
+  readonly colleague: TestPerson;
+  /** Values that name something of this tenant, by kind. */
+  readonly names: Readonly<Record<string, readonly unknown[]>>;
+  /** An unused token. */
+  readonly token: EnrolmentToken;
+  /** Whom the token is for. */
+  readonly newcomer: TestPerson;
+}
+
+let installation: TestInstallation;
+let own: Side;
+let foreign: Side;
+let foreignFileBefore: string;
+
+beforeAll(async () => {
+  installation = await startInstallation();
+  own = await settle('Acme');
+  foreign = await settle('Zenith');
+  foreignFileBefore = hashOfFiles(foreign.tenantId);
+});
+afterAll(async () => {
+  own?.channel[Symbol.dispose]();
+  foreign?.channel[Symbol.dispose]();
+  await installation[Symbol.asyncDispose]();
+});
+
+/** A tenant with two enrolled people, mail in a mailbox, a page marker, and a token for a third. */
+async function settle(name: string): Promise<Side> {
+  const { url, clock } = installation;
+  const nowMs = clock.nowMs();
+  const tenant = await installation.tenant(name);
+  const caller = await tenant.personWithoutDevice('Caller');
+  const personId = caller.personId;
+  const device = await HandMadeDevice.enrol({ url, token: await caller.token(), personId, nowMs });
+  expect(device.answer.error).toBeUndefined();
+  const colleague = await tenant.person('Colleague');
+  const newcomer = await tenant.personWithoutDevice('Newcomer');
+  const token = decodeToken(await newcomer.token());
+  await colleague.with(async (profile) => {
+    await profile.send({ to: caller.mail, text: 'waiting' });
+    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+  });
+  const channel = await device.connect();
+  const page = await channel.request('people.list', { limit: 1 });
+  const requestId = makeId('request', randomBytes(16));
+  const taken = await channel.request('prekeys.take', { personId: colleague.personId, requestId });
+  expect(taken.error).toBeUndefined();
+  const names = {
+    tenant: [tenant.tenantId],
+    person: [personId, colleague.personId, newcomer.personId],
+    device: [device.deviceId, colleague.deviceId],
+    enrolmentToken: [token.tokenId, device.token.tokenId],
+    request: [requestId],
+    cursor: [(page.result as { next: string }).next],
+    mail: [caller.mail, colleague.mail, newcomer.mail],
+  };
+  return { tenantId: tenant.tenantId, device, channel, colleague, names, token, newcomer };
+}
+
+/** What honest calls of the own tenant say. @returns undefined for a method that this test has not been told of */
+function honestParams(method: string): unknown {
+  const nowMs = installation.clock.nowMs();
+  const made = makeByHand(own.token, own.newcomer.personId, { nowMs });
+  const { tenantId, tokenId, secret } = own.token;
+  const { personId, deviceId, mail } = own.colleague;
+  const params: Record<MethodName, unknown> = {
+    'enrolment.open': { tenantId, tokenId, secret },
+    // Signed by another account key than the one it names, so that honest calls are refused and the token stays unused.
+    'enrolment.finish': {
+      ...finishParams(own.token, made),
+      accountKey: own.device.made.accountKey.publicKey,
+    },
+    'people.list': { limit: 2 },
+    'people.find': { mail },
+    'people.get': { personId },
+    'devices.list': { personId },
+    'devices.owner': { deviceId },
+    'prekeys.take': { personId, requestId: makeId('request', randomBytes(16)) },
+    'prekeys.upload': { oneTime: [] },
+    'prekeys.count': {},
+  };
+  return params[method as MethodName];
+}
+
+/** A value of this kind that names nothing anywhere. */
+function nothing(kind: Reference['kind']): unknown {
+  if (kind === 'mail') return `nobody-${randomBytes(4).toString('hex')}@nowhere.test`;
+  if (kind === 'cursor') return randomBytes(40).toString('base64url');
+  return makeId(kind, randomBytes(16));
+}
+
+/** Calls a method of the table over the channel that it is for. */
+async function call(method: MethodName, params: unknown): Promise<RawAnswer> {
+  if (METHODS[method].access === 'device') return own.channel.request(method, params);
+  const { url } = installation;
+  using channel = await DeviceChannel.open({ url, serverStatic: own.token.serverStatic });
+  // Awaited here, because the channel is closed when this function is left.
+  return await channel.request(method, params);
+}
+
+/** An answer without the value that was asked for, so that two answers can be compared. */
+function comparable(answer: unknown, asked: unknown): unknown {
+  return JSON.parse(JSON.stringify(answer).replaceAll(String(asked), 'what was asked for'));
+}
+
+/** All ids and addresses of the other tenant, as they could stand in an answer. */
+function expectNothingForeign(answer: unknown, asked: unknown): void {
+  const bytes = Buffer.from(encodeCbor(answer as never));
+  for (const name of Object.values(foreign.names).flat()) {
+    if (name === asked) continue;
+    expect(bytes.includes(String(name)), `${name} in an answer`).toBe(false);
+    if (/^(tn|pe|de|et)_/.test(String(name))) {
+      expect(bytes.includes(Buffer.from(idToBytes(name as Id<IdType>))), `${name} in an answer`).toBe(false);
+    }
+  }
+}
+
+function hashOfFiles(tenantId: string): string {
+  const folder = join(installation.server.dataFolder, 'tenants');
+  const hash = createHash('sha256');
+  for (const name of readdirSync(folder).sort()) {
+    // The shared-memory file only helps readers to find their way in the log; reading alone changes it.
+    if (name.startsWith(tenantId) && !name.endsWith('-shm')) hash.update(readFileSync(join(folder, name)));
+  }
+  return hash.digest('hex');
+}
+
+const methods = Object.keys(METHODS) as MethodName[];
+
+describe('P4 C1 every method of the table is tried', () => {
+  test.each(methods)('%s', async (method) => {
+    const params = honestParams(method);
+    expect(params, 'honest params of this method, in this test').toBeDefined();
+    expect(METHODS[method].params.safeParse(params).success).toBe(true);
+    const honest = await call(method, params);
+    if (method === 'enrolment.finish') expect(honest.error?.code).toBe('device_list_invalid');
+    else expect(honest.error).toBeUndefined();
+    expectNothingForeign(honest, undefined);
+
+    for (const { path, kind } of referencesIn(METHODS[method].params)) {
+      const names = foreign.names[kind];
+      expect(names, `something of another tenant for ${method} ${path.join('.')}`).toBeDefined();
+      for (const name of names ?? []) {
+        const where = `${method} ${path.join('.')} = a foreign ${kind}`;
+        const answer = await call(method, withValue(honestParams(method), path, name));
+        const absent = nothing(kind);
+        const answerForNothing = await call(method, withValue(honestParams(method), path, absent));
+        expectNothingForeign(answer, name);
+        // A request id names a repetition of the caller's own; one of others is one that was never used.
+        if (kind === 'request')
+          expect([answer.error, answerForNothing.error], where).toEqual([undefined, undefined]);
+        else {
+          expect(answerForNothing.error, where).toBeDefined();
+          expect(comparable(answer, name), where).toEqual(comparable(answerForNothing, absent));
+        }
+      }
+    }
+  });
+
+  test('and each of its fields is known', () => {
+    expect(() =>
+      referencesIn(METHODS['people.get'].params.extend({ attachment: METHODS['people.find'].params })),
+    ).not.toThrow();
+    const unknown = METHODS['enrolment.open'].result.shape.tenantName;
+    expect(() => referencesIn(METHODS['people.get'].params.extend({ unknown }))).toThrow(/unknown/);
+  });
+});
+
+describe('P4 C1 a submit to another tenant', () => {
+  interface Aim {
+    readonly to: PersonId;
+    readonly devices: readonly DeviceId[];
+    readonly listHash: Uint8Array;
+  }
+
+  async function submit({ to, devices, listHash }: Aim, asked: string): Promise<unknown> {
+    const answer = await own.channel.submit({
+      submitId: makeSubmitId(installation.clock.nowMs(), randomBytes(10)),
+      to,
+      listHash,
+      suite: SUITES.signalPairwise,
+      class: CLASSES.message,
+      urgency: 1,
+      lifetime: 1,
+      legs: devices.map((device) => ({ device, bytes: randomBytes(600) })),
+    });
+    const { requestNo: _, ...rest } = answer;
+    return comparable(rest, asked);
+  }
+
+  test('to a person is one to nobody', async () => {
+    const { device } = foreign;
+    for (const to of foreign.names.person as PersonId[]) {
+      for (const devices of [[], [device.deviceId], [foreign.colleague.deviceId]]) {
+        const nobody = makeId('person', randomBytes(16));
+        const aim = { devices, listHash: device.listHash };
+        const answer = await submit({ ...aim, to }, to);
+        expect(answer).toEqual(await submit({ ...aim, to: nobody }, nobody));
+        expect(answer).toMatchObject({ error: { code: 'not_found' } });
+      }
+    }
+  });
+
+  test('with a leg for one of its devices is one with a leg for no device', async () => {
+    const to = own.colleague.personId;
+    for (const device of foreign.names.device as DeviceId[]) {
+      const none = makeId('device', randomBytes(16));
+      for (const listHash of [own.device.listHash, foreign.device.listHash]) {
+        const answer = await submit({ to, devices: [device], listHash }, device);
+        expect(answer).toEqual(await submit({ to, devices: [none], listHash }, none));
+        expect(answer).toMatchObject({ error: { code: 'devices_changed' } });
+      }
+    }
+  });
+});
+
+describe('P4 C1 E1 enrolment', () => {
+  test('with the token of one tenant for another is one with a token that does not exist', async () => {
+    const open = ({ tenantId, tokenId, secret }: Pick<EnrolmentToken, 'tenantId' | 'tokenId' | 'secret'>) =>
+      call('enrolment.open', { tenantId, tokenId, secret });
+    const none = makeId('enrolmentToken', randomBytes(16));
+    const expected = await open({ ...own.token, tokenId: none });
+    expect(expected.error?.code).toBe('token_not_valid');
+    const { tenantId, tokenId, secret } = foreign.token;
+    for (const mixed of [
+      { ...own.token, tenantId },
+      { ...own.token, tokenId },
+      { ...foreign.token, tenantId: own.token.tenantId },
+      { ...own.token, tokenId, secret },
+    ]) {
+      expect(await open(mixed)).toEqual(expected);
+    }
+    expect(hashOfFiles(foreign.tenantId)).toBe(foreignFileBefore);
+    // A wrong secret for a token that is there is counted with that token, so that nobody can go on guessing.
+    expect(await open({ ...own.token, tenantId, tokenId })).toEqual(expected);
+    foreignFileBefore = hashOfFiles(foreign.tenantId);
+    expect((await open(own.token)).error).toBeUndefined();
+  });
+
+  test('under the device id of another tenant is one under an id that is free, and the two stay apart', async () => {
+    const { url, clock } = installation;
+    const { personId } = own.newcomer;
+    const deviceId = foreign.device.deviceId;
+    const token = await own.newcomer.token();
+    const twin = await HandMadeDevice.enrol({ url, token, personId, deviceId, nowMs: clock.nowMs() });
+    expect(twin.answer.error).toBeUndefined();
+    using channel = await twin.connect();
+    const owner = await channel.request('devices.owner', { deviceId });
+    const record = owner.result as { account: { person: string } };
+    expect(record.account.person).toBe(personId);
+    const theirs = await foreign.channel.request('devices.owner', { deviceId });
+    expect((theirs.result as { account: { person: string } }).account.person).toBe(foreign.names.person?.[0]);
+    expect(idFromBytes('device', idToBytes(deviceId))).toBe(deviceId);
+  });
+});
+
+test('P4 none of this changed one byte of the other tenant', () => {
+  expect(hashOfFiles(foreign.tenantId)).toBe(foreignFileBefore);
+});
