@@ -7,6 +7,8 @@ import { delimiter, join } from 'node:path';
 export const PROGRAMS = [
   { program: 'git', debianPackage: 'git' }, // Biome and turbo read the ignore file through it.
   { program: 'mount', debianPackage: 'mount' }, // Full and read-only disks are small tmpfs mounts.
+  { program: 'strace', debianPackage: 'strace' }, // Failing and slow fsyncs are injected.
+  { program: 'mkfs.ext4', debianPackage: 'e2fsprogs' }, // Power is cut on disks in image files.
   { program: 'setpriv', debianPackage: 'util-linux' }, // chmod does not stop root: foreign owners need another uid.
 ];
 

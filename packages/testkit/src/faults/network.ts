@@ -1,0 +1,76 @@
+/** The network of a campaign: a proxy for each person, so that one of them can be away while the others talk. */
+import { partition, pause } from './partition.ts';
+import type { Dice, Fault } from './plan.ts';
+import { type ProxiedConnection, TcpProxy } from './tcp-proxy.ts';
+
+/** @see the head of this file */
+export class Network implements AsyncDisposable {
+  readonly #proxies: readonly TcpProxy[];
+  #comingAndGoing: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
+
+  constructor(people: number) {
+    this.#proxies = Array.from({ length: people }, () => new TcpProxy());
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#proxies.map((proxy) => proxy.start()));
+  }
+
+  /** What a person believes to be the server. */
+  urlFor(person: number): string {
+    return this.#proxy(person).url;
+  }
+
+  /** Where the server is now. */
+  forwardTo(port: number): void {
+    for (const proxy of this.#proxies) proxy.forwardTo(port);
+  }
+
+  /** Connections of everybody. */
+  get connections(): ProxiedConnection[] {
+    return this.#proxies.flatMap((proxy) => [...proxy.connections]);
+  }
+
+  /** Acts out a partition. */
+  part(fault: Extract<Fault, { kind: 'partition' }>, dice: Dice): Promise<void> {
+    return partition({ proxies: this.#proxies, fault, dice });
+  }
+
+  /**
+   * From now on mostly somebody is away for a moment, so that mailboxes are not empty: what nobody waits for is what a server that
+   * loses something would lose.
+   */
+  letComeAndGo(dice: Dice): void {
+    const stop = new AbortController();
+    const comeAndGo = async (): Promise<void> => {
+      while (!stop.signal.aborted) {
+        const proxy = this.#proxy(dice.below(this.#proxies.length));
+        proxy.isReachable = false;
+        for (const connection of proxy.connections) connection.reset();
+        await pause(300 + dice.below(1_700));
+        proxy.isReachable = true;
+        await pause(dice.below(300));
+      }
+    };
+    this.#comingAndGoing = { stop, ended: comeAndGo() };
+  }
+
+  /** Everybody is there and stays; connections that were broken stay broken. */
+  async heal(): Promise<void> {
+    this.#comingAndGoing?.stop.abort();
+    await this.#comingAndGoing?.ended;
+    this.#comingAndGoing = undefined;
+    for (const proxy of this.#proxies) proxy.heal();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.heal();
+    await Promise.all(this.#proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
+  }
+
+  #proxy(person: number): TcpProxy {
+    const proxy = this.#proxies[person];
+    if (proxy === undefined) throw new Error('nobody has that number');
+    return proxy;
+  }
+}

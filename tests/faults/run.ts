@@ -1,0 +1,95 @@
+/**
+ * `npm run faults -- --kills N --powercuts N --partitions N --seed S --engine E --json`: a campaign of faults of any length. Exits with 1
+ * when a promise was broken, with 2 when it was called wrongly. The same seed repeats the same faults.
+ */
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { type CampaignResult, type FaultCounts, runCampaign } from '@kuvert/testkit/faults';
+
+const NUMBERS = {
+  kills: 6,
+  powercuts: 2,
+  partitions: 4,
+  'failing-fsyncs': 1,
+  'slow-fsyncs': 1,
+  'full-disks': 1,
+  'clock-jumps': 1,
+} as const;
+type NumberName = keyof typeof NUMBERS;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (typeof options === 'string') {
+    process.stderr.write(`${options}\n`);
+    return 2;
+  }
+  const { seed, counts, json } = options;
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+  process.stderr.write(`Seed ${seed}\n`);
+  const result = await runCampaign({
+    seed,
+    counts,
+    signal: stopping.signal,
+    onProgress: (line) => process.stderr.write(`${line}\n`),
+  });
+  process.stdout.write(json ? `${JSON.stringify({ engine: 'sqlite', ...result })}\n` : inWords(result));
+  return result.ok ? 0 : 1;
+}
+
+function readOptions(): { seed: string; counts: FaultCounts; json: boolean } | string {
+  const text = { type: 'string' } as const;
+  const numbers = Object.fromEntries(Object.keys(NUMBERS).map((name) => [name, text]));
+  let values: Record<string, string | boolean | undefined>;
+  try {
+    ({ values } = parseArgs({
+      options: { ...numbers, seed: text, engine: text, json: { type: 'boolean' } },
+    }));
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const { engine = 'sqlite', seed = randomBytes(4).toString('hex'), json = false } = values;
+  if (engine !== 'sqlite')
+    return `There is only the engine sqlite; ${String(engine)} comes with a later version.`;
+  if (!/^[\w-]{1,40}$/.test(String(seed))) return 'A seed is made of up to 40 letters and digits.';
+  const counted = {} as Record<NumberName, number>;
+  for (const name of Object.keys(NUMBERS) as NumberName[]) {
+    const value = Number(values[name] ?? NUMBERS[name]);
+    if (!Number.isSafeInteger(value) || value < 0 || value > 1_000_000) return `--${name} takes a number.`;
+    counted[name] = value;
+  }
+  return {
+    seed: String(seed),
+    json: json === true,
+    counts: {
+      kills: counted.kills,
+      powerCuts: counted.powercuts,
+      partitions: counted.partitions,
+      failingFsyncs: counted['failing-fsyncs'],
+      slowFsyncs: counted['slow-fsyncs'],
+      fullDisks: counted['full-disks'],
+      clockJumps: counted['clock-jumps'],
+    },
+  };
+}
+
+function inWords(result: CampaignResult): string {
+  const { acknowledged, lost, shownTwice, crossed, reordered, faults, skipped, findings, wrongs, notices } =
+    result;
+  const list = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([name, count]) => `  ${String(count).padStart(6)}  ${name}\n`)
+      .join('');
+  return [
+    `Seed ${result.seed}, ${result.seconds} s\n`,
+    list({ acknowledged, lost, 'shown twice': shownTwice, crossed, reordered }),
+    `Faults\n${list(faults)}`,
+    Object.keys(skipped).length > 0 ? `Not possible on this machine\n${list(skipped)}` : '',
+    result.ok
+      ? 'All promises were kept.\n'
+      : `Broken\n${list(findings)}${list(notices)}${wrongs.map((wrong) => `  ${wrong}\n`).join('')}`,
+    result.keptIn === undefined ? '' : `Ledger and findings are in ${result.keptIn}\n`,
+  ].join('');
+}

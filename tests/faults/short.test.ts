@@ -1,0 +1,91 @@
+/**
+ * The short form of `npm run faults`, in every `npm test`: some of each fault, from a seed that is new each time. The long form and
+ * what it has shown are in docs/testing-campaigns.md.
+ */
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Children, resultOf, TemporaryFolder, takeChances } from '@kuvert/testkit';
+import { canMakeImageDisks, Injection, runCampaign } from '@kuvert/testkit/faults';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const RUN = fileURLToPath(new URL('run.ts', import.meta.url));
+const NONE = {
+  kills: 0,
+  powerCuts: 0,
+  partitions: 0,
+  failingFsyncs: 0,
+  slowFsyncs: 0,
+  fullDisks: 0,
+  clockJumps: 0,
+};
+
+let folder: TemporaryFolder;
+let canCutPower = false;
+let canInject = false;
+beforeAll(async () => {
+  folder = new TemporaryFolder();
+  mkdirSync(folder.at('trial'));
+  canCutPower = await canMakeImageDisks(folder.at('trial'));
+  await using children = new Children();
+  const idle = children.start('sleep', ['60']);
+  const injection = await Injection.begin(idle.pid, 'error=EIO');
+  canInject = injection !== undefined;
+  await injection?.[Symbol.asyncDispose]();
+});
+afterAll(() => folder[Symbol.dispose]());
+
+test('P1 P2 P3 P4 B1 what was accepted arrives once, in order, with whom it is for, whatever is killed, cut or filled', {
+  timeout: 150_000,
+}, async () => {
+  const result = await runCampaign({
+    seed: takeChances().seed,
+    counts: {
+      kills: 6,
+      powerCuts: 2,
+      partitions: 4,
+      failingFsyncs: 1,
+      slowFsyncs: 1,
+      fullDisks: 1,
+      clockJumps: 1,
+    },
+  });
+  console.info(JSON.stringify(result));
+  expect(result).toMatchObject({ ok: true, findings: {}, wrongs: [], notices: {} });
+  expect(result.acknowledged).toBeGreaterThan(0);
+  expect(result.faults['power-cut'] ?? 0).toBe(canCutPower ? 2 : 0);
+  expect(result.faults['failing-fsync'] ?? 0).toBe(canInject ? 1 : 0);
+});
+
+test('P1 a disk that says it has written and has not is found out by a power cut', {
+  timeout: 150_000,
+}, async ({ skip }) => {
+  skip(!canCutPower || !canInject, 'needs root, loop devices and ptrace');
+  const result = await runCampaign({
+    seed: takeChances().seed,
+    counts: { ...NONE, powerCuts: 2 },
+    lyingDisk: true,
+  });
+  expect(result.ok).toBe(false);
+  expect(result.lost).toBeGreaterThan(0);
+});
+
+test('H9 a campaign says in a sentence what it cannot do', async () => {
+  await using children = new Children();
+  const answers: string[] = [];
+  for (const args of [
+    ['--engine', 'mongodb'],
+    ['--kills', 'many'],
+    ['--seed', 'a b'],
+    ['--kill', '3'],
+  ]) {
+    const { code, stderr } = await resultOf(children.start(process.execPath, [RUN, ...args]));
+    expect(code).toBe(2);
+    answers.push(stderr.trim());
+  }
+  expect(answers).toEqual([
+    'There is only the engine sqlite; mongodb comes with a later version.',
+    '--kills takes a number.',
+    'A seed is made of up to 40 letters and digits.',
+    expect.stringContaining('--kill'),
+  ]);
+});
