@@ -16,7 +16,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { campaign } from './campaign.ts';
 import { fromSchema, type Pool } from './from-schema.ts';
-import { anyId, damaged, damagedBytes, oddCbor, oddText, oddValue } from './mutations.ts';
+import { anyId, damaged, damagedBytes, oddCbor, oddText, oddValue, REFUSED_CBOR } from './mutations.ts';
 import { Peer } from './peer.ts';
 import { expectAnswer } from './refusals.ts';
 import { type KnownDevice, World } from './world.ts';
@@ -205,5 +205,16 @@ test.each(['device', 'enrolment'] as const)(
     await world.expectQuiet();
   },
 );
+
+test.each(REFUSED_CBOR)('H9 %s in a request ends the connection', async (_name, hex) => {
+  const peer = await world.connect(caller);
+  const head = encodeCbor({ id: 7, method: 'prekeys.count' });
+  const params = Buffer.from(`66${Buffer.from('params').toString('hex')}${hex}`, 'hex');
+  // A map of three: the two that are encoded, and one that the library would never write.
+  const message = concatBytes(Uint8Array.of(0xa3), head.subarray(1), params);
+  peer.sendRecords(concatBytes(Uint8Array.of(RECORD_TYPES.request), message));
+  expect(await peer.untilEnded()).toEqual([]);
+  expect(peer.socket.closeCode).toBe(1002);
+});
 
 test('H9 after all of this people write to each other as before', () => world.expectUnharmed());
