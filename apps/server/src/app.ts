@@ -174,15 +174,15 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
 
 /** Tells the metrics where to read what stands at this moment. */
 function watchWith(context: Context, channel: ChannelServer, clock: Clock): void {
-  const { admission, channelHost, metrics } = context;
+  const { admission, channelHost, metrics, store } = context;
   metrics.watch({
     connections: () => channel.size,
     devicesOnline: () => channelHost.connections.size,
     submitsOpen: () => admission.open,
     submitsOpenMax: () => admission.openMax,
     loopDelayMs: () => admission.loopDelayMs,
-    storeQueue: () => 0,
-    storeQueueBytes: () => 0,
+    storeQueue: () => store.load.requests,
+    storeQueueBytes: () => store.load.bytes,
     oldestWaitingMs: () => undefined,
     nowMs: () => clock.nowMs(),
   });

@@ -23,6 +23,8 @@ export interface ServerConfig {
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** How many times the traffic limits of docs/limits.md hold; 1 if not given. */
   readonly trafficFactor?: number;
+  /** Writer threads of the store; the engine's own choice if not given. */
+  readonly storeThreads?: number;
 }
 
 const port = z
@@ -102,6 +104,16 @@ const SETTINGS = {
     '1',
     'How many times the traffic limits of [limits.md](limits.md) hold: what one device may send one person, and what one person may be sent. More for machines that write a lot.',
   ),
+  KUVERT_STORE_THREADS: setting(
+    z
+      .string()
+      .regex(/^\d{1,2}$/)
+      .transform(Number)
+      .refine((value) => value >= 1 && value <= 16),
+    '1 to 16',
+    undefined,
+    'Threads that write to the store; each tenant is on one of them. Not set: 4. More only help with many tenants on a disk that flushes several files at once.',
+  ),
   KUVERT_LOG_LEVEL: setting(
     z.enum(['error', 'warn', 'info', 'debug']),
     'error, warn, info or debug',
@@ -163,6 +175,7 @@ function toConfig(
     tls,
     publicUrl,
     trafficFactor: values.KUVERT_TRAFFIC_FACTOR as number,
+    ...(values.KUVERT_STORE_THREADS === undefined ? {} : { storeThreads: values.KUVERT_STORE_THREADS }),
     logLevel: values.KUVERT_LOG_LEVEL ?? (place.onTerminal ? 'warn' : 'info'),
   };
 }

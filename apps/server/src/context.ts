@@ -49,7 +49,7 @@ export interface Context {
  * @throws StartError for everything that whoever starts the server can mend
  */
 export async function buildContext(
-  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder' | 'trafficFactor'>,
+  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder' | 'trafficFactor' | 'storeThreads'>,
   surroundings: {
     readonly clock: Clock;
     readonly random: Random;
@@ -61,6 +61,7 @@ export async function buildContext(
 ): Promise<Context> {
   const { clock, random, log } = surroundings;
   const folders = await openFolders(config);
+  const metrics = createServerMetrics();
   let store: Store | undefined;
   try {
     store = await openStore({
@@ -76,10 +77,15 @@ export async function buildContext(
         ...mailboxCollections,
       ],
       onFailure: surroundings.onFailure,
+      threads: config.storeThreads,
+      onBatch: ({ requests, durationMs }) => {
+        metrics.commitSeconds.observe(durationMs / 1_000);
+        metrics.batchRequests.observe(requests);
+      },
     });
     const admission = new Admission({ clock, loopDelay: surroundings.loopDelay ?? measureLoopDelay() });
     const { trafficFactor } = config;
-    return await wire({ store, folders, clock, random, log, admission, trafficFactor });
+    return await wire({ store, folders, clock, random, log, admission, metrics, trafficFactor });
   } catch (error) {
     await store?.close().catch(() => undefined);
     folders.data.release();
@@ -96,10 +102,10 @@ async function wire(parts: {
   readonly random: Random;
   readonly log: Log;
   readonly admission: Admission;
+  readonly metrics: ServerMetrics;
   readonly trafficFactor: number | undefined;
 }): Promise<Context> {
-  const { store, folders, clock, random, log, admission, trafficFactor } = parts;
-  const metrics = createServerMetrics();
+  const { store, folders, clock, random, log, admission, metrics, trafficFactor } = parts;
   const onLimit = (limit: LimitName, device: { tenantId?: string; deviceId?: string } = {}): void => {
     metrics.limitsReached.add(limit);
     log.warn({ event: 'limit-reached', reason: limit, ...device });

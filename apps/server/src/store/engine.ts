@@ -86,8 +86,17 @@ export interface Engine {
   commit(space: SpaceName, list: readonly EngineOp[]): Promise<EngineOutcome>;
   get(space: SpaceName, collection: number, key: Uint8Array): Promise<StoredRow | undefined>;
   range(space: SpaceName, query: RangeQuery): Promise<StoredRow[]>;
-  /** Removes up to `limit` rows with a time at or before `nowMs`, oldest first; returns how many. */
+  /**
+   * Removes up to `limit` rows with a time at or before `nowMs`, oldest first, in steps that hold the writer for a few milliseconds;
+   * returns how many.
+   */
   expire(space: SpaceName, collection: number, nowMs: number, limit: number): Promise<number>;
+  /**
+   * Up to `limit` rows with a time at or before `untilMs`, soonest first, without their documents.
+   */
+  expiring(space: SpaceName, collection: number, untilMs: number, limit: number): Promise<StoredRow[]>;
+  /** What waits or is being worked on. */
+  readonly load: { readonly requests: number; readonly bytes: number };
   /** Commits what was accepted and ends. */
   close(): Promise<void>;
 }

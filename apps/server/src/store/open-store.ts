@@ -31,6 +31,8 @@ export type OpenEngine = (settings: {
   readonly layouts: readonly CollectionLayout[];
   readonly spaceKeys: SpaceKeys;
   readonly onFailure: (error: Error) => void;
+  readonly threads?: number;
+  readonly onBatch?: (facts: { requests: number; durationMs: number }) => void;
 }) => Promise<Engine>;
 
 /** What {@link openStore} takes. */
@@ -42,6 +44,10 @@ export interface StoreOptions {
   readonly collections: readonly AnyCollection[];
   /** Called once when a commit could not be made durable; the process should end, a restart finds what is true. */
   readonly onFailure: (error: Error) => void;
+  /** Writer threads; default: what the engine thinks right. */
+  readonly threads?: number | undefined;
+  /** Told of every batch that the engine has finished. */
+  readonly onBatch?: ((facts: { requests: number; durationMs: number }) => void) | undefined;
   /** Default: SQLCipher files in the data folder. */
   readonly openEngine?: OpenEngine;
 }
@@ -67,6 +73,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     folder: options.folder,
     layouts: numbers.layouts,
     onFailure: options.onFailure,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.onBatch === undefined ? {} : { onBatch: options.onBatch }),
     spaceKeys: async (name) =>
       name === CONTROL
         ? { key: fileKey(controlKey.key), create: mayCreate }
@@ -132,6 +140,10 @@ class SpaceStore implements Store {
     // The id becomes the name of a file, so it has to be one whatever the compiler was told.
     if (!isId('tenant', tenant)) throw new KuvertError('not_found');
     return this.#tenantScope(tenant) as unknown as TenantScope;
+  }
+
+  get load() {
+    return this.#engine.load;
   }
 
   operator(): OperatorScope {

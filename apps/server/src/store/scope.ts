@@ -1,10 +1,12 @@
 /** The scopes: a space seen through the port of store.ts. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { KuvertError, type TenantId } from '@kuvert/protocol';
+import { decodeParts } from './binary-keys.ts';
 import type { AnyCollection, ScopeKind } from './collection.ts';
 import { engineOp } from './commit-ops.ts';
 import type { EngineOutcome } from './engine.ts';
 import { StoreError } from './errors.ts';
+import { isBinary } from './handles.ts';
 import { type AnyQuery, findRow, findRowBy, listRows } from './reading.ts';
 import type { Space } from './space.ts';
 import type { CommitOp, CommitOutcome, Scope, Tx } from './store.ts';
@@ -60,6 +62,18 @@ export class SpaceScope {
     if (this.space.numbers.layouts[number]?.expires !== true)
       throw new Error(`rows of ${collection.name} do not expire`);
     return this.space.engine.expire(this.space.name, number, nowMs, limit);
+  }
+
+  async listExpiring(collection: AnyCollection, untilMs: number, limit: number): Promise<unknown> {
+    if (!isBinary(collection) || !collection.expires)
+      throw new Error(`rows of ${collection.name} do not expire`);
+    const { engine, name } = this.space;
+    const rows = await engine.expiring(name, this.space.numberOf(collection), untilMs, limit);
+    return rows.map((row) => ({
+      key: decodeParts(collection.parts, row.key),
+      storedKey: row.key,
+      expiresAt: row.expiresAt,
+    }));
   }
 
   async write<T>(body: (tx: Tx<ScopeKind>) => Promise<T> | T): Promise<T> {

@@ -179,6 +179,22 @@ export interface Scope<S extends ScopeKind> extends Reads<S> {
    * @returns how many were removed; less than `limit` means that nothing is left to do.
    */
   expire(collection: CollectionIn<S>, nowMs: number, limit?: number): Promise<number>;
+  /**
+   * Rows of a binary collection whose retention time is at or before `untilMs`, soonest first, for a feature that has to do something
+   * for each row that it removes. Values are not read.
+   */
+  listExpiring<C extends AnyBinary & { readonly scope: S }>(
+    collection: C,
+    untilMs: number,
+    limit: number,
+  ): Promise<readonly ExpiringRow<C>[]>;
+}
+
+/** A row that expires, without its value. */
+export interface ExpiringRow<C extends AnyCollection> {
+  readonly key: KeyOf<C>;
+  readonly storedKey: Uint8Array;
+  readonly expiresAt: number;
 }
 
 /** Everything of one tenant. There is no other way to its rows. */
@@ -206,6 +222,8 @@ export interface Store {
    * May be called again after a kill; it goes on where it stopped.
    */
   rotateWrappingKey(): Promise<{ readonly rewrapped: number }>;
-  /** Commits what was accepted, refuses the rest, ends the writer. Safe to call twice. */
+  /** Requests and bytes that wait for the engine or are being worked on. */
+  readonly load: { readonly requests: number; readonly bytes: number };
+  /** Commits what was accepted, refuses the rest, ends the writers. Safe to call twice. */
   close(): Promise<void>;
 }

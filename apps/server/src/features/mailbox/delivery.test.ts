@@ -27,6 +27,7 @@ function watched(store: Store): Store {
     findBy: scope.findBy.bind(scope),
     write: scope.write.bind(scope),
     expire: scope.expire.bind(scope),
+    listExpiring: scope.listExpiring.bind(scope),
     list: async (collection, query) => {
       if ((collection as unknown) === mailboxRows) await faults.beforeList?.();
       return scope.list(collection, query);
@@ -41,6 +42,7 @@ function watched(store: Store): Store {
     operator: () => store.operator(),
     tenant: (tenantId) => wrap(store.tenant(tenantId)),
     rotateWrappingKey: () => store.rotateWrappingKey(),
+    load: store.load,
     close: () => store.close(),
   };
 }

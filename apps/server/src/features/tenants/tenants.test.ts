@@ -24,10 +24,12 @@ const failing = (store: Store): Store => ({
       list: scope.list.bind(scope),
       commit: scope.commit.bind(scope),
       expire: scope.expire.bind(scope),
+      listExpiring: scope.listExpiring.bind(scope),
       write: () => Promise.reject(new KuvertError('disk_full')),
     };
   },
   rotateWrappingKey: () => store.rotateWrappingKey(),
+  load: store.load,
   close: () => store.close(),
 });
 

@@ -40,11 +40,11 @@ export function readRows(reader: Unpacker): StoredRow[] {
   return rows;
 }
 
-/** How many rows expired. @throws KuvertError `disk_full` */
-export function readCount(reader: Unpacker): number {
+/** How many rows expired, and whether there may be more. @throws KuvertError `disk_full` */
+export function readExpired(reader: Unpacker): { count: number; more: boolean } {
   const status = reader.u8();
   const count = reader.u32();
-  reader.u8();
+  const more = reader.u8() === 1;
   if (status !== STATUS.committed) throw new KuvertError('disk_full');
-  return count;
+  return { count, more };
 }

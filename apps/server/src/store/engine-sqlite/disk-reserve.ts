@@ -3,7 +3,7 @@
  * the last byte would keep us from acknowledging, and from deleting, for ever. A file `reserve` of a few MiB is given up in that
  * moment, and made again when there is space.
  */
-import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** How long a look at the free space is believed while there is enough of it. */
@@ -16,15 +16,18 @@ export class DiskReserve {
   readonly #bytes: number;
   #seenAt = Number.NEGATIVE_INFINITY;
   #tight = false;
-  #held = false;
 
   /** @param bytes size of the reserve, and the free space below which the disk counts as full */
   constructor(folder: string, bytes: number) {
     this.#folder = folder;
     this.#file = join(folder, 'reserve');
     this.#bytes = bytes;
-    this.#held = statSync(this.#file, { throwIfNoEntry: false })?.size === bytes;
-    if (!this.#held && this.#free() > 2 * bytes) this.#take();
+    if (!this.#isHeld() && this.#free() > 2 * bytes) this.#take();
+  }
+
+  /** Several threads share the reserve, so what one of them remembers may be out of date. */
+  #isHeld(): boolean {
+    return statSync(this.#file, { throwIfNoEntry: false })?.size === this.#bytes;
   }
 
   #free(): number {
@@ -39,7 +42,7 @@ export class DiskReserve {
       const free = this.#free();
       this.#tight = free < this.#bytes;
       this.#seenAt = now;
-      if (!this.#held && free > 2 * this.#bytes) this.#take();
+      if (free > 2 * this.#bytes && !this.#isHeld()) this.#take();
     }
     return this.#tight;
   }
@@ -47,10 +50,9 @@ export class DiskReserve {
   /** Gives the reserve up. @returns false when there was none. */
   release(): boolean {
     this.#tight = true;
-    if (!this.#held) return false;
+    const isThere = existsSync(this.#file);
     rmSync(this.#file, { force: true });
-    this.#held = false;
-    return true;
+    return isThere;
   }
 
   /** Not fsynced: space counts as taken once it is written, and a reserve lost in a power cut is made again. */
@@ -64,7 +66,6 @@ export class DiskReserve {
       } finally {
         closeSync(file);
       }
-      this.#held = true;
     } catch {
       // Somebody else was quicker; a part of a reserve is none.
       rmSync(this.#file, { force: true });

@@ -1,12 +1,12 @@
 /**
- * The default engine: one SQLCipher file per tenant and `control.db`, written by one thread with group commit. Requests are
- * packed while the batch before runs and shipped together, so that many of them share one fsync (`synchronous = FULL`).
+ * The default engine: one SQLCipher file per tenant and `control.db`, each pinned to one of a few writer threads with group commit. A
+ * file has one thread, because SQLite has one writer per file; several threads wait for the disk at the same time, which is what disks
+ * are good at (docs/decisions/0004).
  */
 import { statfsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { KuvertError } from '@kuvert/protocol';
+import type { KuvertError } from '@kuvert/protocol';
 import type {
   CollectionLayout,
   Engine,
@@ -17,9 +17,9 @@ import type {
   SpaceName,
   StoredRow,
 } from '../engine.ts';
-import { readCount, readOutcome, readRows } from './answers.ts';
-import { Packer, packCommit, packExpire, packGet, packRange, Unpacker } from './packing.ts';
-import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts';
+import { readExpired, readOutcome, readRows } from './answers.ts';
+import { packCommit, packExpire, packExpiring, packGet, packRange } from './packing.ts';
+import { type BatchFacts, QueueRoom, WriterLane } from './writer-lane.ts';
 
 /** Settings of {@link openSqliteEngine}; the defaults are for production. */
 export interface SqliteEngineOptions {
@@ -30,7 +30,7 @@ export interface SqliteEngineOptions {
   readonly spaceKeys: SpaceKeys;
   /** Called once when a commit could not be made durable: nothing is acknowledged any more, the process should end. */
   readonly onFailure: (error: Error) => void;
-  /** Files kept open at once. */
+  /** Files kept open at once, by all threads together. */
   readonly openFilesMax?: number;
   /** Requests that may wait; more are refused as `overloaded`. */
   readonly queueMax?: number;
@@ -41,31 +41,16 @@ export interface SqliteEngineOptions {
    * 5 % of the disk, 1 to 8 MiB.
    */
   readonly reserveBytes?: number;
+  /** Writer threads; each tenant is pinned to one. Default {@link THREADS_DEFAULT}. */
+  readonly threads?: number;
+  /** Told of every batch. */
+  readonly onBatch?: (facts: BatchFacts) => void;
   /** For crash tests, see thread-messages.ts. */
   readonly killAtStep?: number;
 }
 
-/** Requests of one file in one batch at most, so that a batch ends within some ten milliseconds. */
-const GROUP_REQUESTS_MAX = 1024;
-const PACKER_BYTES = 16_384;
-
-interface Waiting {
-  readonly answer: (reader: Unpacker) => void;
-  readonly refuse: (error: Error) => void;
-}
-
-interface Group {
-  readonly packer: Packer;
-  readonly waiting: Waiting[];
-}
-
-interface Space {
-  readonly number: number;
-  readonly groups: Group[];
-  /** Requests waiting or running; a space is closed only when there are none. */
-  busy: number;
-  usedAt: number;
-}
+/** Threads wait for the disk far more than they compute, so this does not go by the number of processors (docs/decisions/0004). */
+const THREADS_DEFAULT = 4;
 
 /** Opens the engine. Files are opened when they are first used. */
 export async function openSqliteEngine(options: SqliteEngineOptions): Promise<Engine> {
@@ -74,48 +59,41 @@ export async function openSqliteEngine(options: SqliteEngineOptions): Promise<En
 }
 
 class SqliteEngine implements Engine {
-  readonly #options: SqliteEngineOptions;
-  readonly #thread: Worker;
-  readonly #ended: Promise<void>;
-  readonly #spaces = new Map<SpaceName, Space>();
-  readonly #opening = new Map<SpaceName, Promise<Space>>();
-  readonly #openWaiting = new Map<number, (message: Extract<FromThread, { kind: 'opened' }>) => void>();
-  /** Spaces that have requests waiting, in order of arrival. */
-  readonly #ready = new Set<Space>();
-  #running: { readonly space: Space; readonly group: Group }[] | undefined;
-  #scheduled = false;
-  #nextSpace = 1;
-  #clock = 0;
-  #queued = 0;
-  #queuedBytes = 0;
-  #closing: Promise<void> | undefined;
-  #failure: KuvertError | undefined;
-  /** Called when no batch runs and none waits. */
-  readonly #idle: (() => void)[] = [];
+  readonly #lanes: readonly [WriterLane, ...WriterLane[]];
+  readonly #room: QueueRoom;
+  #hasFailed = false;
 
   constructor(options: SqliteEngineOptions) {
-    this.#options = options;
-    const settings: ThreadSettings = {
+    const { threads = THREADS_DEFAULT, openFilesMax = 64 } = options;
+    this.#room = new QueueRoom(options.queueMax ?? 16_384, options.queueBytesMax ?? 64 * 1024 * 1024);
+    const settings = {
       layouts: options.layouts,
       folder: options.folder,
       reserveBytes: options.reserveBytes ?? defaultReserveBytes(options.folder),
       killAtStep: options.killAtStep,
     };
-    this.#thread = new Worker(new URL('./writer-thread.ts', import.meta.url), { workerData: settings });
-    this.#ended = new Promise((resolve) => this.#thread.once('exit', () => resolve()));
-    this.#thread.on('message', (message: FromThread) => this.#hear(message));
-    this.#thread.on('error', (error: unknown) => this.#fail(error instanceof Error ? error.name : 'unknown'));
-    this.#thread.once('exit', () => {
-      if (this.#closing === undefined) this.#fail('the writer thread ended');
-    });
+    const lane = () =>
+      new WriterLane({
+        settings,
+        spaceKeys: options.spaceKeys,
+        room: this.#room,
+        openFilesMax: Math.max(1, Math.floor(openFilesMax / threads)),
+        onBatch: options.onBatch ?? (() => undefined),
+        onFailure: (failure) => this.#fail(failure, options.onFailure),
+      });
+    this.#lanes = [lane(), ...Array.from({ length: threads - 1 }, lane)];
+  }
+
+  get load() {
+    return { requests: this.#room.requests, bytes: this.#room.bytes };
   }
 
   commit(space: SpaceName, list: readonly EngineOp[]): Promise<EngineOutcome> {
-    return this.#request(space, (packer) => packCommit(packer, list), readOutcome);
+    return this.#laneOf(space).request(space, (packer) => packCommit(packer, list), readOutcome);
   }
 
   get(space: SpaceName, collection: number, key: Uint8Array): Promise<StoredRow | undefined> {
-    return this.#request(
+    return this.#laneOf(space).request(
       space,
       (packer) => packGet(packer, collection, key),
       (reader) => readRows(reader)[0],
@@ -123,197 +101,57 @@ class SqliteEngine implements Engine {
   }
 
   range(space: SpaceName, query: RangeQuery): Promise<StoredRow[]> {
-    return this.#request(space, (packer) => packRange(packer, query), readRows);
+    return this.#laneOf(space).request(space, (packer) => packRange(packer, query), readRows);
   }
 
-  expire(space: SpaceName, collection: number, nowMs: number, limit: number): Promise<number> {
-    return this.#request(space, (packer) => packExpire(packer, collection, nowMs, limit), readCount);
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#end();
-    return this.#closing;
-  }
-
-  async #end(): Promise<void> {
-    await Promise.allSettled(this.#opening.values());
-    while (this.#failure === undefined && (this.#running !== undefined || this.#ready.size > 0)) {
-      await new Promise((resolve) => this.#idle.push(() => resolve(undefined)));
-    }
-    this.#post({ kind: 'end' });
-    await this.#ended;
-  }
-
-  #post(message: ToThread, transfer: ArrayBuffer[] = []): void {
-    this.#thread.postMessage(message, transfer);
-  }
-
-  #request<T>(name: SpaceName, pack: (packer: Packer) => void, read: (reader: Unpacker) => T): Promise<T> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#closing !== undefined) return Promise.reject(new KuvertError('shutting_down'));
-    if (
-      this.#queued >= (this.#options.queueMax ?? 16_384) ||
-      this.#queuedBytes >= (this.#options.queueBytesMax ?? 64 * 1024 * 1024)
-    ) {
-      return Promise.reject(new KuvertError('overloaded'));
-    }
-    const space = this.#spaces.get(name);
-    if (space !== undefined) return this.#enqueue(space, pack, read);
-    return this.#open(name).then((opened) => this.#enqueue(opened, pack, read));
-  }
-
-  #enqueue<T>(space: Space, pack: (packer: Packer) => void, read: (reader: Unpacker) => T): Promise<T> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise<T>((resolve, reject) => {
-      let group = space.groups[space.groups.length - 1];
-      if (group === undefined || group.waiting.length >= GROUP_REQUESTS_MAX) {
-        group = { packer: new Packer(PACKER_BYTES), waiting: [] };
-        space.groups.push(group);
-      }
-      const before = group.packer.length;
-      pack(group.packer);
-      this.#queuedBytes += group.packer.length - before;
-      this.#queued++;
-      space.busy++;
-      space.usedAt = ++this.#clock;
-      group.waiting.push({
-        answer: (reader) => {
-          try {
-            resolve(read(reader));
-          } catch (error) {
-            reject(error);
-          }
-        },
-        refuse: reject,
-      });
-      this.#ready.add(space);
-      this.#schedule();
-    });
-  }
-
-  /** Everything that arrives in one turn of the event loop goes into one batch. */
-  #schedule(): void {
-    if (this.#scheduled || this.#running !== undefined) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#ship();
-    });
-  }
-
-  #ship(): void {
-    if (this.#running !== undefined || this.#ready.size === 0 || this.#failure !== undefined) return;
-    const running: { space: Space; group: Group }[] = [];
-    const groups: { space: number; work: Uint8Array<ArrayBuffer> }[] = [];
-    for (const space of [...this.#ready]) {
-      const group = space.groups.shift();
-      if (space.groups.length === 0) this.#ready.delete(space);
-      if (group === undefined) continue;
-      const work = group.packer.take();
-      this.#queuedBytes -= work.length;
-      running.push({ space, group });
-      groups.push({ space: space.number, work });
-    }
-    this.#running = running;
-    this.#post(
-      { kind: 'batch', groups },
-      groups.map(({ work }) => work.buffer),
+  expiring(space: SpaceName, collection: number, untilMs: number, limit: number): Promise<StoredRow[]> {
+    return this.#laneOf(space).request(
+      space,
+      (packer) => packExpiring(packer, collection, untilMs, limit),
+      readRows,
     );
   }
 
-  #hear(message: FromThread): void {
-    if (message.kind === 'answers') this.#answer(message);
-    else if (message.kind === 'batch-done') {
-      this.#running = undefined;
-      this.#ship();
-      if (this.#running === undefined) for (const idle of this.#idle.splice(0)) idle();
-    } else if (message.kind === 'opened') {
-      this.#openWaiting.get(message.space)?.(message);
-      this.#openWaiting.delete(message.space);
-    } else this.#fail(message.detail);
-  }
-
-  #answer(message: Extract<FromThread, { kind: 'answers' }>): void {
-    const running = this.#running?.[message.group];
-    if (running === undefined) throw new Error('an answer to no batch');
-    const reader = new Unpacker(message.answers);
-    while (!reader.done) {
-      const waiting = running.group.waiting[reader.u32()];
-      if (waiting === undefined) throw new Error('an answer to no request');
-      this.#queued--;
-      running.space.busy--;
-      waiting.answer(reader);
+  async expire(space: SpaceName, collection: number, nowMs: number, limit: number): Promise<number> {
+    let removed = 0;
+    // The thread removes what it can in a few milliseconds; in between, whoever else waits has a turn.
+    for (let more = true; more && removed < limit; ) {
+      const left = limit - removed;
+      const step = await this.#laneOf(space).request(
+        space,
+        (packer) => packExpire(packer, collection, nowMs, left),
+        readExpired,
+      );
+      removed += step.count;
+      more = step.more;
     }
+    return removed;
   }
 
-  #open(name: SpaceName): Promise<Space> {
-    let opening = this.#opening.get(name);
-    if (opening === undefined) {
-      opening = this.#openSpace(name).finally(() => this.#opening.delete(name));
-      this.#opening.set(name, opening);
-    }
-    return opening;
+  async close(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
-  async #openSpace(name: SpaceName): Promise<Space> {
-    const known = await this.#options.spaceKeys(name);
-    if (known === undefined) throw new KuvertError('not_found');
-    if (this.#failure !== undefined) throw this.#failure;
-    this.#closeOldest();
-    const number = this.#nextSpace++;
-    const file =
-      name === 'control'
-        ? join(this.#options.folder, 'control.db')
-        : join(this.#options.folder, 'tenants', `${name}.db`);
-    const opened = await new Promise<Extract<FromThread, { kind: 'opened' }>>((resolve) => {
-      this.#openWaiting.set(number, resolve);
-      const key = Buffer.from(known.key).toString('hex');
-      const spaces = name === 'control' ? 'control' : 'tenants';
-      this.#post({ kind: 'open', space: number, spaces, file, key, create: known.create });
-    });
-    if (this.#failure !== undefined) throw this.#failure;
-    if (opened.failure !== undefined) {
-      throw new KuvertError(opened.failure, { details: { space: name }, cause: new Error(opened.detail) });
-    }
-    const space: Space = { number, groups: [], busy: 0, usedAt: ++this.#clock };
-    this.#spaces.set(name, space);
-    return space;
+  /** The control file is on the first thread; a tenant is always on the same one. */
+  #laneOf(space: SpaceName): WriterLane {
+    if (this.#lanes.length === 1 || space === 'control') return this.#lanes[0];
+    return this.#lanes[hash(space) % this.#lanes.length] ?? this.#lanes[0];
   }
 
-  #closeOldest(): void {
-    if (this.#spaces.size < (this.#options.openFilesMax ?? 64)) return;
-    let oldest: [SpaceName, Space] | undefined;
-    for (const entry of this.#spaces) {
-      if (
-        entry[1].busy === 0 &&
-        entry[0] !== 'control' &&
-        entry[1].usedAt < (oldest?.[1].usedAt ?? Number.POSITIVE_INFINITY)
-      ) {
-        oldest = entry;
-      }
-    }
-    if (oldest === undefined) return;
-    this.#spaces.delete(oldest[0]);
-    this.#post({ kind: 'close-space', space: oldest[1].number });
+  /** What one thread cannot keep is not to be promised by another: the process ends. */
+  #fail(failure: KuvertError, tell: (error: Error) => void): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    for (const lane of this.#lanes) lane.fail(failure);
+    tell(failure);
   }
+}
 
-  #fail(detail: string): void {
-    if (this.#failure !== undefined) return;
-    const failure = new KuvertError('internal', { cause: new Error(`the store stopped: ${detail}`) });
-    this.#failure = failure;
-    const groups = [
-      ...(this.#running ?? []).map(({ group }) => group),
-      ...[...this.#ready].flatMap((space) => space.groups),
-    ];
-    this.#ready.clear();
-    this.#running = undefined;
-    for (const group of groups) for (const waiting of group.waiting) waiting.refuse(failure);
-    for (const resolve of this.#openWaiting.values())
-      resolve({ kind: 'opened', space: 0, failure: undefined, detail });
-    this.#openWaiting.clear();
-    for (const idle of this.#idle.splice(0)) idle();
-    this.#options.onFailure(failure);
-  }
+/** FNV-1a. Tenants' ids are random, so any even hash will do. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
 }
 
 function defaultReserveBytes(folder: string): number {

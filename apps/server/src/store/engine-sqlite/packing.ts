@@ -6,7 +6,7 @@
  */
 import type { EngineOp, RangeQuery } from '../engine.ts';
 
-export const REQUEST = { commit: 1, get: 2, range: 3, expire: 4 } as const;
+export const REQUEST = { commit: 1, get: 2, range: 3, expire: 4, expiring: 5 } as const;
 export const OP = { put: 1, insert: 2, delete: 3, check: 4 } as const;
 /** What a check compares with, where it is not a version. Versions are positive. */
 export const VERSION = { absent: 0, present: -1 } as const;
@@ -182,5 +182,13 @@ export function packExpire(into: Packer, collection: number, nowMs: number, limi
   into.u8(REQUEST.expire);
   into.u32(collection);
   into.f64(nowMs);
+  into.u32(limit);
+}
+
+/** Adds a question for rows that expire soonest as one request. */
+export function packExpiring(into: Packer, collection: number, untilMs: number, limit: number): void {
+  into.u8(REQUEST.expiring);
+  into.u32(collection);
+  into.f64(untilMs);
   into.u32(limit);
 }

@@ -17,6 +17,12 @@ const PAGE_BYTES = 4096;
 /** Memory for pages of one file, in KiB. */
 const CACHE_KIB = 16_384;
 
+/** What a step of removing expired rows should take; its commit comes on top. */
+const EXPIRE_STEP_MS = 3;
+const EXPIRE_ROWS_FIRST = 64;
+const EXPIRE_ROWS_MIN = 8;
+const EXPIRE_ROWS_MAX = 1_000;
+
 type Row = { k: Bytes; ver: number; doc: Bytes; exp: number | null; ix: Bytes };
 type Bytes = Uint8Array<ArrayBuffer>;
 type Statement = ReturnType<Database['prepare']>;
@@ -48,6 +54,8 @@ export class SpaceFile {
    * anywhere and count up; transactions do not survive the process.
    */
   #version = randomInt(1, 2 ** 47) * 16;
+  /** Rows of the next step of {@link SpaceFile.expire}. */
+  #expireRows = EXPIRE_ROWS_FIRST;
 
   /** @throws OpenError */
   constructor(settings: {
@@ -240,11 +248,33 @@ export class SpaceFile {
     ).all<Row>(values);
   }
 
-  expire(collection: number, nowMs: number, limit: number): number {
+  /**
+   * One step of removing what has expired, of at most `limit` rows and about {@link EXPIRE_STEP_MS}: how many rows that is depends on
+   * their size and on the disk, so each step says how large the next one may be.
+   */
+  expire(collection: number, nowMs: number, limit: number): { count: number; more: boolean } {
+    const { name } = this.#layout(collection);
+    const rows = Math.min(limit, this.#expireRows);
+    const beganMs = performance.now();
+    const count = this.#prepare(
+      `DELETE FROM "${name}" WHERE id IN (SELECT id FROM "${name}" WHERE exp <= ? ORDER BY exp LIMIT ?)`,
+    ).run([nowMs, rows]).changes;
+    const factor = EXPIRE_STEP_MS / Math.max(0.01, performance.now() - beganMs);
+    if (count >= EXPIRE_ROWS_MIN) {
+      const next = Math.floor(count * Math.min(2, factor));
+      // A step that was cut short by its limit says nothing about larger ones.
+      const known = count < this.#expireRows && factor >= 1 ? this.#expireRows : next;
+      this.#expireRows = Math.min(EXPIRE_ROWS_MAX, Math.max(EXPIRE_ROWS_MIN, known));
+    }
+    return { count, more: count === rows };
+  }
+
+  /** Rows whose time is at or before `untilMs`, soonest first, without their documents. */
+  expiring(collection: number, untilMs: number, limit: number): Row[] {
     const { name } = this.#layout(collection);
     return this.#prepare(
-      `DELETE FROM "${name}" WHERE id IN (SELECT id FROM "${name}" WHERE exp <= ? ORDER BY exp LIMIT ?)`,
-    ).run([nowMs, limit]).changes;
+      `SELECT k, ver, x'' AS doc, exp FROM "${name}" WHERE exp <= ? ORDER BY exp LIMIT ?`,
+    ).all<Row>([untilMs, limit]);
   }
 
   /** The number of the index that a driver error of `insert` or `put` names, undefined when it is another error. */

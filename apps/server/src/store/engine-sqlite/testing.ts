@@ -24,6 +24,8 @@ export function openEngine(folder: string, options: Partial<SqliteEngineOptions>
     layouts,
     spaceKeys: async () => ({ key: new Uint8Array(32).fill(1), create: true }),
     onFailure: () => undefined,
+    // One thread, so that steps and batches are counted in one order.
+    threads: 1,
     ...options,
   });
 }

@@ -42,9 +42,10 @@ export function runGroup(
   const writes: WriteRequest[] = [];
   for (let request = 0; !reader.done; request++) {
     const kind = reader.u8();
-    if (kind === REQUEST.get || kind === REQUEST.range) {
+    if (kind === REQUEST.get || kind === REQUEST.range || kind === REQUEST.expiring) {
       reads.u32(request);
       if (kind === REQUEST.get) answerGet(file, reader, reads);
+      else if (kind === REQUEST.expiring) answerExpiring(file, reader, reads);
       else answerRange(file, reader, reads);
     } else if (kind === REQUEST.commit) {
       const shrinking = reader.u8() === 1;
@@ -100,14 +101,14 @@ function tryWrites(
 ): boolean {
   if (writes.length === 0) return true;
   const lists: ListResult[] = [];
-  const expiries: { request: number; count: number }[] = [];
+  const expiries: { request: number; count: number; more: boolean }[] = [];
   try {
     file.exec('BEGIN IMMEDIATE');
     surroundings.step();
     for (const { request, position, kind } of writes) {
       reader.seek(position);
       if (kind === REQUEST.commit) lists.push(runList(file, reader, request));
-      else expiries.push({ request, count: file.expire(reader.u32(), reader.f64(), reader.u32()) });
+      else expiries.push({ request, ...file.expire(reader.u32(), reader.f64(), reader.u32()) });
     }
     surroundings.step();
     file.exec('COMMIT');
@@ -118,11 +119,11 @@ function tryWrites(
     throw error;
   }
   packResults(results, lists);
-  for (const { request, count } of expiries) {
+  for (const { request, count, more } of expiries) {
     results.u32(request);
     results.u8(STATUS.committed);
     results.u32(count);
-    results.u8(0);
+    results.u8(more ? 1 : 0);
   }
   return true;
 }
@@ -151,6 +152,10 @@ function recycle(file: SpaceFile): void {
 function answerGet(file: SpaceFile, reader: Unpacker, answers: Packer): void {
   const row = file.get(reader.u32(), reader.some());
   packRows(answers, row === undefined ? [] : [row]);
+}
+
+function answerExpiring(file: SpaceFile, reader: Unpacker, answers: Packer): void {
+  packRows(answers, file.expiring(reader.u32(), reader.f64(), reader.u32()));
 }
 
 function answerRange(file: SpaceFile, reader: Unpacker, answers: Packer): void {
