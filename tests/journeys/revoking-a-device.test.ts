@@ -15,7 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => site[Symbol.asyncDispose]());
 
-test('E5 revocation ends an open connection, refuses the next one and holds after a restart', async () => {
+test('E5 revocation ends an open connection, refuses the next one and holds after a restart', {
+  timeout: 120_000,
+}, async () => {
   const hello = await site.kuvert(['send', ...anna.asPerson, '--to', ben.mail, '--text', 'hello']);
   expect(hello.code).toBe(0);
   const follow = site.startKuvert(['inbox', ...ben.asPerson, '--follow']);

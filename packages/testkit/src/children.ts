@@ -6,7 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events';
 
 /** How long a process may take to say what a test waits for. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** How a process ended. */
 export interface Ending {
