@@ -7,15 +7,19 @@ import { pause } from './closed-loop.ts';
 
 const OPENING_MAX = 32;
 
-/** Memory of connections that are signed in and do nothing. */
+/**
+ * Memory of connections that are signed in and do nothing: `kb_per_conn` with what the server keeps of their accounts, as ejabberd keeps all
+ * of them in memory, `kb_per_session` without.
+ */
 export async function idle(
   network: Network,
   scenario: IdleScenario,
   pids: readonly number[],
 ): Promise<JobResult> {
   const { first, count } = scenario.accounts;
-  await network.prepare(Array.from({ length: count }, (_, i) => first + i));
   const baseBytes = residentBytesOf(pids);
+  await network.prepare(Array.from({ length: count }, (_, i) => first + i));
+  const preparedBytes = residentBytesOf(pids);
   const fromMs = Date.now();
   const cpuBefore = cpuSecondsOf(pids);
   const endpoints = await inParallel(count, OPENING_MAX, (i) => network.connect(first + i, () => undefined));
@@ -31,6 +35,7 @@ export async function idle(
       rss_base_mb: rounded(baseBytes / 2 ** 20, 1),
       rss_mb: rounded(bytes / 2 ** 20, 1),
       kb_per_conn: rounded((bytes - baseBytes) / 1024 / count, 1),
+      kb_per_session: rounded((bytes - preparedBytes) / 1024 / count, 1),
       logins_per_s: Math.round((count * 1000) / (toMs - fromMs)),
       login_cpu_us: Math.round((loginCpu * 1e6) / count),
     },
