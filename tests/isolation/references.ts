@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { cursor, ID_TYPES, type IdType, mailAddress, makeId } from '@kuvert/protocol';
-import { z } from 'zod';
 
 /** A field that names something. */
 export interface Reference {
@@ -13,45 +12,41 @@ export interface Reference {
   readonly kind: IdType | 'cursor' | 'mail';
 }
 
+/** What of a zod schema is looked at here: its definition, as zod documents it for tools. */
+interface Schema {
+  readonly _zod: { readonly def: unknown };
+  safeParse(value: unknown): { readonly success: boolean };
+}
+
+interface Definition {
+  readonly type: string;
+  readonly innerType?: Schema;
+  readonly element?: Schema;
+  readonly shape?: Readonly<Record<string, Schema>>;
+}
+
+const WRAPPERS = ['optional', 'default', 'nullable', 'readonly'];
+/** Byte strings (`custom`) are keys, signatures and secrets, which name nothing. */
+const NAMELESS = ['number', 'boolean', 'literal', 'enum', 'custom'];
+
 /** All fields of a method's params that name something. @throws Error for a text field of unknown meaning */
-export function referencesIn(schema: z.ZodType, path: readonly string[] = []): Reference[] {
-  const inner = unwrap(schema);
-  if (inner === cursor) return [{ path, kind: 'cursor' }];
-  if (inner === mailAddress) return [{ path, kind: 'mail' }];
-  const idType = idTypeOf(inner);
+export function referencesIn(schema: Schema, path: readonly string[] = []): Reference[] {
+  const { type, innerType, element, shape } = schema._zod.def as Definition;
+  if (innerType !== undefined && WRAPPERS.includes(type)) return referencesIn(innerType, path);
+  if (schema === cursor) return [{ path, kind: 'cursor' }];
+  if (schema === mailAddress) return [{ path, kind: 'mail' }];
+  const idType = idTypeOf(schema);
   if (idType !== undefined) return [{ path, kind: idType }];
-  if (inner instanceof z.ZodObject) {
-    return Object.entries(inner.shape).flatMap(([name, field]) =>
-      referencesIn(field as z.ZodType, [...path, name]),
-    );
+  if (type === 'object' && shape !== undefined) {
+    return Object.entries(shape).flatMap(([name, field]) => referencesIn(field, [...path, name]));
   }
-  if (inner instanceof z.ZodArray) return referencesIn(inner.element as z.ZodType, [...path, '0']);
-  const isHarmless =
-    inner instanceof z.ZodNumber ||
-    inner instanceof z.ZodBoolean ||
-    inner instanceof z.ZodLiteral ||
-    inner instanceof z.ZodEnum ||
-    // Byte strings are keys, signatures and secrets, which name nothing.
-    inner instanceof z.ZodCustom;
-  if (isHarmless) return [];
+  if (type === 'array' && element !== undefined) return referencesIn(element, [...path, '0']);
+  if (NAMELESS.includes(type)) return [];
   throw new Error(`the isolation test does not know what ${path.join('.')} is`);
 }
 
-function unwrap(schema: z.ZodType): z.ZodType {
-  let inner = schema;
-  while (
-    inner instanceof z.ZodOptional ||
-    inner instanceof z.ZodDefault ||
-    inner instanceof z.ZodNullable ||
-    inner instanceof z.ZodReadonly
-  ) {
-    inner = inner.unwrap() as z.ZodType;
-  }
-  return inner;
-}
-
 /** The one type of id that a schema accepts, if it is a schema of ids. */
-function idTypeOf(schema: z.ZodType): IdType | undefined {
+function idTypeOf(schema: Schema): IdType | undefined {
   const types = (Object.keys(ID_TYPES) as IdType[]).filter(
     (type) => schema.safeParse(makeId(type, randomBytes(16))).success,
   );

@@ -1,10 +1,9 @@
 /** A server that lies: the honest one of an installation, with some of its answers replaced. Restarting it makes it honest again. */
 import type { MethodName, Methods } from '@kuvert/protocol';
-import type { z } from 'zod';
 import type { TestInstallation } from './installation.ts';
 
-type ResultOf<N extends MethodName> = z.output<Methods[N]['result']>;
-type ParamsOf<N extends MethodName> = z.output<Methods[N]['params']>;
+type ResultOf<N extends MethodName> = Methods[N]['result']['_zod']['output'];
+type ParamsOf<N extends MethodName> = Methods[N]['params']['_zod']['output'];
 
 /**
  * Replaces what a method answers to devices.

@@ -11,7 +11,6 @@ import {
   operatorRequestText,
   WireError,
 } from '@kuvert/protocol';
-import type { z } from 'zod';
 
 type Calls = typeof operatorCalls;
 
@@ -29,8 +28,8 @@ export class Operator {
   /** @throws KuvertError what the server answered */
   async call<N extends OperatorCallName>(
     name: N,
-    params: z.input<Calls[N]['params']>,
-  ): Promise<z.output<Calls[N]['result']>> {
+    params: Calls[N]['params']['_zod']['input'],
+  ): Promise<Calls[N]['result']['_zod']['output']> {
     const { path, result } = operatorCalls[name];
     const body = JSON.stringify(params);
     const timeMs = String(this.#now());
@@ -52,6 +51,6 @@ export class Operator {
     });
     const value: unknown = await answer.json();
     if (!answer.ok) throw fromWireError(WireError.parse(value));
-    return result.parse(value) as z.output<Calls[N]['result']>;
+    return result.parse(value) as Calls[N]['result']['_zod']['output'];
   }
 }

@@ -39,7 +39,7 @@ export function scanMemory(pid: number, needles: readonly Needle[]): MemoryScan 
 }
 
 /** Mappings that may be read, from the text of `/proc/PID/maps`. */
-export function readableMappings(maps: string): Mapping[] {
+function readableMappings(maps: string): Mapping[] {
   const mappings: Mapping[] = [];
   for (const line of maps.split('\n')) {
     const parts = /^([0-9a-f]+)-([0-9a-f]+) (r...) \S+ \S+ \S+ *(.*)$/.exec(line);
