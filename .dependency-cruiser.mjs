@@ -2,8 +2,9 @@
 // tests/house/architecture.test.ts that must be caught. Type-only imports count as imports: a service that
 // names a framework's type has learned of the framework.
 
-/** Files that exist for tests only: the tests, the testkit, and the suites that every engine is put through. */
-const TEST_CODE = '(\\.test\\.ts$|^tests/|^packages/testkit/|/conformance/|(^|/)vitest\\.config\\.ts$)';
+/** Files that exist for tests only: tests, benchmarks, the testkit, and the suites that every engine is put through. */
+const TEST_CODE =
+  '(\\.test\\.ts$|^(tests|bench)/|^packages/testkit/|/conformance/|(^|/)vitest\\.config\\.ts$)';
 
 /**
  * A driver is known only where it is wrapped, so that a second engine can take its place.
@@ -61,7 +62,7 @@ export default {
       name: 'no-deep-import-from-tests',
       comment: 'Journeys drive the public surface.',
       severity: 'error',
-      from: { path: '^tests/' },
+      from: { path: '^(tests|bench)/' },
       to: {
         path: '^(apps|packages)/',
         dependencyTypes: ['local'],

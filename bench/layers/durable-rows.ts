@@ -1,7 +1,7 @@
 /**
  * The rows of a submit through the product's own store, and nothing else of the product: a record of the submit, two gates that must be
- * there, a mailbox row; deletes of what was acknowledged, in lists. The one file of the benchmark that looks behind the server's door,
- * because a store is opened nowhere but in the server.
+ * there, a mailbox row; deletes of what was acknowledged, in lists. The one user of the server's store outside the
+ * server, where a store is opened nowhere else.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { makeId } from '@kuvert/protocol';
@@ -11,7 +11,7 @@ import {
   type CommitOp,
   openStore,
   type TenantScope,
-} from '../../apps/server/src/store/index.ts';
+} from '@kuvert/server/store';
 
 const LIFETIME_MS = 30 * 86_400_000;
 const DELETES_MAX = 512;

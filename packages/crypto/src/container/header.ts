@@ -18,7 +18,7 @@ export const CONTAINER_VERSION = 1;
 /** How many slots a header may have. */
 export const SLOTS_MAX = 8;
 /** Bytes of a master key wrapped by AES-256-GCM: nonce ‖ ciphertext ‖ tag. */
-export const WRAPPED_KEY_BYTES = 12 + 32 + 16;
+const WRAPPED_KEY_BYTES = 12 + 32 + 16;
 
 const HEADER_BYTES_MAX = 65_536;
 const CHECK_BYTES = 8;
