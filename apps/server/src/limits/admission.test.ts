@@ -44,7 +44,7 @@ function setUp() {
 test('P7 what the store can do is let in, and connections with it', () => {
   const { admission, window } = setUp();
   for (let i = 0; i < 40; i++) {
-    expect(window(5_000, 5_000)).toBe(0);
+    expect(window(4_000, 4_000)).toBe(0);
     expect(admission.isBusy).toBe(false);
   }
 });

@@ -10,16 +10,17 @@
  * and brings its own submits; deliveries and acknowledgements are never asked: they empty the server.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { KuvertError } from '@kuvert/protocol';
 import type { Clock } from '../clock.ts';
+import { refusal } from './refusal.ts';
 
 /** Numbers of {@link Admission}. */
 export const ADMISSION = {
-  /** Submits under way in the whole server: at most, and what is let in however slow it is. */
+  /** Submits under way in the whole server: at most, what is let in however slow it is, and at the start, before anything is known. */
   openMax: 8_192,
-  openMin: 256,
+  openMin: 512,
+  openFirst: 2_048,
   /** Bytes of submits under way; well below what the store's queue takes, so that there is always room for the rest. */
-  openBytesMax: 32 * 1_048_576,
+  openBytesMax: 16 * 1_048_576,
   /** Time from a submit's arrival to its commit, the lateness of the event loop included, above which less is let in. */
   targetMs: 250,
   /** Share of the target, and of the room, at which new connections are refused. */
@@ -65,7 +66,7 @@ export function measureLoopDelay(): { read(): number; stop(): void } {
 export class Admission {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #loopDelay: { read(): number; stop(): void };
-  #openMax: number = ADMISSION.openMax;
+  #openMax: number = ADMISSION.openFirst;
   #open = 0;
   #openBytes = 0;
   #peak = 0;
@@ -126,8 +127,8 @@ export class Admission {
    */
   enter(bytes: number): () => void {
     if (this.#open >= this.#openMax || this.#openBytes + bytes > ADMISSION.openBytesMax) {
-      const spread = (this.#refusals++ % SPREAD_STEPS) * (ADMISSION.retryMs / SPREAD_STEPS);
-      throw new KuvertError('overloaded', { retry: { kind: 'after', ms: ADMISSION.retryMs + spread } });
+      const spread = (this.#refusals++ % SPREAD_STEPS) * Math.floor(ADMISSION.retryMs / SPREAD_STEPS);
+      throw refusal('overloaded', ADMISSION.retryMs + spread);
     }
     const beganMs = this.#clock.monotonicMs();
     if (this.#open === 0) this.#lastEndMs = beganMs;

@@ -3,8 +3,8 @@
  * come in: buckets lie in two generations, and when the young one is full the old one is forgotten. So a bucket is forgotten only
  * after many others were used since, and a restart forgets all of them; what guards a secret counts in the store instead.
  */
-import { KuvertError } from '@kuvert/protocol';
 import type { Clock } from '../clock.ts';
+import { refusal } from './refusal.ts';
 
 /** A burst, and what flows on after it. */
 export interface BucketLimit {
@@ -63,7 +63,7 @@ export class LeakyBuckets {
   take(key: string, cost = 1): void {
     const nowMs = this.#clock.monotonicMs();
     const bucket = this.#find(key, nowMs);
-    if (nowMs < bucket.closedUntilMs) throw refusal(bucket.closedUntilMs - nowMs);
+    if (nowMs < bucket.closedUntilMs) throw refusal('rate_limited', bucket.closedUntilMs - nowMs);
     const { burst, perSecond } = this.#limit;
     bucket.level = Math.max(0, bucket.level - ((nowMs - bucket.seenMs) / 1_000) * perSecond);
     bucket.seenMs = nowMs;
@@ -73,7 +73,7 @@ export class LeakyBuckets {
       const toldMs = Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, waitMs));
       bucket.closedUntilMs = nowMs + toldMs;
       this.#onClosed(key);
-      throw refusal(toldMs);
+      throw refusal('rate_limited', toldMs);
     }
     bucket.level += cost;
   }
@@ -96,8 +96,4 @@ export class LeakyBuckets {
     this.#young.set(key, bucket);
     return bucket;
   }
-}
-
-function refusal(ms: number): KuvertError {
-  return new KuvertError('rate_limited', { retry: { kind: 'after', ms: Math.ceil(ms) } });
 }
