@@ -1,0 +1,42 @@
+import { KuvertError, makeId, makeSubmitId, type Submit } from '@kuvert/protocol';
+import { expect, test } from 'vitest';
+import { RefusedFirst } from './refused-first.ts';
+
+let count = 0;
+const bytes = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(size).fill(++count);
+const [ben, cem] = [makeId('person', bytes(16)), makeId('person', bytes(16))];
+const submitTo = (to: Submit['to']): Submit => ({ to, submitId: makeSubmitId(1_000, bytes(10)) }) as Submit;
+const full = new KuvertError('disk_full');
+const overloaded = (ms: number) =>
+  expect.objectContaining({ code: 'overloaded', retry: { kind: 'after', ms } });
+
+test('P2 what is submitted behind something that was refused for the moment does not overtake it', () => {
+  const order = new RefusedFirst();
+  const [first, second, other] = [submitTo(ben), submitTo(ben), submitTo(cem)];
+  order.enter(first, 0);
+  order.failed(first, full, 1);
+  expect(() => order.enter(second, 2)).toThrow(overloaded(30_000));
+  order.enter(other, 2);
+  order.enter(first, 30_000);
+  order.enter(second, 30_000);
+});
+
+test('P2 what is refused again stays the first', () => {
+  const order = new RefusedFirst();
+  const [first, second] = [submitTo(ben), submitTo(ben)];
+  order.failed(first, full, 0);
+  order.enter(first, 30_000);
+  order.failed(first, full, 30_000);
+  order.failed(second, full, 30_000);
+  expect(() => order.enter(second, 30_001)).toThrow(overloaded(30_000));
+  order.enter(first, 60_000);
+});
+
+test('P7 nobody waits for ever for what never comes again, and a final refusal holds nobody up', () => {
+  const order = new RefusedFirst();
+  const [first, second] = [submitTo(ben), submitTo(ben)];
+  order.failed(first, full, 0);
+  order.enter(second, 35_000);
+  order.failed(first, new KuvertError('too_large'), 36_000);
+  order.enter(second, 36_000);
+});
