@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => folder[Symbol.dispose]());
 
 test('P1 P2 P3 P4 B1 what was accepted arrives once, in order, with whom it is for, whatever is killed, cut or filled', {
-  timeout: 150_000,
+  timeout: 400_000,
 }, async () => {
   const result = await runCampaign({
     seed: takeChances().seed,
@@ -57,7 +57,7 @@ test('P1 P2 P3 P4 B1 what was accepted arrives once, in order, with whom it is f
 });
 
 test('P1 a disk that says it has written and has not is found out by a power cut', {
-  timeout: 150_000,
+  timeout: 400_000,
 }, async ({ skip }) => {
   skip(!canCutPower || !canInject, 'needs root, loop devices and ptrace');
   const result = await runCampaign({

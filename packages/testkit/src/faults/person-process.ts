@@ -16,7 +16,7 @@ import { Dice } from './plan.ts';
 
 /** Own messages that may wait before the person waits too. */
 const WAITING_MAX = 40;
-const LOOK_MS = 40;
+const LOOK_MS = 80;
 const FLUSH_MS = 20_000;
 
 const settings = JSON.parse(process.argv[2] ?? '') as PersonSettings;
@@ -82,7 +82,7 @@ function clock(): () => number {
 
 async function talk(): Promise<void> {
   for (let count = 0; !isLeaving; ) {
-    await pause(5 + dice.below(120));
+    await pause(10 + dice.below(180));
     if (isQuiet || waiting.size >= WAITING_MAX) continue;
     const size = dice.below(4) === 0 ? 1 + dice.below(12) : 1;
     const sayings = Array.from({ length: size }, () => {

@@ -23,15 +23,23 @@ export class ServerUnderFaults {
   readonly #network: Network;
   readonly #dataDir: () => string;
   readonly #keysDir: string;
+  readonly #environment: Readonly<Record<string, string>>;
   #child: Child | undefined;
   #mayEnd = false;
   #opsUrl = '';
 
-  constructor(options: { site: Site; network: Network; dataDir: () => string; keysDir: string }) {
+  constructor(options: {
+    site: Site;
+    network: Network;
+    dataDir: () => string;
+    keysDir: string;
+    environment: Readonly<Record<string, string>>;
+  }) {
     this.#site = options.site;
     this.#network = options.network;
     this.#dataDir = options.dataDir;
     this.#keysDir = options.keysDir;
+    this.#environment = options.environment;
     this.clockFile = options.site.at('server-clock');
   }
 
@@ -57,7 +65,7 @@ export class ServerUnderFaults {
     const env = this.#site.environment({
       dataDir: this.#dataDir(),
       keysDir: this.#keysDir,
-      env: { NODE_OPTIONS: `--import=${CLOCK}`, FAULTS_CLOCK_FILE: this.clockFile },
+      env: { ...this.#environment, NODE_OPTIONS: `--import=${CLOCK}`, FAULTS_CLOCK_FILE: this.clockFile },
     });
     const child = this.#site.children.start(process.execPath, [MAIN], {
       cwd: this.#site.folder.path,
