@@ -20,14 +20,16 @@ import {
 import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
 import type { Clock, Random } from '../../clock.ts';
-import type { Admission } from '../../limits/admission.ts';
+import { ADMISSION, type Admission } from '../../limits/admission.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
+import { refusal } from '../../limits/refusal.ts';
 import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceSet } from '../devices/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, TRAFFIC } from './limits.ts';
+import { RefusedFirst } from './refused-first.ts';
 import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
 import { SubmitOrder, type Turn } from './submit-order.ts';
 import {
@@ -51,9 +53,8 @@ interface Sender {
   /** In front of a recipient: the key of what this device sends them. Device ids are chosen by devices, so the tenant is a part. */
   readonly pairKey: string;
   readonly order: SubmitOrder;
+  readonly refusedFirst: RefusedFirst;
   open: number;
-  /** Monotonic time until which submits of this connection are refused, so that none overtakes one that was. */
-  refusedUntilMs: number;
 }
 
 interface PreparedLeg {
@@ -107,8 +108,8 @@ export function createSubmit(deps: {
         gate: directory.activeGate(deviceBytes),
         pairKey: connection.tenantId + connection.deviceId,
         order: new SubmitOrder(),
+        refusedFirst: new RefusedFirst(),
         open: 0,
-        refusedUntilMs: 0,
       };
       senders.set(connection, sender);
     }
@@ -306,13 +307,7 @@ export function createSubmit(deps: {
 
   /** @throws KuvertError `overloaded`, `rate_limited`, each with the time after which there is room */
   function enter(sender: Sender, submit: Submit, bytes: number): () => void {
-    const nowMs = clock.monotonicMs();
-    if (nowMs < sender.refusedUntilMs) {
-      throw new KuvertError('overloaded', {
-        retry: { kind: 'after', ms: Math.ceil(sender.refusedUntilMs - nowMs) },
-      });
-    }
-    if (sender.open >= CONNECTION_SUBMITS_OPEN_MAX) throw new KuvertError('overloaded');
+    if (sender.open >= CONNECTION_SUBMITS_OPEN_MAX) throw refusal('overloaded', ADMISSION.retryMs);
     const pairKey = sender.pairKey + submit.to;
     const recipientKey = sender.scope.tenant + submit.to;
     pairSubmits.take(pairKey);
@@ -322,24 +317,29 @@ export function createSubmit(deps: {
     } catch (error) {
       pairSubmits.giveBack(pairKey, 1);
       recipientBytes.giveBack(recipientKey, bytes);
-      if (error instanceof KuvertError && error.retry.kind === 'after') {
-        sender.refusedUntilMs = nowMs + error.retry.ms;
-      }
       throw error;
     }
   }
 
   return async (connection, submit) => {
     const sender = senderOf(connection);
-    const leave = enter(sender, submit, sizeOf(submit));
-    const turn = sender.order.take();
-    sender.open++;
+    sender.refusedFirst.enter(submit, clock.monotonicMs());
+    let leave: (() => void) | undefined;
+    let turn: Turn | undefined;
     try {
+      leave = enter(sender, submit, sizeOf(submit));
+      turn = sender.order.take();
+      sender.open++;
       return await accept(connection, sender, submit, turn);
+    } catch (error) {
+      sender.refusedFirst.failed(submit, error, clock.monotonicMs());
+      throw error;
     } finally {
-      turn.done();
-      sender.open--;
-      leave();
+      if (turn !== undefined) {
+        turn.done();
+        sender.open--;
+      }
+      leave?.();
     }
   };
 }
