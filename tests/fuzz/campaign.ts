@@ -29,10 +29,19 @@ export async function campaign<T extends [unknown, ...unknown[]]>(
   const beganMs = performance.now();
   const outcome = await fc.check(property, { seed, numRuns, ...(path === undefined ? {} : { path }) });
   if (outcome.failed) {
-    // Counterexamples can be a megabyte; with seed and path they are found again.
-    const message = (await fc.asyncDefaultReportMessage(outcome)) ?? '';
+    const message = await describeFailure(outcome);
     throw new Error(`${name}: ${message.slice(0, MESSAGE_MAX)}`, { cause: outcome.errorInstance });
   }
   const tookMs = Math.round(performance.now() - beganMs);
   console.log(`fuzz ${name}: ${numRuns} runs from seed ${seed} in ${tookMs} ms`);
+}
+
+/** Counterexamples can be a megabyte, or more than can be printed at all; with seed and path they are found again. */
+async function describeFailure<T>(outcome: fc.RunDetails<T>): Promise<string> {
+  const where = `seed ${outcome.seed}, path ${outcome.counterexamplePath}, ${String(outcome.errorInstance)}\n`;
+  try {
+    return where + ((await fc.asyncDefaultReportMessage(outcome)) ?? '');
+  } catch {
+    return where;
+  }
 }

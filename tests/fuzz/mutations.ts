@@ -80,6 +80,9 @@ function nested([leaf, depth, inArrays]: [CborValue, number, boolean]): CborValu
   return value;
 }
 
+/** How many values a repeated one may be made of. */
+const PLACES_MAX = 20_000;
+
 type Damage =
   | { readonly kind: 'replace'; readonly by: CborValue }
   | { readonly kind: 'remove' }
@@ -139,7 +142,11 @@ function damageHere(value: CborValue, what: Damage): CborValue {
   if (what.kind === 'replace') return what.by;
   if (what.kind === 'remove') return null;
   if (what.kind === 'add' && isMap(value)) return { ...value, [what.name]: what.value };
-  if (what.kind === 'repeat') return Array.isArray(value) ? repeated(value, what.times) : [value, value];
+  if (what.kind === 'repeat') {
+    // Repetitions of repetitions would soon be larger than memory.
+    const times = Math.min(what.times, Math.max(2, Math.floor(PLACES_MAX / places(value))));
+    return Array.isArray(value) ? repeated(value, times) : [value, value];
+  }
   if (what.kind === 'resize' && value instanceof Uint8Array) return resized(value, what.bytes);
   if (what.kind === 'resize' && typeof value === 'string')
     return what.bytes < 0 ? value.slice(0, -1) : value + 'x'.repeat(what.bytes);

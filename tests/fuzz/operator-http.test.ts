@@ -23,6 +23,9 @@ import { type KnownDevice, World } from './world.ts';
 /** How many calls of a campaign may make or rotate something; each is a file or a pass over all keys. */
 const WELL_FORMED_MAX = 200;
 
+/** What the ops listener reads of a body. */
+const BODY_BYTES_MAX = 65_536;
+
 let world: World;
 let device: KnownDevice;
 let pool: Pool;
@@ -82,7 +85,12 @@ async function call(
       );
     });
     outgoing.setTimeout(5_000, () => reject(new Error('the server does not answer')));
-    outgoing.on('error', reject);
+    outgoing.on('error', (error) => {
+      // A body that is far too large is refused while it is being sent, and the refusal may be lost with the connection.
+      if (body !== undefined && body.length > BODY_BYTES_MAX)
+        resolve({ status: 413, contentType: undefined, body: '' });
+      else reject(error);
+    });
     outgoing.end(body);
   });
 }
