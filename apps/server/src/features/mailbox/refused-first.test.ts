@@ -1,11 +1,21 @@
-import { KuvertError, makeId, makeSubmitId, type Submit } from '@kuvert/protocol';
+import { CLASSES, KuvertError, makeId, makeSubmitId, type Submit } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { RefusedFirst } from './refused-first.ts';
 
 let count = 0;
 const bytes = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(size).fill(++count);
 const [ben, cem] = [makeId('person', bytes(16)), makeId('person', bytes(16))];
-const submitTo = (to: Submit['to']): Submit => ({ to, submitId: makeSubmitId(1_000, bytes(10)) }) as Submit;
+const submitTo = (to: Submit['to']): Submit => ({
+  requestNo: 1,
+  submitId: makeSubmitId(1_000, bytes(10)),
+  to,
+  listHash: bytes(32),
+  suite: 1,
+  class: CLASSES.message,
+  urgency: 1,
+  lifetime: 1,
+  legs: [{ device: makeId('device', bytes(16)), bytes: bytes(100) }],
+});
 const full = new KuvertError('disk_full');
 const overloaded = (ms: number) =>
   expect.objectContaining({ code: 'overloaded', retry: { kind: 'after', ms } });
@@ -39,4 +49,14 @@ test('P7 nobody waits for ever for what never comes again, and a final refusal h
   order.enter(second, 35_000);
   order.failed(first, new KuvertError('too_large'), 36_000);
   order.enter(second, 36_000);
+});
+
+test('P2 what was refused for the time in its id is waited for, though it comes under another id', () => {
+  const order = new RefusedFirst();
+  const [first, second] = [submitTo(ben), submitTo(ben)];
+  order.enter(first, 0);
+  order.failed(first, new KuvertError('submit_too_new'), 1);
+  expect(() => order.enter(second, 2)).toThrow(overloaded(200));
+  order.enter({ ...first, submitId: makeSubmitId(500, bytes(10)) }, 3);
+  order.enter(second, 4);
 });
