@@ -18,6 +18,11 @@ const NUMBERS = {
 type NumberName = keyof typeof NUMBERS;
 
 process.exitCode = await main();
+// A campaign closes what it has opened; should something be forgotten, that must not keep a long run from ending.
+setTimeout(() => {
+  process.stderr.write(`Still open: ${process.getActiveResourcesInfo().join(', ')}\n`);
+  process.exit();
+}, 5_000).unref();
 
 async function main(): Promise<number> {
   const options = readOptions();
