@@ -119,6 +119,10 @@ function noticeSentence(notice: Notice, output: Output): string {
   switch (notice.kind) {
     case 'messages_missing':
       return texts.messagesMissing(notice.count ?? 1);
+    case 'messages_expired':
+      return texts.messagesExpired(notice.count ?? 1);
+    case 'profile_restored':
+      return texts.profileRestored();
     case 'undecryptable':
       return texts.undecryptable();
     case 'refused':

@@ -20,6 +20,8 @@ export interface Texts {
   noMessages(): string;
   me(): string;
   messagesMissing(count: number): string;
+  messagesExpired(count: number): string;
+  profileRestored(): string;
   undecryptable(): string;
   refused(): string;
   identityProblem(): string;
@@ -56,6 +58,12 @@ const en: Texts = {
   me: () => 'you',
   messagesMissing: (count) =>
     count === 1 ? 'A message to you is missing.' : `${count} messages to you are missing.`,
+  messagesExpired: (count) =>
+    count === 1
+      ? 'A message to you expired before it was fetched.'
+      : `${count} messages to you expired before they were fetched.`,
+  profileRestored: () =>
+    'This profile is older than when it last connected: it was restored, or a copy of it is in use elsewhere.',
   undecryptable: () => 'A message could not be opened; it was asked for again.',
   refused: () => 'A message did not agree with its verified sender and is not shown.',
   identityProblem: () => "A person's keys do not verify or have changed; nothing is sent to them.",
@@ -94,6 +102,12 @@ const de: Texts = {
   me: () => 'Sie',
   messagesMissing: (count) =>
     count === 1 ? 'Eine Nachricht an Sie fehlt.' : `${count} Nachrichten an Sie fehlen.`,
+  messagesExpired: (count) =>
+    count === 1
+      ? 'Eine Nachricht an Sie ist abgelaufen, bevor sie abgeholt wurde.'
+      : `${count} Nachrichten an Sie sind abgelaufen, bevor sie abgeholt wurden.`,
+  profileRestored: () =>
+    'Dieses Profil ist älter als bei seiner letzten Verbindung: Es wurde zurückgespielt, oder eine Kopie davon ist anderswo in Gebrauch.',
   undecryptable: () => 'Eine Nachricht ließ sich nicht öffnen; sie wurde noch einmal angefordert.',
   refused: () => 'Eine Nachricht passt nicht zu ihrem geprüften Absender und wird nicht gezeigt.',
   identityProblem: () =>

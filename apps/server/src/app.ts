@@ -183,7 +183,7 @@ function watchWith(context: Context, channel: ChannelServer, clock: Clock): void
     loopDelayMs: () => admission.loopDelayMs,
     storeQueue: () => store.load.requests,
     storeQueueBytes: () => store.load.bytes,
-    oldestWaitingMs: () => undefined,
+    oldestWaitingMs: () => context.oldestWaitingMs(),
     nowMs: () => clock.nowMs(),
   });
 }

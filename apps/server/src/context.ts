@@ -38,6 +38,8 @@ export interface Context {
   readonly operatorTable: OperatorTable;
   readonly readiness: Readiness;
   readonly sweeper: Sweeper;
+  /** When the envelope that expires next was accepted, undefined when none waits. */
+  readonly oldestWaitingMs: () => number | undefined;
   readonly metrics: ServerMetrics;
   readonly admission: Admission;
   /** Finishes what is under way, closes the store, gives the data folder free. May be called twice. */
@@ -155,6 +157,14 @@ async function wire(parts: {
     store,
     door: {
       findForChannel: devices.service.findForChannel,
+      async noteState({ scope, tenantId, deviceId }, stateCounter) {
+        const isRestored = await devices.noteState(scope, deviceId, stateCounter);
+        if (isRestored) {
+          metrics.stateStepsBack.add();
+          log.warn({ event: 'state-stepped-back', tenantId, deviceId });
+        }
+        return isRestored;
+      },
       countPrekeys: (caller) => prekeys.service.count(caller),
     },
     routes: joinRoutes({
@@ -200,6 +210,7 @@ async function wire(parts: {
     ]),
     readiness: new Readiness(store, clock),
     sweeper,
+    oldestWaitingMs: () => mailbox.service.oldestWaitingMs(),
     metrics,
     admission,
     async close() {

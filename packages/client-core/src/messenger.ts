@@ -266,9 +266,14 @@ export class Messenger {
 
   #onEvent(connection: Connection, name: string, data: unknown): void {
     if (name === 'drained') this.#receiver.push('drained');
+    if (name === 'expired') this.#receiver.push(data as EventData<'expired'>);
     if (name === 'prekeysLow') this.#prekeys.told(connection, data as EventData<'prekeysLow'>);
     if (name === 'welcome') {
-      const { prekeys, serverTime } = data as EventData<'welcome'>;
+      const { prekeys, serverTime, isRestored } = data as EventData<'welcome'>;
+      if (isRestored === true) {
+        const { store, clock } = this.#context;
+        store.notices.add({ kind: 'profile_restored', atMs: clock.now() });
+      }
       this.#context.serverOffset.ms = serverTime - this.#context.clock.now();
       this.#prekeys.told(connection, prekeys);
     }

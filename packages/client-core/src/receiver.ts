@@ -3,7 +3,16 @@
  * steps, message rows, chains and acknowledgements due committed in one transaction → acknowledged to the server. Whatever is not
  * committed is not acknowledged and comes again.
  */
-import { CLASSES, type Delivery, equalBytes, KuvertError, type PersonId, utf8 } from '@kuvert/protocol';
+import {
+  CLASSES,
+  type Delivery,
+  type EventData,
+  equalBytes,
+  KuvertError,
+  LIFETIME_MS,
+  type PersonId,
+  utf8,
+} from '@kuvert/protocol';
 import { queueDueAcks, takeAck } from './acks.ts';
 import { type ChainSender, reportGaps, takeIntoChain, takeToldHead } from './chains.ts';
 import { type Context, stageSessions } from './context.ts';
@@ -19,9 +28,13 @@ const BATCH_DELIVERIES = 64;
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
 /** Longest wait of an acknowledgement while messages come in one by one. */
 const ACK_DELAY_MAX_MS = 1_000;
+/** No envelope expires sooner after it was accepted. */
+const LIFETIME_SHORTEST_MS = Math.min(...Object.values(LIFETIME_MS));
+const NOTICES_LOOKED_AT = 1_000;
 /** A gap in live delivery may still close: it is reported after this. */
 const GAP_DELAY_MS = 30_000;
 
+type Inbound = Delivery | EventData<'expired'> | 'drained';
 type Arrived = Extract<Outcome, { type: 'content' }>;
 type Refused = Extract<Outcome, { type: 'refused' }>;
 
@@ -31,7 +44,7 @@ export class Receiver {
   readonly #directory: Directory;
   readonly #onStored: () => void;
   readonly #onOutgoing: () => void;
-  #inbound: (Delivery | 'drained')[] = [];
+  #inbound: Inbound[] = [];
   #connection: Connection | undefined;
   #isRunning = false;
   #isDrained = false;
@@ -68,8 +81,8 @@ export class Receiver {
     this.#cancelAcks = undefined;
     this.#cancelGaps = undefined;
   }
-  /** A delivery, or the word that the mailbox is empty, in the order of arrival. */
-  push(item: Delivery | 'drained'): void {
+  /** A delivery, or the word that the mailbox is empty or that something expired, in the order of arrival. */
+  push(item: Inbound): void {
     this.#inbound.push(item);
     this.#run();
   }
@@ -102,7 +115,8 @@ export class Receiver {
 
   async #work(connection: Connection): Promise<void> {
     while (this.#connection === connection && this.#inbound.length > 0) {
-      if (this.#inbound[0] === 'drained') {
+      const [first] = this.#inbound;
+      if (first === 'drained') {
         this.#inbound.shift();
         this.#isDrained = true;
         reportGaps(this.#context);
@@ -112,10 +126,31 @@ export class Receiver {
         this.#onOutgoing();
         continue;
       }
-      const end = this.#inbound.indexOf('drained');
+      if (first !== undefined && !isDelivery(first)) {
+        this.#inbound.shift();
+        this.#takeTombstone(connection, first);
+        continue;
+      }
+      const end = this.#inbound.findIndex((item) => !isDelivery(item));
       const count = Math.min(BATCH_DELIVERIES, end === -1 ? this.#inbound.length : end);
       await this.#takeBatch(connection, this.#inbound.splice(0, count) as Delivery[]);
     }
+  }
+
+  /**
+   * The server says that messages have expired. Believed only when their time can have run out (wire.md §4): a server that calls
+   * withheld messages expired is told apart by that.
+   */
+  #takeTombstone(connection: Connection, { deliverySeq, count, toMs }: EventData<'expired'>): void {
+    const { store, clock } = this.#context;
+    const isPossible = clock.now() >= toMs + LIFETIME_SHORTEST_MS;
+    const kind = isPossible ? 'messages_expired' : 'refused';
+    store.transaction(() => {
+      const told = store.notices.listUnseen(NOTICES_LOOKED_AT).find((notice) => notice.kind === kind);
+      const before = isPossible ? (told?.count ?? 0) : 0;
+      store.notices.add({ kind, atMs: clock.now(), ...(isPossible && { count: before + count }) });
+    });
+    connection.ack(deliverySeq);
   }
 
   async #takeBatch(connection: Connection, deliveries: readonly Delivery[]): Promise<void> {
@@ -292,6 +327,10 @@ export class Receiver {
         this.#context.changed();
       });
   }
+}
+
+function isDelivery(item: Inbound): item is Delivery {
+  return item !== 'drained' && 'leg' in item;
 }
 
 function clamp(sentAtMs: number, acceptedAtMs: number): number {

@@ -60,6 +60,10 @@ export type HistoryEntry =
 export type NoticeKind =
   /** The sender's chain says that messages are missing and nothing is left to come (P3). */
   | 'messages_missing'
+  /** The server gave up on messages to this device because their time had run out. */
+  | 'messages_expired'
+  /** This profile connected with an older state than before: it was restored from a copy, or a copy of it is in use. */
+  | 'profile_restored'
   /** Something arrived that could not be opened; the sender's device was asked to send it again. */
   | 'undecryptable'
   /** Something arrived that does not agree with itself or with the verified sender; it is not shown. */
@@ -83,6 +87,6 @@ export interface Notice {
   readonly messageId?: ContentId;
   /** Catalogue code with the sentence for people, where one fits. */
   readonly code?: ErrorCode;
-  /** How many messages are missing (`messages_missing`). */
+  /** How many messages are missing (`messages_missing`, `messages_expired`). */
   readonly count?: number;
 }

@@ -48,6 +48,8 @@ export const Welcome = z.object({
   minimumVersion: z.string().max(64),
   policyVersion: z.number().int().min(0),
   prekeys: PrekeyCounts,
+  /** True when `stateCounter` was lower than before: the one-time prekeys were made void. */
+  isRestored: z.boolean().optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
 
@@ -56,6 +58,11 @@ export const EVENTS = {
   welcome: Welcome,
   drained: z.object({}),
   prekeysLow: PrekeyCounts,
+  /**
+   * Envelopes to this device whose time ran out before it fetched them. Comes before `drained`, has a delivery number and is acknowledged
+   * like a delivery. Times are those at which the first and the last of them were accepted.
+   */
+  expired: z.object({ deliverySeq: uint32, count: z.number().int().min(1), fromMs: timeMs, toMs: timeMs }),
   closing: z.object({ code: z.string().max(64) }),
 } as const;
 export type EventName = keyof typeof EVENTS;

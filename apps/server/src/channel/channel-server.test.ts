@@ -88,6 +88,7 @@ beforeEach(async () => {
         tenant === tenantId && wanted === deviceId
           ? { personId, noiseStatic: deviceKeys.publicKey }
           : undefined,
+      noteState: async (_identity, stateCounter) => stateCounter === 0,
       countPrekeys: async () => ({ ec: 1, kyber: 2 }),
     },
     routes: joinRoutes({ device: [device as DeviceRoutes], enrolment: [enrolment as EnrolmentRoutes] }),

@@ -162,6 +162,7 @@ export class ChannelSession {
       }
       const { personId } = device;
       const identity = { scope: host.store.tenant(tenantId), tenantId, personId, deviceId };
+      const isRestored = await host.door.noteState(identity, hello.stateCounter);
       const prekeys = await host.door.countPrekeys(identity);
       const phase = this.#phase;
       if (phase.name !== 'checking') return;
@@ -173,7 +174,7 @@ export class ChannelSession {
       this.#phase = { name: 'open', connection };
       this.#onAuthenticated('device');
       host.metrics.connectionsOpened.add('device');
-      connection.begin(prekeys);
+      connection.begin({ prekeys, ...(isRestored ? { isRestored } : {}) });
       this.#socket.resume();
       for (const frame of phase.early) this.receive(frame);
     } finally {

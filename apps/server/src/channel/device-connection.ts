@@ -11,11 +11,11 @@ import {
   encodeSubmitAnswer,
   KuvertError,
   type PersonId,
-  type PrekeyCounts,
   RECORD_TYPES,
   type Submit,
   type TenantId,
   toWireError,
+  type Welcome,
 } from '@kuvert/protocol';
 import { describeError } from '../log.ts';
 import type { ChannelHost, OpenConnection } from './channel-host.ts';
@@ -72,7 +72,7 @@ export class DeviceConnection implements Connection, OpenConnection {
   }
 
   /** Welcomes the device, takes the place of its earlier connection and begins the delivery. */
-  begin(prekeys: PrekeyCounts): void {
+  begin(found: Pick<Welcome, 'prekeys' | 'isRestored'>): void {
     const { clock, connections, installationEpoch, log, mailbox } = this.#host;
     connections.admit(this);
     log.debug({ event: 'device-connected', tenantId: this.tenantId, deviceId: this.deviceId });
@@ -81,7 +81,7 @@ export class DeviceConnection implements Connection, OpenConnection {
       installationEpoch,
       minimumVersion: MINIMUM_CLIENT_VERSION,
       policyVersion: 0,
-      prekeys,
+      ...found,
     });
     this.#inBackground('delivery-failed', () => mailbox.onReady(this));
   }

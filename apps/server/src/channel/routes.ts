@@ -94,6 +94,11 @@ export interface DeviceDoor {
     tenantId: TenantId,
     deviceId: DeviceId,
   ): Promise<{ readonly personId: PersonId; readonly noiseStatic: Uint8Array } | undefined>;
+  /**
+   * Notes the state counter of the device's container. @returns true when it is lower than before: the container was restored or copied,
+   * and the device's one-time keys were made void
+   */
+  noteState(identity: Omit<DeviceCaller, 'connection'>, stateCounter: number): Promise<boolean>;
   /** One-time keys that the device has left, for its welcome. */
   countPrekeys(caller: Omit<DeviceCaller, 'connection'>): Promise<PrekeyCounts>;
 }

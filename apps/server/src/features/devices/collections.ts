@@ -82,6 +82,19 @@ export const deviceTenants = collection('device-tenants', {
   key: ['deviceId', 'tenantId'],
 });
 
+/** The last state counter with which a device connected (`state-counter.ts`). */
+export const deviceStates = binaryCollection('device-states', {
+  key: [idPart('device')],
+  codec: {
+    encode(counter: number): Uint8Array {
+      const bytes = new Uint8Array(8);
+      new DataView(bytes.buffer).setFloat64(0, counter);
+      return bytes;
+    },
+    decode: (bytes): number => new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0),
+  },
+});
+
 /** Gate: the device may act. The value is empty. */
 export const activeDevices = binaryCollection('active-devices', { key: [idPart('device')] });
 

@@ -28,6 +28,8 @@ export interface PrekeyStock {
   verify(identityKey: Uint8Array<ArrayBuffer>, upload: PrekeyUpload): void;
   /** Stores the first keys of a device. */
   store(tx: Tx<'tenant'>, deviceId: DeviceId, upload: PrekeyUpload): void;
+  /** Removes the one-time keys of a device. */
+  voidOneTime(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
   /** Removes all keys of a device. */
   remove(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
   accounts,
   activeDevices,
   deviceSets,
+  deviceStates,
   devices,
   deviceTenants,
   enrolmentTokens,
@@ -20,6 +21,7 @@ import { createEnrolment, type PrekeyStock } from './enrolment.ts';
 import { deviceDeviceRoutes, deviceEnrolmentRoutes } from './routes.device.ts';
 import { deviceOperatorRoutes } from './routes.operator.ts';
 import { createDeviceService } from './service.ts';
+import { createNoteState } from './state-counter.ts';
 import { createTokens } from './tokens.ts';
 
 export type { DeviceDirectory, DeviceSet } from './directory.ts';
@@ -35,6 +37,7 @@ export const deviceCollections = [
   deviceTenants,
   activeDevices,
   deviceSets,
+  deviceStates,
 ] as const;
 
 /** Wires the feature. */
@@ -69,6 +72,7 @@ export function createDevicesFeature(deps: {
   return {
     service,
     directory,
+    noteState: createNoteState({ ...deps, devices: service }),
     deviceRoutes: deviceDeviceRoutes(service),
     enrolmentRoutes: deviceEnrolmentRoutes(enrolment, addresses),
     operatorRoutes: deviceOperatorRoutes({ devices: service, tokens }),

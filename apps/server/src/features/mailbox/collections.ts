@@ -9,6 +9,30 @@ export const mailboxRows = binaryCollection('mailbox-rows', {
   expires: true,
 });
 
+/** How many envelopes to a device have expired, and when the first and the last of them were accepted. */
+export interface Tombstone {
+  readonly count: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Tombstones by device and an id like those of rows (`expiry.ts`). */
+export const tombstones = binaryCollection('tombstones', {
+  key: [idPart('device'), bytesPart(16)],
+  codec: {
+    encode({ count, fromMs, toMs }: Tombstone): Uint8Array {
+      const bytes = new Uint8Array(24);
+      const view = new DataView(bytes.buffer);
+      for (const [i, value] of [count, fromMs, toMs].entries()) view.setFloat64(8 * i, value);
+      return bytes;
+    },
+    decode(bytes): Tombstone {
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      return { count: view.getFloat64(0), fromMs: view.getFloat64(8), toMs: view.getFloat64(16) };
+    },
+  },
+});
+
 /** What a submit was answered, by second and a keyed hash of (device, submit id) (`submit-records.ts`). */
 export const submitRecords = binaryCollection('submit-records', {
   key: [bytesPart(4), bytesPart(12)],

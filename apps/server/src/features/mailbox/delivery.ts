@@ -18,6 +18,7 @@ import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 import { type Deletions, keyText } from './deletions.ts';
+import type { Expiry } from './expiry.ts';
 import { numberRecord, recordFromRow, rowBytes } from './rows.ts';
 
 /** A row that was just committed, for a device that may be online. */
@@ -30,6 +31,8 @@ export interface FreshRow {
 
 interface InFlight extends FreshRow {
   readonly deliverySeq: number;
+  /** Set for the word of what has expired. */
+  readonly tombstone?: readonly Uint8Array[];
 }
 
 /** @see createDelivery */
@@ -41,6 +44,8 @@ export interface Delivery {
   push(row: FreshRow): void;
   /** @throws KuvertError `bad_request` for a number that was never delivered on this connection */
   acknowledge(upTo: number): void;
+  /** True for a row that this connection was given or has acknowledged. */
+  holds(storedKey: Uint8Array): boolean;
   /** Nothing is sent any more. */
   stop(): void;
 }
@@ -51,6 +56,7 @@ const PAGE_ROWS = 64;
 const SLICE_RECORDS = 128;
 /** From so many acknowledged rows on it is worth looking which of them are removed. */
 const ACKNOWLEDGED_MAX = 1_024;
+const NOTHING = new Uint8Array(0);
 const LATE_ROWS_MAX = 512;
 const LATE_BYTES_MAX = 1_048_576;
 
@@ -60,13 +66,14 @@ export function createDelivery(deps: {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly deletions: Deletions;
+  readonly expiry: Pick<Expiry, 'bury' | 'find' | 'forget'>;
   /** A stored row is gone from the mailbox, or will be soon. */
   readonly onGone: (bytes: number) => void;
   readonly metrics: Pick<ServerMetrics, 'redeliveries' | 'acknowledged'>;
   /** A pass met a fault of ours; the connection has been ended. */
   readonly onError: (error: unknown) => void;
 }): Delivery {
-  const { scope, connection, clock, deletions, metrics, onGone, onError } = deps;
+  const { scope, connection, clock, deletions, metrics, expiry, onGone, onError } = deps;
   const inFlight: InFlight[] = [];
   /** Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. */
   const held = new Set<string>();
@@ -80,6 +87,7 @@ export function createDelivery(deps: {
   let scanning = false;
   let dirty = false;
   let drained = false;
+  let told = false;
   let stopped = false;
   let wake: (() => void) | undefined;
 
@@ -95,6 +103,13 @@ export function createDelivery(deps: {
     bytesInFlight += row.record.length;
     if (row.storedKey !== undefined) held.add(keyText(row.storedKey));
     connection.sendRecord(row.record);
+  }
+
+  /** Nobody waits for it: a tombstone that stays is told once more. */
+  function forget(tombstone: readonly Uint8Array[]): void {
+    expiry.forget(scope, tombstone).catch((error: unknown) => {
+      if (!(error instanceof KuvertError)) onError(error);
+    });
   }
 
   function isHeld(storedKey: Uint8Array): boolean {
@@ -133,10 +148,32 @@ export function createDelivery(deps: {
     if (dirty && late.length === 0) void scan();
   }
 
+  /** Waits until so many bytes may be sent. @returns false when the connection ended */
+  async function room(bytes: number): Promise<boolean> {
+    while (!stopped && !hasRoom(bytes)) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      wake = undefined;
+    }
+    return !stopped;
+  }
+
+  /** Tells what has expired, if anything has, as the last thing before `drained`. */
+  async function tellExpired(): Promise<void> {
+    const found = await expiry.find(scope, connection.deviceId);
+    if (found === undefined || !(await room(0))) return;
+    lastSeq++;
+    const tombstone = found.storedKeys;
+    inFlight.push({ storedKey: undefined, record: NOTHING, deliverySeq: lastSeq, tombstone });
+    connection.sendEvent('expired', { deliverySeq: lastSeq, ...found.facts });
+  }
+
   /** One pass over the whole mailbox. @returns how many rows were handed over, or undefined when the connection ended */
   async function pass(): Promise<number | undefined> {
     let found = 0;
     let cursor: string | undefined;
+    const expired: Uint8Array[] = [];
     do {
       const page = await scope.list(mailboxRows, {
         equals: [connection.deviceId],
@@ -147,24 +184,18 @@ export function createDelivery(deps: {
         if (stopped) return undefined;
         if (isHeld(row.storedKey)) continue;
         if (row.expiresAt !== undefined && row.expiresAt <= clock.nowMs()) {
-          deletions.add(scope, row.storedKey);
-          onGone(row.value.length);
+          expired.push(row.storedKey);
           continue;
         }
         const record = recordFromRow(row.value);
-        while (!hasRoom(record.length)) {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-          wake = undefined;
-          if (stopped) return undefined;
-        }
+        if (!(await room(record.length))) return undefined;
         deliver({ storedKey: row.storedKey, record });
         found++;
         if (found % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
       }
       cursor = page.next;
     } while (cursor !== undefined);
+    if (expired.length > 0) await expiry.bury(scope, connection.deviceId, expired);
     return stopped ? undefined : found;
   }
 
@@ -178,6 +209,11 @@ export function createDelivery(deps: {
         dirty = false;
         found = await pass();
         if (found === undefined) return;
+        if (found === 0 && !dirty && !drained && !told) {
+          told = true;
+          await tellExpired();
+          if (stopped) return;
+        }
       } while (found > 0 || dirty);
       live = true;
       flushLate();
@@ -228,6 +264,7 @@ export function createDelivery(deps: {
         if (row.deliverySeq > upTo) break;
         count++;
         bytesInFlight -= row.record.length;
+        if (row.tombstone !== undefined) forget(row.tombstone);
         if (row.storedKey === undefined) continue;
         deletions.add(scope, row.storedKey);
         onGone(rowBytes(row.record));
@@ -239,6 +276,8 @@ export function createDelivery(deps: {
       if (live && acknowledged.length > ACKNOWLEDGED_MAX) letGo();
       resume();
     },
+
+    holds: (storedKey) => !stopped && isHeld(storedKey),
 
     stop() {
       if (!stopped) metrics.redeliveries.add(inFlight.filter((row) => row.storedKey !== undefined).length);

@@ -3,7 +3,7 @@
  * in a `deliver` record (packages/protocol/src/mailbox.ts): acceptedAt u64 | expiresAt u64 | suite u8 | class u8 | flags u8 | leg |
  * body?. So a row is delivered by writing a number in front of it, and no sender is in it.
  */
-import { encodeDelivery, KuvertError, RECORD_TYPES, type Submit } from '@kuvert/protocol';
+import { encodeDelivery, ID_BYTES, KuvertError, RECORD_TYPES, type Submit } from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
 
 const ROW_VERSION = 1;
@@ -92,4 +92,10 @@ export function createRowIds(random: Random): RowIds {
       count = 0;
     },
   };
+}
+
+/** When a row was accepted, by its stored key; a clock that was set back makes it later, never earlier. */
+export function rowTimeMs(storedKey: Uint8Array): number {
+  const view = new DataView(storedKey.buffer, storedKey.byteOffset);
+  return view.getUint16(ID_BYTES) * 2 ** 32 + view.getUint32(ID_BYTES + 2);
 }

@@ -11,7 +11,9 @@ import type { PeopleService } from '../people/index.ts';
 import { mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
 import { createDeletions } from './deletions.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
+import { createExpiry } from './expiry.ts';
 import type { TRAFFIC } from './limits.ts';
+import { createRowIds } from './rows.ts';
 import { createSubmit } from './submit.ts';
 import { createUsage } from './usage.ts';
 
@@ -31,6 +33,8 @@ export interface MailboxService {
   peek(deviceId: DeviceId, limit: number): Promise<Uint8Array[]>;
   /** Removes up to `limit` expired rows of each kind, and tries failed deletes again. @returns how many rows were removed */
   sweep(scope: TenantScope, limit: number): Promise<number>;
+  /** When the envelope that expires next was accepted, as of the last sweep; undefined when none waits. */
+  oldestWaitingMs(): number | undefined;
   /** Resolves when no delete is under way. To be called before the store is closed. */
   idle(): Promise<void>;
 }
@@ -59,6 +63,17 @@ export function createMailboxService(deps: {
 
   const find = (tenantId: TenantId, deviceId: DeviceId) => deliveries.get(tenantId)?.get(deviceId);
 
+  const tombstoneIds = createRowIds(deps.random);
+  const expiry = createExpiry({
+    store,
+    clock,
+    metrics: deps.metrics,
+    nextRowId: (nowMs) => tombstoneIds.next(nowMs),
+    isHeld: (tenantId, deviceId, storedKey) =>
+      find(tenantId, deviceId)?.holds(storedKey) === true || deletions.has(tenantId, storedKey),
+    onGone: (tenantId, deviceId) => usage.forget(tenantId, deviceId),
+  });
+
   const submit = createSubmit({
     ...deps,
     usage,
@@ -73,6 +88,8 @@ export function createMailboxService(deps: {
       if (rows.length === 0) break;
       await scope.commit(rows.map((row) => store.ops.delete(mailboxRows, row.storedKey)));
     }
+    const told = await expiry.find(scope, deviceId);
+    if (told !== undefined) await expiry.forget(scope, told.storedKeys);
     usage.forget(scope.tenant, deviceId);
   }
   devices.whenRevoked(empty);
@@ -90,6 +107,7 @@ export function createMailboxService(deps: {
         clock,
         deletions,
         metrics: deps.metrics,
+        expiry,
         onGone: (bytes) => usage.release(tenantId, deviceId, bytes),
         onError,
       });
@@ -124,12 +142,12 @@ export function createMailboxService(deps: {
     async sweep(scope, limit) {
       deletions.retry();
       const nowMs = clock.nowMs();
-      const expired = await scope.expire(mailboxRows, nowMs, limit);
-      // Whose rows they were is not told: the fill is counted anew where it is needed.
-      if (expired > 0) usage.forget(scope.tenant);
+      const expired = await expiry.sweep(scope, limit);
       const records = await scope.expire(submitRecords, nowMs, limit);
       return expired + records + (await scope.expire(submitDayKeys, nowMs, limit));
     },
+
+    oldestWaitingMs: () => expiry.oldestWaitingMs(),
 
     idle: () => deletions.idle(),
   };

@@ -78,6 +78,13 @@ export function createPrekeyStock(store: Store) {
     return { id: row.key[2], value: row.value };
   }
 
+  /** The one-time keys of a device. */
+  async function voidOneTime(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void> {
+    const limit = PREKEY_STOCK.ec + PREKEY_STOCK.kyber;
+    const { rows } = await tx.list(oneTimePrekeys, { equals: [deviceId], limit });
+    for (const row of rows) tx.delete(oneTimePrekeys, ...row.key);
+  }
+
   async function countKind(scope: TenantScope, deviceId: DeviceId, kind: Kind): Promise<number> {
     const equals = [deviceId, PREKEY_KINDS[kind]] as const;
     return (await scope.list(oneTimePrekeys, { equals, limit: STOCK[kind] })).rows.length;
@@ -129,12 +136,12 @@ export function createPrekeyStock(store: Store) {
       };
     },
 
+    voidOneTime,
+
     /** All keys of a device, when it is revoked. */
     async remove(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void> {
       tx.delete(lastingPrekeys, deviceId);
-      const limit = PREKEY_STOCK.ec + PREKEY_STOCK.kyber;
-      const { rows } = await tx.list(oneTimePrekeys, { equals: [deviceId], limit });
-      for (const row of rows) tx.delete(oneTimePrekeys, ...row.key);
+      await voidOneTime(tx, deviceId);
     },
 
     /** How many one-time keys are left. */

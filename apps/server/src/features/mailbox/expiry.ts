@@ -1,0 +1,153 @@
+/**
+ * Envelopes whose time ran out before they were acknowledged (P1: an accepted envelope reaches its device or leaves a tombstone). Rows and
+ * tombstone change in one commit. A tombstone says how many there were and between which times they were accepted, nothing else; a device has
+ * one, into which later ones are merged, and gets it before the next `drained` (docs/decisions/0005).
+ */
+import { type DeviceId, type EventData, KuvertError, type TenantId } from '@kuvert/protocol';
+import type { Clock } from '../../clock.ts';
+import type { ServerMetrics } from '../../metrics/server-metrics.ts';
+import type { Store, TenantScope } from '../../store/index.ts';
+import { mailboxRows, type Tombstone, tombstones } from './collections.ts';
+import { rowTimeMs } from './rows.ts';
+
+/** What is told to a device, without its number. */
+export type ExpiredFacts = Omit<EventData<'expired'>, 'deliverySeq'>;
+
+/** A device's tombstone as it was read. */
+export interface FoundTombstone {
+  readonly facts: ExpiredFacts;
+  /** For {@link Expiry.forget}. */
+  readonly storedKeys: readonly Uint8Array[];
+}
+
+/** Rows that are buried in one commit; it takes the writer well below five milliseconds. */
+const STEP_ROWS = 64;
+/** A row that is acknowledged meanwhile makes the commit fail; it is left out then. */
+const TRIES_MAX = 16;
+
+/** @see createExpiry */
+export interface Expiry {
+  /**
+   * Removes rows of one device that have expired and counts them in its tombstone. What the store refuses for the moment is left for
+   * the next sweep. @returns how many were removed
+   */
+  bury(scope: TenantScope, deviceId: DeviceId, storedKeys: readonly Uint8Array[]): Promise<number>;
+  /** Buries up to `limit` expired rows of all devices. @returns how many were removed */
+  sweep(scope: TenantScope, limit: number): Promise<number>;
+  /** What a device has to be told. */
+  find(scope: TenantScope, deviceId: DeviceId): Promise<FoundTombstone | undefined>;
+  /** Removes what a device was told. What was merged with more meanwhile stays, and is told once more. */
+  forget(scope: TenantScope, storedKeys: readonly Uint8Array[]): Promise<void>;
+  /** When the envelope that expires next was accepted, of all tenants as of their last sweep; undefined when none waits. */
+  oldestWaitingMs(): number | undefined;
+}
+
+/** Ends the life of envelopes. */
+export function createExpiry(deps: {
+  readonly store: Pick<Store, 'ops'>;
+  readonly clock: Clock;
+  readonly metrics: Pick<ServerMetrics, 'expiredRows'>;
+  readonly nextRowId: (nowMs: number) => Uint8Array;
+  /** True for a row that a connection holds or that was acknowledged: its end is theirs to decide. */
+  readonly isHeld: (tenantId: TenantId, deviceId: DeviceId, storedKey: Uint8Array) => boolean;
+  /** Rows of a device are gone. */
+  readonly onGone: (tenantId: TenantId, deviceId: DeviceId) => void;
+}): Expiry {
+  const { store, clock, metrics, nextRowId, isHeld, onGone } = deps;
+  const { ops } = store;
+  const oldest = new Map<TenantId, number>();
+
+  async function buryStep(
+    scope: TenantScope,
+    deviceId: DeviceId,
+    storedKeys: readonly Uint8Array[],
+  ): Promise<number> {
+    let rows = storedKeys;
+    for (let tries = 0; tries < TRIES_MAX && rows.length > 0; tries++) {
+      const before = (await scope.list(tombstones, { equals: [deviceId], limit: 10 })).rows;
+      const times = rows.map(rowTimeMs);
+      const merged = [
+        { count: rows.length, fromMs: Math.min(...times), toMs: Math.max(...times) },
+        ...before.map((row) => row.value),
+      ].reduce(merge);
+      const id = nextRowId(clock.nowMs());
+      const outcome = await scope.commit([
+        ...rows.map((key) => ops.mustExist(mailboxRows, key)),
+        ...before.map((row) => ops.mustExist(tombstones, row.storedKey)),
+        ...rows.map((key) => ops.delete(mailboxRows, key)),
+        ...before.map((row) => ops.delete(tombstones, row.storedKey)),
+        ops.insert(tombstones, [deviceId, id], merged),
+      ]);
+      if (outcome.committed) {
+        metrics.expiredRows.add(rows.length);
+        onGone(scope.tenant, deviceId);
+        return rows.length;
+      }
+      const gone = outcome.failedAt;
+      rows = rows.filter((_key, place) => place !== gone);
+    }
+    return 0;
+  }
+
+  async function bury(
+    scope: TenantScope,
+    deviceId: DeviceId,
+    storedKeys: readonly Uint8Array[],
+  ): Promise<number> {
+    let buried = 0;
+    try {
+      for (let at = 0; at < storedKeys.length; at += STEP_ROWS) {
+        buried += await buryStep(scope, deviceId, storedKeys.slice(at, at + STEP_ROWS));
+      }
+    } catch (error) {
+      // A tombstone takes space, which a full disk does not have. The rows stay until the next sweep; nobody is given them.
+      if (!(error instanceof KuvertError)) throw error;
+    }
+    return buried;
+  }
+
+  return {
+    bury,
+
+    async sweep(scope, limit) {
+      const rows = await scope.listExpiring(mailboxRows, clock.nowMs(), limit);
+      const byDevice = new Map<DeviceId, Uint8Array[]>();
+      for (const { key, storedKey } of rows) {
+        const [deviceId] = key;
+        if (isHeld(scope.tenant, deviceId, storedKey)) continue;
+        const keys = byDevice.get(deviceId);
+        if (keys) keys.push(storedKey);
+        else byDevice.set(deviceId, [storedKey]);
+      }
+      let buried = 0;
+      for (const [deviceId, keys] of byDevice) {
+        buried += await bury(scope, deviceId, keys);
+      }
+      const [next] = await scope.listExpiring(mailboxRows, Number.MAX_SAFE_INTEGER, 1);
+      if (next === undefined) oldest.delete(scope.tenant);
+      else oldest.set(scope.tenant, rowTimeMs(next.storedKey));
+      return buried;
+    },
+
+    async find(scope, deviceId) {
+      const { rows } = await scope.list(tombstones, { equals: [deviceId], limit: 10 });
+      if (rows.length === 0) return undefined;
+      const facts = rows.map((row) => row.value).reduce(merge);
+      return { facts, storedKeys: rows.map((row) => row.storedKey) };
+    },
+
+    async forget(scope, storedKeys) {
+      await scope.commit(storedKeys.map((key) => ops.delete(tombstones, key)));
+    },
+
+    oldestWaitingMs: () => (oldest.size === 0 ? undefined : Math.min(...oldest.values())),
+  };
+}
+
+function merge(a: Tombstone, b: Tombstone): Tombstone {
+  return {
+    count: a.count + b.count,
+    fromMs: Math.min(a.fromMs, b.fromMs),
+    toMs: Math.max(a.toMs, b.toMs),
+  };
+}
