@@ -79,7 +79,7 @@ const SETTINGS = {
     port,
     '0 to 65535',
     '8421',
-    'Health (`/livez`, `/readyz`) and operator calls, on 127.0.0.1 only. 0 takes any free port.',
+    'Health (`/livez`, `/readyz`), [metrics](metrics.md) and operator calls, on 127.0.0.1 only. 0 takes any free port.',
   ),
   KUVERT_TLS_CERT: setting(path, 'a PEM file', undefined, 'Certificate chain. Goes with KUVERT_TLS_KEY.'),
   KUVERT_TLS_KEY: setting(
