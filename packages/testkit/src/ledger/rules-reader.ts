@@ -98,10 +98,13 @@ function gapsNoticed(index: LedgerIndex, report: Report): void {
   }
   for (const { at, device, from, count } of index.of('noticed')) {
     const missing = missingAt(index, { from, device }, at, at);
-    const expired = index.messages.some(
-      (message) => message.ref.from === from && message.expired.some((event) => event.device === device),
-    );
-    if (count > missing && !expired)
+    // What has expired is missing too, and may be told or not.
+    const expired = index.messages.filter(
+      (message) =>
+        message.ref.from === from &&
+        message.expired.some((event) => event.device === device && event.at < at),
+    ).length;
+    if (count > missing + expired)
       report('P3_noticed_nothing', at, { from, device, missing, noticed: count });
   }
 }
