@@ -27,7 +27,9 @@ const MIB = 1024 * 1024;
 const DISK_BYTES = 256 * MIB;
 const PEOPLE = { first: ['Anna', 'Ben', 'Cem', 'Dora'], second: ['Anna', 'Ben'] } as const;
 const PEOPLE_COUNT = PEOPLE.first.length + PEOPLE.second.length;
-const SETTLE_ROUNDS = 10;
+/** How long everything may take to come to rest, and the pause before what was not at rest is asked again. */
+const SETTLE_MS = 120_000;
+const SETTLE_PAUSE_MS = 500;
 const FSYNC_FAILS_WITHIN_MS = 5_000;
 
 /** What a campaign is made of. */
@@ -291,7 +293,8 @@ class Campaign {
     for (const person of this.#cast) person.beQuiet();
     let standings: Standing[] = [];
     let calm = 0;
-    for (let round = 1; calm < 2 && round <= SETTLE_ROUNDS; round++) {
+    const deadline = performance.now() + SETTLE_MS;
+    while (calm < 2 && performance.now() < deadline) {
       // Connections from before may be half dead, and lanes that a refusal has closed open with a new one.
       if (calm === 0) for (const connection of this.#network.connections) connection.reset();
       standings = await Promise.all(this.#cast.map((person) => person.flush()));
@@ -299,6 +302,7 @@ class Campaign {
         ({ error, waiting, unread }) => error === undefined && waiting === 0 && unread === 0,
       );
       calm = isCalm ? calm + 1 : 0;
+      if (!isCalm) await pause(SETTLE_PAUSE_MS);
     }
     if (calm < 2) {
       const left = standings.map(({ error, waiting, unread }) => ({ error, waiting, unread }));
