@@ -30,6 +30,8 @@ const PEOPLE_COUNT = PEOPLE.first.length + PEOPLE.second.length;
 /** How long everything may take to come to rest, and the pause before what was not at rest is asked again. */
 const SETTLE_MS = 120_000;
 const SETTLE_PAUSE_MS = 500;
+/** How long people talk over a disk that lies before its power is cut, so that there is something to lose. */
+const LYING_FOR_MS = 2_000;
 const FSYNC_FAILS_WITHIN_MS = 5_000;
 
 /** What a campaign is made of. */
@@ -187,7 +189,10 @@ class Campaign {
         break;
       }
       case 'power-cut':
-        if (!(await this.#cutPower(fault.of))) return this.tally.skipped('power-cut');
+        if (this.#options.lyingDisk === true) await pause(LYING_FOR_MS);
+        if (!(await this.#cutPower(this.#options.lyingDisk === true ? 'server' : fault.of))) {
+          return this.tally.skipped('power-cut');
+        }
         break;
       case 'partition':
         this.#underWay.push(this.#network.part(fault, this.#dice));

@@ -7,7 +7,7 @@ type PartitionFault = Extract<Fault, { kind: 'partition' }>;
 
 /** Resolves after some time. */
 export async function pause(ms: number): Promise<void> {
-  if (ms > 0) await once(AbortSignal.timeout(ms), 'abort');
+  if (ms > 0) await once(AbortSignal.timeout(Math.round(ms)), 'abort');
 }
 
 /** Disturbs one connection or all of them. */
