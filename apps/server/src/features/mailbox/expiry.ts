@@ -20,8 +20,8 @@ export interface FoundTombstone {
   readonly storedKeys: readonly Uint8Array[];
 }
 
-/** Rows that are buried in one commit; it takes the writer well below five milliseconds. */
-const STEP_ROWS = 64;
+/** Rows that are buried in one commit: about five milliseconds of the writer (docs/decisions/0005). */
+const STEP_ROWS = 32;
 /** A row that is acknowledged meanwhile makes the commit fail; it is left out then. */
 const TRIES_MAX = 16;
 

@@ -17,10 +17,11 @@ const PAGE_BYTES = 4096;
 /** Memory for pages of one file, in KiB. */
 const CACHE_KIB = 16_384;
 
-/** What a step of removing expired rows should take; its commit comes on top. */
-const EXPIRE_STEP_MS = 3;
-const EXPIRE_ROWS_FIRST = 64;
-const EXPIRE_ROWS_MIN = 8;
+/** What a step of removing expired rows should take, its commit included. */
+const EXPIRE_STEP_MS = 5;
+const EXPIRE_ROWS_FIRST = 32;
+/** However slow the disk is. */
+const EXPIRE_ROWS_MIN = 16;
 const EXPIRE_ROWS_MAX = 1_000;
 
 type Row = { k: Bytes; ver: number; doc: Bytes; exp: number | null; ix: Bytes };
@@ -56,6 +57,7 @@ export class SpaceFile {
   #version = randomInt(1, 2 ** 47) * 16;
   /** Rows of the next step of {@link SpaceFile.expire}. */
   #expireRows = EXPIRE_ROWS_FIRST;
+  #expired = { count: 0, tookMs: 0 };
 
   /** @throws OpenError */
   constructor(settings: {
@@ -248,10 +250,7 @@ export class SpaceFile {
     ).all<Row>(values);
   }
 
-  /**
-   * One step of removing what has expired, of at most `limit` rows and about {@link EXPIRE_STEP_MS}: how many rows that is depends on
-   * their size and on the disk, so each step says how large the next one may be.
-   */
+  /** One step of removing what has expired, of at most `limit` rows; {@link SpaceFile.sizeExpireStep} says how many it really takes. */
   expire(collection: number, nowMs: number, limit: number): { count: number; more: boolean } {
     const { name } = this.#layout(collection);
     const rows = Math.min(limit, this.#expireRows);
@@ -259,14 +258,21 @@ export class SpaceFile {
     const count = this.#prepare(
       `DELETE FROM "${name}" WHERE id IN (SELECT id FROM "${name}" WHERE exp <= ? ORDER BY exp LIMIT ?)`,
     ).run([nowMs, rows]).changes;
-    const factor = EXPIRE_STEP_MS / Math.max(0.01, performance.now() - beganMs);
-    if (count >= EXPIRE_ROWS_MIN) {
-      const next = Math.floor(count * Math.min(2, factor));
-      // A step that was cut short by its limit says nothing about larger ones.
-      const known = count < this.#expireRows && factor >= 1 ? this.#expireRows : next;
-      this.#expireRows = Math.min(EXPIRE_ROWS_MAX, Math.max(EXPIRE_ROWS_MIN, known));
-    }
+    this.#expired = { count, tookMs: performance.now() - beganMs };
     return { count, more: count === rows };
+  }
+
+  /**
+   * To be called after the commit of an expiry: how many rows fit into {@link EXPIRE_STEP_MS} depends on their size, on where they lie and on
+   * the disk, most of it in the commit, so each step says how large the next one may be.
+   */
+  sizeExpireStep(commitMs: number): void {
+    const { count, tookMs } = this.#expired;
+    const factor = EXPIRE_STEP_MS / (tookMs + commitMs);
+    // A step that had few rows says nothing about larger ones, unless it took long already.
+    if (count < this.#expireRows && factor > 1) return;
+    const rows = Math.floor(count * Math.min(2, factor));
+    this.#expireRows = Math.min(EXPIRE_ROWS_MAX, Math.max(EXPIRE_ROWS_MIN, rows));
   }
 
   /** Rows whose time is at or before `untilMs`, soonest first, without their documents. */

@@ -111,7 +111,9 @@ function tryWrites(
       else expiries.push({ request, ...file.expire(reader.u32(), reader.f64(), reader.u32()) });
     }
     surroundings.step();
+    const committingMs = performance.now();
     file.exec('COMMIT');
+    if (expiries.length > 0) file.sizeExpireStep(performance.now() - committingMs);
     surroundings.step();
   } catch (error) {
     rollback(file);
