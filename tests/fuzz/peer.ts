@@ -90,6 +90,10 @@ export class Peer {
   /** Everything that was delivered and not yet looked at. */
   deliveries: Delivery[] = [];
   readonly events: string[] = [];
+  /** Event records as they came. */
+  readonly eventRecords: Uint8Array[] = [];
+  /** The last delivery number; tombstones have one too. */
+  lastSeq = 0;
   /** What the server gave as its reason to close, if it did. */
   closingCode: string | undefined;
 
@@ -136,8 +140,8 @@ export class Peer {
   async takeAll(): Promise<Delivery[]> {
     let acknowledged = 0;
     const isEmpty = () => {
-      if (this.deliveries.length > acknowledged) {
-        acknowledged = this.deliveries.length;
+      if (this.lastSeq > acknowledged) {
+        acknowledged = this.lastSeq;
         this.sendRecords(encodeAck(acknowledged));
       }
       return this.events.includes('drained');
@@ -222,12 +226,17 @@ export class Peer {
   }
 
   #take(record: Uint8Array): void {
-    if (record[0] === RECORD_TYPES.deliver) this.deliveries.push(decodeDelivery(record));
-    else if (record[0] === RECORD_TYPES.event) {
+    if (record[0] === RECORD_TYPES.deliver) {
+      const delivery = decodeDelivery(record);
+      this.lastSeq = delivery.deliverySeq;
+      this.deliveries.push(delivery);
+    } else if (record[0] === RECORD_TYPES.event) {
       const { event, data } = Event.parse(decodeControl(record));
       if (!Object.hasOwn(EVENTS, event)) throw new Error(`an unknown event ${event}`);
       const parsed = EVENTS[event as EventName].parse(data);
       if ('code' in parsed) this.closingCode = parsed.code;
+      if ('deliverySeq' in parsed) this.lastSeq = parsed.deliverySeq;
+      this.eventRecords.push(record);
       this.events.push(event);
     } else this.#records.push(record);
   }
