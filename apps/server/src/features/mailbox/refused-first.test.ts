@@ -23,8 +23,7 @@ const overloaded = (ms: number) =>
 test('P2 what is submitted behind something that was refused for the moment does not overtake it', () => {
   const order = new RefusedFirst();
   const [first, second, other] = [submitTo(ben), submitTo(ben), submitTo(cem)];
-  order.enter(first, 0);
-  order.failed(first, full, 1);
+  order.failed(first, order.enter(first, 0), full, 1);
   expect(() => order.enter(second, 2)).toThrow(overloaded(30_000));
   order.enter(other, 2);
   order.enter(first, 30_000);
@@ -34,29 +33,51 @@ test('P2 what is submitted behind something that was refused for the moment does
 test('P2 what is refused again stays the first', () => {
   const order = new RefusedFirst();
   const [first, second] = [submitTo(ben), submitTo(ben)];
-  order.failed(first, full, 0);
-  order.enter(first, 30_000);
-  order.failed(first, full, 30_000);
-  order.failed(second, full, 30_000);
+  order.failed(first, order.enter(first, 0), full, 0);
+  expect(() => order.enter(second, 1)).toThrow(overloaded(30_000));
+  order.failed(first, order.enter(first, 30_000), full, 30_000);
   expect(() => order.enter(second, 30_001)).toThrow(overloaded(30_000));
   order.enter(first, 60_000);
-});
-
-test('P7 nobody waits for ever for what never comes again, and a final refusal holds nobody up', () => {
-  const order = new RefusedFirst();
-  const [first, second] = [submitTo(ben), submitTo(ben)];
-  order.failed(first, full, 0);
-  order.enter(second, 35_000);
-  order.failed(first, new KuvertError('too_large'), 36_000);
-  order.enter(second, 36_000);
+  order.enter(second, 60_000);
 });
 
 test('P2 what was refused for the time in its id is waited for, though it comes under another id', () => {
   const order = new RefusedFirst();
   const [first, second] = [submitTo(ben), submitTo(ben)];
-  order.enter(first, 0);
-  order.failed(first, new KuvertError('submit_too_new'), 1);
+  order.failed(first, order.enter(first, 0), new KuvertError('submit_too_new'), 1);
   expect(() => order.enter(second, 2)).toThrow(overloaded(200));
   order.enter({ ...first, submitId: makeSubmitId(500, bytes(10)) }, 3);
   order.enter(second, 4);
+});
+
+test('P2 all that was refused comes again in its order, also what follows before the client has read of it', () => {
+  const order = new RefusedFirst();
+  const [first, second, third] = [submitTo(ben), submitTo(ben), submitTo(ben)];
+  order.failed(first, order.enter(first, 0), new KuvertError('submit_too_new'), 0);
+  expect(() => order.enter(second, 1)).toThrow(overloaded(200));
+  order.enter(first, 2);
+  expect(() => order.enter(third, 3)).toThrow(overloaded(200));
+  order.enter(second, 203);
+  order.enter(third, 203);
+});
+
+test('P2 of several that fail after they entered the one that came first is the first', () => {
+  const order = new RefusedFirst();
+  const [first, second, third] = [submitTo(ben), submitTo(ben), submitTo(ben)];
+  const places = [order.enter(first, 0), order.enter(second, 0)] as const;
+  order.failed(second, places[1], full, 1);
+  expect(() => order.enter(third, 2)).toThrow(overloaded(30_000));
+  order.failed(first, places[0], full, 3);
+  for (const submit of [first, second, third]) order.enter(submit, 30_003);
+});
+
+test('P7 nobody waits for ever for what never comes again, and a final refusal holds nobody up', () => {
+  const order = new RefusedFirst();
+  const [first, second] = [submitTo(ben), submitTo(ben)];
+  order.failed(first, order.enter(first, 0), full, 0);
+  for (let nowMs = 1_000; nowMs < 35_000; nowMs += 1_000) {
+    expect(() => order.enter(second, nowMs)).toThrow(overloaded(30_000));
+  }
+  order.failed(second, order.enter(second, 35_000), new KuvertError('too_large'), 35_000);
+  order.enter(first, 36_000);
 });

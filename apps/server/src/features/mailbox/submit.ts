@@ -323,7 +323,7 @@ export function createSubmit(deps: {
 
   return async (connection, submit) => {
     const sender = senderOf(connection);
-    sender.refusedFirst.enter(submit, clock.monotonicMs());
+    const place = sender.refusedFirst.enter(submit, clock.monotonicMs());
     let leave: (() => void) | undefined;
     let turn: Turn | undefined;
     try {
@@ -332,7 +332,7 @@ export function createSubmit(deps: {
       sender.open++;
       return await accept(connection, sender, submit, turn);
     } catch (error) {
-      sender.refusedFirst.failed(submit, error, clock.monotonicMs());
+      sender.refusedFirst.failed(submit, place, error, clock.monotonicMs());
       throw error;
     } finally {
       if (turn !== undefined) {
