@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Database } from '@signalapp/sqlcipher';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -62,6 +62,16 @@ test('H1 a file that should be there and is not, or is damaged, is told as such 
   writeFileSync(file, bytes);
   engine = await openEngine(folder, { spaceKeys });
   expect(await codeOf(engine.get('control', 0, key(1)))).toBe('keys_wrong');
+  await engine.close();
+});
+
+test('P7 no file is mapped into memory while the store is open, since a full disk would end the process', async () => {
+  const engine = await openEngine(folder);
+  await engine.commit('control', [put(1)]);
+  expect(readdirSync(folder).filter((name) => name.startsWith('control.db'))).toEqual([
+    'control.db',
+    'control.db-wal',
+  ]);
   await engine.close();
 });
 

@@ -75,6 +75,9 @@ export class SpaceFile {
     try {
       this.#db.pragma('cipher_log_level = NONE');
       this.#db.pragma(`key = "x'${settings.keyHex}'"`);
+      // Before anything is read: the index of the log is then kept in memory and not in a mapped file, whose pages a full disk takes
+      // away from under the process (SIGBUS). Nobody else opens the file.
+      this.#db.pragma('locking_mode = EXCLUSIVE');
       this.#checkFormat();
       this.#db.pragma('journal_mode = WAL');
       this.#db.pragma('synchronous = FULL');

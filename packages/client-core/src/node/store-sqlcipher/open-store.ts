@@ -30,8 +30,9 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
   try {
     database.exec('PRAGMA cipher_log_level = NONE');
     database.exec(`PRAGMA key = "x'${Buffer.from(key).toString('hex')}'"`);
+    // Exclusive, so that the index of the log is kept in memory: a mapped file would end the process on a full disk (SIGBUS).
     database.exec(`
-      PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
+      PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
       PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY`);
     migrate(database);
   } catch (cause) {
