@@ -343,7 +343,8 @@ class Campaign {
     const ledger = mergeNotebooks(paths).filter((event) => concerns(event, devices));
     const findings = checkLedger(ledger);
     this.tally.checked(ledger, findings);
-    if (this.tally.isClean) return;
+    // A disk that lies is meant to be found out.
+    if (this.tally.isClean || this.#options.lyingDisk === true) return;
     const kept = join(tmpdir(), `kuvert-faults-${this.#options.seed}`);
     mkdirSync(kept, { recursive: true });
     writeFileSync(join(kept, 'ledger.jsonl'), ledger.map((event) => `${JSON.stringify(event)}\n`).join(''));
