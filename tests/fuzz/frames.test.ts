@@ -4,6 +4,8 @@ import {
   type CborValue,
   CHANNEL_PATH,
   concatBytes,
+  ERRORS,
+  type ErrorCode,
   encodeCbor,
   encodeControl,
   equalBytes,
@@ -14,7 +16,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { campaign } from './campaign.ts';
 import { damaged, damagedBytes, oddCbor, oddText, oddValue } from './mutations.ts';
 import { helloOf, openingOf, Peer } from './peer.ts';
-import { answersIn, expectAnswer, expectHttpAnswer } from './refusals.ts';
+import { answersIn, expectAnswer, expectHttpAnswer, type HttpAnswer } from './refusals.ts';
 import { RawSocket } from './web-socket.ts';
 import { type KnownDevice, World } from './world.ts';
 
@@ -338,16 +340,32 @@ test('H9 upgrades and HTTP requests that are not well formed are refused in good
   );
 });
 
-test.fails.each([
-  ['bytes that are no HTTP request', '\0\r\n\r\n'],
-  ['a path that cannot be decoded', 'GET /% HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'],
-])('H9 %s gets a refusal of the catalogue', async (_name, text) => {
+const LINES_OF_HOST = 'Host: localhost\r\nConnection: close\r\n';
+const UPGRADE = 'Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n';
+
+test.each([
+  ['bytes that are no HTTP request', '\0\r\n\r\n', 'bad_request'],
+  ['a TLS greeting on a plain port', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03', 'bad_request'],
+  ['a path that cannot be decoded', `GET /% HTTP/1.1\r\n${LINES_OF_HOST}\r\n`, 'bad_request'],
+  ['a request without host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 'bad_request'],
+  ['an odd expectation', `GET / HTTP/1.1\r\n${LINES_OF_HOST}Expect: tea\r\n\r\n`, 'bad_request'],
+  ['too many headers', `GET / HTTP/1.1\r\n${LINES_OF_HOST}a: ${'x'.repeat(20_000)}\r\n\r\n`, 'too_large'],
+  ['a path that is not there', `GET /v2 HTTP/1.1\r\n${LINES_OF_HOST}\r\n`, 'not_found'],
+  ['an upgrade of another path', `GET /v2 HTTP/1.1\r\n${UPGRADE}\r\n`, 'not_found'],
+  ['an upgrade without a key', `GET ${CHANNEL_PATH} HTTP/1.1\r\n${UPGRADE}\r\n`, 'bad_request'],
+  [
+    'an upgrade by a web page',
+    `GET ${CHANNEL_PATH} HTTP/1.1\r\n${UPGRADE}Origin: https://evil.example\r\n\r\n`,
+    'origin_refused',
+  ],
+])('H9 %s gets a refusal of the catalogue', async (_name, text, code) => {
   const socket = await RawSocket.plain(world.place.url);
-  socket.write(text);
+  socket.write(Buffer.from(text, 'latin1'));
   await socket.untilEnded();
-  expect(answersIn(socket.httpText).map((answer) => answer.contentType)).toEqual([
-    'application/problem+json',
-  ]);
+  const [answer, ...others] = answersIn(socket.httpText);
+  expect(others).toEqual([]);
+  expectHttpAnswer(answer as HttpAnswer);
+  expect(JSON.parse(answer?.body ?? '')).toMatchObject({ code, status: ERRORS[code as ErrorCode].status });
 });
 
 test('H9 after all of this people write to each other as before', () => world.expectUnharmed());

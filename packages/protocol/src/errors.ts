@@ -54,6 +54,18 @@ export const ERRORS = {
     'This is larger than the server accepts.',
     'Das ist größer, als der Server annimmt.',
   ),
+  request_timeout: entry(
+    408,
+    { kind: 'now' },
+    'The request did not arrive in time; send it again.',
+    'Die Anfrage kam nicht rechtzeitig an; bitte erneut senden.',
+  ),
+  origin_refused: entry(
+    403,
+    NEVER,
+    'This server does not talk to web pages; use a Kuvert app.',
+    'Dieser Server spricht nicht mit Webseiten; bitte eine Kuvert-App verwenden.',
+  ),
   rate_limited: entry(
     429,
     after(10_000),

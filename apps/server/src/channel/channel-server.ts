@@ -4,8 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { CHANNEL_PATH, type ErrorCode } from '@kuvert/protocol';
+import { CHANNEL_PATH, type ErrorCode, KuvertError } from '@kuvert/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { problemBytes } from '../http/problem.ts';
 import type { ConnectionRefusal } from '../metrics/server-metrics.ts';
 import type { ChannelHost } from './channel-host.ts';
 import { ChannelSession } from './channel-session.ts';
@@ -14,7 +15,6 @@ import { DeadlineWheel, type Timed } from './deadline-wheel.ts';
 import type { FrameSocket } from './frame-socket.ts';
 import { LIMITS } from './limits.ts';
 
-const UNAVAILABLE = '503 Service Unavailable';
 /** How long a peer may take to answer a close frame. An option that the type declarations of `ws` do not have yet. */
 const CLOSE_TIMEOUT = { closeTimeout: 5_000 };
 
@@ -45,6 +45,11 @@ export class ChannelServer {
     this.#host = host;
     this.#wheel = new DeadlineWheel(host.clock);
     this.#wheel.start();
+    // An upgrade that is none; without a listener `ws` would answer in its own words.
+    this.#webSockets.on('wsClientError', (_error, socket) => {
+      host.metrics.connectionsRefused.add('upgrade');
+      refuse(socket, 'bad_request');
+    });
   }
 
   /** Connections of any kind, those in their handshake included. */
@@ -61,9 +66,7 @@ export class ChannelServer {
     const refusal = this.#refusalOf(request, address);
     if (refusal !== undefined) {
       this.#host.metrics.connectionsRefused.add(refusal.reason);
-      socket.end(`HTTP/1.1 ${refusal.status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
-        socket.destroy(),
-      );
+      refuse(socket, refusal.code);
       return;
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -101,16 +104,16 @@ export class ChannelServer {
   #refusalOf(
     request: IncomingMessage,
     address: string,
-  ): { readonly status: string; readonly reason: ConnectionRefusal } | undefined {
-    if (request.url !== CHANNEL_PATH) return { status: '404 Not Found', reason: 'path' };
-    if (this.#draining) return { status: UNAVAILABLE, reason: 'draining' };
+  ): { readonly code: ErrorCode; readonly reason: ConnectionRefusal } | undefined {
+    if (request.url !== CHANNEL_PATH) return { code: 'not_found', reason: 'path' };
+    if (this.#draining) return { code: 'shutting_down', reason: 'draining' };
     // Only browsers send an Origin, and no page has business here: without this check any page that a person opens could talk to
     // a server on their machine or in their network.
     const { origin, host } = request.headers;
     if (origin !== undefined && !isSameHost(origin, host))
-      return { status: '403 Forbidden', reason: 'origin' };
+      return { code: 'origin_refused', reason: 'origin' };
     for (const count of [this.#all, this.#unauthenticated]) {
-      if (!count.hasRoom(address)) return { status: UNAVAILABLE, reason: count.isFull ? 'room' : 'address' };
+      if (!count.hasRoom(address)) return { code: 'overloaded', reason: count.isFull ? 'room' : 'address' };
     }
     return undefined;
   }
@@ -184,6 +187,11 @@ export class ChannelServer {
       if (this.#sessions.size === 0) this.#onLastEnd?.();
     });
   }
+}
+
+/** Answers an upgrade with a refusal and ends its connection. */
+function refuse(socket: Duplex, code: ErrorCode): void {
+  socket.end(problemBytes(new KuvertError(code)), () => socket.destroy());
 }
 
 /** Waits for `work`, but no longer than this. */

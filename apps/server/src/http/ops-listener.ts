@@ -9,7 +9,7 @@ import { isLoopback } from '../loopback.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { OperatorGate } from './operator-gate.ts';
 import type { OperatorTable } from './operator-routes.ts';
-import { answerProblems, PROBLEM_TYPE, problemOf } from './problem.ts';
+import { answerProblems, problemAnswer, problemOf, problemOptions } from './problem.ts';
 import type { Readiness } from './readiness.ts';
 
 /** Greatest size of an operator call's body. */
@@ -31,6 +31,8 @@ export function createOpsListener(parts: {
     keepAliveTimeout: 5_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 100 },
+    http: { requireHostHeader: false },
+    ...problemOptions(log),
   });
   answerProblems(app, log);
 
@@ -54,10 +56,8 @@ export function createOpsListener(parts: {
     } catch (error) {
       const problem = problemOf(error instanceof KuvertError ? error : new KuvertError('internal'));
       // Whoever asks here understands one answer only: not now.
-      return reply
-        .code(ERRORS.overloaded.status)
-        .type(PROBLEM_TYPE)
-        .send(JSON.stringify({ ...problem, status: ERRORS.overloaded.status }));
+      const { status, headers, body } = problemAnswer({ ...problem, status: ERRORS.overloaded.status });
+      return reply.code(status).headers(headers).send(body);
     }
   });
 

@@ -1,6 +1,7 @@
 /** Errors over HTTP: `application/problem+json` (RFC 9457) with the catalogue's code, sentence and retry rule. */
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { ERRORS, type ErrorDetails, KuvertError, type Retry, sentenceFor } from '@kuvert/protocol';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyServerOptions } from 'fastify';
 import { describeError, type Log } from '../log.ts';
 
 /** The body of an error. */
@@ -14,7 +15,7 @@ export interface Problem {
 }
 
 /** Media type of {@link Problem}. */
-export const PROBLEM_TYPE = 'application/problem+json';
+const PROBLEM_TYPE = 'application/problem+json';
 
 /** The error as it is told over HTTP. */
 export function problemOf(error: KuvertError, language: 'en' | 'de' = 'en'): Problem {
@@ -27,16 +28,88 @@ export function problemOf(error: KuvertError, language: 'en' | 'de' = 'en'): Pro
   };
 }
 
-/** Makes every failure of `app` a problem: unknown paths, refusals, faults of the framework and of ours. */
+/** How a refusal is answered, for fastify, for Node and for a bare socket alike. */
+export interface ProblemAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The answer that tells of an error. The pause after which to come again also stands in `Retry-After`, for whoever reads no JSON. */
+export function problemAnswer(problem: Problem): ProblemAnswer {
+  const { status, retry } = problem;
+  return {
+    status,
+    headers: {
+      'content-type': `${PROBLEM_TYPE}; charset=utf-8`,
+      'cache-control': 'no-store',
+      ...(retry.kind === 'after' ? { 'retry-after': String(Math.ceil(retry.ms / 1_000)) } : {}),
+    },
+    body: JSON.stringify(problem),
+  };
+}
+
+/** The same as the bytes of a whole HTTP answer that ends its connection, for a socket on which there is no request (yet). */
+export function problemBytes(error: KuvertError): string {
+  const { status, headers, body } = problemAnswer(problemOf(error));
+  const lines = Object.entries({
+    ...headers,
+    connection: 'close',
+    'content-length': String(Buffer.byteLength(body)),
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`;
+}
+
+/**
+ * What fastify must be made with so that also those answers are ours that it otherwise gives in its own words: to bytes that are no HTTP
+ * request, to a path that cannot be decoded, to requests while it closes.
+ */
+export function problemOptions(
+  log: Log,
+): Pick<FastifyServerOptions, 'clientErrorHandler' | 'frameworkErrors' | 'return503OnClosing'> {
+  return {
+    clientErrorHandler(error, socket) {
+      if (error.code === 'ECONNRESET' || socket.destroyed) return;
+      if (socket.writable) socket.end(problemBytes(toldOfBytes(error.code)), () => socket.destroy());
+      else socket.destroy();
+    },
+    frameworkErrors: (error, _request, reply) => sendProblem(reply, toldOverHttp(error, log)),
+    return503OnClosing: false,
+  };
+}
+
+/** Makes every failure of `app` a problem: unknown paths, refusals, faults of the framework and of ours, odd expectations. */
 export function answerProblems(app: FastifyInstance, log: Log): void {
-  app.setNotFoundHandler((_request, reply) => {
-    const problem = problemOf(new KuvertError('not_found'));
-    return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
   });
-  app.setErrorHandler((error: unknown, _request, reply) => {
-    const problem = problemOf(toldOverHttp(error, log));
-    return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+  app.addHook('onRequest', async (request) => {
+    if (closing) throw new KuvertError('shutting_down');
+    if (request.raw.httpVersionMinor > 0 && request.headers.host === undefined)
+      throw new KuvertError('bad_request');
   });
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new KuvertError('not_found')));
+  app.setErrorHandler((error: unknown, _request, reply) => sendProblem(reply, toldOverHttp(error, log)));
+  app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const { status, headers, body } = problemAnswer(problemOf(new KuvertError('bad_request')));
+    response
+      .writeHead(status, { ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
+      .end(body);
+  });
+}
+
+function sendProblem(reply: FastifyReply, error: KuvertError): FastifyReply {
+  const { status, headers, body } = problemAnswer(problemOf(error));
+  return reply.code(status).headers(headers).send(body);
+}
+
+/** What the parser of Node refused, by its code. */
+function toldOfBytes(code: string | undefined): KuvertError {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new KuvertError('request_timeout');
+  if (code === 'HPE_HEADER_OVERFLOW' || code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
+    return new KuvertError('too_large');
+  return new KuvertError('bad_request');
 }
 
 function toldOverHttp(error: unknown, log: Log): KuvertError {

@@ -6,7 +6,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { ServerConfig } from '../config.ts';
 import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
-import { answerProblems } from './problem.ts';
+import { answerProblems, problemOptions } from './problem.ts';
 import { preferredLanguage, STATUS_PAGE_HEADERS, statusPage } from './status-page.ts';
 
 const HTTP_OPTIONS = {
@@ -14,6 +14,8 @@ const HTTP_OPTIONS = {
   headersTimeout: 10_000,
   requestTimeout: 10_000,
   connectionsCheckingInterval: 5_000,
+  // Looked at by ourselves, so that the refusal is one of ours.
+  requireHostHeader: false,
 };
 /** Sockets of any kind. Above what the channel takes, so that its own limits answer first. */
 const SOCKETS_MAX = 110_000;
@@ -33,6 +35,7 @@ export async function createPublicListener(parts: {
     keepAliveTimeout: 5_000,
     forceCloseConnections: true,
     serverFactory: (handler) => makeServer(handler),
+    ...problemOptions(parts.log),
   });
   app.server.maxConnections = SOCKETS_MAX;
   answerProblems(app, parts.log);

@@ -84,14 +84,14 @@ const CONNECTIONS: readonly Row[] = [
   [
     'Connections of an address',
     count(LIMITS.connectionsPerAddressMax),
-    'HTTP 503; not for this machine itself',
+    'HTTP 503 `overloaded`; not for this machine itself',
     CHANNEL,
   ],
-  ['Connections of the server', count(LIMITS.connectionsMax), 'HTTP 503', CHANNEL],
+  ['Connections of the server', count(LIMITS.connectionsMax), 'HTTP 503 `overloaded`', CHANNEL],
   [
     'Handshakes under way of an address, of the server',
     `${count(LIMITS.unauthenticatedPerAddressMax)}, ${count(LIMITS.unauthenticatedMax)}`,
-    'HTTP 503',
+    'HTTP 503 `overloaded`',
     CHANNEL,
   ],
   ['Time for a handshake', time(LIMITS.handshakeMs), 'the connection ends', CHANNEL],

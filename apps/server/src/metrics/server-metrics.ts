@@ -23,6 +23,7 @@ export type ConnectionRefusal =
   | 'draining'
   | 'origin'
   | 'path'
+  | 'upgrade'
   | 'rejected'
   | 'device';
 const CONNECTION_REFUSALS: readonly ConnectionRefusal[] = [
@@ -32,6 +33,7 @@ const CONNECTION_REFUSALS: readonly ConnectionRefusal[] = [
   'draining',
   'origin',
   'path',
+  'upgrade',
   'rejected',
   'device',
 ];
