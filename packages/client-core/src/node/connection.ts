@@ -66,10 +66,11 @@ function attempt(options: ConnectOptions, version: number): Promise<ChannelClien
     let channel: SecureChannel | undefined;
     const giveUp = (reason: KuvertError) => {
       cancelTimer();
+      // First, because the client says what it still has to say before it closes, and a channel that broke seals nothing more.
+      socket.terminate();
       if (client === undefined) reject(reason);
       else client.failed(reason);
       channel?.close();
-      socket.terminate();
     };
     const cancelTimer = clock.after(CONNECT_TIMEOUT_MS, () => giveUp(new KuvertError('server_unreachable')));
     socket.on('error', (cause) => giveUp(new KuvertError('server_unreachable', { cause })));
