@@ -8,7 +8,7 @@ import { SqlNoticeStore } from './notices.ts';
 import { SqlOutboxStore } from './outbox.ts';
 import { SqlRepairStore } from './repairs.ts';
 import { Sql } from './rows.ts';
-import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
+import { MIGRATIONS } from './schema.ts';
 import { SqlSessionStore } from './sessions.ts';
 import { SqlValueStore } from './values.ts';
 
@@ -63,11 +63,12 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
 function migrate(database: Database): void {
   const version = database.pragma('user_version', { simple: true });
   if (typeof version !== 'number') throw new KuvertError('container_damaged');
-  if (version > SCHEMA_VERSION) throw new KuvertError('container_too_new');
-  if (version === SCHEMA_VERSION) return;
+  // Written by a newer release.
+  if (version > MIGRATIONS.length) throw new KuvertError('container_too_new');
+  if (version === MIGRATIONS.length) return;
   database.transaction(() => {
-    database.exec(SCHEMA);
-    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    for (const step of MIGRATIONS.slice(version)) database.exec(step);
+    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
   })();
 }
 

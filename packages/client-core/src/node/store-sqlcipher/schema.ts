@@ -1,11 +1,8 @@
-/** Version of the tables below; a profile with a higher one was written by a newer release. */
-export const SCHEMA_VERSION = 1;
-
 /**
- * The tables of a profile. Ids are kept as text, so that a look into an opened database needs no tool; times are Unix
+ * The tables of a profile as they were first. Ids are kept as text, so that a look into an opened database needs no tool; times are Unix
  * milliseconds.
  */
-export const SCHEMA = `
+const FIRST = `
 CREATE TABLE value (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE person (person TEXT PRIMARY KEY, mail TEXT NOT NULL, name TEXT NOT NULL) WITHOUT ROWID;
@@ -81,3 +78,38 @@ CREATE TABLE notice (
   message TEXT, code TEXT, count INTEGER, seen INTEGER NOT NULL DEFAULT 0
 );
 `;
+
+/**
+ * What is told with receipts, how the person has set it, whose keys were compared, and what shows that nothing is missing (A3, B6, P3).
+ * `receipt.device` is who says it; `kind` 1 delivered, 2 read.
+ */
+const TICKS = `
+CREATE TABLE receipt (
+  chain TEXT NOT NULL, kind INTEGER NOT NULL, device TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  person TEXT NOT NULL, at INTEGER NOT NULL, due INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (chain, kind, device, first)
+) WITHOUT ROWID;
+CREATE INDEX receipt_due ON receipt (person) WHERE due = 1;
+CREATE TABLE setting (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID;
+CREATE TABLE trust (
+  person TEXT PRIMARY KEY, verified_key BLOB, verified_at INTEGER, accepted_key BLOB, accepted_at INTEGER
+) WITHOUT ROWID;
+CREATE TABLE seen_leg (hash BLOB PRIMARY KEY, visit INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX seen_leg_by_time ON seen_leg (at);
+CREATE TABLE tombstone (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, from_at INTEGER NOT NULL, to_at INTEGER NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL
+);
+CREATE TABLE excused (
+  device TEXT NOT NULL, chain TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (device, chain, first)
+) WITHOUT ROWID;
+ALTER TABLE own_chain ADD COLUMN told_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE own_chain ADD COLUMN told_times INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE followed_chain ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN class INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE quarantine ADD COLUMN body BLOB;
+ALTER TABLE quarantine ADD COLUMN accepted_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE quarantine ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+`;
+
+/** Each brings a profile from the version of its place to the next. Only ever added to; what a release has written stays. */
+export const MIGRATIONS: readonly string[] = [FIRST, TICKS];
