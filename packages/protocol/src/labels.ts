@@ -32,6 +32,9 @@ export const LABELS = {
   // Client container
   containerSlot: 'kuvert/container-slot/1',
   containerDatabase: 'kuvert/container-database/1',
+  // Merkle logs
+  logLeaf: 'kuvert/log-leaf/1',
+  logPromise: 'kuvert/log-promise/1',
   // Operator access
   operatorRequest: 'kuvert/operator-request/1',
 } as const;
