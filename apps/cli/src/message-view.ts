@@ -3,22 +3,23 @@ import type { HistoryEntry, IncomingMessage } from '@kuvert/client-core';
 import type { Output } from './output.ts';
 import { showLine, showText } from './terminal-text.ts';
 
+/** A message that came in, as `inbox` or `history` has it. */
+type Incoming = IncomingMessage | Extract<HistoryEntry, { direction: 'in' }>;
+
 /** The JSON object of a received message. A kind that only a newer reader can show carries the sentence and `tooNew`. */
-export function incomingJson(message: IncomingMessage, output: Output): object {
-  const isTooNew = message.kind === 'too-new';
+export function incomingJson(message: Incoming, output: Output): object {
   return {
     messageId: message.messageId,
     from: senderOf(message),
     sentAt: new Date(message.sentAtMs).toISOString(),
-    text: isTooNew ? output.texts.tooNew() : message.text,
-    ...(isTooNew ? { tooNew: true } : {}),
+    text: message.kind === 'too-new' ? output.texts.tooNew() : message.text,
+    ...marksOf(message.kind),
   };
 }
 
 /** Date, sender and text; the further lines of a text are indented. */
-export function incomingText(message: IncomingMessage, output: Output): string {
-  const text = message.kind === 'too-new' ? output.texts.tooNew() : showText(message.text);
-  return `${localTime(message.sentAtMs)}  ${showLine(senderOf(message))}: ${text}`;
+export function incomingText(message: Incoming, output: Output): string {
+  return `${localTime(message.sentAtMs)}  ${showLine(senderOf(message))}: ${bodyOf(message, output)}`;
 }
 
 /** @see incomingJson, with a direction, and the state of what was sent */
@@ -26,18 +27,30 @@ export function historyJson(entry: HistoryEntry, output: Output): object {
   if (entry.direction === 'in') return { direction: 'in', ...incomingJson(entry, output) };
   const { direction, messageId, to, sentAtMs, text, state, problem } = entry;
   const sentAt = new Date(sentAtMs).toISOString();
-  return { direction, messageId, to, sentAt, text, state, ...(problem === undefined ? {} : { problem }) };
+  const facts = { ...marksOf(entry.kind), ...(problem === undefined ? {} : { problem }) };
+  return { direction, messageId, to, sentAt, text, state, ...facts };
 }
 
 /** @see incomingText */
 export function historyText(entry: HistoryEntry, output: Output): string {
   if (entry.direction === 'in') return incomingText(entry, output);
   const head = `${localTime(entry.sentAtMs)}  ${output.texts.me()} → ${showLine(entry.to)}`;
-  return `${head} (${output.texts.shortState(entry.state)}): ${showText(entry.text)}`;
+  return `${head} (${output.texts.shortState(entry.state)}): ${bodyOf(entry, output)}`;
+}
+
+/** The text, or the sentence that stands where there is none. */
+function bodyOf({ kind, text }: Pick<HistoryEntry, 'kind' | 'text'>, output: Output): string {
+  if (kind === 'too-new') return output.texts.tooNew();
+  return kind === 'deleted' ? output.texts.deleted() : showText(text);
+}
+
+function marksOf(kind: HistoryEntry['kind']): object {
+  if (kind === 'too-new') return { tooNew: true };
+  return kind === 'deleted' ? { deleted: true } : {};
 }
 
 /** The directory may not have answered yet; the person's id is then the truth that is known. */
-function senderOf(message: IncomingMessage): string {
+function senderOf(message: Incoming): string {
   return message.from ?? message.senderPerson;
 }
 

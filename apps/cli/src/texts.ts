@@ -17,6 +17,7 @@ export interface Texts {
   offlineLocal(): string;
   badLine(line: number, reason: string): string;
   tooNew(): string;
+  deleted(): string;
   noMessages(): string;
   me(): string;
   messagesMissing(count: number): string;
@@ -54,6 +55,7 @@ const en: Texts = {
   offlineLocal: () => 'The server cannot be reached; this is what is known here.',
   badLine: (line, reason) => `Line ${line} was not sent: ${reason}`,
   tooNew: () => 'Your app is too old for this message.',
+  deleted: () => 'This message was deleted.',
   noMessages: () => 'Nothing new.',
   me: () => 'you',
   messagesMissing: (count) =>
@@ -98,6 +100,7 @@ const de: Texts = {
   offlineLocal: () => 'Der Server ist nicht erreichbar; das ist, was hier bekannt ist.',
   badLine: (line, reason) => `Zeile ${line} wurde nicht gesendet: ${reason}`,
   tooNew: () => 'Ihre App ist zu alt für diese Nachricht.',
+  deleted: () => 'Diese Nachricht wurde gelöscht.',
   noMessages: () => 'Nichts Neues.',
   me: () => 'Sie',
   messagesMissing: (count) =>

@@ -14,6 +14,7 @@ import {
 } from '@kuvert/protocol';
 import { type ChainSender, takeToldHead, tellHead } from './chains.ts';
 import { type Context, newId } from './context.ts';
+import { tellOutgoing } from './conversations/outgoing.ts';
 
 type Ack = (typeof AckContent)['_zod']['output'];
 
@@ -76,5 +77,6 @@ export function takeAck(context: Context, sender: ChainSender, ack: Ack): boolea
     store.outbox.acknowledgeChain(chain, seq, sender.device, clock.now());
   }
   for (const contentId of ack.also) store.outbox.acknowledgeContent(contentId, sender.device, clock.now());
+  tellOutgoing(context, sender.personId);
   return isConsistent;
 }

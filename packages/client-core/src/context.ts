@@ -1,6 +1,7 @@
 /** What the parts of the messenger share. */
 import type { OwnDevice as CipherDevice } from '@kuvert/crypto/session';
 import { type Id, type IdType, makeId, makeSubmitId, type SubmitId } from '@kuvert/protocol';
+import type { ChangeBoard } from './conversations/changes.ts';
 import type { OperationQueue } from './operation-queue.ts';
 import type { OwnDevice } from './own-device.ts';
 import type { Clock, Random } from './ports.ts';
@@ -15,6 +16,8 @@ export interface Context {
   readonly random: Random;
   /** Everything that touches ratchets or decides from what is stored and then writes. */
   readonly operations: OperationQueue;
+  /** Where changes in conversations are told. */
+  readonly changes: ChangeBoard;
   /** How far the server's clock is ahead of ours, as of its last welcome. */
   readonly serverOffset: { ms: number };
   /** Something may have come to rest, or may have to be done. */

@@ -1,5 +1,6 @@
 /** What is stored, as people see it. */
-import { decodeContent } from '@kuvert/protocol';
+import { viewOf } from './conversations/entry-view.ts';
+import type { ListedEntry } from './conversations/store.ts';
 import type { OutboxRow, Store, StoredMessage } from './store.ts';
 import type { HistoryEntry, IncomingMessage, MessageState } from './types.ts';
 
@@ -27,32 +28,28 @@ export function stateOf(row: OutboxRow): MessageState {
   return row.acceptedAtMs === undefined ? 'queued' : 'accepted';
 }
 
-/** Lines of a conversation, or of all, in order of their times, then ids. */
+/** Messages of a conversation, or of all, in order of their times, then ids. */
 export function historyOf(store: Store, options: { with?: string; limit: number }): HistoryEntry[] {
   const { with: mail, limit } = options;
-  const personId = mail === undefined ? undefined : store.directory.findPersonByMail(mail)?.personId;
-  const sent = store.outbox.listSent({ ...(personId && { personId }), ...(mail && { mail }), limit });
-  const isStranger = mail !== undefined && personId === undefined;
-  const received = isStranger ? [] : store.messages.listLast({ ...(personId && { personId }), limit });
-  const entries: HistoryEntry[] = [
-    ...received.map((message) => ({ ...incomingOf(store, message), direction: 'in' as const })),
-    ...sent.map((row) => outgoingOf(store, row)),
-  ];
-  const order = (a: HistoryEntry, b: HistoryEntry) =>
-    a.sentAtMs - b.sentAtMs || (a.messageId < b.messageId ? -1 : 1);
-  return entries.sort(order).slice(-limit);
+  if (mail === undefined) return store.entries.listLast(limit).flatMap((row) => historyEntryOf(store, row));
+  const personId = store.directory.findPersonByMail(mail)?.personId;
+  const row = personId ? store.conversations.findByPerson(personId) : store.conversations.findByMail(mail);
+  if (row === undefined) return [];
+  return store.entries.listLast(limit, row.conversationId).flatMap((entry) => historyEntryOf(store, entry));
 }
 
-function outgoingOf(store: Store, row: OutboxRow): HistoryEntry {
-  const content = decodeContent(row.content);
-  return {
-    direction: 'out',
-    messageId: row.contentId,
-    to: row.toMail ?? (row.toPerson && store.directory.getPerson(row.toPerson)?.mail) ?? '',
-    sentAtMs: row.sentAtMs,
-    kind: 'text',
-    text: content.kind === 'text' ? content.text : '',
-    state: stateOf(row),
-    ...(row.problem && { problem: row.problem }),
-  };
+function historyEntryOf(store: Store, row: ListedEntry): HistoryEntry[] {
+  const entry = viewOf(row);
+  if (entry.direction === 'system' || entry.kind === 'timer') return [];
+  const { messageId, senderDevice, senderPerson, atMs: sentAtMs, text, kind } = entry;
+  if (entry.direction === 'in') {
+    const person = store.directory.getPerson(senderPerson);
+    const from = { from: person?.mail, fromName: person?.name };
+    return [{ direction: 'in', messageId, senderDevice, senderPerson, ...from, sentAtMs, kind, text }];
+  }
+  const conversation = store.conversations.get(entry.conversationId);
+  const peer = conversation?.personId && store.directory.getPerson(conversation.personId);
+  const to = peer?.mail ?? conversation?.mail ?? '';
+  const { state = 'accepted', problem } = entry;
+  return [{ direction: 'out', messageId, to, sentAtMs, kind, text, state, ...(problem && { problem }) }];
 }

@@ -3,6 +3,9 @@
  * {@link enrolDevice} makes a device, {@link Messenger} is one; `@kuvert/client-core/node` hosts both on Node.
  */
 export { ChannelClient, type RecordLink } from './channel-client.ts';
+export { Conversations } from './conversations/conversations.ts';
+export type * from './conversations/store.ts';
+export * from './conversations/types.ts';
 export { type EnrolmentConnection, enrolDevice } from './enrolment.ts';
 export { Messenger, type TextToSend } from './messenger.ts';
 export { loadOwnDevice, type OwnDevice } from './own-device.ts';

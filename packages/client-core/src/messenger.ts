@@ -16,6 +16,10 @@ import {
 } from '@kuvert/protocol';
 import { queueHeartbeats } from './chains.ts';
 import { type Context, newId } from './context.ts';
+import { ChangeBoard } from './conversations/changes.ts';
+import { Conversations } from './conversations/conversations.ts';
+import { keepOutgoing } from './conversations/outgoing.ts';
+import { withStandingNotices } from './conversations/standing-notices.ts';
 import { Directory } from './directory.ts';
 import { historyOf, incomingOf, stateOf } from './history.ts';
 import { OperationQueue } from './operation-queue.ts';
@@ -46,6 +50,8 @@ export class Messenger {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   readonly #prekeys: PrekeyUpkeep;
+  /** Conversations as a screen shows them. */
+  readonly conversations: Conversations;
   readonly #storedListeners = new Set<() => void>();
   readonly #closedListeners = new Set<(reason: KuvertError) => void>();
   readonly #settled = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>();
@@ -53,8 +59,11 @@ export class Messenger {
   #cancelUpkeep: (() => void) | undefined;
 
   constructor(options: { own: OwnDevice; store: Store; clock: Clock; random: Random }) {
+    const changes = new ChangeBoard();
     this.#context = {
       ...options,
+      store: withStandingNotices(options.store, options.own, changes),
+      changes,
       operations: new OperationQueue(),
       serverOffset: { ms: 0 },
       changed: () => this.#checkSettled(),
@@ -69,6 +78,7 @@ export class Messenger {
       onOutgoing: () => this.#sender.kick(),
     });
     this.#prekeys = new PrekeyUpkeep(this.#context);
+    this.conversations = new Conversations(this.#context);
   }
 
   /** Who this is. */
@@ -104,6 +114,7 @@ export class Messenger {
           content: encodeContent({ kind: 'text', minReader: READER_VERSION, text }),
           sentAtMs,
         });
+        keepOutgoing(this.#context, { to, contentId, text, sentAtMs });
         return contentId;
       });
       saveRecord(store.values, VALUES.lastSent, { sentAtMs });

@@ -16,6 +16,7 @@ import {
 import { queueDueAcks, takeAck } from './acks.ts';
 import { type ChainSender, reportGaps, takeIntoChain, takeToldHead } from './chains.ts';
 import { type Context, stageSessions } from './context.ts';
+import { conversationWith } from './conversations/known.ts';
 import type { Directory } from './directory.ts';
 import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
 import { ownListHead } from './own-device.ts';
@@ -238,15 +239,20 @@ export class Receiver {
           this.#applyRefusal({ type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
           return false;
         }
+        const conversationId = conversationWith(this.#context, sender.personId);
+        this.#context.changes.entriesOf(conversationId);
         return store.messages.add({
+          conversationId,
           senderDevice: sender.device,
           senderPerson: sender.personId,
           contentId: header.contentId,
           sentAtMs: clamp(header.sentAtMs, item.delivery.acceptedAtMs),
+          writtenAtMs: header.sentAtMs,
           acceptedAtMs: item.delivery.acceptedAtMs,
           kind: content.kind,
           content: Uint8Array.from(content.kind === 'text' ? utf8(content.text) : content.bytes),
           chain: { id: header.chain.id, seq: header.chain.seq },
+          timerMs: undefined,
         });
       }
       case 'ack':

@@ -17,6 +17,8 @@ import {
   submitIdTimeMs,
 } from '@kuvert/protocol';
 import { type Context, newSubmitId } from './context.ts';
+import { conversationWith } from './conversations/known.ts';
+import { tellOutgoing } from './conversations/outgoing.ts';
 import type { Directory } from './directory.ts';
 import { LaneBlocks } from './lane-blocks.ts';
 import type { Accepted, Connection } from './ports.ts';
@@ -137,7 +139,10 @@ export class Sender {
       if (this.#mails.has(mail) || this.#connection !== connection) continue;
       try {
         const person = await this.#directory.findByMail(connection, mail);
-        store.outbox.resolveMail(mail, person.personId);
+        store.transaction(() => {
+          store.outbox.resolveMail(mail, person.personId);
+          this.#context.changes.entriesOf(conversationWith(this.#context, person.personId, mail));
+        });
       } catch (error) {
         if (!(error instanceof KuvertError)) throw error;
         if (this.#connection !== connection) return;
@@ -145,6 +150,7 @@ export class Sender {
         if (isUnknown) {
           store.notices.add({ kind: 'recipient_unknown', atMs: clock.now(), code: error.code });
           store.outbox.setMailProblem(mail, error.code);
+          tellOutgoing(this.#context, mail);
         }
         this.#mails.block(mail, pauseAfter(error));
       }
@@ -186,6 +192,7 @@ export class Sender {
     if (isIdentity || code === 'no_device') store.directory.deleteTake(lane);
     const pause = pauseAfter(error);
     if (isWorthTelling(error)) store.outbox.setLaneProblem(lane, code);
+    tellOutgoing(this.#context, lane);
     this.#lanes.block(lane, pause);
   }
 
@@ -269,6 +276,7 @@ export class Sender {
       }
       const chains = new Set(answers.map(({ row }) => row.chain?.id).filter((id) => id !== undefined));
       for (const id of chains) this.#advanceAccepted(id);
+      for (const lane of new Set(answers.map((answer) => answer.lane))) tellOutgoing(this.#context, lane);
     });
     for (const lane of this.#paused) {
       if (![...this.#inFlight.values()].some((one) => one.lane === lane)) this.#paused.delete(lane);

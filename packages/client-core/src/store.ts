@@ -28,6 +28,7 @@ import type {
   SubmitClass,
   SubmitId,
 } from '@kuvert/protocol';
+import type { ConversationStore, EntryStore } from './conversations/store.ts';
 import type { Notice } from './types.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -44,6 +45,8 @@ export interface Store {
   readonly chains: ChainStore;
   readonly repairs: RepairStore;
   readonly notices: NoticeStore;
+  readonly conversations: ConversationStore;
+  readonly entries: EntryStore;
 }
 
 /** Single values by name; what is in them is up to those who write them. */
@@ -189,26 +192,30 @@ export interface OutboxStore {
 
 /** A message that arrived. */
 export interface StoredMessage {
-  readonly seq: number;
+  readonly conversationId: ConversationId;
   readonly senderDevice: DeviceId;
   readonly senderPerson: PersonId;
   readonly contentId: ContentId;
+  /** Clamped to what the server saw. */
   readonly sentAtMs: number;
+  /** What the sender's clock said. */
+  readonly writtenAtMs: number;
   readonly acceptedAtMs: number;
   readonly kind: 'text' | 'too-new';
   /** UTF-8 of a text; the original bytes of what is too new. */
   readonly content: Bytes;
   readonly chain: { readonly id: ChainId; readonly seq: number } | undefined;
+  /** How long after it was read it disappears. */
+  readonly timerMs: number | undefined;
 }
 
-/** What arrived. */
+/** What arrived, as the receiver and `inbox` see it; people see it as entries of conversations. */
 export interface MessageStore {
   /** False when (sender device, content id) is there already. */
-  add(message: Omit<StoredMessage, 'seq'>): boolean;
+  add(message: StoredMessage): boolean;
   has(senderDevice: DeviceId, contentId: ContentId): boolean;
   listUnprinted(limit: number): StoredMessage[];
   markPrinted(senderDevice: DeviceId, contentId: ContentId): void;
-  listLast(options: { personId?: PersonId; limit: number }): StoredMessage[];
   /** Content ids of a chain beyond `afterSeq`, in order. */
   listContentIdsBeyond(chain: ChainId, afterSeq: number, limit: number): ContentId[];
   /** People to whom an acknowledgement is due. */

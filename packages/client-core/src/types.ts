@@ -42,15 +42,18 @@ export interface IncomingMessage {
   readonly text: string;
 }
 
-/** One line of a conversation. */
+/** A message that was sent or received. `deleted`: its author has taken it back; `text` is empty then. */
 export type HistoryEntry =
-  | (IncomingMessage & { readonly direction: 'in' })
+  | (Omit<IncomingMessage, 'kind'> & {
+      readonly direction: 'in';
+      readonly kind: IncomingMessage['kind'] | 'deleted';
+    })
   | {
       readonly direction: 'out';
       readonly messageId: ContentId;
       readonly to: string;
       readonly sentAtMs: number;
-      readonly kind: 'text';
+      readonly kind: IncomingMessage['kind'] | 'deleted';
       readonly text: string;
       readonly state: MessageState;
       readonly problem?: ErrorCode;

@@ -6,6 +6,7 @@ import {
   KuvertError,
   type Person,
 } from '@kuvert/protocol';
+import type { Conversations } from '../conversations/conversations.ts';
 import { Messenger } from '../messenger.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
 import type { Clock, Connection, ConnectionEvents } from '../ports.ts';
@@ -76,6 +77,8 @@ export interface Profile {
   /** What the person should know and has not marked as seen, oldest first. */
   notices(): Notice[];
   markNoticesSeen(noticeIds: readonly number[]): void;
+  /** Conversations as a screen shows them, read from the container at once. */
+  readonly conversations: Conversations;
   /** Closes connection, store and lock. */
   close(): Promise<void>;
 }
@@ -112,6 +115,9 @@ class NodeProfile implements Profile {
     this.#messenger = new Messenger({ own, store: folder.store, clock, random: systemRandom });
   }
 
+  get conversations(): Conversations {
+    return this.#messenger.conversations;
+  }
   whoami(): Self {
     return this.#messenger.whoami();
   }

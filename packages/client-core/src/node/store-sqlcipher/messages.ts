@@ -1,53 +1,45 @@
 import type { ChainId, ContentId, DeviceId, PersonId } from '@kuvert/protocol';
+import type { EntryRow } from '../../conversations/store.ts';
 import type { MessageStore, StoredMessage } from '../../store.ts';
-import { bytes, number, type Row, type Sql, text, textOrNone } from './rows.ts';
+import { entryOf, type SqlEntryStore } from './entries.ts';
+import { type Sql, text } from './rows.ts';
 
-/** @see MessageStore */
+/** What arrived is kept as entries. @see MessageStore */
 export class SqlMessageStore implements MessageStore {
   readonly #sql: Sql;
+  readonly #entries: SqlEntryStore;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, entries: SqlEntryStore) {
     this.#sql = sql;
+    this.#entries = entries;
   }
 
-  add(message: Omit<StoredMessage, 'seq'>): boolean {
-    // Only a message that is there already may be passed over: OR IGNORE would pass over every other fault of a row too.
-    const sql = `INSERT INTO message
-      (sender_device, sender_person, content_id, sent_at, accepted_at, kind, content, chain, chain_seq)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sender_device, content_id) DO NOTHING`;
-    const { senderDevice, senderPerson, contentId, sentAtMs, acceptedAtMs, kind, content, chain } = message;
-    const params = [senderDevice, senderPerson, contentId, sentAtMs, acceptedAtMs, kind, content] as const;
-    return this.#sql.run(sql, ...params, chain?.id ?? null, chain?.seq ?? null) > 0;
+  add({ sentAtMs, ...message }: StoredMessage): boolean {
+    return this.#entries.add({
+      ...message,
+      direction: 'in',
+      atMs: sentAtMs,
+      isUnread: true,
+      isPrinted: false,
+    });
   }
   has(senderDevice: DeviceId, contentId: ContentId): boolean {
-    const sql = 'SELECT 1 FROM message WHERE sender_device = ? AND content_id = ?';
+    const sql = 'SELECT 1 FROM entry WHERE sender_device = ? AND content_id = ?';
     return this.#sql.get(sql, senderDevice, contentId) !== undefined;
   }
   listUnprinted(limit: number): StoredMessage[] {
-    return this.#sql
-      .all('SELECT * FROM message WHERE printed = 0 ORDER BY seq LIMIT ?', limit)
-      .map(messageOf);
+    const sql = 'SELECT * FROM entry WHERE unprinted IS NOT NULL ORDER BY unprinted LIMIT ?';
+    return this.#sql.all(sql, limit).map((row) => messageOf(entryOf(row)));
   }
   markPrinted(senderDevice: DeviceId, contentId: ContentId): void {
     this.#sql.run(
-      'UPDATE message SET printed = 1 WHERE sender_device = ? AND content_id = ?',
+      'UPDATE entry SET unprinted = NULL WHERE sender_device = ? AND content_id = ?',
       senderDevice,
       contentId,
     );
   }
-  listLast({ personId, limit }: { personId?: PersonId; limit: number }): StoredMessage[] {
-    const rows =
-      personId === undefined
-        ? this.#sql.all('SELECT * FROM message ORDER BY seq DESC LIMIT ?', limit)
-        : this.#sql.all(
-            'SELECT * FROM message WHERE sender_person = ? ORDER BY seq DESC LIMIT ?',
-            personId,
-            limit,
-          );
-    return rows.map(messageOf).reverse();
-  }
   listContentIdsBeyond(chain: ChainId, afterSeq: number, limit: number): ContentId[] {
-    const sql = 'SELECT content_id FROM message WHERE chain = ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?';
+    const sql = 'SELECT content_id FROM entry WHERE chain = ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?';
     return this.#sql.all(sql, chain, afterSeq, limit).map((row) => text<ContentId>(row, 'content_id'));
   }
 
@@ -62,17 +54,20 @@ export class SqlMessageStore implements MessageStore {
   }
 }
 
-function messageOf(row: Row): StoredMessage {
-  const chain = textOrNone<ChainId>(row, 'chain');
+/** Messages without a kind that people see are marked as printed when they lose it. */
+function messageOf(entry: EntryRow): StoredMessage {
+  const { conversationId, senderDevice, senderPerson, contentId, content, chain, timerMs, atMs } = entry;
   return {
-    seq: number(row, 'seq'),
-    senderDevice: text<DeviceId>(row, 'sender_device'),
-    senderPerson: text<PersonId>(row, 'sender_person'),
-    contentId: text<ContentId>(row, 'content_id'),
-    sentAtMs: number(row, 'sent_at'),
-    acceptedAtMs: number(row, 'accepted_at'),
-    kind: text<StoredMessage['kind']>(row, 'kind'),
-    content: bytes(row, 'content'),
-    chain: chain && { id: chain, seq: number(row, 'chain_seq') },
+    conversationId,
+    senderDevice,
+    senderPerson,
+    contentId,
+    sentAtMs: atMs,
+    writtenAtMs: entry.writtenAtMs,
+    acceptedAtMs: entry.acceptedAtMs ?? atMs,
+    kind: entry.kind === 'text' ? 'text' : 'too-new',
+    content,
+    chain,
+    timerMs,
   };
 }

@@ -2,7 +2,9 @@ import { KuvertError } from '@kuvert/protocol';
 import { Database, setLogger } from '@signalapp/sqlcipher';
 import type { Store } from '../../store.ts';
 import { SqlChainStore } from './chains.ts';
+import { SqlConversationStore } from './conversations.ts';
 import { SqlDirectoryStore } from './directory.ts';
+import { SqlEntryStore } from './entries.ts';
 import { SqlMessageStore } from './messages.ts';
 import { SqlNoticeStore } from './notices.ts';
 import { SqlOutboxStore } from './outbox.ts';
@@ -40,6 +42,7 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     throw storeError(cause);
   }
   const sql = new Sql(database);
+  const entries = new SqlEntryStore(sql);
   return {
     transaction: <T>(body: () => T) => {
       try {
@@ -52,10 +55,12 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     directory: new SqlDirectoryStore(sql),
     sessions: new SqlSessionStore(sql),
     outbox: new SqlOutboxStore(sql),
-    messages: new SqlMessageStore(sql),
+    messages: new SqlMessageStore(sql, entries),
     chains: new SqlChainStore(sql),
     repairs: new SqlRepairStore(sql),
     notices: new SqlNoticeStore(sql),
+    conversations: new SqlConversationStore(sql),
+    entries,
     close: () => database.close(),
   };
 }
@@ -66,10 +71,11 @@ function migrate(database: Database): void {
   // Written by a newer release.
   if (version > MIGRATIONS.length) throw new KuvertError('container_too_new');
   if (version === MIGRATIONS.length) return;
-  database.transaction(() => {
-    for (const step of MIGRATIONS.slice(version)) database.exec(step);
-    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
-  })();
+  const sql = new Sql(database);
+  sql.transaction(() => {
+    for (const step of MIGRATIONS.slice(version)) typeof step === 'string' ? sql.exec(step) : step(sql);
+    sql.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  });
 }
 
 /** The driver's error in our words; whatever else is thrown stays what it is. */

@@ -35,6 +35,10 @@ export class Sql {
   all(sql: string, ...params: Param[]): Row[] {
     return this.#database.prepare(sql).all<Row>(bound(params));
   }
+  /** Statements without parameters, such as those that make tables. */
+  exec(sql: string): void {
+    this.#database.exec(sql);
+  }
   transaction<T>(body: () => T): T {
     return this.#database.transaction(body)();
   }

@@ -1,3 +1,6 @@
+import { migrateToEntries } from './migrate-entries.ts';
+import type { Sql } from './rows.ts';
+
 /**
  * The tables of a profile as they were first. Ids are kept as text, so that a look into an opened database needs no tool; times are Unix
  * milliseconds.
@@ -111,5 +114,8 @@ ALTER TABLE quarantine ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE quarantine ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
 `;
 
-/** Each brings a profile from the version of its place to the next. Only ever added to; what a release has written stays. */
-export const MIGRATIONS: readonly string[] = [FIRST, TICKS];
+/**
+ * Each brings a profile from the version of its place to the next: statements, or a step that also moves rows. Only ever added to; what a
+ * release has written stays.
+ */
+export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [FIRST, TICKS, migrateToEntries];

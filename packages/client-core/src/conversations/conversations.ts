@@ -1,0 +1,201 @@
+/**
+ * Conversations as a screen shows them: the list, the entries of one, what is unread, and what a person sets. Everything reads from
+ * and writes to the container, at once; nothing here waits for a network. {@link Conversations.onChanged} says when to read again.
+ */
+import { type ConversationId, KuvertError, type PersonId } from '@kuvert/protocol';
+import type { Context } from '../context.ts';
+import { viewOf } from './entry-view.ts';
+import { conversationAt, conversationWith } from './known.ts';
+import { readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
+import type { ConversationRow, EntryPlace, ListedEntry } from './store.ts';
+import type {
+  ConversationChanges,
+  ConversationSummary,
+  EntriesOptions,
+  Entry,
+  EntryCursor,
+  EntryId,
+  EntryPage,
+  Peer,
+} from './types.ts';
+
+const CONVERSATIONS_MAX = 100_000;
+const PAGE_DEFAULT = 50;
+const PAGE_MAX = 1_000;
+const PREVIEW_CHARACTERS = 200;
+/** Longest draft, in UTF-16 units; whatever can be sent fits. */
+const DRAFT_MAX = 240_000;
+
+/** @see the top of this file */
+export class Conversations {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** All conversations: pinned ones first, then those with the newest entries. */
+  list(): ConversationSummary[] {
+    const { store, clock } = this.#context;
+    const unread = store.conversations.countUnread();
+    const settings = readSettings(store.conversations.listSettings());
+    const problems = new Set(
+      store.conversations.listWithProblem().flatMap(({ personId, mail }) => [personId, mail]),
+    );
+    const nowMs = clock.now();
+    const summaries = store.conversations.list(CONVERSATIONS_MAX).map((row): ConversationSummary => {
+      const { conversationId } = row;
+      const [newest] = store.entries.list(conversationId, { from: 'end' }, 1);
+      const last = newest && cutPreview(viewOf(newest));
+      const values = settings.get(conversationId);
+      const mutedUntilMs = values?.mutedUntil ?? 0;
+      return {
+        conversationId,
+        kind: 'direct',
+        peer: this.#peerOf(row),
+        last,
+        lastAtMs: last?.atMs ?? row.createdAtMs,
+        unread: unread.get(conversationId) ?? 0,
+        isPinned: values?.pinned ?? false,
+        mutedUntilMs: mutedUntilMs > nowMs ? mutedUntilMs : undefined,
+        draft: values?.draft ?? '',
+        timerMs: undefined,
+        hasProblem: problems.has(row.personId ?? row.mail),
+      };
+    });
+    return summaries.sort(
+      (a, b) =>
+        Number(b.isPinned) - Number(a.isPinned) ||
+        b.lastAtMs - a.lastAtMs ||
+        (a.conversationId < b.conversationId ? -1 : 1),
+    );
+  }
+
+  /** One conversation as it stands in the list. @throws KuvertError `not_found` */
+  get(conversationId: ConversationId): ConversationSummary {
+    const found = this.list().find((summary) => summary.conversationId === conversationId);
+    if (found === undefined) throw new KuvertError('not_found');
+    return found;
+  }
+
+  /** The conversation with an address, also before anything was written; sending to it makes the same one. */
+  withMail(mail: string): ConversationId {
+    return this.#context.store.transaction(() => conversationAt(this.#context, mail));
+  }
+  /** @see Conversations.withMail */
+  withPerson(personId: PersonId): ConversationId {
+    return this.#context.store.transaction(() => conversationWith(this.#context, personId));
+  }
+
+  /** A page of entries, oldest first; without a place the newest ones. */
+  entries(conversationId: ConversationId, options: EntriesOptions = {}): EntryPage {
+    const { entries } = this.#context.store;
+    const limit = Math.min(Math.max(1, Math.floor(options.limit ?? PAGE_DEFAULT)), PAGE_MAX);
+    const { before, after, aroundMs } = options;
+    const isForward = after !== undefined || aroundMs !== undefined;
+    const start = aroundMs === undefined ? after && placeOf(after) : placeBefore(aroundMs);
+    const rows = isForward
+      ? entries.list(conversationId, { from: 'start', ...(start && { after: start }) }, limit + 1)
+      : entries.list(conversationId, { from: 'end', ...(before && { before: placeOf(before) }) }, limit + 1);
+    const hasMore = rows.length > limit;
+    const page = isForward ? rows.slice(0, limit) : rows.slice(-limit);
+    const [first, last] = [page.at(0), page.at(-1)];
+    // What is asked for after a place has that place before it, and the other way round.
+    const isOlder = isForward ? this.#hasBefore(conversationId, first, start) : hasMore;
+    const isNewer = isForward ? hasMore : before !== undefined;
+    return {
+      entries: page.map(viewOf),
+      older: isOlder ? cursorOf(first ? orderOf(first) : (start ?? placeBefore(0))) : undefined,
+      newer: isNewer ? (last ? cursorOf(orderOf(last)) : before) : undefined,
+    };
+  }
+
+  #hasBefore(
+    conversationId: ConversationId,
+    first: ListedEntry | undefined,
+    start: EntryPlace | undefined,
+  ): boolean {
+    const before = first === undefined ? start : orderOf(first);
+    const { entries } = this.#context.store;
+    return entries.list(conversationId, { from: 'end', ...(before && { before }) }, 1).length > 0;
+  }
+
+  /** One entry. @throws KuvertError `message_unknown` also for one that was deleted here */
+  entry(entryId: EntryId): Entry {
+    return viewOf(this.#entryAt(entryId));
+  }
+
+  /** Marks everything up to this entry, in display order, as read. */
+  markRead(upTo: EntryId): void {
+    const { store, changes } = this.#context;
+    const row = this.#entryAt(upTo);
+    const read = store.transaction(() => store.entries.markRead(row.conversationId, orderOf(row)));
+    if (read.length > 0) changes.settingsOf(row.conversationId);
+  }
+
+  setPinned(conversationId: ConversationId, isPinned: boolean): void {
+    this.#set(conversationId, 'pinned', isPinned);
+  }
+  /** @param untilMs when it ends, `MUTED_FOR_EVER_MS` for never, undefined to unmute */
+  setMuted(conversationId: ConversationId, untilMs: number | undefined): void {
+    this.#set(conversationId, 'mutedUntil', Math.max(0, untilMs ?? 0));
+  }
+  /** Keeps what was begun; empty takes it away. @throws KuvertError `text_too_long` */
+  setDraft(conversationId: ConversationId, draft: string): void {
+    if (draft.length > DRAFT_MAX) throw new KuvertError('text_too_long');
+    this.#set(conversationId, 'draft', draft.toWellFormed());
+  }
+
+  /** Calls `listener` after each change, once for all that a step has changed. @returns stops it */
+  onChanged(listener: (changes: ConversationChanges) => void): () => void {
+    return this.#context.changes.onChanged(listener);
+  }
+
+  #set<N extends SettingName>(conversationId: ConversationId, name: N, value: SettingValues[N]): void {
+    const { store } = this.#context;
+    store.transaction(() => {
+      if (store.conversations.get(conversationId) === undefined) throw new KuvertError('not_found');
+      writeSetting(this.#context, conversationId, name, value);
+    });
+  }
+
+  #entryAt(entryId: EntryId): ListedEntry {
+    const row = this.#context.store.entries.get(entryId);
+    if (row === undefined) throw new KuvertError('message_unknown');
+    return row;
+  }
+
+  #peerOf({ personId, mail }: ConversationRow): Peer {
+    const { directory } = this.#context.store;
+    const person = personId && directory.getPerson(personId);
+    return { personId, mail: person?.mail ?? mail, name: person?.name };
+  }
+}
+
+function orderOf(row: ListedEntry): EntryPlace {
+  const { atMs } = row;
+  if (row.direction === 'system') return { atMs, writtenAtMs: atMs, id: row.key };
+  return { atMs, writtenAtMs: row.writtenAtMs, id: row.contentId };
+}
+
+/** The last place before a time. */
+function placeBefore(atMs: number): EntryPlace {
+  return { atMs: atMs - 1, writtenAtMs: Number.MAX_SAFE_INTEGER, id: '\u{10ffff}' };
+}
+
+function cursorOf({ atMs, writtenAtMs, id }: EntryPlace): EntryCursor {
+  return `${atMs}:${writtenAtMs}:${id}` as EntryCursor;
+}
+
+/** @throws KuvertError `bad_request` for what no page has given */
+function placeOf(cursor: EntryCursor): EntryPlace {
+  const match = /^(-?\d{1,16}):(\d{1,16}):(.*)$/su.exec(cursor);
+  if (match === null) throw new KuvertError('bad_request', { details: { field: 'cursor' } });
+  return { atMs: Number(match[1]), writtenAtMs: Number(match[2]), id: match[3] ?? '' };
+}
+
+function cutPreview(entry: Entry): Entry {
+  if (entry.direction === 'system' || entry.text.length <= PREVIEW_CHARACTERS) return entry;
+  // Cut between characters: half of one would be shown as a replacement character.
+  return { ...entry, text: entry.text.slice(0, PREVIEW_CHARACTERS).replace(/[\ud800-\udbff]$/u, '') };
+}

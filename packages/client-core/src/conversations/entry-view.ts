@@ -1,0 +1,59 @@
+/** Stored entries as people see them. */
+import type { MessageState } from '../types.ts';
+import type { EntryRow, ListedEntry, OutgoingFacts } from './store.ts';
+import type { Entry, MessageEntry } from './types.ts';
+
+/** A text may begin with U+FEFF, which belongs to it. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** The text of an entry; empty for what is no text. */
+export function textOf(row: Pick<EntryRow, 'kind' | 'content'>): string {
+  return row.kind === 'text' ? decoder.decode(row.content) : '';
+}
+
+/** @param row not a removed one */
+export function viewOf(row: ListedEntry): Entry {
+  if (row.direction === 'system') {
+    const { entryId, conversationId, direction, atMs } = row;
+    const { kind, deviceId, count, code } = row.notice;
+    return {
+      entryId,
+      conversationId,
+      direction,
+      atMs,
+      kind,
+      ...(deviceId && { deviceId }),
+      ...(count !== undefined && { count }),
+      ...(code && { code }),
+    };
+  }
+  const { entryId, conversationId, direction, atMs, kind, senderDevice, senderPerson, expiresAtMs, timerMs } =
+    row;
+  return {
+    entryId,
+    conversationId,
+    direction,
+    atMs,
+    kind: kind === 'removed' ? 'deleted' : kind,
+    messageId: row.contentId,
+    senderDevice,
+    senderPerson,
+    text: textOf(row),
+    isUnread: row.isUnread,
+    ...(timerMs !== undefined && { timerMs }),
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+    ...(direction === 'out' && outgoingOf(row, row.outgoing)),
+  };
+}
+
+function outgoingOf(
+  row: EntryRow,
+  facts: OutgoingFacts | undefined,
+): Pick<MessageEntry, 'state' | 'problem'> {
+  // What another device of one's own has sent was accepted before it came here.
+  if (facts === undefined) return { state: row.isDelivered ? 'delivered' : 'accepted' };
+  const { acceptedAtMs, deliveredAtMs, problem } = facts;
+  let state: MessageState = acceptedAtMs === undefined ? 'queued' : 'accepted';
+  if (deliveredAtMs !== undefined) state = 'delivered';
+  return { state, ...(problem && { problem }) };
+}

@@ -1,0 +1,124 @@
+/** The part of the store port that holds conversations and their entries. */
+import type { ChainId, ContentId, ConversationId, DeviceId, ErrorCode, PersonId } from '@kuvert/protocol';
+import type { Notice } from '../types.ts';
+import type { EntryId } from './types.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A conversation that there is anything to be known of. */
+export interface ConversationRow {
+  readonly conversationId: ConversationId;
+  readonly personId: PersonId | undefined;
+  /** The address that was written to, while the person is unknown. */
+  readonly mail: string | undefined;
+  readonly createdAtMs: number;
+}
+
+/** What an entry is kept as. `removed` ones are not shown; they keep what was deleted from coming back. */
+export type EntryKind = 'text' | 'too-new' | 'timer' | 'deleted' | 'removed';
+
+/** Everything that is kept of a message, whoever wrote it. */
+export interface EntryRow {
+  readonly entryId: EntryId;
+  readonly conversationId: ConversationId;
+  readonly direction: 'in' | 'out';
+  readonly kind: EntryKind;
+  readonly contentId: ContentId;
+  readonly senderDevice: DeviceId;
+  readonly senderPerson: PersonId;
+  /** UTF-8 of a text; the original bytes of what is too new; empty for what is deleted. */
+  readonly content: Bytes;
+  readonly atMs: number;
+  /** What the sender's clock said; it keeps what one device wrote in order where several have one `atMs`. */
+  readonly writtenAtMs: number;
+  readonly acceptedAtMs: number | undefined;
+  readonly chain: { readonly id: ChainId; readonly seq: number } | undefined;
+  readonly isUnread: boolean;
+  readonly isPrinted: boolean;
+  readonly timerMs: number | undefined;
+  readonly expiresAtMs: number | undefined;
+  /** Of what went out from another device of one's own. */
+  readonly isDelivered: boolean;
+}
+
+/** A plain notice in a conversation. */
+export interface SystemRow {
+  readonly entryId: EntryId;
+  readonly conversationId: ConversationId;
+  readonly direction: 'system';
+  readonly atMs: number;
+  /** What it replaces others by. */
+  readonly key: string;
+  readonly notice: Omit<Notice, 'noticeId'>;
+}
+
+/** A message to be kept. */
+export type NewEntry = Omit<EntryRow, 'entryId' | 'isDelivered' | 'expiresAtMs'> & {
+  readonly isDelivered?: boolean;
+  readonly expiresAtMs?: number;
+};
+
+/** A place in display order: by time, then by the sender's clock, then by id. */
+export interface EntryPlace {
+  readonly atMs: number;
+  readonly writtenAtMs: number;
+  readonly id: string;
+}
+
+/** Outbox facts of a message of one's own. */
+export interface OutgoingFacts {
+  readonly acceptedAtMs: number | undefined;
+  readonly deliveredAtMs: number | undefined;
+  readonly problem: ErrorCode | undefined;
+}
+
+/** An entry with what the outbox says of it. */
+export type ListedEntry = (EntryRow & { readonly outgoing: OutgoingFacts | undefined }) | SystemRow;
+
+/** Conversations. */
+export interface ConversationStore {
+  /** Makes it known; what was written to the address while the person was unknown moves into it. */
+  ensure(row: ConversationRow): void;
+  get(conversationId: ConversationId): ConversationRow | undefined;
+  findByPerson(personId: PersonId): ConversationRow | undefined;
+  /** Of an address whose person was unknown when it was written to. */
+  findByMail(mail: string): ConversationRow | undefined;
+  list(limit: number): ConversationRow[];
+  countUnread(): Map<ConversationId, number>;
+  /** People and addresses to whom a message waits for a reason. */
+  listWithProblem(): { personId: PersonId | undefined; mail: string | undefined }[];
+  /** All settings, the values as their writers encoded them. */
+  listSettings(): ConversationSetting[];
+  getSetting(conversationId: ConversationId, name: string): ConversationSetting | undefined;
+  putSetting(setting: ConversationSetting): void;
+}
+
+/** A setting with its place among those that other devices of the same person may have made. */
+export interface ConversationSetting {
+  readonly conversationId: ConversationId;
+  readonly name: string;
+  readonly value: Bytes;
+  readonly stampMs: number;
+  readonly device: DeviceId;
+}
+
+/** Entries of all conversations. */
+export interface EntryStore {
+  /** False when (sender device, content id) is there already, also as `deleted` or `removed`. */
+  add(entry: NewEntry): boolean;
+  get(entryId: EntryId): ListedEntry | undefined;
+  find(contentId: ContentId, senderDevice?: DeviceId): EntryRow[];
+  /** Shown entries in display order; of `before`, the last ones. */
+  list(
+    conversationId: ConversationId,
+    range: { readonly after?: EntryPlace; readonly before?: EntryPlace; readonly from?: 'start' | 'end' },
+    limit: number,
+  ): ListedEntry[];
+  /** The newest messages that are shown, of all conversations by time, of one in display order. */
+  listLast(limit: number, conversationId?: ConversationId): ListedEntry[];
+  /** Keeps a notice in the conversation; one like it that still stands is replaced in its place. */
+  putNotice(conversationId: ConversationId, key: string, notice: Omit<Notice, 'noticeId'>): void;
+  deleteNotices(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): ConversationId[];
+  /** Marks what came in as read, up to a place; gives what was unread. */
+  markRead(conversationId: ConversationId, upTo: EntryPlace): EntryRow[];
+}

@@ -1,0 +1,211 @@
+import {
+  type CborValue,
+  type ChainId,
+  type ContentId,
+  type ConversationId,
+  type DeviceId,
+  decodeCbor,
+  type ErrorCode,
+  encodeCbor,
+  type PersonId,
+} from '@kuvert/protocol';
+import type {
+  EntryKind,
+  EntryPlace,
+  EntryRow,
+  EntryStore,
+  ListedEntry,
+  NewEntry,
+  SystemRow,
+} from '../../conversations/store.ts';
+import type { EntryId } from '../../conversations/types.ts';
+import type { Notice } from '../../types.ts';
+import { bytes, number, numberOrNone, type Row, type Sql, text, textOrNone } from './rows.ts';
+
+const DIRECTIONS = ['in', 'out', 'system'] as const;
+const NOTICE = 2;
+/** Entries that can have one millisecond. */
+const IDS_PER_MS = 2_048;
+/** Times beyond would not fit into an exact number. */
+const AT_MAX_MS = 2 ** 42 - 1;
+
+const NEXT_ARRIVAL = '(SELECT coalesce(max(unprinted), 0) + 1 FROM entry WHERE unprinted IS NOT NULL)';
+const HAS = 'SELECT 1 FROM entry WHERE content_id = ? AND sender_device = ?';
+const WITH_OUTBOX = `SELECT entry.*, outbox.accepted_at AS sent_accepted_at, outbox.delivered_at AS sent_delivered_at,
+  outbox.problem AS sent_problem, outbox.seq AS sent_seq
+  FROM entry LEFT JOIN outbox ON direction = 1 AND outbox.content_id = entry.content_id`;
+
+/** @see EntryStore */
+export class SqlEntryStore implements EntryStore {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  add(entry: NewEntry): boolean {
+    if (this.#sql.get(HAS, entry.contentId, entry.senderDevice) !== undefined) return false;
+    const { conversationId, contentId, senderDevice, senderPerson, chain } = entry;
+    const atMs = Math.min(Math.max(0, Math.floor(entry.atMs)), AT_MAX_MS);
+    const sql = `INSERT INTO entry (id, conversation, direction, kind, content_id, sender_device, sender_person, content, at,
+      written_at, accepted_at, chain, chain_seq, unread, unprinted, timer, expires_at, delivered)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN ? THEN ${NEXT_ARRIVAL} END, ?, ?, ?)`;
+    this.#sql.run(
+      sql,
+      this.#freeId(atMs),
+      conversationId,
+      DIRECTIONS.indexOf(entry.direction),
+      entry.kind,
+      contentId,
+      senderDevice,
+      senderPerson,
+      entry.content,
+      atMs,
+      entry.writtenAtMs,
+      entry.acceptedAtMs ?? null,
+      chain?.id ?? null,
+      chain?.seq ?? null,
+      entry.isUnread ? 1 : 0,
+      entry.isPrinted ? 0 : 1,
+      entry.timerMs ?? null,
+      entry.expiresAtMs ?? null,
+      entry.isDelivered ? 1 : 0,
+    );
+    return true;
+  }
+  get(entryId: EntryId): ListedEntry | undefined {
+    const row = this.#sql.get(`${WITH_OUTBOX} WHERE entry.id = ? AND entry.kind <> 'removed'`, entryId);
+    return row && listedOf(row);
+  }
+  find(contentId: ContentId, senderDevice?: DeviceId): EntryRow[] {
+    const sql = `SELECT * FROM entry WHERE content_id = ? AND sender_device = coalesce(?, sender_device) AND direction <> 2`;
+    return this.#sql.all(sql, contentId, senderDevice ?? null).map(entryOf);
+  }
+  list(
+    conversationId: ConversationId,
+    range: { after?: EntryPlace; before?: EntryPlace; from?: 'start' | 'end' },
+    limit: number,
+  ): ListedEntry[] {
+    const after = range.after ?? { atMs: -1, writtenAtMs: 0, id: '' };
+    const before = range.before ?? { atMs: AT_MAX_MS + 1, writtenAtMs: 0, id: '' };
+    const order = range.from === 'start' ? 'ASC' : 'DESC';
+    const sql = `${WITH_OUTBOX} WHERE conversation = ? AND entry.kind <> 'removed'
+      AND (at, written_at, entry.content_id) > (?, ?, ?) AND (at, written_at, entry.content_id) < (?, ?, ?)
+      ORDER BY at ${order}, written_at ${order}, entry.content_id ${order} LIMIT ?`;
+    const rows = this.#sql.all(sql, conversationId, ...placeParams(after), ...placeParams(before), limit);
+    const entries = rows.map(listedOf);
+    return range.from === 'start' ? entries : entries.reverse();
+  }
+  listLast(limit: number, conversationId?: ConversationId): ListedEntry[] {
+    const shown = `entry.kind <> 'removed' AND direction <> ${NOTICE}`;
+    if (conversationId === undefined) {
+      return this.#sql
+        .all(`${WITH_OUTBOX} WHERE ${shown} ORDER BY id DESC LIMIT ?`, limit)
+        .map(listedOf)
+        .reverse();
+    }
+    const sql = `${WITH_OUTBOX} WHERE ${shown} AND conversation = ?
+      ORDER BY at DESC, written_at DESC, entry.content_id DESC LIMIT ?`;
+    return this.#sql.all(sql, conversationId, limit).map(listedOf).reverse();
+  }
+
+  putNotice(conversationId: ConversationId, key: string, notice: Omit<Notice, 'noticeId'>): void {
+    const { kind, personId = '', deviceId = '', atMs } = notice;
+    const content = encodeCbor(notice as unknown as CborValue);
+    const update = 'UPDATE entry SET content = ? WHERE content_id = ? AND sender_device = ?';
+    if (this.#sql.run(update, content, key, deviceId) > 0) return;
+    const sql = `INSERT INTO entry (id, conversation, direction, kind, content_id, sender_device, sender_person, content, at,
+      written_at) VALUES (?, ?, ${NOTICE}, ?, ?, ?, ?, ?, ?, ?)`;
+    this.#sql.run(
+      sql,
+      this.#freeId(atMs),
+      conversationId,
+      kind,
+      key,
+      deviceId,
+      personId,
+      content,
+      atMs,
+      atMs,
+    );
+  }
+  deleteNotices(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): ConversationId[] {
+    const sql = `DELETE FROM entry WHERE direction = ${NOTICE} AND kind = ? AND sender_person = coalesce(?, sender_person)
+      AND sender_device = coalesce(?, sender_device) RETURNING conversation`;
+    const { kind, personId, deviceId } = match;
+    return this.#sql
+      .all(sql, kind, personId ?? null, deviceId ?? null)
+      .map((row) => text<ConversationId>(row, 'conversation'));
+  }
+
+  markRead(conversationId: ConversationId, upTo: EntryPlace): EntryRow[] {
+    const where = 'conversation = ? AND unread = 1 AND (at, written_at, content_id) <= (?, ?, ?)';
+    const rows = this.#sql.all(`SELECT * FROM entry WHERE ${where}`, conversationId, ...placeParams(upTo));
+    this.#sql.run(`UPDATE entry SET unread = 0 WHERE ${where}`, conversationId, ...placeParams(upTo));
+    return rows.map(entryOf);
+  }
+
+  /** The first number of this millisecond, or of the next ones, that no entry has. */
+  #freeId(atMs: number): EntryId {
+    for (let base = atMs * IDS_PER_MS; ; base += IDS_PER_MS) {
+      const row = this.#sql.get(
+        'SELECT max(id) AS id FROM entry WHERE id BETWEEN ? AND ?',
+        base,
+        base + IDS_PER_MS - 1,
+      );
+      const last = row && numberOrNone(row, 'id');
+      if (last === undefined) return base;
+      if (last < base + IDS_PER_MS - 1) return last + 1;
+    }
+  }
+}
+
+function placeParams({ atMs, writtenAtMs, id }: EntryPlace): [number, number, string] {
+  return [atMs, writtenAtMs, id];
+}
+
+/** The columns of a message; the row may hold more. */
+export function entryOf(row: Row): EntryRow {
+  const chain = textOrNone<ChainId>(row, 'chain');
+  return {
+    entryId: number(row, 'id'),
+    conversationId: text<ConversationId>(row, 'conversation'),
+    direction: number(row, 'direction') === 0 ? 'in' : 'out',
+    kind: text<EntryKind>(row, 'kind'),
+    contentId: text<ContentId>(row, 'content_id'),
+    senderDevice: text<DeviceId>(row, 'sender_device'),
+    senderPerson: text<PersonId>(row, 'sender_person'),
+    content: bytes(row, 'content'),
+    atMs: number(row, 'at'),
+    writtenAtMs: number(row, 'written_at'),
+    acceptedAtMs: numberOrNone(row, 'accepted_at'),
+    chain: chain && { id: chain, seq: number(row, 'chain_seq') },
+    isUnread: number(row, 'unread') === 1,
+    isPrinted: row.unprinted === null,
+    timerMs: numberOrNone(row, 'timer'),
+    expiresAtMs: numberOrNone(row, 'expires_at'),
+    isDelivered: number(row, 'delivered') === 1,
+  };
+}
+
+function systemOf(row: Row): SystemRow {
+  return {
+    entryId: number(row, 'id'),
+    conversationId: text<ConversationId>(row, 'conversation'),
+    direction: 'system',
+    atMs: number(row, 'at'),
+    key: text(row, 'content_id'),
+    notice: decodeCbor(bytes(row, 'content')) as unknown as Omit<Notice, 'noticeId'>,
+  };
+}
+
+function listedOf(row: Row): ListedEntry {
+  if (number(row, 'direction') === NOTICE) return systemOf(row);
+  if (row.sent_seq === null) return { ...entryOf(row), outgoing: undefined };
+  const outgoing = {
+    acceptedAtMs: numberOrNone(row, 'sent_accepted_at'),
+    deliveredAtMs: numberOrNone(row, 'sent_delivered_at'),
+    problem: textOrNone<ErrorCode>(row, 'sent_problem'),
+  };
+  return { ...entryOf(row), outgoing };
+}
