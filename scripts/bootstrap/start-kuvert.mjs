@@ -32,10 +32,10 @@ export async function startKuvert(args) {
   const node = installedNode(root);
   process.exitCode = await superviseServer({
     family,
-    server: [node, join(root, 'apps', 'server', 'src', 'main.ts')],
+    server: [node, '--disable-sigusr1', join(root, 'apps', 'server', 'src', 'main.ts')],
     demo: args.includes('--empty')
       ? undefined
-      : [node, join(root, 'apps', 'cli', 'bin', 'kuvert.js'), 'demo'],
+      : [node, '--disable-sigusr1', join(root, 'apps', 'cli', 'bin', 'kuvert.js'), 'demo'],
     cwd: root,
   });
 }

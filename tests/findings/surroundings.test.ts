@@ -4,7 +4,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LABELS, OPERATOR_HEADERS, operatorCalls, operatorRequestText } from '@kuvert/protocol';
-import { PROJECT_ROOT } from '@kuvert/testkit';
+import { PROJECT_ROOT, Site } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { answersIn } from '../fuzz/refusals.ts';
 import { RawSocket } from '../fuzz/web-socket.ts';
@@ -89,6 +89,24 @@ test('finding 3 B5 a key file that others could read is closed to them at the ne
   for (const name of ['kek.json', 'operator.key']) chmodSync(join(keysFolder, name), 0o644);
   await installation.start();
   expect(modes()).toEqual([0o700, 0o600, 0o600]);
+  expect(installation.log.join('')).toContain('"event":"key-files-were-open","count":2');
+});
+
+test('finding 3 H9 core dumps of the server are off however it is started, and SIGUSR1 opens no debugger', async () => {
+  await using site = new Site();
+  // As a careless shell or service manager would start it.
+  const server = await site.startServer({ through: ['sh', '-c', 'ulimit -c unlimited; exec "$@"', 'sh'] });
+  process.kill(server.pid, 'SIGUSR1');
+  expect((await fetch(`${server.opsUrl}/readyz`)).status).toBe(200);
+  expect(server.log).not.toContain('Debugger');
+  if (process.platform === 'linux') {
+    expect(readFileSync(`/proc/${server.pid}/limits`, 'utf8')).toMatch(/^Max core file size\s+0\s+0\s/m);
+    expect(readFileSync(`/proc/${server.pid}/coredump_filter`, 'utf8')).toMatch(/^0+$/m);
+  }
+  const files = () => readdirSync(site.folder.path, { recursive: true, encoding: 'utf8' });
+  const before = files();
+  expect(await server.stop('SIGSEGV')).toEqual({ code: null, signal: 'SIGSEGV' });
+  expect(files().filter((name) => !before.includes(name))).toEqual([]);
 });
 
 test('finding 4 B5 every label stands in the registry once, is no beginning of another, and is written nowhere else', () => {

@@ -1,4 +1,5 @@
 /** `kuvert` in its process: streams, signals, and the last net under everything that is thrown. */
+import { closeProcess } from '@kuvert/closed-process';
 import { readSettings } from './config.ts';
 import { EXIT } from './exit-codes.ts';
 import { describeFailure } from './failure.ts';
@@ -8,6 +9,7 @@ import { run } from './run.ts';
 /** @param argv what stands after `kuvert` @returns the exit code */
 export async function main(argv: readonly string[]): Promise<number> {
   const { stdin, stdout, stderr } = process;
+  closeProcess();
   // What a command writes is for its own user alone, whatever the shell that started it says.
   process.umask(0o077);
   const streams = { stdin, stdout, stderr };

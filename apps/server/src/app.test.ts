@@ -1,6 +1,7 @@
 /** Starting and stopping, in one process and as a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -162,12 +163,16 @@ test('H1 a file where the data folder should be is refused', async () => {
 });
 
 test('B3 TLS files that cannot be used are refused', async () => {
-  writeFileSync(join(folder, 'c.pem'), 'no certificate');
+  writeFileSync(join(folder, 'c.pem'), 'no certificate', { mode: 0o640 });
   expect(await refusal({ KUVERT_TLS_CERT: 'c.pem', KUVERT_TLS_KEY: 'missing.pem' })).toMatch(
     /KUVERT_TLS_KEY/,
   );
   expect(await refusal({ KUVERT_TLS_CERT: 'c.pem', KUVERT_TLS_KEY: 'c.pem' })).toMatch(
     /not a certificate and its key/,
+  );
+  chmodSync(join(folder, 'c.pem'), 0o644);
+  expect(await refusal({ KUVERT_TLS_CERT: 'c.pem', KUVERT_TLS_KEY: 'c.pem' })).toMatch(
+    /^Other users of this machine can read this key file.*c\.pem\)\.$/,
   );
   await started();
 });

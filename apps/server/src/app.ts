@@ -14,6 +14,7 @@ import type { ServerConfig } from './config.ts';
 import { buildContext, type Context } from './context.ts';
 import { createOpsListener } from './http/ops-listener.ts';
 import { createPublicListener } from './http/public-listener.ts';
+import { type Route, routesOf } from './http/route-list.ts';
 import { createLog, type Log } from './log.ts';
 import { startErrorFrom } from './start-error.ts';
 
@@ -53,6 +54,8 @@ export interface Installation {
   readonly keysFolder: string;
   /** True when there was no tenant at the start. */
   readonly empty: boolean;
+  /** Every HTTP route by listener; the device channel is an upgrade and no route. */
+  readonly routes: { readonly public: readonly Route[]; readonly ops: readonly Route[] };
   /** For tests that look behind the doors. */
   readonly context: Context;
   readonly channel: ChannelServer;
@@ -162,6 +165,9 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
     },
     get empty() {
       return now().context.empty;
+    },
+    get routes() {
+      return { public: routesOf(now().publicListener), ops: routesOf(now().opsListener) };
     },
     get context() {
       return now().context;

@@ -63,6 +63,7 @@ export async function buildContext(
 ): Promise<Context> {
   const { clock, random, log } = surroundings;
   const folders = await openFolders(config);
+  if (folders.openKeyFiles > 0) log.warn({ event: 'key-files-were-open', count: folders.openKeyFiles });
   const metrics = createServerMetrics();
   let store: Store | undefined;
   try {

@@ -3,6 +3,7 @@
  * repair. Everything in words that whoever started it can act on; the log on standard error is for those who watch it.
  */
 import { writeSync } from 'node:fs';
+import { closeProcess } from '@kuvert/closed-process';
 import { buildInstallation, type Installation } from './app.ts';
 import { readConfig, type ServerConfig } from './config.ts';
 import { createLog, describeError, type Log } from './log.ts';
@@ -12,6 +13,9 @@ import { StartError, sentenceOfStartFailure } from './start-error.ts';
 const STOP_MS = 9_000;
 /** What a fault of ours leaves for closing the store. */
 const CLOSE_MS = 3_000;
+
+// Before any key is read.
+const { coreDumps } = closeProcess();
 
 // What the server writes is for its own user alone, whatever the shell that started it says.
 process.umask(0o077);
@@ -45,6 +49,7 @@ async function run(): Promise<void> {
     log.flush();
     exitWith(1, sentenceOfStartFailure(error));
   }
+  if (coreDumps === 'on') log.warn({ event: 'core-dumps-on' });
   const { url, opsUrl, dataFolder, keysFolder, empty } = installation;
   process.stdout.write(
     `Kuvert is running. Clients reach it at ${url}\nHealth is at ${opsUrl}/readyz, data in ${dataFolder}, keys in ${keysFolder}\n`,

@@ -17,7 +17,7 @@ export interface OpenFolders extends ServerKeys {
 
 /**
  * @throws StartError `keys_inside_data`, `data_in_use`, `folder_not_owned`, `folder_read_only`, `disk_full`, `keys_missing`,
- *   `keys_wrong`, `config_invalid`
+ *   `keys_wrong`, `keys_open`, `config_invalid`
  */
 export async function openFolders(folders: {
   readonly dataFolder: string;

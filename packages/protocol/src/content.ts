@@ -46,6 +46,8 @@ export const HeartbeatContent = z.object({
 });
 
 const known = z.discriminatedUnion('kind', [TextContent, AckContent, RetryRequestContent, HeartbeatContent]);
+/** The schema of every kind that this release knows. */
+export const CONTENT_SCHEMAS = known.options;
 const envelope = z.looseObject({ kind: z.string().min(1).max(64), minReader: uint32 });
 
 /** Content of a kind that this release knows. */

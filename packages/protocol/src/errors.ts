@@ -293,6 +293,12 @@ export const ERRORS = {
     'The keys do not fit this data folder; use the keys folder that belongs to it (KUVERT_KEYS).',
     'Die Schlüssel passen nicht zu diesem Datenordner; bitte den zugehörigen Schlüsselordner verwenden (KUVERT_KEYS).',
   ),
+  keys_open: entry(
+    500,
+    NEVER,
+    'Other users of this machine can read this key file; take that right from them (chmod o-rwx, or chmod 600).',
+    'Andere Benutzer dieser Maschine können diese Schlüsseldatei lesen; bitte dieses Recht entziehen (chmod o-rwx oder chmod 600).',
+  ),
   keys_inside_data: entry(
     500,
     NEVER,

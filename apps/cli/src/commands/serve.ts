@@ -25,7 +25,9 @@ export function addServe(program: Command, context: CommandContext): void {
  */
 function runServer(): Promise<number> {
   const main = fileURLToPath(import.meta.resolve('@kuvert/server/main'));
-  const server = spawn(process.execPath, [main], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const server = spawn(process.execPath, ['--disable-sigusr1', main], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => server.kill(signal));
   }

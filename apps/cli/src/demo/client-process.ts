@@ -19,7 +19,7 @@ export class ClientProcesses {
    * @throws KuvertError with the code that the command gave, `unexpected` when it gave none
    */
   async run(args: readonly string[]): Promise<Record<string, unknown>[]> {
-    const child = spawn(process.execPath, [PROGRAM, ...args, '--json'], {
+    const child = spawn(process.execPath, ['--disable-sigusr1', PROGRAM, ...args, '--json'], {
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: this.#stop,
       timeout: 60_000,

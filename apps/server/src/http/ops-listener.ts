@@ -11,6 +11,7 @@ import type { OperatorGate } from './operator-gate.ts';
 import type { OperatorTable } from './operator-routes.ts';
 import { answerProblems, problemAnswer, problemOf, problemOptions } from './problem.ts';
 import type { Readiness } from './readiness.ts';
+import { noteRoutes } from './route-list.ts';
 
 /** Greatest size of an operator call's body. */
 const BODY_BYTES_MAX = 65_536;
@@ -34,6 +35,7 @@ export function createOpsListener(parts: {
     http: { requireHostHeader: false },
     ...problemOptions(log),
   });
+  noteRoutes(app);
   answerProblems(app, log);
 
   // The MAC is over the bytes as sent, so they are kept as they are until it is checked.

@@ -4,9 +4,11 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { ServerConfig } from '../config.ts';
+import { refuseOpenKeyFile } from '../keys/key-file-mode.ts';
 import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import { answerProblems, problemOptions } from './problem.ts';
+import { noteRoutes } from './route-list.ts';
 import { preferredLanguage, STATUS_PAGE_HEADERS, statusPage } from './status-page.ts';
 
 const HTTP_OPTIONS = {
@@ -22,7 +24,7 @@ const SOCKETS_MAX = 110_000;
 
 /**
  * Makes the listener; the caller starts and closes it.
- * @throws StartError `config_invalid` when the TLS files cannot be used
+ * @throws StartError `config_invalid` when the TLS files cannot be used, `keys_open` when everybody can read the key
  */
 export async function createPublicListener(parts: {
   readonly tls: ServerConfig['tls'];
@@ -38,6 +40,7 @@ export async function createPublicListener(parts: {
     ...problemOptions(parts.log),
   });
   app.server.maxConnections = SOCKETS_MAX;
+  noteRoutes(app);
   answerProblems(app, parts.log);
   app.get('/', async (request, reply) => {
     const language = preferredLanguage(request.headers['accept-language']);
@@ -54,6 +57,7 @@ async function serverMaker(tls: ServerConfig['tls']): Promise<(handler: RequestL
   if (tls === undefined) return (handler) => createServer(HTTP_OPTIONS, handler);
   const cert = await readTlsFile('KUVERT_TLS_CERT', tls.certFile);
   const key = await readTlsFile('KUVERT_TLS_KEY', tls.keyFile);
+  await refuseOpenKeyFile(tls.keyFile);
   return (handler) => {
     try {
       return createTlsServer(

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -87,4 +88,27 @@ test('B5 a wrapped key opens only in its place, and after rotation under the ver
   await provider.retire(wrapped.keyId);
   expect(await codeOf(provider.unwrap(wrapped, context))).toBe('keys_wrong');
   expect(readFileSync(join(folders.keys, 'kek.json'), 'utf8')).not.toContain(wrapped.keyId);
+});
+
+test('H9 key files that others can read are closed at the start, and it is told that they were open', async () => {
+  expect((await openServerKeys(folders)).openKeyFiles).toBe(0);
+  const kek = join(folders.keys, 'kek.json');
+  const operator = join(folders.keys, 'operator.key');
+  for (const [kekMode, operatorMode, count] of [
+    [0o644, 0o600, 1],
+    [0o640, 0o604, 2],
+    [0o400, 0o600, 0],
+  ] as const) {
+    chmodSync(kek, kekMode);
+    chmodSync(operator, operatorMode);
+    expect((await openServerKeys(folders)).openKeyFiles).toBe(count);
+    for (const file of [kek, operator]) expect(statSync(file).mode & 0o077).toBe(0);
+  }
+});
+
+test('H9 a key file that is no file is refused', async () => {
+  await openServerKeys(folders);
+  rmSync(join(folders.keys, 'operator.key'));
+  mkdirSync(join(folders.keys, 'operator.key'));
+  expect(await codeOf(openServerKeys(folders))).toBe('keys_wrong');
 });

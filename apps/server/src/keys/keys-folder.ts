@@ -5,11 +5,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { KuvertError } from '@kuvert/protocol';
 import { FolderError, openSafeFolder } from '@kuvert/safe-folder';
 import { createKekFile, openFileKeyProvider } from './file-key-provider.ts';
+import { closeKeyFile } from './key-file-mode.ts';
 import type { KeyProvider } from './key-provider.ts';
 
 const OPERATOR_KEY_BYTES = 32;
@@ -21,13 +22,15 @@ export interface ServerKeys {
   readonly provider: KeyProvider;
   /** Authenticates operator calls, 32 bytes. */
   readonly operatorKey: Uint8Array;
+  /** How many key files others could read until this start. Whoever runs the server has to know: a key that was read stays read. */
+  readonly openKeyFiles: number;
 }
 
 /**
  * Opens the keys folder; makes it when there is neither a keys folder nor data.
  *
  * @param folders.data the data folder, which may still be empty.
- * @throws KuvertError `keys_inside_data`, `keys_missing`, `keys_wrong`; FolderError of the keys folder
+ * @throws KuvertError `keys_inside_data`, `keys_missing`, `keys_wrong`, `keys_open`; FolderError of the keys folder
  */
 export async function openServerKeys(folders: {
   readonly keys: string;
@@ -44,8 +47,10 @@ export async function openServerKeys(folders: {
     // A lost operator key opens nothing and is made anew.
     if (!existsSync(operator))
       await folder.writeFileAtomic(OPERATOR_KEY_FILE, randomBytes(OPERATOR_KEY_BYTES));
-    for (const file of [kek, operator]) await chmod(file, 0o600);
+    let openKeyFiles = 0;
+    for (const file of [kek, operator]) if (await closeKeyFile(file)) openKeyFiles += 1;
     return {
+      openKeyFiles,
       provider: await openFileKeyProvider(folder.path),
       operatorKey: await readOperatorKey(folder.path),
     };

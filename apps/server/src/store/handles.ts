@@ -32,10 +32,12 @@ export function asDocument(collection: AnyCollection): AnyDocument {
 /** All collections of a store by number. Asking for one that was not given at opening is an assertion. */
 export class CollectionNumbers {
   readonly layouts: readonly CollectionLayout[];
+  readonly collections: readonly AnyCollection[];
   readonly #numbers = new Map<string, { number: number; collection: AnyCollection }>();
 
   /** @param everywhere collections that the control file has as well as every tenant's. */
   constructor(collections: readonly AnyCollection[], everywhere: ReadonlySet<AnyCollection>) {
+    this.collections = collections;
     collections.forEach((collection, number) => {
       if (this.#numbers.has(collection.name))
         throw new Error(`two collections are called ${collection.name}`);

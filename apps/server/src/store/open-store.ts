@@ -146,6 +146,10 @@ class SpaceStore implements Store {
     return this.#engine.load;
   }
 
+  get collections() {
+    return this.#numbers.collections;
+  }
+
   operator(): OperatorScope {
     return this.#control as unknown as OperatorScope;
   }

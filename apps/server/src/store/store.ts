@@ -224,6 +224,8 @@ export interface Store {
   rotateWrappingKey(): Promise<{ readonly rewrapped: number }>;
   /** Requests and bytes that wait for the engine or are being worked on. */
   readonly load: { readonly requests: number; readonly bytes: number };
+  /** Everything that this store can hold, its own collections included; the list of fields (docs/fields.md) is compared with it. */
+  readonly collections: readonly AnyCollection[];
   /** Commits what was accepted, refuses the rest, ends the writers. Safe to call twice. */
   close(): Promise<void>;
 }

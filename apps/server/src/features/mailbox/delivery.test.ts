@@ -43,6 +43,7 @@ function watched(store: Store): Store {
     tenant: (tenantId) => wrap(store.tenant(tenantId)),
     rotateWrappingKey: () => store.rotateWrappingKey(),
     load: store.load,
+    collections: store.collections,
     close: () => store.close(),
   };
 }
