@@ -116,6 +116,7 @@ export default {
       '@signalapp/sqlcipher',
       '^(apps/server/src/store/engine-sqlite|packages/safe-folder|packages/client-core/src/node)/',
     ),
+    onlyIn('mongodb-home', 'mongodb', '^apps/server/src/store/engine-mongodb/'),
     onlyIn('ws-home', 'ws', '^(apps/server/src/channel|packages/client-core/src/node)/'),
     onlyIn(
       'fastify-home',

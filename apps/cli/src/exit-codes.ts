@@ -38,6 +38,7 @@ const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   server_not_running: EXIT.unreachable,
   server_unreachable: EXIT.unreachable,
   shutting_down: EXIT.unreachable,
+  store_unavailable: EXIT.unreachable,
 
   identity_changed: EXIT.trust,
   identity_not_trusted: EXIT.trust,

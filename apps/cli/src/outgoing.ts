@@ -25,6 +25,7 @@ const WAITS: ReadonlySet<ErrorCode> = new Set([
   'rate_limited',
   'overloaded',
   'store_busy',
+  'store_unavailable',
   'disk_full',
   'shutting_down',
   'server_unreachable',

@@ -66,6 +66,62 @@ test('B3 listening beyond this machine needs TLS files or a proxy in front', () 
   });
 });
 
+test('H2 a database is named by one variable, and its credentials by files', () => {
+  expect(read({ KUVERT_STORE: 'mongodb://127.0.0.1:27017' }).database).toEqual({
+    url: 'mongodb://127.0.0.1:27017',
+    passwordFile: undefined,
+    caFile: undefined,
+    certFile: undefined,
+    keyFile: undefined,
+  });
+  expect(
+    read({
+      KUVERT_STORE: 'mongodb://kuvert@a.test,b.test/chat?replicaSet=rs0&tls=true',
+      KUVERT_STORE_PASSWORD_FILE: 'secret',
+      KUVERT_STORE_CA: '/ca.pem',
+      KUVERT_STORE_CERT: 'c.pem',
+      KUVERT_STORE_KEY: 'k.pem',
+    }).database,
+  ).toEqual({
+    url: 'mongodb://kuvert@a.test,b.test/chat?replicaSet=rs0&tls=true',
+    passwordFile: '/srv/kuvert/secret',
+    caFile: '/ca.pem',
+    certFile: '/srv/kuvert/c.pem',
+    keyFile: '/srv/kuvert/k.pem',
+  });
+  expect(read({ KUVERT_STORE: 'files' }).database).toBeUndefined();
+  expect(read({ KUVERT_STORE: 'mongodb+srv://kuvert@cluster.test/' }).database).toBeDefined();
+});
+
+test.each([
+  ['mongodb://kuvert:hunter2@127.0.0.1/', 'KUVERT_STORE_PASSWORD_FILE'],
+  ['mongodb://kuvert:p%40ss@h1.test,h2.test/?tls=true', 'KUVERT_STORE_PASSWORD_FILE'],
+  ['mongodb://db.test/', 'tls=true'],
+  ['mongodb://127.0.0.1,db.test/', 'tls=true'],
+  ['mongodb://127.0.0.1/?w=1', 'option w'],
+  ['mongodb://127.0.0.1/?journal=false', 'option journal'],
+  ['mongodb://127.0.0.1/?compressors=zlib', 'option compressors'],
+  ['mongodb://127.0.0.1/?readPreference=secondary', 'option readPreference'],
+  ['mongodb://db.test/?tls=true&tlsAllowInvalidCertificates=true', 'option tlsAllow'],
+  ['postgres://127.0.0.1/', 'KUVERT_STORE must be'],
+  ['mongodb://', 'KUVERT_STORE must be'],
+])('H2 KUVERT_STORE=%s is refused with what to do, and never repeated', (address, what) => {
+  const text = sentence({ KUVERT_STORE: address });
+  expect(text).toContain(what);
+  expect(text).not.toContain('hunter2');
+  expect(text).not.toContain('p%40ss');
+});
+
+test('H2 files for a database that is not named, and half a pair of them, are named as what they are', () => {
+  expect(sentence({ KUVERT_STORE_CA: '/ca.pem' })).toContain('KUVERT_STORE_CA is set, but');
+  expect(sentence({ KUVERT_STORE: 'mongodb://127.0.0.1/', KUVERT_STORE_CERT: '/c.pem' })).toContain(
+    'KUVERT_STORE_KEY is missing',
+  );
+  expect(sentence({ KUVERT_STORE: 'mongodb://127.0.0.1/', KUVERT_STORE_PASSWORD_FILE: '/p' })).toContain(
+    'names no user',
+  );
+});
+
 test('C12 docs/configuration.md is what the code says', () => {
   expect(readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')).toBe(
     configurationPage(),

@@ -20,7 +20,8 @@ import { describeError, type Log } from './log.ts';
 import { createServerMetrics, type LimitName, type ServerMetrics } from './metrics/server-metrics.ts';
 import { openFolders } from './open-folders.ts';
 import { startErrorFrom } from './start-error.ts';
-import { openStore, type Store } from './store/index.ts';
+import { openMongoEngine } from './store/engine-mongodb/engine.ts';
+import { type OpenEngine, openStore, type Store } from './store/index.ts';
 import { Sweeper } from './sweeper.ts';
 
 /** Raised by a restore, which does not exist yet (wire.md §3). */
@@ -51,7 +52,7 @@ export interface Context {
  * @throws StartError for everything that whoever starts the server can mend
  */
 export async function buildContext(
-  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder' | 'trafficFactor' | 'storeThreads'>,
+  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder' | 'trafficFactor' | 'storeThreads' | 'database'>,
   surroundings: {
     readonly clock: Clock;
     readonly random: Random;
@@ -81,6 +82,7 @@ export async function buildContext(
       ],
       onFailure: surroundings.onFailure,
       threads: config.storeThreads,
+      ...engineOf(config),
       onBatch: ({ requests, durationMs }) => {
         metrics.commitSeconds.observe(durationMs / 1_000);
         metrics.batchRequests.observe(requests);
@@ -92,10 +94,26 @@ export async function buildContext(
   } catch (error) {
     await store?.close().catch(() => undefined);
     folders.data.release();
-    const { code } = (error ?? {}) as { code?: unknown };
-    const isAboutKeys = typeof code === 'string' && code.startsWith('keys_');
-    throw startErrorFrom(error, isAboutKeys ? config.keysFolder : config.dataFolder);
+    throw startErrorFrom(error, whatItIsAbout(error, config));
   }
+}
+
+/** The folder or variable that a failure to open the store is about. */
+function whatItIsAbout(
+  error: unknown,
+  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder' | 'database'>,
+): string {
+  const { code, details } = (error ?? {}) as { code?: unknown; details?: Record<string, unknown> };
+  if (typeof details?.about === 'string') return details.about;
+  if (typeof code !== 'string') return config.dataFolder;
+  if (code.startsWith('keys_')) return config.keysFolder;
+  return config.database === undefined ? config.dataFolder : 'KUVERT_STORE';
+}
+
+/** The engine that a configuration asks for; by default the store takes files. */
+function engineOf({ database }: Pick<ServerConfig, 'database'>): { openEngine?: OpenEngine } {
+  if (database === undefined) return {};
+  return { openEngine: (settings) => openMongoEngine(database, settings) };
 }
 
 async function wire(parts: {

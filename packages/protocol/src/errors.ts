@@ -90,6 +90,12 @@ export const ERRORS = {
     'The disk is full; free some space, then try again.',
     'Der Datenträger ist voll; bitte Platz schaffen und erneut versuchen.',
   ),
+  store_unavailable: entry(
+    503,
+    after(2_000),
+    'The database cannot be reached at the moment; try again shortly.',
+    'Die Datenbank ist gerade nicht erreichbar; bitte gleich erneut versuchen.',
+  ),
   shutting_down: entry(
     503,
     after(2_000),
@@ -280,6 +286,24 @@ export const ERRORS = {
     NEVER,
     'The data folder is damaged; restore it from a backup.',
     'Der Datenordner ist beschädigt; bitte aus einer Sicherung wiederherstellen.',
+  ),
+  store_unsafe: entry(
+    500,
+    NEVER,
+    'This database does not keep the promises that Kuvert makes, see docs/operating-mongodb.md.',
+    'Diese Datenbank hält nicht, was Kuvert verspricht, siehe docs/operating-mongodb.md.',
+  ),
+  store_denied: entry(
+    500,
+    NEVER,
+    'The database refuses this user, password or certificate, or the role lacks a privilege, see docs/operating-mongodb.md.',
+    'Die Datenbank weist Benutzer, Passwort oder Zertifikat zurück, oder der Rolle fehlt ein Recht, siehe docs/operating-mongodb.md.',
+  ),
+  store_in_use: entry(
+    500,
+    NEVER,
+    'Others are at work on this database: stop all servers before data is moved, and wait for its end before they start.',
+    'Auf dieser Datenbank arbeiten andere: vor dem Umzug von Daten alle Server beenden, und sie erst danach wieder starten.',
   ),
   keys_missing: entry(
     500,

@@ -26,6 +26,8 @@ export const LABELS = {
   blindIndex: 'kuvert/blind-index/1',
   fileKey: 'kuvert/file-key/1',
   cursor: 'kuvert/cursor/1',
+  rowKey: 'kuvert/row-key/1',
+  indexPart: 'kuvert/index-part/1',
   submitRecord: 'kuvert/submit-record/1',
   tokenSecret: 'kuvert/token-secret/1',
   keyCheck: 'kuvert/key-check/1',

@@ -133,6 +133,7 @@ export interface BinaryCollection<V, K extends readonly unknown[], Sc extends Sc
   readonly parts: readonly KeyPart<unknown>[];
   readonly codec: ByteCodec<V>;
   readonly expires: boolean;
+  readonly gate: boolean;
 }
 
 /** Row type of a handle. */
@@ -220,6 +221,11 @@ export function binaryCollection<
     readonly codec?: ByteCodec<V>;
     /** Rows may carry an expiry time. */
     readonly expires?: boolean;
+    /**
+     * Rows that many prebuilt lists check with `mustExist` while few take one away, like the devices of a recipient. An engine for several
+     * processes then lets the few wait for the many instead of letting the many get in each other's way.
+     */
+    readonly gate?: boolean;
     readonly scope?: Sc;
   },
 ): BinaryCollection<V, { readonly [N in keyof P]: PartValue<P[N]> }, Sc> {
@@ -232,5 +238,6 @@ export function binaryCollection<
     parts: options.key,
     codec: options.codec ?? (same as unknown as ByteCodec<V>),
     expires: options.expires === true,
+    gate: options.gate === true,
   };
 }

@@ -12,6 +12,10 @@ export interface CollectionLayout {
   readonly name: string;
   readonly indexes: readonly { readonly name: string; readonly unique: boolean }[];
   readonly expires: boolean;
+  /** Width of all keys, undefined where it differs. */
+  readonly keyBytes?: number;
+  /** Many lists check that rows of it are there, and few take one away (`gate` of `binaryCollection`). */
+  readonly gate?: boolean;
   /** Which spaces have it. */
   readonly spaces: 'tenants' | 'control' | 'all';
 }
@@ -74,6 +78,39 @@ export interface RangeQuery {
   readonly limit: number;
 }
 
+/** Something that is stored otherwise than declared. `space` is undefined where all spaces share one collection. */
+export interface LayoutDifference {
+  readonly space: SpaceName | undefined;
+  readonly collection: string;
+  readonly what: 'collection' | 'index' | 'validator';
+  readonly name: string;
+  readonly how: 'missing' | 'extra' | 'different';
+}
+
+/** Where the wrapped key of the control space lies, as the text that keyring.ts writes. */
+export interface KeyringPlace {
+  /** True when there is data, so that a keyring that is missing is damage. */
+  hasData(): Promise<boolean>;
+  read(): Promise<string | undefined>;
+  /** Writes the first one. @returns what is there now, which may be another process's */
+  create(text: string): Promise<string>;
+  replace(text: string): Promise<void>;
+}
+
+/** A word to the other servers on the same database: something happened to a device. It may get lost. */
+export interface Hint {
+  readonly space: SpaceName;
+  readonly device: string;
+  readonly kind: 'rows' | 'revoked';
+}
+
+/** How servers on one database hear of each other (wire.md §5). */
+export interface Hints {
+  publish(hint: Hint): void;
+  /** @param listener.onGap hints may have been lost: whatever hangs on them has to be looked at again. */
+  listen(listener: { onHint(hint: Hint): void; onGap(): void }): void;
+}
+
 /** How a space is opened: its 32-byte key, and whether it may be made. Undefined: there is no such space. */
 export type SpaceKeys = (space: SpaceName) => Promise<{ key: Uint8Array; create: boolean } | undefined>;
 
@@ -95,6 +132,9 @@ export interface Engine {
    * Up to `limit` rows with a time at or before `untilMs`, soonest first, without their documents.
    */
   expiring(space: SpaceName, collection: number, untilMs: number, limit: number): Promise<StoredRow[]>;
+  readonly keyring: KeyringPlace;
+  /** Only of an engine that several servers share. */
+  readonly hints?: Hints;
   /** What waits or is being worked on. */
   readonly load: { readonly requests: number; readonly bytes: number };
   /** Commits what was accepted and ends. */

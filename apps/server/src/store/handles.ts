@@ -47,7 +47,12 @@ export class CollectionNumbers {
       name: collection.name,
       spaces: everywhere.has(collection) ? 'all' : collection.scope === 'tenant' ? 'tenants' : 'control',
       ...(isBinary(collection)
-        ? { indexes: [], expires: collection.expires }
+        ? {
+            indexes: [],
+            expires: collection.expires,
+            keyBytes: collection.parts.reduce((width, part) => width + part.width, 0),
+            gate: collection.gate,
+          }
         : {
             indexes: asDocument(collection).indexList.map(({ name, unique }) => ({ name, unique })),
             expires: asDocument(collection).retentionField !== undefined,

@@ -1,7 +1,9 @@
 /**
- * `keyring.json` in the data folder: the data key of the control file, wrapped by the key provider. The first file that a
- * server reads, so it says what the folder is and which format it has before anything else is opened.
+ * The keyring: the data key of the control space, wrapped by the key provider; `keyring.json` in the data folder, or a document of the
+ * database that several servers share. The first thing that a server reads, so it says which format the data has before anything else is
+ * opened.
  */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DataKey, makeDataKey } from '@kuvert/crypto/sealing';
@@ -10,25 +12,38 @@ import { writeFileAtomic } from '@kuvert/safe-folder';
 import { z } from 'zod';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { OWN_SUBJECT, unwrapDataKey, wrapDataKey } from './data-keys.ts';
+import type { KeyringPlace } from './engine.ts';
 
-/** Format of the data folder as a whole. */
+/** Format of the data as a whole. */
 const DATA_FORMAT_VERSION = 1;
 const CONTROL = { space: 'control', subject: OWN_SUBJECT };
 const base64 = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
 const Keyring = z.object({ wrappingKey: z.string(), keyId: base64, wrapped: base64 });
 
-function keyringPath(folder: string): string {
-  return join(folder, 'keyring.json');
+/** `keyring.json` in the data folder, for an engine that keeps its files there. */
+export function folderKeyring(folder: string): KeyringPlace {
+  const path = join(folder, 'keyring.json');
+  const read = async (): Promise<string | undefined> => {
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  };
+  return {
+    hasData: async () => existsSync(join(folder, 'control.db')),
+    read,
+    async create(text) {
+      // The folder is locked, so nobody else makes one.
+      await writeFileAtomic(path, text);
+      return text;
+    },
+    replace: (text) => writeFileAtomic(path, text),
+  };
 }
 
-async function readKeyring(folder: string): Promise<z.output<typeof Keyring> | undefined> {
-  let text: string;
-  try {
-    text = await readFile(keyringPath(folder), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+function parseKeyring(text: string): z.output<typeof Keyring> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -42,7 +57,7 @@ async function readKeyring(folder: string): Promise<z.output<typeof Keyring> | u
   return keyring.data;
 }
 
-async function writeKeyring(folder: string, provider: KeyProvider, dataKey: DataKey): Promise<void> {
+async function keyringText(provider: KeyProvider, dataKey: DataKey): Promise<string> {
   const { keyId, wrappingKey, wrapped } = await wrapDataKey(provider, CONTROL, dataKey);
   const encode = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
   const content = {
@@ -51,37 +66,30 @@ async function writeKeyring(folder: string, provider: KeyProvider, dataKey: Data
     keyId: encode(keyId),
     wrapped: encode(wrapped),
   };
-  await writeFileAtomic(keyringPath(folder), `${JSON.stringify(content, undefined, 2)}\n`);
+  return `${JSON.stringify(content, undefined, 2)}\n`;
 }
 
 /**
- * The data key of the control file; made when the folder has none.
+ * The data key of the control space; made when there is none and no data either.
  *
- * @param options.mayCreate false when the folder holds a control file already: then a missing keyring is damage.
  * @throws KuvertError `keys_wrong`, `data_too_new`, `data_damaged`
  */
-export async function openKeyring(
-  folder: string,
-  provider: KeyProvider,
-  options: { readonly mayCreate: boolean },
-): Promise<DataKey> {
-  const keyring = await readKeyring(folder);
-  if (keyring !== undefined) return unwrapDataKey(provider, CONTROL, { subject: OWN_SUBJECT, ...keyring });
-  if (!options.mayCreate) throw new KuvertError('data_damaged');
-  const dataKey = makeDataKey();
-  await writeKeyring(folder, provider, dataKey);
-  return dataKey;
+export async function openKeyring(place: KeyringPlace, provider: KeyProvider): Promise<DataKey> {
+  let text = await place.read();
+  if (text === undefined) {
+    if (await place.hasData()) throw new KuvertError('data_damaged');
+    text = await place.create(await keyringText(provider, makeDataKey()));
+  }
+  return unwrapDataKey(provider, CONTROL, { subject: OWN_SUBJECT, ...parseKeyring(text) });
 }
 
 /** Wraps the control key under the current version, if it is not. @returns true when it had to be. */
-export async function rewrapKeyring(folder: string, provider: KeyProvider): Promise<boolean> {
-  const keyring = await readKeyring(folder);
-  if (keyring === undefined) throw new KuvertError('data_damaged');
+export async function rewrapKeyring(place: KeyringPlace, provider: KeyProvider): Promise<boolean> {
+  const text = await place.read();
+  if (text === undefined) throw new KuvertError('data_damaged');
+  const keyring = parseKeyring(text);
   if (keyring.wrappingKey === provider.currentKeyId()) return false;
-  await writeKeyring(
-    folder,
-    provider,
-    await unwrapDataKey(provider, CONTROL, { subject: OWN_SUBJECT, ...keyring }),
-  );
+  const dataKey = await unwrapDataKey(provider, CONTROL, { subject: OWN_SUBJECT, ...keyring });
+  await place.replace(await keyringText(provider, dataKey));
   return true;
 }

@@ -1,6 +1,4 @@
 /** Puts a store together: keyring, engine, spaces, scopes. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { type DataKey, fileKey, makeDataKey } from '@kuvert/crypto/sealing';
 import { isId, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { KeyProvider } from '../keys/key-provider.ts';
@@ -63,27 +61,24 @@ const SPACES_PAGE = 500;
  * @throws KuvertError `keys_wrong`, `data_too_new`, `data_damaged`, `disk_full`
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const mayCreate = !existsSync(join(options.folder, 'control.db'));
-  const controlKey = await openKeyring(options.folder, options.keys, { mayCreate });
   const builtIn = [dataKeys, tenantSpaces, guardRows.tenant, guardRows.operator];
   const numbers = new CollectionNumbers([...builtIn, ...options.collections], new Set([dataKeys]));
   // The engine asks for keys of spaces, which the store finds through the engine: in the control file.
-  const late: { store?: SpaceStore } = {};
+  const late: { store?: SpaceStore; control?: { key: Uint8Array; create: boolean } } = {};
   const engine = await (options.openEngine ?? openSqliteEngine)({
     folder: options.folder,
     layouts: numbers.layouts,
     onFailure: options.onFailure,
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.onBatch === undefined ? {} : { onBatch: options.onBatch }),
-    spaceKeys: async (name) =>
-      name === CONTROL
-        ? { key: fileKey(controlKey.key), create: mayCreate }
-        : late.store?.keyOfTenantSpace(name),
+    spaceKeys: async (name) => (name === CONTROL ? late.control : late.store?.keyOfTenantSpace(name)),
   });
-  const store = new SpaceStore({ options, engine, numbers, controlKey });
-  late.store = store;
   try {
-    // Opens the control file now, so that wrong keys or a newer format end the start and not the first request.
+    const controlKey = await openKeyring(engine.keyring, options.keys);
+    late.control = { key: fileKey(controlKey.key), create: !(await engine.keyring.hasData()) };
+    const store = new SpaceStore({ options, engine, numbers, controlKey });
+    late.store = store;
+    // Opens the control space now, so that wrong keys or a newer format end the start and not the first request.
     await store.operator().find(tenantSpaces, CONTROL);
     return store;
   } catch (error) {
@@ -142,6 +137,10 @@ class SpaceStore implements Store {
     return this.#tenantScope(tenant) as unknown as TenantScope;
   }
 
+  get hints() {
+    return this.#engine.hints;
+  }
+
   get load() {
     return this.#engine.load;
   }
@@ -156,7 +155,7 @@ class SpaceStore implements Store {
 
   async rotateWrappingKey(): Promise<{ readonly rewrapped: number }> {
     this.#rotation ??= rotate({
-      folder: this.#options.folder,
+      keyring: this.#engine.keyring,
       provider: this.#options.keys,
       control: this.#control,
       newKeyCommits: this.#newKeyCommits,

@@ -5,6 +5,7 @@
  */
 import type { KeyProvider } from '../keys/key-provider.ts';
 import { dataKeys, tenantSpaces, unwrapDataKey, wrapDataKey } from './data-keys.ts';
+import type { KeyringPlace } from './engine.ts';
 import { rewrapKeyring } from './keyring.ts';
 import type { NewKeyCommits } from './new-keys.ts';
 import { type SpaceScope, typedScope } from './scope.ts';
@@ -14,7 +15,7 @@ const BATCH = 100;
 
 /** What a rotation works on. */
 export interface RotationPlace {
-  readonly folder: string;
+  readonly keyring: KeyringPlace;
   readonly provider: KeyProvider;
   readonly control: SpaceScope;
   readonly newKeyCommits: NewKeyCommits;
@@ -33,7 +34,7 @@ export async function rotate(place: RotationPlace): Promise<{ rewrapped: number 
   await place.newKeyCommits.drained();
   const current = provider.currentKeyId();
   const old = provider.keyIds().filter((keyId) => keyId !== current);
-  let rewrapped = (await rewrapKeyring(place.folder, provider)) ? 1 : 0;
+  let rewrapped = (await rewrapKeyring(place.keyring, provider)) ? 1 : 0;
   for (const keyId of old) {
     rewrapped += await rewrapSpaces(place, keyId);
     for (const scope of [place.control, ...(await place.tenants())]) {

@@ -14,6 +14,7 @@ import type {
   RowOf,
   ScopeKind,
 } from './collection.ts';
+import type { Hints } from './engine.ts';
 
 /** The leading values of a tuple: all of them, some of them, none. */
 export type Prefix<T extends readonly unknown[]> = T extends readonly [...infer Head, unknown]
@@ -222,6 +223,8 @@ export interface Store {
    * May be called again after a kill; it goes on where it stopped.
    */
   rotateWrappingKey(): Promise<{ readonly rewrapped: number }>;
+  /** Words to and from other servers on the same database; undefined where there can be none. */
+  readonly hints?: Hints | undefined;
   /** Requests and bytes that wait for the engine or are being worked on. */
   readonly load: { readonly requests: number; readonly bytes: number };
   /** Everything that this store can hold, its own collections included; the list of fields (docs/fields.md) is compared with it. */

@@ -68,6 +68,49 @@ function integerBytes(value: number): Uint8Array {
   return bytes;
 }
 
+/** One value of an encoded tuple. */
+export interface TuplePart {
+  readonly bytes: Uint8Array;
+  /** False for texts and byte strings, of which an engine may keep nothing but a hash. */
+  readonly isOrdered: boolean;
+}
+
+/** First byte of an entry of a blind index (`blindEntry` of `@kuvert/crypto/sealing`), which is a hash already. */
+const BLIND_ENTRY = 0x01;
+
+/** Takes a tuple, or a blind entry, apart; undefined when the bytes end in the middle of a value. */
+export function splitTuple(bytes: Uint8Array): readonly TuplePart[] | undefined {
+  if (bytes[0] === BLIND_ENTRY) return [{ bytes, isOrdered: true }];
+  const parts: TuplePart[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const tag = bytes[at];
+    const isOrdered = tag !== TAG.text && tag !== TAG.bytes;
+    const end = isOrdered
+      ? at + (WIDTHS.get(tag ?? 0) ?? Number.POSITIVE_INFINITY)
+      : endOfEscaped(bytes, at + 1);
+    if (end === undefined || end > bytes.length) return undefined;
+    parts.push({ bytes: bytes.subarray(at, end), isOrdered });
+    at = end;
+  }
+  return parts;
+}
+
+const WIDTHS = new Map<number, number>([
+  [TAG.false, 1],
+  [TAG.true, 1],
+  [TAG.integer, 9],
+  [TAG.id, 18],
+]);
+
+function endOfEscaped(bytes: Uint8Array, start: number): number | undefined {
+  for (let at = start; at + 1 < bytes.length; at++) {
+    if (bytes[at] !== 0) continue;
+    if (bytes[at + 1] === 1) return at + 2;
+    at++;
+  }
+  return undefined;
+}
+
 /** The least bytes that are greater than all bytes with this prefix; undefined when there are none. */
 export function afterPrefix(prefix: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {

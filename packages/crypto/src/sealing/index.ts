@@ -2,6 +2,7 @@
 export { blindEntry, blindKey, cursorKey, fileKey } from './derived-keys.ts';
 export { framed } from './framing.ts';
 export { aeadOpen, aeadSeal, hkdf, hmac, KEY_BYTES, NotOpenedError } from './primitives.ts';
+export { hiddenPart, indexPartKey, RowSealer, SEALED_ROW_OVERHEAD_BYTES } from './row-sealing.ts';
 export {
   DATA_KEY_ID_BYTES,
   type DataKey,

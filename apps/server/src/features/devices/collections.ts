@@ -96,7 +96,10 @@ export const deviceStates = binaryCollection('device-states', {
 });
 
 /** Gate: the device may act. The value is empty. */
-export const activeDevices = binaryCollection('active-devices', { key: [idPart('device')] });
+export const activeDevices = binaryCollection('active-devices', {
+  key: [idPart('device')],
+  gate: true,
+});
 
 /** What {@link deviceSets} says of a person. */
 export interface DeviceSetRow {
@@ -111,6 +114,7 @@ const SET_VERSION = 1;
 /** Gate: the person's devices in their current version; the version counts up with every change. */
 export const deviceSets = binaryCollection('device-sets', {
   key: [idPart('person'), integerPart()],
+  gate: true,
   codec: {
     encode: (row: DeviceSetRow) => {
       const bytes = new Uint8Array(33 + row.devices.length * ID_BYTES);

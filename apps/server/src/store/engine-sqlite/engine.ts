@@ -12,11 +12,13 @@ import type {
   Engine,
   EngineOp,
   EngineOutcome,
+  KeyringPlace,
   RangeQuery,
   SpaceKeys,
   SpaceName,
   StoredRow,
 } from '../engine.ts';
+import { folderKeyring } from '../keyring.ts';
 import { readExpired, readOutcome, readRows } from './answers.ts';
 import { packCommit, packExpire, packExpiring, packGet, packRange } from './packing.ts';
 import { type BatchFacts, QueueRoom, WriterLane } from './writer-lane.ts';
@@ -62,9 +64,11 @@ class SqliteEngine implements Engine {
   readonly #lanes: readonly [WriterLane, ...WriterLane[]];
   readonly #room: QueueRoom;
   #hasFailed = false;
+  readonly keyring: KeyringPlace;
 
   constructor(options: SqliteEngineOptions) {
     const { threads = THREADS_DEFAULT, openFilesMax = 64 } = options;
+    this.keyring = folderKeyring(options.folder);
     this.#room = new QueueRoom(options.queueMax ?? 16_384, options.queueBytesMax ?? 64 * 1024 * 1024);
     const settings = {
       layouts: options.layouts,

@@ -1,0 +1,203 @@
+/**
+ * The engine for those who outgrow one machine: a MongoDB replica set or sharded cluster, shared by any number of servers. Read
+ * docs/decisions/0006 first, then `stored-rows.ts` (what is stored), `round.ts` (how lists are committed) and `nodes.ts` (several servers).
+ */
+import { randomInt } from 'node:crypto';
+import { KuvertError } from '@kuvert/protocol';
+import { MongoClient } from 'mongodb';
+import type {
+  CollectionLayout,
+  Engine,
+  EngineOp,
+  EngineOutcome,
+  KeyringPlace,
+  LayoutDifference,
+  RangeQuery,
+  SpaceKeys,
+  SpaceName,
+  StoredRow,
+} from '../engine.ts';
+import { storeFailure } from './failures.ts';
+import { type NodeKind, Nodes, type NodeTimes } from './nodes.ts';
+import type { OpenSpace, Tables } from './open-space.ts';
+import { expireRows, readExpiring, readRange } from './range.ts';
+import { runRound } from './round.ts';
+import { RowReads } from './row-reads.ts';
+import { checkServer } from './server-checks.ts';
+import { clientOptions, databaseName, type MongoSettings } from './settings.ts';
+import { type LaneRoom, ROUNDS_PER_SPACE, SpaceLane } from './space-lane.ts';
+import { databaseKeyring, Spaces } from './spaces.ts';
+import { STRIPES } from './stripes.ts';
+import { compareTables, makeTables } from './tables.ts';
+
+/** Settings of {@link openMongoEngine}; the defaults are for production. */
+export interface MongoEngineOptions {
+  readonly layouts: readonly CollectionLayout[];
+  readonly spaceKeys: SpaceKeys;
+  /** Requests that may wait; more are refused as `overloaded`. */
+  readonly queueMax?: number;
+  /** Bytes that may wait. */
+  readonly queueBytesMax?: number;
+  /** What we want of the database. Default: to serve. */
+  readonly kind?: NodeKind;
+  readonly times?: NodeTimes;
+  readonly onBatch?: (facts: { requests: number; durationMs: number }) => void;
+}
+
+/** Rounds in flight, all spaces together; each has a connection. */
+const ROUNDS_MAX = 32;
+
+/**
+ * Connects, looks at what it is connected to, makes what is missing and takes a place among the servers.
+ * @throws KuvertError `store_unsafe` (an `UnsafeDatabaseError`), `store_unavailable`, `store_denied`, `store_in_use`, `config_invalid`
+ */
+export async function openMongoEngine(settings: MongoSettings, options: MongoEngineOptions): Promise<Engine> {
+  const client = await connect(settings);
+  try {
+    const db = client.db(databaseName(settings.url));
+    await checkServer(client, db);
+    await makeTables(db, options.layouts);
+    const nodes = new Nodes(db, options.kind ?? 'server', options.times);
+    await nodes.join();
+    return new MongoEngine({ client, nodes, tables: { db, layouts: options.layouts }, options });
+  } catch (error) {
+    await client.close().catch(() => undefined);
+    throw storeFailure(error);
+  }
+}
+
+/** What `kuvert store check` says of a database. Changes nothing. @throws KuvertError as {@link openMongoEngine} */
+export async function checkMongo(
+  settings: MongoSettings,
+  layouts: readonly CollectionLayout[],
+): Promise<readonly LayoutDifference[]> {
+  const client = await connect(settings);
+  try {
+    const db = client.db(databaseName(settings.url));
+    await checkServer(client, db);
+    return await compareTables(db, layouts);
+  } catch (error) {
+    throw storeFailure(error);
+  } finally {
+    await client.close().catch(() => undefined);
+  }
+}
+
+async function connect(settings: MongoSettings): Promise<MongoClient> {
+  let client: MongoClient | undefined;
+  try {
+    client = new MongoClient(settings.url, clientOptions(settings));
+    return await client.connect();
+  } catch (error) {
+    await client?.close().catch(() => undefined);
+    throw storeFailure(error);
+  }
+}
+
+class MongoEngine implements Engine {
+  readonly keyring: KeyringPlace;
+  readonly hints: Nodes;
+  readonly #client: MongoClient;
+  readonly #options: MongoEngineOptions;
+  readonly #spaces: Spaces;
+  readonly #lanes = new Map<SpaceName, SpaceLane>();
+  readonly #reads = new RowReads();
+  readonly #room: LaneRoom = { requests: 0, bytes: 0, rounds: ROUNDS_MAX };
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** Processes choose their stripes by chance; two with the same ones go again now and then. */
+  readonly #stripe = randomInt(STRIPES.length / ROUNDS_PER_SPACE) * ROUNDS_PER_SPACE;
+  #closing: Promise<void> | undefined;
+
+  constructor(made: {
+    readonly client: MongoClient;
+    readonly nodes: Nodes;
+    readonly tables: Tables;
+    readonly options: MongoEngineOptions;
+  }) {
+    this.#client = made.client;
+    this.#options = made.options;
+    this.hints = made.nodes;
+    this.keyring = databaseKeyring(made.tables);
+    this.#spaces = new Spaces(made.tables, made.options.spaceKeys);
+  }
+
+  get load() {
+    return { requests: this.#room.requests, bytes: this.#room.bytes };
+  }
+
+  commit(name: SpaceName, list: readonly EngineOp[]): Promise<EngineOutcome> {
+    return this.#asked(name, (space) => this.#laneOf(space).commit(list));
+  }
+
+  get(name: SpaceName, collection: number, key: Uint8Array): Promise<StoredRow | undefined> {
+    return this.#asked(name, (space) => this.#reads.get(space, collection, key));
+  }
+
+  range(name: SpaceName, query: RangeQuery): Promise<StoredRow[]> {
+    return this.#asked(name, (space) => readRange(space, query));
+  }
+
+  expiring(name: SpaceName, collection: number, untilMs: number, limit: number): Promise<StoredRow[]> {
+    return this.#asked(name, (space) => readExpiring(space, { collection, untilMs, limit }));
+  }
+
+  expire(name: SpaceName, collection: number, nowMs: number, limit: number): Promise<number> {
+    return this.#asked(name, (space) => expireRows(space, { collection, nowMs, limit }));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.hints.close();
+    await this.#client.close();
+  }
+
+  async #asked<T>(name: SpaceName, work: (space: OpenSpace) => Promise<T>): Promise<T> {
+    if (this.#closing !== undefined) throw new KuvertError('shutting_down');
+    const { queueMax = 16_384, queueBytesMax = 64 * 1024 * 1024 } = this.#options;
+    if (this.#room.requests >= queueMax || this.#room.bytes >= queueBytesMax)
+      throw new KuvertError('overloaded');
+    const working = this.#spaces.get(name).then(work);
+    this.#underWay.add(working);
+    try {
+      return await working;
+    } catch (error) {
+      throw storeFailure(error);
+    } finally {
+      this.#underWay.delete(working);
+    }
+  }
+
+  #laneOf(space: OpenSpace): SpaceLane {
+    const known = this.#lanes.get(space.name);
+    if (known !== undefined) return known;
+    const lane = new SpaceLane({
+      space,
+      room: this.#room,
+      stripe: this.#stripe,
+      run: async (its, work) => {
+        try {
+          return await runRound(this.#client, its, work);
+        } catch (error) {
+          throw storeFailure(error);
+        }
+      },
+      onBatch: this.#options.onBatch ?? (() => undefined),
+      onRoom: () => this.#pumpOthers(),
+    });
+    this.#lanes.set(space.name, lane);
+    return lane;
+  }
+
+  /** Lanes that found no room for a round get it now; those that have nothing to do are let go. */
+  #pumpOthers(): void {
+    for (const [name, lane] of this.#lanes) {
+      if (lane.isIdle) this.#lanes.delete(name);
+      else lane.pump();
+    }
+  }
+}
