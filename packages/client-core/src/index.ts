@@ -10,5 +10,7 @@ export { type EnrolmentConnection, enrolDevice } from './enrolment.ts';
 export { Messenger, type TextToSend } from './messenger.ts';
 export { loadOwnDevice, type OwnDevice } from './own-device.ts';
 export type * from './ports.ts';
+export type { MatchRange } from './search/matches.ts';
+export type { FoundMessage, SearchOptions, SearchPage } from './search/search.ts';
 export type * from './store.ts';
 export type * from './types.ts';

@@ -28,7 +28,7 @@ import type {
   SubmitClass,
   SubmitId,
 } from '@kuvert/protocol';
-import type { ConversationStore, EntryStore } from './conversations/store.ts';
+import type { ConversationStore, EntryStore, SearchStore } from './conversations/store.ts';
 import type { Notice } from './types.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -47,6 +47,7 @@ export interface Store {
   readonly notices: NoticeStore;
   readonly conversations: ConversationStore;
   readonly entries: EntryStore;
+  readonly search: SearchStore;
 }
 
 /** Single values by name; what is in them is up to those who write them. */

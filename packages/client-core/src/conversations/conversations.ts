@@ -4,6 +4,7 @@
  */
 import { type ConversationId, KuvertError, type PersonId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { type SearchOptions, type SearchPage, searchMessages } from '../search/search.ts';
 import { viewOf } from './entry-view.ts';
 import { conversationAt, conversationWith } from './known.ts';
 import { readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
@@ -131,6 +132,11 @@ export class Conversations {
     const row = this.#entryAt(upTo);
     const read = store.transaction(() => store.entries.markRead(row.conversationId, orderOf(row)));
     if (read.length > 0) changes.settingsOf(row.conversationId);
+  }
+
+  /** Messages that fit what was typed, newest first; see `search/query.ts` for what can be typed. */
+  search(query: string, options: SearchOptions = {}): SearchPage {
+    return searchMessages(this.#context, query, options);
   }
 
   setPinned(conversationId: ConversationId, isPinned: boolean): void {

@@ -1,5 +1,6 @@
 /** The part of the store port that holds conversations and their entries. */
 import type { ChainId, ContentId, ConversationId, DeviceId, ErrorCode, PersonId } from '@kuvert/protocol';
+import type { Term } from '../search/query.ts';
 import type { Notice } from '../types.ts';
 import type { EntryId } from './types.ts';
 
@@ -121,4 +122,23 @@ export interface EntryStore {
   deleteNotices(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): ConversationId[];
   /** Marks what came in as read, up to a place; gives what was unread. */
   markRead(conversationId: ConversationId, upTo: EntryPlace): EntryRow[];
+}
+
+/** What is looked for, people and conversations resolved. */
+export interface StoredQuery {
+  readonly terms: readonly Term[];
+  readonly without: readonly Term[];
+  /** Undefined: anybody's; empty: nobody's. */
+  readonly senders: readonly PersonId[] | undefined;
+  readonly conversations: readonly ConversationId[] | undefined;
+  readonly fromMs: number | undefined;
+  readonly beforeMs: number | undefined;
+  /** Only what comes before this one in the order of the result. */
+  readonly beforeEntry: EntryId | undefined;
+}
+
+/** The index of words over all texts that are shown. {@link EntryStore} keeps it in step. */
+export interface SearchStore {
+  /** The newest texts that match, newest first. */
+  find(query: StoredQuery, limit: number): EntryRow[];
 }

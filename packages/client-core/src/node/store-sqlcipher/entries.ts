@@ -21,6 +21,7 @@ import type {
 import type { EntryId } from '../../conversations/types.ts';
 import type { Notice } from '../../types.ts';
 import { bytes, number, numberOrNone, type Row, type Sql, text, textOrNone } from './rows.ts';
+import type { SqlSearchStore } from './search.ts';
 
 const DIRECTIONS = ['in', 'out', 'system'] as const;
 const NOTICE = 2;
@@ -35,12 +36,21 @@ const WITH_OUTBOX = `SELECT entry.*, outbox.accepted_at AS sent_accepted_at, out
   outbox.problem AS sent_problem, outbox.seq AS sent_seq
   FROM entry LEFT JOIN outbox ON direction = 1 AND outbox.content_id = entry.content_id`;
 
+/** The first number of a time; those of earlier times are below. */
+export function idsFrom(atMs: number): EntryId {
+  return Math.min(Math.max(0, Math.floor(atMs)), AT_MAX_MS + 1) * IDS_PER_MS;
+}
+/** Above all numbers. */
+export const ENTRY_ID_MAX: EntryId = Number.MAX_SAFE_INTEGER;
+
 /** @see EntryStore */
 export class SqlEntryStore implements EntryStore {
   readonly #sql: Sql;
+  readonly #search: Pick<SqlSearchStore, 'put' | 'delete'>;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, search: Pick<SqlSearchStore, 'put' | 'delete'>) {
     this.#sql = sql;
+    this.#search = search;
   }
 
   add(entry: NewEntry): boolean {
@@ -50,9 +60,10 @@ export class SqlEntryStore implements EntryStore {
     const sql = `INSERT INTO entry (id, conversation, direction, kind, content_id, sender_device, sender_person, content, at,
       written_at, accepted_at, chain, chain_seq, unread, unprinted, timer, expires_at, delivered)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN ? THEN ${NEXT_ARRIVAL} END, ?, ?, ?)`;
+    const entryId = this.#freeId(atMs);
     this.#sql.run(
       sql,
-      this.#freeId(atMs),
+      entryId,
       conversationId,
       DIRECTIONS.indexOf(entry.direction),
       entry.kind,
@@ -71,6 +82,7 @@ export class SqlEntryStore implements EntryStore {
       entry.expiresAtMs ?? null,
       entry.isDelivered ? 1 : 0,
     );
+    this.#search.put({ ...entry, entryId });
     return true;
   }
   get(entryId: EntryId): ListedEntry | undefined {
@@ -116,18 +128,8 @@ export class SqlEntryStore implements EntryStore {
     if (this.#sql.run(update, content, key, deviceId) > 0) return;
     const sql = `INSERT INTO entry (id, conversation, direction, kind, content_id, sender_device, sender_person, content, at,
       written_at) VALUES (?, ?, ${NOTICE}, ?, ?, ?, ?, ?, ?, ?)`;
-    this.#sql.run(
-      sql,
-      this.#freeId(atMs),
-      conversationId,
-      kind,
-      key,
-      deviceId,
-      personId,
-      content,
-      atMs,
-      atMs,
-    );
+    const entryId = this.#freeId(atMs);
+    this.#sql.run(sql, entryId, conversationId, kind, key, deviceId, personId, content, atMs, atMs);
   }
   deleteNotices(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): ConversationId[] {
     const sql = `DELETE FROM entry WHERE direction = ${NOTICE} AND kind = ? AND sender_person = coalesce(?, sender_person)

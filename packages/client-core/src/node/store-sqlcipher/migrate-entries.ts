@@ -19,6 +19,7 @@ import type { OwnDevice } from '../../own-device.ts';
 import { SqlConversationStore } from './conversations.ts';
 import { SqlEntryStore } from './entries.ts';
 import { bytes, number, numberOrNone, type Row, type Sql, text, textOrNone } from './rows.ts';
+import { SEARCH_TABLES } from './search.ts';
 
 const TABLES = `
 CREATE TABLE conversation (
@@ -52,14 +53,16 @@ CREATE INDEX entry_notice ON entry (kind, sender_person) WHERE direction = 2;
 /** @see the top of this file */
 export function migrateToEntries(sql: Sql): void {
   sql.exec(TABLES);
+  sql.exec(SEARCH_TABLES);
   const own = sql.get("SELECT value FROM value WHERE name = 'own-device'");
   if (own !== undefined) moveRows(sql, decodeCbor(bytes(own, 'value')) as unknown as OwnDevice);
   sql.exec('DROP TABLE message');
 }
 
+/** The index of words is made when all is moved (`SqlSearchStore.refresh`). */
 function moveRows(sql: Sql, own: OwnDevice): void {
   const conversations = new SqlConversationStore(sql);
-  const entries = new SqlEntryStore(sql);
+  const entries = new SqlEntryStore(sql, { put: () => undefined, delete: () => undefined });
   const known = new Map<string, ConversationId>();
   const conversationOf = (person: PersonId | undefined, mail: string | undefined, createdAtMs: number) => {
     const key = person ?? mail ?? '';

@@ -11,6 +11,7 @@ import { SqlOutboxStore } from './outbox.ts';
 import { SqlRepairStore } from './repairs.ts';
 import { Sql } from './rows.ts';
 import { MIGRATIONS } from './schema.ts';
+import { SqlSearchStore } from './search.ts';
 import { SqlSessionStore } from './sessions.ts';
 import { SqlValueStore } from './values.ts';
 
@@ -37,12 +38,14 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
       PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;
       PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY`);
     migrate(database);
+    new SqlSearchStore(new Sql(database)).refresh();
   } catch (cause) {
     database.close();
     throw storeError(cause);
   }
   const sql = new Sql(database);
-  const entries = new SqlEntryStore(sql);
+  const search = new SqlSearchStore(sql);
+  const entries = new SqlEntryStore(sql, search);
   return {
     transaction: <T>(body: () => T) => {
       try {
@@ -61,6 +64,7 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     notices: new SqlNoticeStore(sql),
     conversations: new SqlConversationStore(sql),
     entries,
+    search,
     close: () => database.close(),
   };
 }
