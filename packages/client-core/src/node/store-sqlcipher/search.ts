@@ -11,7 +11,7 @@ import { number, type Sql, text } from './rows.ts';
  */
 export const SEARCH_TABLES = `
 CREATE VIRTUAL TABLE search USING fts5 (
-  plain, expanded, who, content = '', prefix = '1 2 3', tokenize = "unicode61 remove_diacritics 0 categories 'L* N* Co M*'"
+  plain, expanded, who, content = '', prefix = '1 2', tokenize = "unicode61 remove_diacritics 0 categories 'L* N* Co M*'"
 );
 INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
 CREATE TABLE search_version (version TEXT NOT NULL);
