@@ -1,47 +1,24 @@
 import {
   type CborValue,
-  type ChainId,
   type ContentId,
   type ConversationId,
   type DeviceId,
-  decodeCbor,
-  type ErrorCode,
   encodeCbor,
-  type PersonId,
 } from '@kuvert/protocol';
-import type {
-  EntryKind,
-  EntryPlace,
-  EntryRow,
-  EntryStore,
-  ListedEntry,
-  NewEntry,
-  SystemRow,
-} from '../../conversations/store.ts';
+import type { EntryPlace, EntryRow, EntryStore, ListedEntry, NewEntry } from '../../conversations/store.ts';
 import type { EntryId } from '../../conversations/types.ts';
 import type { Notice } from '../../types.ts';
-import { bytes, number, numberOrNone, type Row, type Sql, text, textOrNone } from './rows.ts';
+import { AT_MAX_MS, entryOf, IDS_PER_MS, listedOf, NOTICE } from './entry-rows.ts';
+import { numberOrNone, type Sql, text } from './rows.ts';
 import type { SqlSearchStore } from './search.ts';
 
 const DIRECTIONS = ['in', 'out', 'system'] as const;
-const NOTICE = 2;
-/** Entries that can have one millisecond. */
-const IDS_PER_MS = 2_048;
-/** Times beyond would not fit into an exact number. */
-const AT_MAX_MS = 2 ** 42 - 1;
 
 const NEXT_ARRIVAL = '(SELECT coalesce(max(unprinted), 0) + 1 FROM entry WHERE unprinted IS NOT NULL)';
 const HAS = 'SELECT 1 FROM entry WHERE content_id = ? AND sender_device = ?';
 const WITH_OUTBOX = `SELECT entry.*, outbox.accepted_at AS sent_accepted_at, outbox.delivered_at AS sent_delivered_at,
   outbox.problem AS sent_problem, outbox.seq AS sent_seq
   FROM entry LEFT JOIN outbox ON direction = 1 AND outbox.content_id = entry.content_id`;
-
-/** The first number of a time; those of earlier times are below. */
-export function idsFrom(atMs: number): EntryId {
-  return Math.min(Math.max(0, Math.floor(atMs)), AT_MAX_MS + 1) * IDS_PER_MS;
-}
-/** Above all numbers. */
-export const ENTRY_ID_MAX: EntryId = Number.MAX_SAFE_INTEGER;
 
 /** @see EntryStore */
 export class SqlEntryStore implements EntryStore {
@@ -164,50 +141,4 @@ export class SqlEntryStore implements EntryStore {
 
 function placeParams({ atMs, writtenAtMs, id }: EntryPlace): [number, number, string] {
   return [atMs, writtenAtMs, id];
-}
-
-/** The columns of a message; the row may hold more. */
-export function entryOf(row: Row): EntryRow {
-  const chain = textOrNone<ChainId>(row, 'chain');
-  return {
-    entryId: number(row, 'id'),
-    conversationId: text<ConversationId>(row, 'conversation'),
-    direction: number(row, 'direction') === 0 ? 'in' : 'out',
-    kind: text<EntryKind>(row, 'kind'),
-    contentId: text<ContentId>(row, 'content_id'),
-    senderDevice: text<DeviceId>(row, 'sender_device'),
-    senderPerson: text<PersonId>(row, 'sender_person'),
-    content: bytes(row, 'content'),
-    atMs: number(row, 'at'),
-    writtenAtMs: number(row, 'written_at'),
-    acceptedAtMs: numberOrNone(row, 'accepted_at'),
-    chain: chain && { id: chain, seq: number(row, 'chain_seq') },
-    isUnread: number(row, 'unread') === 1,
-    isPrinted: row.unprinted === null,
-    timerMs: numberOrNone(row, 'timer'),
-    expiresAtMs: numberOrNone(row, 'expires_at'),
-    isDelivered: number(row, 'delivered') === 1,
-  };
-}
-
-function systemOf(row: Row): SystemRow {
-  return {
-    entryId: number(row, 'id'),
-    conversationId: text<ConversationId>(row, 'conversation'),
-    direction: 'system',
-    atMs: number(row, 'at'),
-    key: text(row, 'content_id'),
-    notice: decodeCbor(bytes(row, 'content')) as unknown as Omit<Notice, 'noticeId'>,
-  };
-}
-
-function listedOf(row: Row): ListedEntry {
-  if (number(row, 'direction') === NOTICE) return systemOf(row);
-  if (row.sent_seq === null) return { ...entryOf(row), outgoing: undefined };
-  const outgoing = {
-    acceptedAtMs: numberOrNone(row, 'sent_accepted_at'),
-    deliveredAtMs: numberOrNone(row, 'sent_delivered_at'),
-    problem: textOrNone<ErrorCode>(row, 'sent_problem'),
-  };
-  return { ...entryOf(row), outgoing };
 }

@@ -1,7 +1,8 @@
 import type { ChainId, ContentId, DeviceId, PersonId } from '@kuvert/protocol';
 import type { EntryRow } from '../../conversations/store.ts';
 import type { MessageStore, StoredMessage } from '../../store.ts';
-import { entryOf, type SqlEntryStore } from './entries.ts';
+import type { SqlEntryStore } from './entries.ts';
+import { entryOf } from './entry-rows.ts';
 import { type Sql, text } from './rows.ts';
 
 /** What arrived is kept as entries. @see MessageStore */

@@ -2,7 +2,7 @@ import { textOf } from '../../conversations/entry-view.ts';
 import type { EntryRow, SearchStore, StoredQuery } from '../../conversations/store.ts';
 import { FOLDING_VERSION, fold } from '../../search/fold.ts';
 import type { Term } from '../../search/query.ts';
-import { ENTRY_ID_MAX, entryOf, idsFrom } from './entries.ts';
+import { ENTRY_ID_MAX, entryOf, idsFrom } from './entry-rows.ts';
 import { number, type Sql, text } from './rows.ts';
 
 /**
