@@ -4,6 +4,7 @@ import {
   type ConversationId,
   type DeviceId,
   encodeCbor,
+  type PersonId,
 } from '@kuvert/protocol';
 import type { EntryPlace, EntryRow, EntryStore, ListedEntry, NewEntry } from '../../conversations/store.ts';
 import type { EntryId } from '../../conversations/types.ts';
