@@ -34,6 +34,20 @@ describe('P8 each form of a canary is found in text', () => {
     expect(findIn(bytes, others, { where: 'here', offset: 0 })).toEqual([]);
   });
 
+  test('however many canaries are looked for', () => {
+    const many = Array.from({ length: 50 }, (_, i) => makeCanary(`n${i}`));
+    const needles = many.flatMap(needlesFor);
+    for (const [form, bytes] of [
+      ['utf-8', Buffer.from(`before ${many[49]} after`)],
+      ['utf-16', Buffer.from(`before ${many[49]}`, 'utf16le')],
+      ['base64 at 2', Buffer.from(Buffer.from(`xy${many[49]}`).toString('base64'))],
+    ] as const) {
+      const hits = findIn(bytes, needles, { where: 'here', offset: 0 });
+      expect(hits.map((hit) => [hit.canary, hit.form])).toEqual([[many[49], form]]);
+    }
+    expect(findIn(Buffer.from(makeCanary('other')), needles, { where: 'here', offset: 0 })).toEqual([]);
+  });
+
   test('Base64 with characters that its URL form writes differently', () => {
     const tricky = 'ûÿ>?>?ÿûïþ?>?canary';
     const bytes = Buffer.from(Buffer.from(`x${tricky}`).toString('base64url'));

@@ -21,9 +21,15 @@ export interface Hit {
   readonly offset: number;
 }
 
+/**
+ * How every canary of ours begins. A search first looks for this in all its forms, so that it costs the same for one canary and for a hundred;
+ * each form of a canary begins with the same form of its beginning.
+ */
+const BEGINNING = 'zqcanaryqz';
+
 /** A fresh text of lower-case letters and digits that is also a valid name, word and local part of a mail address. */
 export function makeCanary(about: string): string {
-  return `${about}${randomBytes(12).toString('hex')}canary`;
+  return `${BEGINNING}${about}${randomBytes(12).toString('hex')}`;
 }
 
 /** All forms of a canary: UTF-8, UTF-16, hexadecimal in both cases, Base64 and its URL form at each of their three alignments. */
@@ -61,12 +67,16 @@ export function findIn(
   place: { readonly where: string; readonly offset: number },
 ): Hit[] {
   const hits: Hit[] = [];
+  const isOurs = needles.every(({ canary }) => canary.startsWith(BEGINNING));
+  if (isOurs && !BEGINNINGS.some((beginning) => bytes.includes(beginning.bytes))) return hits;
   for (const { canary, form, bytes: needle } of needles) {
     const at = bytes.indexOf(needle);
     if (at >= 0) hits.push({ canary, form, where: place.where, offset: place.offset + at });
   }
   return hits;
 }
+
+const BEGINNINGS = needlesFor(BEGINNING);
 
 /** How far chunks must overlap so that nothing hides on their border, in bytes. */
 export function overlapFor(needles: readonly Needle[]): number {

@@ -1,6 +1,6 @@
 /**
  * Looks for canaries in the memory of a process (Linux, same user or root): all readable mappings of `/proc/PID/maps`, read through
- * `/proc/PID/mem`. A heap snapshot would not do, because it does not show Buffers. The process goes on running meanwhile, so a
+ * `/proc/PID/mem`. Pages of memory that were never touched hold nothing and are passed over (`/proc/PID/pagemap`). A heap snapshot would not do, because it does not show Buffers. The process goes on running meanwhile, so a
  * mapping may vanish or a page refuse to be read; both are counted, so that a search that saw nothing cannot pass for one that
  * found nothing.
  */
@@ -19,6 +19,10 @@ export interface MemoryScan {
   readonly bytesRefused: number;
 }
 
+/** Bytes of one entry of `/proc/PID/pagemap`, of which the two highest bits say that the page is in memory or swapped out. */
+const ENTRY_BYTES = 8;
+const IS_THERE = 0xc0;
+
 interface Mapping {
   readonly from: bigint;
   readonly to: bigint;
@@ -30,10 +34,12 @@ export function scanMemory(pid: number, needles: readonly Needle[]): MemoryScan 
   const mappings = readableMappings(readFileSync(`/proc/${pid}/maps`, 'utf8'));
   const scan = { hits: [] as Hit[], bytesRead: 0, mappings: mappings.length, bytesRefused: 0 };
   const memory = openSync(`/proc/${pid}/mem`, 'r');
+  const pagemap = openSync(`/proc/${pid}/pagemap`, 'r');
   try {
-    for (const mapping of mappings) scanMapping(memory, mapping, needles, scan);
+    for (const mapping of mappings) scanMapping({ memory, pagemap }, mapping, needles, scan);
   } finally {
     closeSync(memory);
+    closeSync(pagemap);
   }
   return scan;
 }
@@ -52,8 +58,19 @@ function readableMappings(maps: string): Mapping[] {
   return mappings;
 }
 
+/** Whether any page of a piece of anonymous memory was ever touched. What is mapped from a file is looked at in any case. */
+function isThere(pagemap: number, { at, size, name }: { at: bigint; size: number; name: string }): boolean {
+  if (name.startsWith('/')) return true;
+  const entries = Buffer.alloc(Math.ceil(size / PAGE_BYTES) * ENTRY_BYTES);
+  const read = readSync(pagemap, entries, 0, entries.length, (at / BigInt(PAGE_BYTES)) * BigInt(ENTRY_BYTES));
+  if (read !== entries.length) return true;
+  for (let i = ENTRY_BYTES - 1; i < entries.length; i += ENTRY_BYTES)
+    if (((entries[i] ?? 0) & IS_THERE) !== 0) return true;
+  return false;
+}
+
 function scanMapping(
-  memory: number,
+  { memory, pagemap }: { readonly memory: number; readonly pagemap: number },
   { from, to, name }: Mapping,
   needles: readonly Needle[],
   scan: { hits: Hit[]; bytesRead: number; bytesRefused: number },
@@ -64,6 +81,11 @@ function scanMapping(
   let at = from;
   while (at < to) {
     const wanted = Math.min(CHUNK_BYTES, Number(to - at));
+    if (!isThere(pagemap, { at, size: wanted, name })) {
+      at += BigInt(wanted);
+      kept = 0;
+      continue;
+    }
     const size = readOrRefuse(memory, buffer, { start: kept, size: wanted, at });
     if (size === 0) {
       const gap = Math.min(PAGE_BYTES, Number(to - at));

@@ -1,0 +1,112 @@
+/**
+ * How every field that a person or administrator can fill is filled, through the real client and the real operator calls. An entry names the
+ * fields that it fills (as docs/fields.md does) and acts as that person would. What is end-to-end is said twice: once so that the other has
+ * fetched it, once so that it waits in the mailbox. Entries run in order, in one server process.
+ */
+import type { KuvertError } from '@kuvert/protocol';
+import type { ServerProcess, TestPerson, TestTenant } from '@kuvert/testkit';
+import { expect } from 'vitest';
+
+/** Where it happens. */
+export interface Stage {
+  readonly server: ServerProcess;
+  /** The canary of a field. */
+  readonly canary: (field: string) => string;
+  tenant: TestTenant;
+  /** Her name and address are canaries. */
+  anna: TestPerson;
+  ben: TestPerson;
+}
+
+/** One thing that somebody does. */
+interface Planting {
+  readonly fields: readonly string[];
+  readonly plant: (stage: Stage) => Promise<void>;
+}
+
+export const PLANTINGS: readonly Planting[] = [
+  {
+    fields: ['operator tenantCreate: name'],
+    async plant(stage) {
+      stage.tenant = await stage.server.tenant(stage.canary('operator tenantCreate: name'));
+      stage.ben = await stage.tenant.person('Ben');
+    },
+  },
+  {
+    fields: ['operator personAdd: name', 'operator personAdd: mail'],
+    async plant(stage) {
+      const name = stage.canary('operator personAdd: name');
+      const mail = `${stage.canary('operator personAdd: mail')}@acme.test`;
+      stage.anna = await (await stage.tenant.personWithoutDevice(name, mail)).enrol();
+    },
+  },
+  {
+    fields: ['call people.find: mail'],
+    async plant({ anna, canary }) {
+      const to = `${canary('call people.find: mail')}@nowhere.test`;
+      const refusal = await anna.with(async (profile) => {
+        await profile.connect();
+        return profile.send({ to, text: 'nobody' }).catch((error: unknown) => error);
+      });
+      expect((refusal as KuvertError).code).toBe('recipient_unknown');
+    },
+  },
+  {
+    fields: ['content text: text'],
+    async plant({ anna, ben, canary }) {
+      const text = canary('content text: text');
+      // Short, and long enough for a shared body; both ways.
+      const texts = [text, `${'x'.repeat(5_000)} ${text}`];
+      await say(
+        anna,
+        texts.map((one) => ({ to: ben.mail, text: one })),
+      );
+      await ben.with(async (profile) => {
+        await profile.flush({ timeoutMs: 20_000 });
+        expect(profile.inbox().map((message) => message.text)).toEqual(texts);
+        expect((await profile.people()).map((person) => person.name)).toContain(anna.name);
+      });
+      await say(
+        ben,
+        texts.map((one) => ({ to: anna.mail, text: one })),
+      );
+    },
+  },
+];
+
+/** Settings that hold a text of their own. The server is started once with these. */
+export function settingsWith(canary: (field: string) => string): Record<string, string> {
+  return { KUVERT_PUBLIC_URL: `https://${canary('setting: KUVERT_PUBLIC_URL')}.example` };
+}
+
+/** Fields that somebody fills and that can hold no text that exists nowhere else, with the reason. */
+export const NO_ROOM: Readonly<Record<string, string>> = {
+  'setting: KUVERT_DATA': 'names the folder that is searched',
+  'setting: KUVERT_KEYS': 'names a folder that is searched',
+  'setting: KUVERT_TLS_CERT': 'a path; only its file is read',
+  'setting: KUVERT_TLS_KEY': 'a path; only its file is read',
+  'setting: KUVERT_HOST': 'must be an address of this machine',
+  'setting: KUVERT_PORT': 'a number',
+  'setting: KUVERT_OPS_PORT': 'a number',
+  'setting: KUVERT_TRAFFIC_FACTOR': 'a number',
+  'setting: KUVERT_STORE_THREADS': 'a number',
+  'setting: KUVERT_LOG_LEVEL': 'one of four words',
+};
+
+/** Every field that is filled or cannot be. */
+export function plantedFields(): string[] {
+  const settings: string[] = [];
+  settingsWith((field) => {
+    settings.push(field);
+    return 'x';
+  });
+  return [...PLANTINGS.flatMap(({ fields }) => fields), ...settings, ...Object.keys(NO_ROOM)];
+}
+
+/** Says something and waits until the server has it. */
+async function say(person: TestPerson, messages: readonly { to: string; text: string }[]): Promise<void> {
+  await person.with(async (profile) => {
+    await profile.sendAll([...messages]);
+    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+  });
+}
