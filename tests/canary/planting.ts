@@ -80,7 +80,7 @@ export function settingsWith(canary: (field: string) => string): Record<string, 
 }
 
 /** Fields that somebody fills and that can hold no text that exists nowhere else, with the reason. */
-export const NO_ROOM: Readonly<Record<string, string>> = {
+const NO_ROOM: Readonly<Record<string, string>> = {
   'setting: KUVERT_DATA': 'names the folder that is searched',
   'setting: KUVERT_KEYS': 'names a folder that is searched',
   'setting: KUVERT_TLS_CERT': 'a path; only its file is read',
@@ -90,6 +90,11 @@ export const NO_ROOM: Readonly<Record<string, string>> = {
   'setting: KUVERT_OPS_PORT': 'a number',
   'setting: KUVERT_TRAFFIC_FACTOR': 'a number',
   'setting: KUVERT_STORE_THREADS': 'a number',
+  'setting: KUVERT_STORE': 'must be the address of a database',
+  'setting: KUVERT_STORE_PASSWORD_FILE': 'a path; only its file is read',
+  'setting: KUVERT_STORE_CA': 'a path; only its file is read',
+  'setting: KUVERT_STORE_CERT': 'a path; only its file is read',
+  'setting: KUVERT_STORE_KEY': 'a path; only its file is read',
   'setting: KUVERT_LOG_LEVEL': 'one of four words',
 };
 
