@@ -63,7 +63,7 @@ test('A1 B1 from an empty server to a message that was read, answered and confir
     from: 'ben@acme.test',
     text: 'Hello Anna',
   });
-  expect(await one('status', ...anna, messageId)).toMatchObject({ state: 'delivered' });
+  expect(await one('status', ...anna, messageId)).toEqual({ state: 'delivered', read: true });
 
   const history = await site.kuvert(['history', ...anna]);
   expect(history.json).toMatchObject([{ text: 'Hello Ben' }, { text: 'Hello Anna' }]);

@@ -17,6 +17,7 @@ const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   usage: EXIT.usage,
   config_invalid: EXIT.usage,
   plain_http_refused: EXIT.usage,
+  safety_malformed: EXIT.usage,
   text_not_utf8: EXIT.usage,
   text_too_long: EXIT.usage,
   token_malformed: EXIT.usage,
@@ -43,6 +44,8 @@ const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   identity_changed: EXIT.trust,
   identity_not_trusted: EXIT.trust,
   identity_rolled_back: EXIT.trust,
+  keys_unconfirmed: EXIT.trust,
+  safety_mismatch: EXIT.trust,
   server_key_unknown: EXIT.trust,
 
   disk_full: EXIT.other,

@@ -144,7 +144,9 @@ test('A1 text arrives byte for byte, whatever it is', async () => {
     expect(new Date(String(message.sentAt)).toISOString()).toBe(message.sentAt);
   }
   expect(await json(['inbox', ...as('ben')])).toEqual([]);
-  expect(await json(['status', ...as('anna'), String(last?.messageId)])).toEqual([{ state: 'delivered' }]);
+  expect(await json(['status', ...as('anna'), String(last?.messageId)])).toEqual([
+    { state: 'delivered', read: true },
+  ]);
 });
 
 test('A1 whoami, people and history say what they promise', async () => {

@@ -1,5 +1,5 @@
 /** How a message looks: the stable JSON line of `inbox` and `history`, and the lines for people. */
-import type { HistoryEntry, IncomingMessage } from '@kuvert/client-core';
+import type { HistoryEntry, IncomingMessage, MessageState } from '@kuvert/client-core';
 import type { Output } from './output.ts';
 import { showLine, showText } from './terminal-text.ts';
 
@@ -22,13 +22,18 @@ export function incomingText(message: Incoming, output: Output): string {
   return `${localTime(message.sentAtMs)}  ${showLine(senderOf(message))}: ${bodyOf(message, output)}`;
 }
 
+/** A message that was read is still a delivered one for scripts that knew no more states. */
+export function stateJson(state: MessageState): object {
+  return state === 'read' ? { state: 'delivered', read: true } : { state };
+}
+
 /** @see incomingJson, with a direction, and the state of what was sent */
 export function historyJson(entry: HistoryEntry, output: Output): object {
   if (entry.direction === 'in') return { direction: 'in', ...incomingJson(entry, output) };
   const { direction, messageId, to, sentAtMs, text, state, problem } = entry;
   const sentAt = new Date(sentAtMs).toISOString();
   const facts = { ...marksOf(entry.kind), ...(problem === undefined ? {} : { problem }) };
-  return { direction, messageId, to, sentAt, text, state, ...facts };
+  return { direction, messageId, to, sentAt, text, ...stateJson(state), ...facts };
 }
 
 /** @see incomingText */

@@ -10,6 +10,7 @@ import { addOperator } from './commands/operator.ts';
 import { addPeople } from './commands/people.ts';
 import { addSend } from './commands/send.ts';
 import { addServe } from './commands/serve.ts';
+import { addSettings } from './commands/settings.ts';
 import { addStatus } from './commands/status.ts';
 import { addWhoami } from './commands/whoami.ts';
 
@@ -45,6 +46,7 @@ export function buildProgram(context: CommandContext): Command {
     addHistory,
     addPeople,
     addWhoami,
+    addSettings,
     addServe,
     addDemo,
     addOperator,

@@ -13,6 +13,7 @@ export interface Texts {
   sent(state: 'queued' | 'accepted', messageId: string): string;
   state(state: MessageState): string;
   shortState(state: MessageState): string;
+  setting(name: string, value: string, setBy: string): string;
   queuedOffline(count: number): string;
   offlineLocal(): string;
   badLine(line: number, reason: string): string;
@@ -46,8 +47,11 @@ const en: Texts = {
       queued: 'Waits here to be sent.',
       accepted: 'The server holds it; the recipient has not fetched it yet.',
       delivered: "It has arrived on the recipient's device.",
+      read: 'The recipient has read it.',
     })[state],
   shortState: (state) => state,
+  setting: (name, value, setBy) =>
+    `${name}: ${value}${{ policy: ' (set by your organisation)', conversation: ' (in this conversation)' }[setBy] ?? ''}`,
   queuedOffline: (count) =>
     count === 1
       ? 'The server cannot be reached; the message waits here and goes out with the next command.'
@@ -91,8 +95,12 @@ const de: Texts = {
       queued: 'Wartet hier auf das Senden.',
       accepted: 'Liegt auf dem Server; der Empfänger hat sie noch nicht abgeholt.',
       delivered: 'Auf dem Gerät des Empfängers angekommen.',
+      read: 'Der Empfänger hat sie gelesen.',
     })[state],
-  shortState: (state) => ({ queued: 'wartet', accepted: 'angenommen', delivered: 'angekommen' })[state],
+  shortState: (state) =>
+    ({ queued: 'wartet', accepted: 'angenommen', delivered: 'angekommen', read: 'gelesen' })[state],
+  setting: (name, value, setBy) =>
+    `${name}: ${value}${{ policy: ' (von Ihrer Organisation festgelegt)', conversation: ' (in dieser Unterhaltung)' }[setBy] ?? ''}`,
   queuedOffline: (count) =>
     count === 1
       ? 'Der Server ist nicht erreichbar; die Nachricht wartet hier und geht mit dem nächsten Befehl hinaus.'

@@ -7,14 +7,17 @@ import {
   type AckContent,
   CLASSES,
   type ContentId,
+  decodeContent,
   encodeContent,
   equalBytes,
   type PersonId,
   READER_VERSION,
+  type Receipt,
 } from '@kuvert/protocol';
 import { type ChainSender, takeToldHead, tellHead } from './chains.ts';
 import { type Context, newId } from './context.ts';
 import { tellOutgoing } from './conversations/outgoing.ts';
+import { joinReceipts, takeDueReceipt, takeReceipt } from './ticks/receipts.ts';
 
 type Ack = (typeof AckContent)['_zod']['output'];
 
@@ -49,16 +52,32 @@ function queueAck(context: Context, personId: PersonId): void {
   if (chains.length === 0 && also.length === 0) return;
   const chain = store.chains.getOwn(conversationIdFor(own.tenantId, own.personId, personId));
   const head = tellHead(context, chain);
-  store.outbox.deleteUnsealed(personId, 'ack');
+  const receipt = joinReceipts([
+    ...store.outbox.takeUnsealed(personId, 'ack').map((content) => receiptIn(content)),
+    takeDueReceipt(context, personId),
+  ]);
   store.outbox.add({
     contentId: newId(context, 'content'),
     kind: 'ack',
     class: CLASSES.control,
     toMail: undefined,
     toPerson: personId,
-    content: encodeContent({ kind: 'ack', minReader: READER_VERSION, chains, also, ...(head && { head }) }),
+    content: encodeContent({
+      kind: 'ack',
+      minReader: READER_VERSION,
+      chains,
+      also,
+      ...(head && { head }),
+      ...(receipt && { receipt }),
+    }),
     sentAtMs: clock.now(),
   });
+}
+
+/** The receipt that an acknowledgement carries which was not sealed yet and is replaced. */
+function receiptIn(bytes: Uint8Array): Receipt | undefined {
+  const content = decodeContent(bytes);
+  return content.kind === 'ack' ? content.receipt : undefined;
 }
 
 /** Takes an acknowledgement of a verified device. False when it contradicts what was sent. */
@@ -76,6 +95,7 @@ export function takeAck(context: Context, sender: ChainSender, ack: Ack): boolea
     }
     store.outbox.acknowledgeChain(chain, seq, sender.device, clock.now());
   }
+  if (ack.receipt !== undefined) takeReceipt(context, sender, ack.receipt);
   for (const contentId of ack.also) store.outbox.acknowledgeContent(contentId, sender.device, clock.now());
   tellOutgoing(context, sender.personId);
   return isConsistent;

@@ -7,6 +7,7 @@ import type { OwnDevice } from './own-device.ts';
 import type { Clock, Random } from './ports.ts';
 import { StagedSessions } from './staged-sessions.ts';
 import type { Store } from './store.ts';
+import type { PolicyPort } from './ticks/policy.ts';
 
 /** The messenger's surroundings, made once. */
 export interface Context {
@@ -14,12 +15,16 @@ export interface Context {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  /** What the organisation has decided. */
+  readonly policy: PolicyPort;
   /** Everything that touches ratchets or decides from what is stored and then writes. */
   readonly operations: OperationQueue;
   /** Where changes in conversations are told. */
   readonly changes: ChangeBoard;
   /** How far the server's clock is ahead of ours, as of its last welcome. */
   readonly serverOffset: { ms: number };
+  /** Receipts wait to be told. */
+  receiptsDue(): void;
   /** Something may have come to rest, or may have to be done. */
   changed(): void;
   /** The store cannot go on (full disk): the connection is ended, nothing is lost. */

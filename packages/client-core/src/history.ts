@@ -2,6 +2,7 @@
 import { viewOf } from './conversations/entry-view.ts';
 import type { ListedEntry } from './conversations/store.ts';
 import type { OutboxRow, Store, StoredMessage } from './store.ts';
+import { type ShownContext, shownReceipt } from './ticks/receipts.ts';
 import type { HistoryEntry, IncomingMessage, MessageState } from './types.ts';
 
 /** A text may begin with U+FEFF, which belongs to it. */
@@ -22,24 +23,26 @@ export function incomingOf(store: Store, message: StoredMessage): IncomingMessag
   };
 }
 
-/** How far a row of the outbox has come. */
-export function stateOf(row: OutboxRow): MessageState {
-  if (row.deliveredAtMs !== undefined) return 'delivered';
-  return row.acceptedAtMs === undefined ? 'queued' : 'accepted';
+/** How far a row of the outbox has come, as far as it may be shown. */
+export function stateOf(context: ShownContext, row: OutboxRow): MessageState {
+  const receipt = shownReceipt(context, row.toPerson, row.chain);
+  return receipt ?? (row.acceptedAtMs === undefined ? 'queued' : 'accepted');
 }
 
 /** Messages of a conversation, or of all, in order of their times, then ids. */
-export function historyOf(store: Store, options: { with?: string; limit: number }): HistoryEntry[] {
+export function historyOf(context: ShownContext, options: { with?: string; limit: number }): HistoryEntry[] {
+  const { store } = context;
   const { with: mail, limit } = options;
-  if (mail === undefined) return store.entries.listLast(limit).flatMap((row) => historyEntryOf(store, row));
+  if (mail === undefined) return store.entries.listLast(limit).flatMap((row) => historyEntryOf(context, row));
   const personId = store.directory.findPersonByMail(mail)?.personId;
   const row = personId ? store.conversations.findByPerson(personId) : store.conversations.findByMail(mail);
   if (row === undefined) return [];
-  return store.entries.listLast(limit, row.conversationId).flatMap((entry) => historyEntryOf(store, entry));
+  return store.entries.listLast(limit, row.conversationId).flatMap((entry) => historyEntryOf(context, entry));
 }
 
-function historyEntryOf(store: Store, row: ListedEntry): HistoryEntry[] {
-  const entry = viewOf(row);
+function historyEntryOf(context: ShownContext, row: ListedEntry): HistoryEntry[] {
+  const { store } = context;
+  const entry = viewOf(context, row);
   if (entry.direction === 'system' || entry.kind === 'timer') return [];
   const { messageId, senderDevice, senderPerson, atMs: sentAtMs, text, kind } = entry;
   if (entry.direction === 'in') {

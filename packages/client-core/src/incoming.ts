@@ -134,5 +134,7 @@ function fitsClass(delivery: Delivery, header: FrameHeader, content: Content): b
   if (delivery.class === CLASSES.message) {
     return (content.kind === 'text' || content.kind === 'too-new') && header.chain !== undefined;
   }
-  return delivery.class === CLASSES.control && content.kind !== 'text' && header.chain === undefined;
+  const isEphemeral = content.kind === 'typing' || content.kind === 'presence';
+  if (header.chain !== undefined || content.kind === 'text') return false;
+  return content.kind === 'too-new' || isEphemeral === (delivery.class === CLASSES.ephemeral);
 }

@@ -13,4 +13,6 @@ export type * from './ports.ts';
 export type { MatchRange } from './search/matches.ts';
 export type { FoundMessage, SearchOptions, SearchPage } from './search/search.ts';
 export type * from './store.ts';
+export type { Policy, PolicyPort } from './ticks/policy.ts';
+export { type EffectiveSetting, SETTINGS, type SettingChange } from './ticks/settings.ts';
 export type * from './types.ts';

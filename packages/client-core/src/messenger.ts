@@ -29,6 +29,9 @@ import { PrekeyUpkeep } from './prekey-upkeep.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import type { Store } from './store.ts';
+import { NO_POLICY, type PolicyPort } from './ticks/policy.ts';
+import { noteReceipt, ReceiptTimer } from './ticks/receipts.ts';
+import { changeSetting, type EffectiveSetting, listSettings, type SettingChange } from './ticks/settings.ts';
 import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from './types.ts';
 
 /** How long what was sent is kept for devices that ask for it again, at least (wire.md §4). */
@@ -52,20 +55,23 @@ export class Messenger {
   readonly #prekeys: PrekeyUpkeep;
   /** Conversations as a screen shows them. */
   readonly conversations: Conversations;
+  readonly #receipts: ReceiptTimer;
   readonly #storedListeners = new Set<() => void>();
   readonly #closedListeners = new Set<(reason: KuvertError) => void>();
   readonly #settled = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>();
   #connection: Connection | undefined;
   #cancelUpkeep: (() => void) | undefined;
 
-  constructor(options: { own: OwnDevice; store: Store; clock: Clock; random: Random }) {
+  constructor(options: { own: OwnDevice; store: Store; clock: Clock; random: Random; policy?: PolicyPort }) {
     const changes = new ChangeBoard();
     this.#context = {
+      policy: NO_POLICY,
       ...options,
       store: withStandingNotices(options.store, options.own, changes),
       changes,
       operations: new OperationQueue(),
       serverOffset: { ms: 0 },
+      receiptsDue: () => this.#receipts.due(),
       changed: () => this.#checkSettled(),
       failed: (cause) => this.#fail(cause),
     };
@@ -79,6 +85,7 @@ export class Messenger {
     });
     this.#prekeys = new PrekeyUpkeep(this.#context);
     this.conversations = new Conversations(this.#context);
+    this.#receipts = new ReceiptTimer(this.#context, () => this.#sender.kick());
   }
 
   /** Who this is. */
@@ -128,7 +135,7 @@ export class Messenger {
   status(messageId: ContentId): Omit<SendResult, 'messageId'> {
     const row = this.#context.store.outbox.findByContentId(messageId);
     if (row === undefined || row.class !== CLASSES.message) throw new KuvertError('message_unknown');
-    const state: MessageState = stateOf(row);
+    const state: MessageState = stateOf(this.#context, row);
     return { state, ...(row.problem && { problem: row.problem }) };
   }
 
@@ -143,9 +150,35 @@ export class Messenger {
       for (const { senderDevice, messageId } of messages) store.messages.markPrinted(senderDevice, messageId);
     });
   }
+  /** Tells the senders that these messages were read, as far as the person lets them see it. */
+  markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
+    const { store } = this.#context;
+    const isDue = store.transaction(() => {
+      const read = messages.map(({ senderDevice, messageId }) =>
+        store.messages.find(senderDevice, messageId),
+      );
+      return noteReceipt(
+        this.#context,
+        'read',
+        read.filter((message) => message !== undefined),
+      );
+    });
+    if (isDue) this.#receipts.due();
+  }
   /** @param options.with mail address of the other person */
   history(options: { with?: string; limit: number }): HistoryEntry[] {
-    return historyOf(this.#context.store, options);
+    return historyOf(this.#context, options);
+  }
+  /** How settings hold, everywhere or in the conversation with a person (by mail). @throws KuvertError `recipient_unknown` */
+  settings(options: { with?: string } = {}): EffectiveSetting[] {
+    return listSettings(this.#context, options.with);
+  }
+  /**
+   * Sets something, or forgets what was set when no value is given.
+   * @throws KuvertError `bad_request` for a name or value that there is not, `recipient_unknown`, `set_by_policy`
+   */
+  changeSetting(change: SettingChange): EffectiveSetting {
+    return changeSetting(this.#context, change);
   }
   notices(): Notice[] {
     return this.#context.store.notices.listUnseen(NOTICES_SHOWN);
@@ -203,6 +236,7 @@ export class Messenger {
     connection = opened;
     this.#connection = opened;
     this.#receiver.connected(opened);
+    this.#receipts.connected();
     this.#sender.connected(opened);
     for (const action of early) action();
     // A device that the server does not accept learns it only now: the handshake has told the server who calls.
@@ -296,6 +330,7 @@ export class Messenger {
     this.#cancelUpkeep?.();
     this.#sender.disconnected();
     this.#receiver.disconnected();
+    this.#receipts.disconnected();
     for (const waiting of this.#settled) waiting.reject(reason);
     this.#settled.clear();
     for (const listener of [...this.#closedListeners]) listener(reason);
@@ -326,7 +361,14 @@ export class Messenger {
   #checkSettled(): void {
     if (this.#settled.size === 0 || this.#connection === undefined) return;
     this.#receiver.hurry();
-    if (!this.#receiver.isIdle() || !this.#sender.isIdle() || !this.#prekeys.isIdle()) return;
+    if (this.#receiver.isIdle()) this.#receipts.send();
+    if (
+      !this.#receipts.isIdle() ||
+      !this.#receiver.isIdle() ||
+      !this.#sender.isIdle() ||
+      !this.#prekeys.isIdle()
+    )
+      return;
     for (const waiting of this.#settled) waiting.resolve();
     this.#settled.clear();
   }

@@ -22,6 +22,7 @@ import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts
 import { ownListHead } from './own-device.ts';
 import type { Connection } from './ports.ts';
 import { requestAgain, sendAgain } from './repairs.ts';
+import { noteReceipt, queueDueReceipts, takeReceipt } from './ticks/receipts.ts';
 
 /** Deliveries that are committed together. */
 const BATCH_DELIVERIES = 64;
@@ -123,7 +124,10 @@ export class Receiver {
         reportGaps(this.#context);
         this.#cancelAcks?.();
         this.#cancelAcks = undefined;
-        await this.#context.operations.run(() => queueDueAcks(this.#context));
+        await this.#context.operations.run(() => {
+          queueDueAcks(this.#context);
+          queueDueReceipts(this.#context);
+        });
         this.#onOutgoing();
         continue;
       }
@@ -241,6 +245,7 @@ export class Receiver {
         }
         const conversationId = conversationWith(this.#context, sender.personId);
         this.#context.changes.entriesOf(conversationId);
+        noteReceipt(this.#context, 'delivered', [{ senderPerson: sender.personId, chain: header.chain }]);
         return store.messages.add({
           conversationId,
           senderDevice: sender.device,
@@ -260,6 +265,12 @@ export class Receiver {
         return false;
       case 'heartbeat':
         if (!takeToldHead(this.#context, sender, content)) this.#noticeInconsistent(sender);
+        return false;
+      case 'receipt':
+        takeReceipt(this.#context, sender, content);
+        return false;
+      case 'typing':
+      case 'presence':
         return false;
       case 'retry-request':
         sendAgain(this.#context, sender.device, content.legs);

@@ -29,6 +29,7 @@ import type {
   SubmitId,
 } from '@kuvert/protocol';
 import type { ConversationStore, EntryStore, SearchStore } from './conversations/store.ts';
+import type { ReceiptStore, SettingStore } from './ticks/store.ts';
 import type { Notice } from './types.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -48,6 +49,8 @@ export interface Store {
   readonly conversations: ConversationStore;
   readonly entries: EntryStore;
   readonly search: SearchStore;
+  readonly receipts: ReceiptStore;
+  readonly settings: SettingStore;
 }
 
 /** Single values by name; what is in them is up to those who write them. */
@@ -176,8 +179,8 @@ export interface OutboxStore {
   setParked(seq: number, problem: ErrorCode): void;
   /** Own messages that the server has not accepted, those set aside included. */
   countWaitingMessages(): number;
-  /** Deletes acknowledgements to this person that were not sealed yet: a new one says more. */
-  deleteUnsealed(personId: PersonId, kind: string): void;
+  /** Takes out control messages of a kind to this person that were not sealed yet: a new one says more. Gives their content. */
+  takeUnsealed(personId: PersonId, kind: string): Bytes[];
   /**
    * `device` has everything of `chain` up to `seq`; gives the rows that are delivered by that: acknowledged by every device
    * that they were last sealed for.
@@ -215,6 +218,7 @@ export interface MessageStore {
   /** False when (sender device, content id) is there already. */
   add(message: StoredMessage): boolean;
   has(senderDevice: DeviceId, contentId: ContentId): boolean;
+  find(senderDevice: DeviceId, contentId: ContentId): StoredMessage | undefined;
   listUnprinted(limit: number): StoredMessage[];
   markPrinted(senderDevice: DeviceId, contentId: ContentId): void;
   /** Content ids of a chain beyond `afterSeq`, in order. */

@@ -14,10 +14,10 @@ export interface Self {
 }
 
 /**
- * How far a message of one's own has come: written down here, stored by the server, or acknowledged by every device
- * that it was meant for.
+ * How far a message of one's own has come: written down here, stored by the server, there on any device of its reader, read. The
+ * last two are what the reader's receipts say, as far as both sides show them.
  */
-export type MessageState = 'queued' | 'accepted' | 'delivered';
+export type MessageState = 'queued' | 'accepted' | 'delivered' | 'read';
 
 /** What became of a message that was to be sent. */
 export interface SendResult {

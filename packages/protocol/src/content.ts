@@ -16,6 +16,41 @@ export const TEXT_LIMITS = { codePointsMax: 60_000, bytesMax: 240_000 } as const
 /** A text that people read. Every code point is kept as it is, NUL and line ends included. */
 export const TextContent = z.object({ kind: z.literal('text'), minReader: uint32, text: z.string() });
 
+/** Messages `from` to `to` of a chain, both included. */
+export const ChainRange = z
+  .object({ chain: idSchema('chain'), from: uint32.min(1), to: uint32 })
+  .refine(({ from, to }) => from <= to);
+export type ChainRange = z.infer<typeof ChainRange>;
+
+/**
+ * What the people who sent these messages may be shown: that they have arrived, that they were read. Ranges grow as long as nothing
+ * lies between, so a later receipt says what a lost one has said. What is switched off is left out (A3).
+ */
+const receiptFields = {
+  delivered: z.array(ChainRange).max(64).optional(),
+  read: z.array(ChainRange).max(64).optional(),
+};
+export const Receipt = z.object(receiptFields);
+export type Receipt = z.infer<typeof Receipt>;
+
+/** A receipt by itself; those that are due together with an acknowledgement travel inside of it. */
+export const ReceiptContent = z.object({ kind: z.literal('receipt'), minReader: uint32, ...receiptFields });
+
+/** Somebody writes in this conversation, or has stopped. Ephemeral: it ends by itself when it is not said again. */
+export const TypingContent = z.object({
+  kind: z.literal('typing'),
+  minReader: uint32,
+  state: z.enum(['writing', 'stopped']),
+});
+
+/** Somebody is there, or has gone. Ephemeral. `asks`: the other side is asked to say so too. */
+export const PresenceContent = z.object({
+  kind: z.literal('presence'),
+  minReader: uint32,
+  state: z.enum(['present', 'away']),
+  asks: z.boolean(),
+});
+
 /**
  * Acknowledges, once and cumulatively, what arrived from the addressed device: never shown, never switched off (wire.md §4).
  * `seq` is the highest number of the chain without a gap below it; `also` lists content ids beyond it. `head` is the
@@ -27,6 +62,7 @@ export const AckContent = z.object({
   chains: z.array(z.object({ chain: idSchema('chain'), seq: uint32, link: bytesSchema(32) })).max(64),
   also: z.array(idSchema('content')).max(256),
   head: z.object({ chain: idSchema('chain'), seq: uint32, link: bytesSchema(32) }).optional(),
+  receipt: Receipt.optional(),
 });
 
 /** Asks the addressed device to send again what could not be opened: SHA-256 of the legs as they arrived. */
@@ -45,7 +81,15 @@ export const HeartbeatContent = z.object({
   link: bytesSchema(32),
 });
 
-const known = z.discriminatedUnion('kind', [TextContent, AckContent, RetryRequestContent, HeartbeatContent]);
+const known = z.discriminatedUnion('kind', [
+  TextContent,
+  AckContent,
+  ReceiptContent,
+  RetryRequestContent,
+  HeartbeatContent,
+  TypingContent,
+  PresenceContent,
+]);
 /** The schema of every kind that this release knows. */
 export const CONTENT_SCHEMAS = known.options;
 const envelope = z.looseObject({ kind: z.string().min(1).max(64), minReader: uint32 });

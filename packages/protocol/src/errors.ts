@@ -421,6 +421,30 @@ export const ERRORS = {
     'Writing to yourself is not possible yet.',
     'An sich selbst zu schreiben ist noch nicht möglich.',
   ),
+  keys_unconfirmed: entry(
+    403,
+    NEVER,
+    "This message waits until you have compared or accepted the recipient's keys.",
+    'Diese Nachricht wartet, bis Sie die Schlüssel des Empfängers verglichen oder angenommen haben.',
+  ),
+  safety_mismatch: entry(
+    409,
+    NEVER,
+    'This is not the safety number of this conversation: do not write anything confidential until you know why.',
+    'Das ist nicht die Sicherheitsnummer dieser Unterhaltung: Schreiben Sie nichts Vertrauliches, bevor Sie wissen, warum.',
+  ),
+  safety_malformed: entry(
+    400,
+    NEVER,
+    "A safety number has 60 digits; a code begins with KUVERT:SAFETY: and is read from the other person's screen.",
+    'Eine Sicherheitsnummer hat 60 Ziffern; ein Code beginnt mit KUVERT:SAFETY: und wird vom Bildschirm der anderen Person gelesen.',
+  ),
+  set_by_policy: entry(
+    403,
+    NEVER,
+    'Your organisation has decided this; your choice is kept and holds once it no longer does.',
+    'Das hat Ihre Organisation entschieden; Ihre Wahl ist gemerkt und gilt, sobald das nicht mehr so ist.',
+  ),
   message_unknown: entry(
     404,
     NEVER,

@@ -80,7 +80,7 @@ export class Talker {
         this.#ledger.record({ kind: 'accepted', from, messageId });
         this.#open.set(messageId, 'accepted');
       }
-      if (state !== 'delivered') continue;
+      if (state !== 'delivered' && state !== 'read') continue;
       this.#ledger.record({ kind: 'delivered', from, messageId });
       this.#open.delete(messageId);
     }

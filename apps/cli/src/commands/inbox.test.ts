@@ -27,13 +27,14 @@ function stage(messages: IncomingMessage[], { online = true, roomFor = Number.PO
   const reach = async () => {
     if (!online) throw new KuvertError('server_unreachable');
   };
-  const profile: Pick<Profile, 'connect' | 'flush' | 'inbox' | 'markPrinted'> = {
+  const profile: Pick<Profile, 'connect' | 'flush' | 'inbox' | 'markPrinted' | 'markRead'> = {
     connect: reach,
     flush: async () => {
       await reach();
       return { waiting: 0 };
     },
     inbox: ({ limit = 1_000 } = {}) => stored.slice(0, limit),
+    markRead: () => undefined,
     markPrinted: (printed) => {
       for (const { messageId } of printed) {
         stored.splice(

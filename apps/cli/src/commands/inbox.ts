@@ -56,6 +56,8 @@ export async function printNew(profile: Profile, output: Output): Promise<void> 
   }
   let printed = await printStored(profile, output);
   const foundNothing = printed === 0;
+  // Receipts go with this visit, which tells the server nothing that fetching has not told it.
+  if (drained && !foundNothing) await drain(profile);
   // A very full mailbox takes more than one round; a round that brought nothing is the last.
   while (!drained && printed > 0 && isOffline(failure) && (await connectIfReachable(profile))) {
     drained = await drain(profile);
@@ -90,6 +92,7 @@ async function printStored(profile: Profile, output: Output): Promise<number> {
     } finally {
       // Also when the reader left in the middle (`| head -3`): what it has got, it does not get again.
       profile.markPrinted(printed);
+      profile.markRead(printed);
     }
     count += printed.length;
   }

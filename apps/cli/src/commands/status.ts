@@ -4,13 +4,14 @@ import { type ContentId, isId } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { UsageError } from '../failure.ts';
+import { stateJson } from '../message-view.ts';
 import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
 
 /** @see buildProgram */
 export function addStatus(program: Command, context: CommandContext): void {
   const command = program
     .command('status')
-    .description('show how far a message has come: queued, accepted or delivered')
+    .description('show how far a message has come: queued, accepted, delivered or read')
     .argument('<messageId>', 'the id that send gave (ms_…)');
   profileCommand(command).action(async (messageId: string, options: ProfileOptions) => {
     if (!isId('content', messageId)) {
@@ -29,6 +30,6 @@ async function showStatus(profile: Profile, messageId: ContentId, { output }: Co
   profile.status(messageId);
   const reachable = await flushIfReachable(profile);
   const { state } = profile.status(messageId);
-  await output.result({ state }, () => output.texts.state(state));
+  await output.result(stateJson(state), () => output.texts.state(state));
   if (!reachable) await output.notice('server_unreachable', output.texts.offlineLocal());
 }

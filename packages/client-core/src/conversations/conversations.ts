@@ -5,6 +5,7 @@
 import { type ConversationId, KuvertError, type PersonId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { type SearchOptions, type SearchPage, searchMessages } from '../search/search.ts';
+import { noteReceipt } from '../ticks/receipts.ts';
 import { viewOf } from './entry-view.ts';
 import { conversationAt, conversationWith } from './known.ts';
 import { readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
@@ -47,7 +48,7 @@ export class Conversations {
     const summaries = store.conversations.list(CONVERSATIONS_MAX).map((row): ConversationSummary => {
       const { conversationId } = row;
       const [newest] = store.entries.list(conversationId, { from: 'end' }, 1);
-      const last = newest && cutPreview(viewOf(newest));
+      const last = newest && cutPreview(viewOf(this.#context, newest));
       const values = settings.get(conversationId);
       const mutedUntilMs = values?.mutedUntil ?? 0;
       return {
@@ -105,7 +106,7 @@ export class Conversations {
     const isOlder = isForward ? this.#hasBefore(conversationId, first, start) : hasMore;
     const isNewer = isForward ? hasMore : before !== undefined;
     return {
-      entries: page.map(viewOf),
+      entries: page.map((row) => viewOf(this.#context, row)),
       older: isOlder ? cursorOf(first ? orderOf(first) : (start ?? placeBefore(0))) : undefined,
       newer: isNewer ? (last ? cursorOf(orderOf(last)) : before) : undefined,
     };
@@ -123,15 +124,19 @@ export class Conversations {
 
   /** One entry. @throws KuvertError `message_unknown` also for one that was deleted here */
   entry(entryId: EntryId): Entry {
-    return viewOf(this.#entryAt(entryId));
+    return viewOf(this.#context, this.#entryAt(entryId));
   }
 
   /** Marks everything up to this entry, in display order, as read. */
   markRead(upTo: EntryId): void {
     const { store, changes } = this.#context;
     const row = this.#entryAt(upTo);
-    const read = store.transaction(() => store.entries.markRead(row.conversationId, orderOf(row)));
+    const { read, isDue } = store.transaction(() => {
+      const entries = store.entries.markRead(row.conversationId, orderOf(row));
+      return { read: entries, isDue: noteReceipt(this.#context, 'read', entries) };
+    });
     if (read.length > 0) changes.settingsOf(row.conversationId);
+    if (isDue) this.#context.receiptsDue();
   }
 
   /** Messages that fit what was typed, newest first; see `search/query.ts` for what can be typed. */

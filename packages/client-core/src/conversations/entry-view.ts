@@ -1,4 +1,5 @@
 /** Stored entries as people see them. */
+import { type ShownContext, shownReceipt } from '../ticks/receipts.ts';
 import type { MessageState } from '../types.ts';
 import type { EntryRow, ListedEntry, OutgoingFacts } from './store.ts';
 import type { Entry, MessageEntry } from './types.ts';
@@ -12,7 +13,7 @@ export function textOf(row: Pick<EntryRow, 'kind' | 'content'>): string {
 }
 
 /** @param row not a removed one */
-export function viewOf(row: ListedEntry): Entry {
+export function viewOf(context: ShownContext, row: ListedEntry): Entry {
   if (row.direction === 'system') {
     const { entryId, conversationId, direction, atMs } = row;
     const { kind, deviceId, count, code } = row.notice;
@@ -42,18 +43,20 @@ export function viewOf(row: ListedEntry): Entry {
     isUnread: row.isUnread,
     ...(timerMs !== undefined && { timerMs }),
     ...(expiresAtMs !== undefined && { expiresAtMs }),
-    ...(direction === 'out' && outgoingOf(row, row.outgoing)),
+    ...(direction === 'out' && outgoingOf(context, row, row.outgoing)),
   };
 }
 
 function outgoingOf(
+  context: ShownContext,
   row: EntryRow,
   facts: OutgoingFacts | undefined,
 ): Pick<MessageEntry, 'state' | 'problem'> {
+  const personId = context.store.conversations.get(row.conversationId)?.personId;
+  const receipt = shownReceipt(context, personId, facts?.chain ?? row.chain);
   // What another device of one's own has sent was accepted before it came here.
-  if (facts === undefined) return { state: row.isDelivered ? 'delivered' : 'accepted' };
-  const { acceptedAtMs, deliveredAtMs, problem } = facts;
-  let state: MessageState = acceptedAtMs === undefined ? 'queued' : 'accepted';
-  if (deliveredAtMs !== undefined) state = 'delivered';
+  if (facts === undefined) return { state: receipt ?? 'accepted' };
+  const { acceptedAtMs, problem } = facts;
+  const state: MessageState = receipt ?? (acceptedAtMs === undefined ? 'queued' : 'accepted');
   return { state, ...(problem && { problem }) };
 }

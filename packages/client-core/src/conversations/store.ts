@@ -69,7 +69,7 @@ export interface EntryPlace {
 /** Outbox facts of a message of one's own. */
 export interface OutgoingFacts {
   readonly acceptedAtMs: number | undefined;
-  readonly deliveredAtMs: number | undefined;
+  readonly chain: { readonly id: ChainId; readonly seq: number } | undefined;
   readonly problem: ErrorCode | undefined;
 }
 

@@ -10,6 +10,8 @@ import type { Conversations } from '../conversations/conversations.ts';
 import { Messenger } from '../messenger.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
 import type { Clock, Connection, ConnectionEvents } from '../ports.ts';
+import { NO_POLICY, type PolicyPort } from '../ticks/policy.ts';
+import type { EffectiveSetting, SettingChange } from '../ticks/settings.ts';
 import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from '../types.ts';
 
 import { openConnection } from './connection.ts';
@@ -30,6 +32,8 @@ export interface OpenProfileOptions {
   readonly secret: Uint8Array;
   /** Milliseconds of the wall clock; tests bring their own. */
   readonly now?: () => number;
+  /** What the organisation has decided; nothing, unless told. */
+  readonly policy?: PolicyPort;
 }
 
 /**
@@ -60,11 +64,20 @@ export interface Profile {
   flush(options: { timeoutMs: number }): Promise<{ waiting: number }>;
   /** Messages that were stored and not yet marked, oldest first, at most `limit` (1,000). */
   inbox(options?: { limit?: number }): IncomingMessage[];
+  /** Tells the senders that these messages were read, as far as the person lets them see it; with the next batch of receipts. */
+  markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void;
+  /** How settings hold, everywhere or in the conversation with a person (by mail). @throws KuvertError `recipient_unknown` */
+  settings(options?: { with?: string }): EffectiveSetting[];
+  /**
+   * Sets something, or forgets what was set when no value is given.
+   * @throws KuvertError `bad_request` for a name or value that there is not, `recipient_unknown`, `set_by_policy`
+   */
+  changeSetting(change: SettingChange): EffectiveSetting;
   /** Marks messages as printed; {@link Profile.inbox} gives them no more. */
   markPrinted(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void;
   /**
    * Stays connected (and reconnects with growing pauses) until `signal` fires; gives each message, after it was stored and
-   * acknowledged, first those that {@link Profile.inbox} holds. A message is marked as printed when `onMessage` has returned (resolved).
+   * acknowledged, first those that {@link Profile.inbox} holds. A message is marked as printed and read when `onMessage` has returned (resolved).
    * @throws KuvertError that no reconnect can cure: `device_not_accepted`, `client_too_old`, `connection_replaced`, …
    */
   follow(onMessage: (message: IncomingMessage) => void | Promise<void>, signal: AbortSignal): Promise<void>;
@@ -93,7 +106,7 @@ export async function openProfile(options: OpenProfileOptions): Promise<Profile>
   try {
     const own = loadOwnDevice(folder.store.values);
     if (own === undefined) throw new KuvertError('profile_missing');
-    return new NodeProfile(folder, own, systemClock(options.now));
+    return new NodeProfile(folder, own, systemClock(options.now), options.policy ?? NO_POLICY);
   } catch (error) {
     folder.close();
     throw error;
@@ -108,11 +121,11 @@ class NodeProfile implements Profile {
   #connecting: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(folder: OpenFolder, own: OwnDevice, clock: Clock) {
+  constructor(folder: OpenFolder, own: OwnDevice, clock: Clock, policy: PolicyPort) {
     this.#folder = folder;
     this.#own = own;
     this.#clock = clock;
-    this.#messenger = new Messenger({ own, store: folder.store, clock, random: systemRandom });
+    this.#messenger = new Messenger({ own, store: folder.store, clock, random: systemRandom, policy });
   }
 
   get conversations(): Conversations {
@@ -178,6 +191,16 @@ class NodeProfile implements Profile {
     this.#messenger.markPrinted(messages);
   }
 
+  markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
+    this.#messenger.markRead(messages);
+  }
+  settings(options: { with?: string } = {}): EffectiveSetting[] {
+    return this.#messenger.settings(options);
+  }
+  changeSetting(change: SettingChange): EffectiveSetting {
+    return this.#messenger.changeSetting(change);
+  }
+
   async follow(
     onMessage: (message: IncomingMessage) => void | Promise<void>,
     signal: AbortSignal,
@@ -198,6 +221,7 @@ class NodeProfile implements Profile {
           if (signal.aborted) return;
           await onMessage(message);
           this.markPrinted([message]);
+          this.markRead([message]);
         }
         if (!this.#messenger.isConnected && !signal.aborted) {
           if (lost !== undefined && lost.retry.kind === 'never') throw lost;

@@ -63,7 +63,7 @@ export function searchMessages(context: Context, input: string, options: SearchO
   );
   const found = rows.slice(0, limit).flatMap((row): FoundMessage[] => {
     const entry = store.entries.get(row.entryId);
-    const view = entry && viewOf(entry);
+    const view = entry && viewOf(context, entry);
     return view === undefined || view.direction === 'system'
       ? []
       : [{ entry: view, matches: matchesOf(view.text, query) }];

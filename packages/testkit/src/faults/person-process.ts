@@ -162,7 +162,7 @@ function look(ids: readonly string[]): void {
       undelivered.add(messageId);
       notebook.record({ kind: 'accepted', from, messageId });
     }
-    if (state === 'delivered' && undelivered.delete(messageId)) {
+    if ((state === 'delivered' || state === 'read') && undelivered.delete(messageId)) {
       notebook.record({ kind: 'delivered', from, messageId });
     }
   }

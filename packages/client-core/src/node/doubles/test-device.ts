@@ -5,6 +5,7 @@ import { Messenger } from '../../messenger.ts';
 import type { OwnDevice } from '../../own-device.ts';
 import type { Random } from '../../ports.ts';
 import type { Store } from '../../store.ts';
+import { NO_POLICY, type PolicyPort } from '../../ticks/policy.ts';
 import { openSqlcipherStore } from '../store-sqlcipher/index.ts';
 import type { ManualClock } from './manual-clock.ts';
 import type { ServerDouble } from './server-double.ts';
@@ -18,6 +19,8 @@ export class TestDevice {
   readonly store: Store;
   readonly #server: ServerDouble;
   readonly #clock: ManualClock;
+  /** Holds from the next restart on. */
+  policy: PolicyPort = NO_POLICY;
   messenger: Messenger;
 
   private constructor(parts: {
@@ -92,6 +95,12 @@ export class TestDevice {
   }
 
   #makeMessenger(): Messenger {
-    return new Messenger({ own: this.own, store: this.store, clock: this.#clock, random });
+    return new Messenger({
+      own: this.own,
+      store: this.store,
+      clock: this.#clock,
+      random,
+      policy: this.policy,
+    });
   }
 }

@@ -66,9 +66,10 @@ function systemOf(row: Row): SystemRow {
 export function listedOf(row: Row): ListedEntry {
   if (number(row, 'direction') === NOTICE) return systemOf(row);
   if (row.sent_seq === null) return { ...entryOf(row), outgoing: undefined };
+  const chain = textOrNone<ChainId>(row, 'sent_chain');
   const outgoing = {
     acceptedAtMs: numberOrNone(row, 'sent_accepted_at'),
-    deliveredAtMs: numberOrNone(row, 'sent_delivered_at'),
+    chain: chain && { id: chain, seq: number(row, 'sent_chain_seq') },
     problem: textOrNone<ErrorCode>(row, 'sent_problem'),
   };
   return { ...entryOf(row), outgoing };

@@ -28,6 +28,11 @@ export class SqlMessageStore implements MessageStore {
     const sql = 'SELECT 1 FROM entry WHERE sender_device = ? AND content_id = ?';
     return this.#sql.get(sql, senderDevice, contentId) !== undefined;
   }
+  find(senderDevice: DeviceId, contentId: ContentId): StoredMessage | undefined {
+    const sql = 'SELECT * FROM entry WHERE sender_device = ? AND content_id = ? AND direction = 0';
+    const row = this.#sql.get(sql, senderDevice, contentId);
+    return row && messageOf(entryOf(row));
+  }
   listUnprinted(limit: number): StoredMessage[] {
     const sql = 'SELECT * FROM entry WHERE unprinted IS NOT NULL ORDER BY unprinted LIMIT ?';
     return this.#sql.all(sql, limit).map((row) => messageOf(entryOf(row)));

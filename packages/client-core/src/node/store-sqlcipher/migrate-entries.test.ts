@@ -6,6 +6,7 @@ import { encodeCbor, encodeContent, makeId, utf8 } from '@kuvert/protocol';
 import { Database } from '@signalapp/sqlcipher';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { historyOf } from '../../history.ts';
+import { NO_POLICY } from '../../ticks/policy.ts';
 import { openSqlcipherStore } from './open-store.ts';
 import { Sql } from './rows.ts';
 import { MIGRATIONS } from './schema.ts';
@@ -37,16 +38,44 @@ test('A8 a profile of the first release opens with everything that was written a
     chain_seq, printed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
   put(received, device, bela, first, 1_000, 1_000, 'text', utf8('first ü'), id('chain'), 1, 1);
   put(received, device, bela, second, 1_000, 1_001, 'text', utf8(''), null, null, 0);
-  const sent = `INSERT INTO outbox (content_id, kind, class, to_mail, to_person, content, sent_at, work, accepted_at, delivered_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  const sent = `INSERT INTO outbox (content_id, kind, class, to_mail, to_person, content, sent_at, work, accepted_at, delivered_at,
+    chain, chain_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
   const content = (text: string) => encodeContent({ kind: 'text', minReader: 1, text });
-  put(sent, answer, 'text', 1, 'bela@acme.test', bela, content('answer'), 2_000, 0, 2_001, 2_002);
-  put(sent, waiting, 'text', 1, 'cleo@acme.test', null, content('waiting'), 3_000, 1, null, null);
-  put(sent, id('content'), 'heartbeat', 2, null, bela, content('not shown'), 3_000, 0, 3_000, null);
+  put(
+    sent,
+    answer,
+    'text',
+    1,
+    'bela@acme.test',
+    bela,
+    content('answer'),
+    2_000,
+    0,
+    2_001,
+    2_002,
+    id('chain'),
+    1,
+  );
+  put(sent, waiting, 'text', 1, 'cleo@acme.test', null, content('waiting'), 3_000, 1, null, null, null, null);
+  put(
+    sent,
+    id('content'),
+    'heartbeat',
+    2,
+    null,
+    bela,
+    content('not shown'),
+    3_000,
+    0,
+    3_000,
+    null,
+    null,
+    null,
+  );
   old.close();
 
   const store = openSqlcipherStore(path, KEY);
-  expect(historyOf(store, { limit: 10 })).toMatchObject([
+  expect(historyOf({ store, policy: NO_POLICY }, { limit: 10 })).toMatchObject([
     { direction: 'in', messageId: first, text: 'first ü', sentAtMs: 1_000, from: 'bela@acme.test' },
     { direction: 'in', messageId: second, text: '' },
     { direction: 'out', messageId: answer, text: 'answer', to: 'bela@acme.test', state: 'delivered' },
@@ -58,6 +87,6 @@ test('A8 a profile of the first release opens with everything that was written a
   expect([...store.conversations.countUnread()]).toEqual([]);
   store.close();
   const again = openSqlcipherStore(path, KEY);
-  expect(historyOf(again, { limit: 10 })).toHaveLength(4);
+  expect(historyOf({ store: again, policy: NO_POLICY }, { limit: 10 })).toHaveLength(4);
   again.close();
 });

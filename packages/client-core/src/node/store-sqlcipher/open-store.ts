@@ -8,11 +8,13 @@ import { SqlEntryStore } from './entries.ts';
 import { SqlMessageStore } from './messages.ts';
 import { SqlNoticeStore } from './notices.ts';
 import { SqlOutboxStore } from './outbox.ts';
+import { SqlReceiptStore } from './receipts.ts';
 import { SqlRepairStore } from './repairs.ts';
 import { Sql } from './rows.ts';
 import { MIGRATIONS } from './schema.ts';
 import { SqlSearchStore } from './search.ts';
 import { SqlSessionStore } from './sessions.ts';
+import { SqlSettingStore } from './settings.ts';
 import { SqlValueStore } from './values.ts';
 
 /** An open database of a profile. */
@@ -65,6 +67,8 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     conversations: new SqlConversationStore(sql),
     entries,
     search,
+    receipts: new SqlReceiptStore(sql),
+    settings: new SqlSettingStore(sql),
     close: () => database.close(),
   };
 }

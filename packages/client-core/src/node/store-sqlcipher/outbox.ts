@@ -153,9 +153,13 @@ export class SqlOutboxStore implements OutboxStore {
     const row = this.#sql.get('SELECT count(*) AS n FROM outbox WHERE work > 0 AND class = 1');
     return row === undefined ? 0 : number(row, 'n');
   }
-  deleteUnsealed(personId: PersonId, kind: string): void {
-    const sql = 'DELETE FROM outbox WHERE to_person = ? AND kind = ? AND work = 1 AND frame IS NULL';
-    this.#sql.run(sql, personId, kind);
+  takeUnsealed(personId: PersonId, kind: string): Bytes[] {
+    const unsealed = 'outbox WHERE to_person = ? AND kind = ? AND work = 1 AND frame IS NULL';
+    return this.#sql.transaction(() => {
+      const rows = this.#sql.all(`SELECT content FROM ${unsealed}`, personId, kind);
+      if (rows.length > 0) this.#sql.run(`DELETE FROM ${unsealed}`, personId, kind);
+      return rows.map((row) => bytes(row, 'content'));
+    });
   }
 
   acknowledgeChain(chain: ChainId, seq: number, device: DeviceId, atMs: number): number {

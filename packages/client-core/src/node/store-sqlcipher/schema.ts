@@ -92,6 +92,9 @@ CREATE TABLE receipt (
   person TEXT NOT NULL, at INTEGER NOT NULL, due INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (chain, kind, device, first)
 ) WITHOUT ROWID;
 CREATE INDEX receipt_due ON receipt (person) WHERE due = 1;
+INSERT INTO receipt (chain, kind, device, first, last, person, at)
+  SELECT chain, 1, '', chain_seq, chain_seq, to_person, delivered_at FROM outbox
+  WHERE delivered_at IS NOT NULL AND chain IS NOT NULL AND class = 1 AND to_person IS NOT NULL;
 CREATE TABLE setting (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID;
 CREATE TABLE trust (
   person TEXT PRIMARY KEY, verified_key BLOB, verified_at INTEGER, accepted_key BLOB, accepted_at INTEGER

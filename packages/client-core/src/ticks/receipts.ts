@@ -1,0 +1,194 @@
+/**
+ * Delivered and read receipts (A3). What people may be shown is written down as ranges of chain numbers and told in batches: together with
+ * an acknowledgement that is due anyway, or by itself after a random while, so that the server learns no reading times. What is switched
+ * off is not written down, so switching it on again tells nothing of the time before.
+ */
+import {
+  type ChainId,
+  type ChainRange,
+  CLASSES,
+  encodeContent,
+  type PersonId,
+  READER_VERSION,
+  type Receipt,
+} from '@kuvert/protocol';
+import type { ChainSender } from '../chains.ts';
+import { type Context, newId } from '../context.ts';
+import { tellOutgoing } from '../conversations/outgoing.ts';
+import { mayShow } from './settings.ts';
+import type { ReceiptKind } from './store.ts';
+
+/** Ranges of one kind in one receipt. */
+const RANGES_MAX = 64;
+/** A receipt that travels by itself waits this long, at random. */
+const DELAY_MIN_MS = 1_000;
+const DELAY_SPREAD_MS = 14_000;
+
+const FEATURES = { delivered: 'deliveredReceipts', read: 'readReceipts' } as const;
+
+/** A message that somebody sent, as its receipt names it. */
+export interface ReceivedMessage {
+  readonly senderPerson: PersonId;
+  readonly chain: { readonly id: ChainId; readonly seq: number } | undefined;
+}
+
+/** Notes that messages have arrived or were read. True when somebody is to be told. Runs in a transaction. */
+export function noteReceipt(
+  context: Context,
+  kind: ReceiptKind,
+  messages: readonly ReceivedMessage[],
+): boolean {
+  const { store, own, clock } = context;
+  let isDue = false;
+  for (const { senderPerson: personId, chain } of messages) {
+    if (chain === undefined || personId === own.personId) continue;
+    if (!mayShow(context, FEATURES[kind], personId)) continue;
+    const range = {
+      kind,
+      chain: chain.id,
+      first: chain.seq,
+      last: chain.seq,
+      device: own.deviceId,
+      personId,
+    };
+    isDue = store.receipts.add(range, { atMs: clock.now(), isDue: true }) || isDue;
+  }
+  return isDue;
+}
+
+/** What a person is to be told now; undefined when nothing is. It counts as told. */
+export function takeDueReceipt(context: Context, personId: PersonId): Receipt | undefined {
+  const { receipts } = context.store;
+  const of = (kind: ReceiptKind) => {
+    const ranges = receipts.takeDue(personId, kind, RANGES_MAX);
+    // It may have been switched off since.
+    return ranges.length > 0 && mayShow(context, FEATURES[kind], personId) ? ranges : undefined;
+  };
+  const delivered = of('delivered');
+  const read = of('read');
+  if (delivered === undefined && read === undefined) return undefined;
+  return { ...(delivered && { delivered }), ...(read && { read }) };
+}
+
+/** One receipt that says what several have said, the later ones first where not all has room. */
+export function joinReceipts(receipts: readonly (Receipt | undefined)[]): Receipt | undefined {
+  const join = (kind: ReceiptKind) => {
+    const ranges = new Map<string, ChainRange>();
+    for (const range of receipts.flatMap((receipt) => receipt?.[kind] ?? []).reverse()) {
+      const known = ranges.get(`${range.chain}/${range.from}`);
+      if (known === undefined || known.to < range.to) ranges.set(`${range.chain}/${range.from}`, range);
+    }
+    return ranges.size > 0 ? [...ranges.values()].slice(0, RANGES_MAX) : undefined;
+  };
+  const delivered = join('delivered');
+  const read = join('read');
+  if (delivered === undefined && read === undefined) return undefined;
+  return { ...(delivered && { delivered }), ...(read && { read }) };
+}
+
+/** Queues receipts for all who are to be told something. True when there were any. */
+export function queueDueReceipts(context: Context): boolean {
+  const { store, clock } = context;
+  return store.transaction(() => {
+    let isQueued = false;
+    for (const personId of store.receipts.listPeopleDue()) {
+      const receipt = takeDueReceipt(context, personId);
+      if (receipt === undefined) continue;
+      isQueued = true;
+      store.outbox.add({
+        contentId: newId(context, 'content'),
+        kind: 'receipt',
+        class: CLASSES.control,
+        toMail: undefined,
+        toPerson: personId,
+        content: encodeContent({ kind: 'receipt', minReader: READER_VERSION, ...receipt }),
+        sentAtMs: clock.now(),
+      });
+    }
+    return isQueued;
+  });
+}
+
+/** Takes what a verified device says of messages of ours. True when something is news. */
+export function takeReceipt(context: Context, sender: ChainSender, receipt: Receipt): boolean {
+  const { store, clock } = context;
+  let isNews = false;
+  for (const kind of ['delivered', 'read'] as const) {
+    if (!mayShow(context, FEATURES[kind], sender.personId)) continue;
+    for (const { chain, from, to } of receipt[kind] ?? []) {
+      const own = store.chains.findOwn(chain);
+      // Of a chain of ours only its reader can say something, and only of what there is. Others may be of another device of ours.
+      if (own !== undefined && own.personId !== sender.personId) continue;
+      const last = own === undefined ? to : Math.min(to, own.head.seq);
+      if (last < from) continue;
+      const range = { kind, chain, first: from, last, device: sender.device, personId: sender.personId };
+      isNews = store.receipts.add(range, { atMs: clock.now(), isDue: false }) || isNews;
+    }
+  }
+  if (isNews) tellOutgoing(context, sender.personId);
+  return isNews;
+}
+
+/** What {@link shownReceipt} reads from. */
+export type ShownContext = Pick<Context, 'store' | 'policy'>;
+
+/** What may be shown of how far a message of one's own has come at its reader; undefined for nothing. */
+export function shownReceipt(
+  context: ShownContext,
+  personId: PersonId | undefined,
+  chain: { readonly id: ChainId; readonly seq: number } | undefined,
+): ReceiptKind | undefined {
+  if (personId === undefined || chain === undefined) return undefined;
+  const furthest = context.store.receipts.furthest(personId, chain.id, chain.seq);
+  if (furthest === 'read' && mayShow(context, 'readReceipts', personId)) return 'read';
+  return furthest !== undefined && mayShow(context, 'deliveredReceipts', personId) ? 'delivered' : undefined;
+}
+
+/** Sends receipts that travel by themselves, each batch after a random while. */
+export class ReceiptTimer {
+  readonly #context: Context;
+  readonly #onOutgoing: () => void;
+  #isConnected = false;
+  #cancel: (() => void) | undefined;
+  #isSending = false;
+
+  constructor(context: Context, onOutgoing: () => void) {
+    this.#context = context;
+    this.#onOutgoing = onOutgoing;
+  }
+
+  connected(): void {
+    this.#isConnected = true;
+  }
+  disconnected(): void {
+    this.#isConnected = false;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+  isIdle(): boolean {
+    return this.#cancel === undefined && !this.#isSending;
+  }
+  /** Something is due. Offline it waits for the next connection, whose time tells nothing of it. */
+  due(): void {
+    if (!this.#isConnected || this.#cancel !== undefined) return;
+    const { random, clock } = this.#context;
+    const [high = 0, low = 0] = random(2);
+    const delayMs = DELAY_MIN_MS + ((high * 256 + low) / 65_536) * DELAY_SPREAD_MS;
+    this.#cancel = clock.after(Math.floor(delayMs), () => this.send());
+  }
+  /** What is due goes now: the device has just connected, or somebody waits until everything is done. */
+  send(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    if (!this.#isConnected || this.#context.store.receipts.listPeopleDue().length === 0) return;
+    this.#isSending = true;
+    this.#context.operations
+      .run(() => queueDueReceipts(this.#context))
+      .then((isQueued) => isQueued && this.#onOutgoing())
+      .catch((cause: unknown) => this.#context.failed(cause))
+      .finally(() => {
+        this.#isSending = false;
+        this.#context.changed();
+      });
+  }
+}
