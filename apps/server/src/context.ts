@@ -1,4 +1,5 @@
 /** The wiring of a server, by hand and in one place: the only file that chooses engines and knows all features. */
+import type { DeviceId, TenantId } from '@kuvert/protocol';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
 import { TickFlusher } from './channel/outgoing.ts';
@@ -23,9 +24,6 @@ import { startErrorFrom } from './start-error.ts';
 import { openMongoEngine } from './store/engine-mongodb/engine.ts';
 import { type OpenEngine, openStore, type Store } from './store/index.ts';
 import { Sweeper } from './sweeper.ts';
-
-/** Raised by a restore, which does not exist yet (wire.md §3). */
-const INSTALLATION_EPOCH = 1;
 
 /** Everything of a server but its listeners. */
 export interface Context {
@@ -197,8 +195,19 @@ async function wire(parts: {
     log,
     metrics,
     isBusy: () => admission.isBusy,
-    installationEpoch: INSTALLATION_EPOCH,
+    installationEpoch: store.installation.epoch,
   };
+  store.hints?.listen({
+    onHint({ space, device, kind }) {
+      const [tenantId, deviceId] = [space as TenantId, device as DeviceId];
+      if (kind === 'rows') mailbox.service.lookAgain(tenantId, deviceId);
+      else connections.closeDevice(tenantId, deviceId, 'device_not_accepted');
+    },
+    onGap: () => mailbox.service.lookAgain(),
+  });
+  devices.service.whenRevoked(async (scope, device) => {
+    store.hints?.publish({ space: scope.tenant, device, kind: 'revoked' });
+  });
   const sweeper = new Sweeper({
     tenants: () => tenants.service.list(),
     once: (tenantId) => devices.service.resume(tenantId),

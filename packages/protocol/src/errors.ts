@@ -305,6 +305,36 @@ export const ERRORS = {
     'Others are at work on this database: stop all servers before data is moved, and wait for its end before they start.',
     'Auf dieser Datenbank arbeiten andere: vor dem Umzug von Daten alle Server beenden, und sie erst danach wieder starten.',
   ),
+  store_not_empty: entry(
+    500,
+    NEVER,
+    'There is data at the target already; choose an empty place.',
+    'Am Ziel liegen schon Daten; bitte einen leeren Ort wählen.',
+  ),
+  store_elsewhere: entry(
+    500,
+    NEVER,
+    'The data folder holds an installation, and the database in KUVERT_STORE is empty; bring the data there with kuvert store copy, or use another data folder.',
+    'Im Datenordner liegt eine Installation, und die Datenbank in KUVERT_STORE ist leer; bitte die Daten mit kuvert store copy dorthin bringen oder einen anderen Datenordner verwenden.',
+  ),
+  finalise_first: entry(
+    500,
+    NEVER,
+    'This data is two releases behind; start the release in between and run kuvert store finalise there first.',
+    'Diese Daten sind zwei Versionen zurück; bitte zuerst die Version dazwischen starten und dort kuvert store finalise ausführen.',
+  ),
+  restore_unfinished: entry(
+    500,
+    NEVER,
+    'A restore has not come to its end; run the same kuvert store restore again.',
+    'Eine Wiederherstellung ist nicht zu Ende gekommen; bitte dasselbe kuvert store restore noch einmal ausführen.',
+  ),
+  backup_damaged: entry(
+    500,
+    NEVER,
+    'This backup is damaged or not complete; use another one.',
+    'Diese Sicherung ist beschädigt oder unvollständig; bitte eine andere verwenden.',
+  ),
   keys_missing: entry(
     500,
     NEVER,

@@ -63,6 +63,14 @@ export interface StoredRow {
   readonly entry: Uint8Array;
 }
 
+/** A row with all that was put, for copying. */
+export interface ScannedRow {
+  readonly key: Uint8Array;
+  readonly doc: Uint8Array;
+  readonly entries: readonly (Uint8Array | null)[];
+  readonly expiresAt: number | undefined;
+}
+
 /** A range over the keys of a collection or over the entries of one of its indexes (then by key). */
 export interface RangeQuery {
   readonly collection: number;
@@ -132,6 +140,8 @@ export interface Engine {
    * Up to `limit` rows with a time at or before `untilMs`, soonest first, without their documents.
    */
   expiring(space: SpaceName, collection: number, untilMs: number, limit: number): Promise<StoredRow[]>;
+  /** All rows of a collection in order of their keys, in pages. Only while nobody writes to the space. */
+  scan(space: SpaceName, collection: number): AsyncIterable<readonly ScannedRow[]>;
   readonly keyring: KeyringPlace;
   /** Only of an engine that several servers share. */
   readonly hints?: Hints;

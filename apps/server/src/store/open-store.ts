@@ -16,6 +16,7 @@ import type { CollectionLayout, Engine, SpaceKeys, SpaceName } from './engine.ts
 import { openSqliteEngine } from './engine-sqlite/engine.ts';
 import { guardRows } from './guard-rows.ts';
 import { CollectionNumbers } from './handles.ts';
+import { type InstallationFacts, installations, openInstallation } from './installation.ts';
 import { openKeyring } from './keyring.ts';
 import { NewKeyCommits } from './new-keys.ts';
 import { rotate } from './rotation.ts';
@@ -46,6 +47,8 @@ export interface StoreOptions {
   readonly threads?: number | undefined;
   /** Told of every batch that the engine has finished. */
   readonly onBatch?: ((facts: { requests: number; durationMs: number }) => void) | undefined;
+  /** For `kuvert store restore` alone: opens data whose restore has not come to its end. */
+  readonly mayBeUnfinished?: boolean | undefined;
   /** Default: SQLCipher files in the data folder. */
   readonly openEngine?: OpenEngine;
 }
@@ -58,10 +61,10 @@ const SPACES_PAGE = 500;
 /**
  * Opens the store of a data folder, making it when the folder has none.
  *
- * @throws KuvertError `keys_wrong`, `data_too_new`, `data_damaged`, `disk_full`
+ * @throws KuvertError `keys_wrong`, `data_too_new`, `finalise_first`, `restore_unfinished`, `data_damaged`, `disk_full`
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const builtIn = [dataKeys, tenantSpaces, guardRows.tenant, guardRows.operator];
+  const builtIn = [dataKeys, tenantSpaces, installations, guardRows.tenant, guardRows.operator];
   const numbers = new CollectionNumbers([...builtIn, ...options.collections], new Set([dataKeys]));
   // The engine asks for keys of spaces, which the store finds through the engine: in the control file.
   const late: { store?: SpaceStore; control?: { key: Uint8Array; create: boolean } } = {};
@@ -80,6 +83,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     late.store = store;
     // Opens the control space now, so that wrong keys or a newer format end the start and not the first request.
     await store.operator().find(tenantSpaces, CONTROL);
+    store.facts = await openInstallation(store.operator());
+    if (store.facts.restore === 'replay' && options.mayBeUnfinished !== true)
+      throw new KuvertError('restore_unfinished');
     return store;
   } catch (error) {
     await engine.close();
@@ -107,6 +113,7 @@ class ControlScope extends SpaceScope {
 
 class SpaceStore implements Store {
   readonly ops = commitOps;
+  facts: InstallationFacts = { epoch: 0, level: 0, restore: 'none' };
   readonly #options: StoreOptions;
   readonly #engine: Engine;
   readonly #numbers: CollectionNumbers;
@@ -135,6 +142,10 @@ class SpaceStore implements Store {
     // The id becomes the name of a file, so it has to be one whatever the compiler was told.
     if (!isId('tenant', tenant)) throw new KuvertError('not_found');
     return this.#tenantScope(tenant) as unknown as TenantScope;
+  }
+
+  get installation() {
+    return this.facts;
   }
 
   get hints() {

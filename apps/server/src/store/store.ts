@@ -15,6 +15,7 @@ import type {
   ScopeKind,
 } from './collection.ts';
 import type { Hints } from './engine.ts';
+import type { InstallationFacts } from './installation.ts';
 
 /** The leading values of a tuple: all of them, some of them, none. */
 export type Prefix<T extends readonly unknown[]> = T extends readonly [...infer Head, unknown]
@@ -223,6 +224,8 @@ export interface Store {
    * May be called again after a kill; it goes on where it stopped.
    */
   rotateWrappingKey(): Promise<{ readonly rewrapped: number }>;
+  /** What the data as a whole is, as of the opening (installation.ts). */
+  readonly installation: InstallationFacts;
   /** Words to and from other servers on the same database; undefined where there can be none. */
   readonly hints?: Hints | undefined;
   /** Requests and bytes that wait for the engine or are being worked on. */

@@ -44,6 +44,7 @@ function watched(store: Store): Store {
     rotateWrappingKey: () => store.rotateWrappingKey(),
     load: store.load,
     collections: store.collections,
+    installation: store.installation,
     close: () => store.close(),
   };
 }

@@ -42,6 +42,8 @@ export interface Delivery {
   start(): Promise<void>;
   /** Hands over what was just committed, now or as soon as there is room. */
   push(row: FreshRow): void;
+  /** Another server may have stored something: goes through the mailbox once more. */
+  lookAgain(): void;
   /** @throws KuvertError `bad_request` for a number that was never delivered on this connection */
   acknowledge(upTo: number): void;
   /** True for a row that this connection was given or has acknowledged. */
@@ -255,6 +257,11 @@ export function createDelivery(deps: {
       }
       late.push(row);
       lateBytes += row.record.length;
+    },
+
+    lookAgain() {
+      dirty = true;
+      if (live && late.length === 0) void scan();
     },
 
     acknowledge(upTo) {

@@ -29,6 +29,8 @@ export interface MailboxService {
   connected(connection: Connection): void;
   /** @throws KuvertError `bad_request` for a number that was never delivered on this connection */
   acknowledge(connection: Connection, upTo: number): void;
+  /** Another server may have stored something for this device, or for any; whoever is connected here gets it. */
+  lookAgain(tenantId?: TenantId, deviceId?: DeviceId): void;
   /** The oldest stored rows of a device, as they lie there. @throws KuvertError `not_found` */
   peek(deviceId: DeviceId, limit: number): Promise<Uint8Array[]>;
   /** Removes up to `limit` expired rows of each kind, and tries failed deletes again. @returns how many rows were removed */
@@ -77,7 +79,12 @@ export function createMailboxService(deps: {
   const submit = createSubmit({
     ...deps,
     usage,
-    push: (scope, deviceId, row) => find(scope.tenant, deviceId)?.push(row),
+    push(scope, deviceId, row) {
+      find(scope.tenant, deviceId)?.push(row);
+      // The device may be connected to another server, or to both while one of them has not noticed yet that it is gone.
+      if (row.storedKey !== undefined)
+        store.hints?.publish({ space: scope.tenant, device: deviceId, kind: 'rows' });
+    },
   });
 
   /** Everything that lies in the mailbox of a revoked device. Nothing can be added any more, so the end of the list is the end. */
@@ -126,6 +133,13 @@ export function createMailboxService(deps: {
       // An acknowledgement that was on its way when the device connected anew: its rows come again.
       if (delivery?.connection !== connection) return;
       delivery.acknowledge(upTo);
+    },
+
+    lookAgain(tenantId, deviceId) {
+      if (tenantId !== undefined && deviceId !== undefined) find(tenantId, deviceId)?.lookAgain();
+      else
+        for (const ofTenant of deliveries.values())
+          for (const delivery of ofTenant.values()) delivery.lookAgain();
     },
 
     async peek(deviceId, limit) {

@@ -217,6 +217,7 @@ export function createSubmit(deps: {
       recordKeys.peek(scope, sender.deviceBytes, submit.submitId) ??
       (await recordKeys.load(scope, sender.deviceBytes, submit.submitId));
     const isOwn = to === connection.personId;
+    let isRecounted = false;
 
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const remembered = directory.peek(scope.tenant, to);
@@ -248,6 +249,12 @@ export function createSubmit(deps: {
       try {
         reserve(scope, legs);
       } catch (error) {
+        if (store.hints !== undefined && !isRecounted) {
+          // What other servers have handed over is not in our count, and no refusal rests on a count like that.
+          isRecounted = true;
+          for (const { deviceId } of legs) usage.forget(scope.tenant, deviceId);
+          continue;
+        }
         const before = await answerAgain(scope, key, hash, submit);
         if (before !== undefined) return before;
         throw error;

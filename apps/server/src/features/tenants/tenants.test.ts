@@ -30,6 +30,7 @@ const failing = (store: Store): Store => ({
   },
   rotateWrappingKey: () => store.rotateWrappingKey(),
   load: store.load,
+  installation: store.installation,
   collections: store.collections,
   close: () => store.close(),
 });

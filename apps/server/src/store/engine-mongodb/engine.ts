@@ -13,6 +13,7 @@ import type {
   KeyringPlace,
   LayoutDifference,
   RangeQuery,
+  ScannedRow,
   SpaceKeys,
   SpaceName,
   StoredRow,
@@ -20,7 +21,7 @@ import type {
 import { storeFailure } from './failures.ts';
 import { type NodeKind, Nodes, type NodeTimes } from './nodes.ts';
 import type { OpenSpace, Tables } from './open-space.ts';
-import { expireRows, readExpiring, readRange } from './range.ts';
+import { expireRows, readExpiring, readRange, scanSpace } from './range.ts';
 import { runRound } from './round.ts';
 import { RowReads } from './row-reads.ts';
 import { checkServer } from './server-checks.ts';
@@ -143,6 +144,14 @@ class MongoEngine implements Engine {
 
   expire(name: SpaceName, collection: number, nowMs: number, limit: number): Promise<number> {
     return this.#asked(name, (space) => expireRows(space, { collection, nowMs, limit }));
+  }
+
+  async *scan(name: SpaceName, collection: number): AsyncGenerator<readonly ScannedRow[]> {
+    try {
+      yield* scanSpace(await this.#spaces.get(name), collection);
+    } catch (error) {
+      throw storeFailure(error);
+    }
   }
 
   close(): Promise<void> {

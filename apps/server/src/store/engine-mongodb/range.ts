@@ -1,7 +1,7 @@
 /** Reads of more than one row. */
 import { KuvertError } from '@kuvert/protocol';
 import type { Filter } from 'mongodb';
-import type { RangeQuery, StoredRow } from '../engine.ts';
+import type { RangeQuery, ScannedRow, StoredRow } from '../engine.ts';
 import { afterPrefix, splitTuple } from '../tuple-codec.ts';
 import { translateBounds } from './index-entries.ts';
 import type { OpenSpace } from './open-space.ts';
@@ -150,6 +150,28 @@ export async function readExpiring(
     expiresAt: e,
     entry: new Uint8Array(0),
   }));
+}
+
+/** @see Engine.scan */
+export async function* scanSpace(space: OpenSpace, collection: number): AsyncGenerator<ScannedRow[]> {
+  const layout = space.layout(collection);
+  let beyond: RowDocument['_id'] | undefined;
+  for (;;) {
+    const lower =
+      beyond === undefined ? { $gte: lowestId(layout, space.name, new Uint8Array(0)) } : { $gt: beyond };
+    const documents = await space
+      .table(collection)
+      .find({
+        t: space.name,
+        _id: { ...lower, $lt: upperId(layout, space.name, undefined) },
+      } as Filter<RowDocument>)
+      .sort({ _id: 1 })
+      .limit(PAGE_ROWS)
+      .toArray();
+    if (documents.length > 0) yield documents.map((document) => space.open(collection, document));
+    beyond = documents[documents.length - 1]?._id;
+    if (documents.length < PAGE_ROWS) return;
+  }
 }
 
 /** @see Engine.expire */

@@ -14,6 +14,7 @@ import type {
   EngineOutcome,
   KeyringPlace,
   RangeQuery,
+  ScannedRow,
   SpaceKeys,
   SpaceName,
   StoredRow,
@@ -21,6 +22,7 @@ import type {
 import { folderKeyring } from '../keyring.ts';
 import { readExpired, readOutcome, readRows } from './answers.ts';
 import { packCommit, packExpire, packExpiring, packGet, packRange } from './packing.ts';
+import { scanRows } from './scanning.ts';
 import { type BatchFacts, QueueRoom, WriterLane } from './writer-lane.ts';
 
 /** Settings of {@link openSqliteEngine}; the defaults are for production. */
@@ -65,10 +67,12 @@ class SqliteEngine implements Engine {
   readonly #room: QueueRoom;
   #hasFailed = false;
   readonly keyring: KeyringPlace;
+  readonly #layouts: readonly CollectionLayout[];
 
   constructor(options: SqliteEngineOptions) {
     const { threads = THREADS_DEFAULT, openFilesMax = 64 } = options;
     this.keyring = folderKeyring(options.folder);
+    this.#layouts = options.layouts;
     this.#room = new QueueRoom(options.queueMax ?? 16_384, options.queueBytesMax ?? 64 * 1024 * 1024);
     const settings = {
       layouts: options.layouts,
@@ -130,6 +134,12 @@ class SqliteEngine implements Engine {
       more = step.more;
     }
     return removed;
+  }
+
+  scan(space: SpaceName, collection: number): AsyncIterable<readonly ScannedRow[]> {
+    const layout = this.#layouts[collection];
+    if (layout === undefined) throw new Error(`no collection number ${collection}`);
+    return scanRows(collection, layout, (query) => this.range(space, query));
   }
 
   async close(): Promise<void> {
