@@ -10,7 +10,7 @@
 import { KuvertError } from '@kuvert/protocol';
 import { z } from 'zod';
 import { collection } from './collection.ts';
-import type { OperatorScope } from './store.ts';
+import type { InstallationFacts, OperatorScope } from './store.ts';
 
 /** The level of this release. Raised when a release begins to write what the one before cannot read. */
 export const DATA_LEVEL = 1;
@@ -28,9 +28,6 @@ export const installations = collection('installations', {
   document: Installation,
   key: ['name'],
 });
-
-/** @see the head of this file */
-export type InstallationFacts = Omit<z.output<typeof Installation>, 'name'>;
 
 type Operator = Pick<OperatorScope, 'write' | 'find'>;
 

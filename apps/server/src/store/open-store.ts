@@ -16,13 +16,13 @@ import type { CollectionLayout, Engine, SpaceKeys, SpaceName } from './engine.ts
 import { openSqliteEngine } from './engine-sqlite/engine.ts';
 import { guardRows } from './guard-rows.ts';
 import { CollectionNumbers } from './handles.ts';
-import { type InstallationFacts, installations, openInstallation } from './installation.ts';
+import { installations, openInstallation } from './installation.ts';
 import { openKeyring } from './keyring.ts';
 import { NewKeyCommits } from './new-keys.ts';
 import { rotate } from './rotation.ts';
 import { SpaceScope, TenantSpaceScope, typedScope } from './scope.ts';
 import { Space } from './space.ts';
-import type { OperatorScope, Store, TenantScope } from './store.ts';
+import type { InstallationFacts, OperatorScope, Store, TenantScope } from './store.ts';
 
 /** How an engine is opened; `openSqliteEngine` is one. */
 export type OpenEngine = (settings: {

@@ -15,7 +15,6 @@ import type {
   ScopeKind,
 } from './collection.ts';
 import type { Hints } from './engine.ts';
-import type { InstallationFacts } from './installation.ts';
 
 /** The leading values of a tuple: all of them, some of them, none. */
 export type Prefix<T extends readonly unknown[]> = T extends readonly [...infer Head, unknown]
@@ -210,6 +209,13 @@ export interface OperatorScope extends Scope<'operator'> {
   createTenantSpace(tenant: TenantId): Promise<void>;
   /** Tenants that have a space, in order of id. */
   listTenantSpaces(): Promise<readonly TenantId[]>;
+}
+
+/** What the data as a whole is; installation.ts says what the numbers mean. */
+export interface InstallationFacts {
+  readonly epoch: number;
+  readonly level: number;
+  readonly restore: 'none' | 'replay';
 }
 
 /** The store. Made by `openStore`. */
