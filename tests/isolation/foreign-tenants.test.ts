@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import {
   CLASSES,
   type DeviceId,
-  decodeToken,
   type EnrolmentToken,
   encodeCbor,
   type Id,
@@ -23,33 +22,10 @@ import {
   type PersonId,
   SUITES,
 } from '@kuvert/protocol';
-import {
-  DeviceChannel,
-  finishParams,
-  HandMadeDevice,
-  makeByHand,
-  type RawAnswer,
-  startInstallation,
-  type TestInstallation,
-  type TestPerson,
-} from '@kuvert/testkit';
+import { HandMadeDevice, startInstallation, type TestInstallation } from '@kuvert/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Reference, referencesIn, withValue } from './references.ts';
-
-interface Side {
-  readonly tenantId: Id<'tenant'>;
-  /** The device that calls. */
-  readonly device: HandMadeDevice;
-  readonly channel: DeviceChannel;
-  /** Somebody else of the tenant, with a device. */
-  readonly colleague: TestPerson;
-  /** Values that name something of this tenant, by kind. */
-  readonly names: Readonly<Record<string, readonly unknown[]>>;
-  /** An unused token. */
-  readonly token: EnrolmentToken;
-  /** Whom the token is for. */
-  readonly newcomer: TestPerson;
-}
+import { referencesIn, withValue } from './references.ts';
+import { call, comparable, honestParams, nothing, type Side, settle } from './sides.ts';
 
 let installation: TestInstallation;
 let own: Side;
@@ -58,8 +34,8 @@ let foreignFileBefore: string;
 
 beforeAll(async () => {
   installation = await startInstallation();
-  own = await settle('Acme');
-  foreign = await settle('Zenith');
+  own = await settle(installation, 'Acme');
+  foreign = await settle(installation, 'Zenith');
   foreignFileBefore = await hashAtRest(foreign);
 });
 afterAll(async () => {
@@ -67,85 +43,6 @@ afterAll(async () => {
   foreign?.channel[Symbol.dispose]();
   await installation[Symbol.asyncDispose]();
 });
-
-/** A tenant with two enrolled people, mail in a mailbox, a page marker, and a token for a third. */
-async function settle(name: string): Promise<Side> {
-  const { url, clock } = installation;
-  const nowMs = clock.nowMs();
-  const tenant = await installation.tenant(name);
-  const caller = await tenant.personWithoutDevice('Caller');
-  const personId = caller.personId;
-  const device = await HandMadeDevice.enrol({ url, token: await caller.token(), personId, nowMs });
-  expect(device.answer.error).toBeUndefined();
-  const colleague = await tenant.person('Colleague');
-  const newcomer = await tenant.personWithoutDevice('Newcomer');
-  const token = decodeToken(await newcomer.token());
-  await colleague.with(async (profile) => {
-    await profile.send({ to: caller.mail, text: 'waiting' });
-    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
-  });
-  const channel = await device.connect();
-  const page = await channel.request('people.list', { limit: 1 });
-  const requestId = makeId('request', randomBytes(16));
-  const taken = await channel.request('prekeys.take', { personId: colleague.personId, requestId });
-  expect(taken.error).toBeUndefined();
-  const names = {
-    tenant: [tenant.tenantId],
-    person: [personId, colleague.personId, newcomer.personId],
-    device: [device.deviceId, colleague.deviceId],
-    enrolmentToken: [token.tokenId, device.token.tokenId],
-    request: [requestId],
-    cursor: [(page.result as { next: string }).next],
-    mail: [caller.mail, colleague.mail, newcomer.mail],
-  };
-  return { tenantId: tenant.tenantId, device, channel, colleague, names, token, newcomer };
-}
-
-/** What honest calls of the own tenant say. @returns undefined for a method that this test has not been told of */
-function honestParams(method: string): unknown {
-  const nowMs = installation.clock.nowMs();
-  const made = makeByHand(own.token, own.newcomer.personId, { nowMs });
-  const { tenantId, tokenId, secret } = own.token;
-  const { personId, deviceId, mail } = own.colleague;
-  const params: Record<MethodName, unknown> = {
-    'enrolment.open': { tenantId, tokenId, secret },
-    // Signed by another account key than the one it names, so that honest calls are refused and the token stays unused.
-    'enrolment.finish': {
-      ...finishParams(own.token, made),
-      accountKey: own.device.made.accountKey.publicKey,
-    },
-    'people.list': { limit: 2 },
-    'people.find': { mail },
-    'people.get': { personId },
-    'devices.list': { personId },
-    'devices.owner': { deviceId },
-    'prekeys.take': { personId, requestId: makeId('request', randomBytes(16)) },
-    'prekeys.upload': { oneTime: [] },
-    'prekeys.count': {},
-  };
-  return params[method as MethodName];
-}
-
-/** A value of this kind that names nothing anywhere. */
-function nothing(kind: Reference['kind']): unknown {
-  if (kind === 'mail') return `nobody-${randomBytes(4).toString('hex')}@nowhere.test`;
-  if (kind === 'cursor') return randomBytes(40).toString('base64url');
-  return makeId(kind, randomBytes(16));
-}
-
-/** Calls a method of the table over the channel that it is for. */
-async function call(method: MethodName, params: unknown): Promise<RawAnswer> {
-  if (METHODS[method].access === 'device') return own.channel.request(method, params);
-  const { url } = installation;
-  using channel = await DeviceChannel.open({ url, serverStatic: own.token.serverStatic });
-  // Awaited here, because the channel is closed when this function is left.
-  return await channel.request(method, params);
-}
-
-/** An answer without the value that was asked for, so that two answers can be compared. */
-function comparable(answer: unknown, asked: unknown): unknown {
-  return JSON.parse(JSON.stringify(answer).replaceAll(String(asked), 'what was asked for'));
-}
 
 /** All ids and addresses of the other tenant, as they could stand in an answer. */
 function expectNothingForeign(answer: unknown, asked: unknown): void {
@@ -182,10 +79,10 @@ const methods = Object.keys(METHODS) as MethodName[];
 
 describe('P4 C1 every method of the table is tried', () => {
   test.each(methods)('%s', async (method) => {
-    const params = honestParams(method);
+    const params = honestParams(method, own, installation.clock.nowMs());
     expect(params, 'honest params of this method, in this test').toBeDefined();
     expect(METHODS[method].params.safeParse(params).success).toBe(true);
-    const honest = await call(method, params);
+    const honest = await call(own, method, params);
     if (method === 'enrolment.finish') expect(honest.error?.code).toBe('device_list_invalid');
     else expect(honest.error).toBeUndefined();
     expectNothingForeign(honest, undefined);
@@ -195,9 +92,17 @@ describe('P4 C1 every method of the table is tried', () => {
       expect(names, `something of another tenant for ${method} ${path.join('.')}`).toBeDefined();
       for (const name of names ?? []) {
         const where = `${method} ${path.join('.')} = a foreign ${kind}`;
-        const answer = await call(method, withValue(honestParams(method), path, name));
+        const answer = await call(
+          own,
+          method,
+          withValue(honestParams(method, own, installation.clock.nowMs()), path, name),
+        );
         const absent = nothing(kind);
-        const answerForNothing = await call(method, withValue(honestParams(method), path, absent));
+        const answerForNothing = await call(
+          own,
+          method,
+          withValue(honestParams(method, own, installation.clock.nowMs()), path, absent),
+        );
         expectNothingForeign(answer, name);
         // A request id names a repetition of the caller's own; one of others is one that was never used.
         if (kind === 'request')
@@ -270,7 +175,7 @@ describe('P4 C1 a submit to another tenant', () => {
 describe('P4 C1 E1 enrolment', () => {
   test('with the token of one tenant for another is one with a token that does not exist', async () => {
     const open = ({ tenantId, tokenId, secret }: Pick<EnrolmentToken, 'tenantId' | 'tokenId' | 'secret'>) =>
-      call('enrolment.open', { tenantId, tokenId, secret });
+      call(own, 'enrolment.open', { tenantId, tokenId, secret });
     const none = makeId('enrolmentToken', randomBytes(16));
     const expected = await open({ ...own.token, tokenId: none });
     expect(expected.error?.code).toBe('token_not_valid');

@@ -1,0 +1,116 @@
+/** Two tenants that try each other: what each has, what its honest calls say, and values that name nothing anywhere. */
+import { randomBytes } from 'node:crypto';
+import {
+  decodeToken,
+  type EnrolmentToken,
+  type Id,
+  METHODS,
+  type MethodName,
+  makeId,
+} from '@kuvert/protocol';
+import {
+  DeviceChannel,
+  finishParams,
+  HandMadeDevice,
+  makeByHand,
+  type RawAnswer,
+  type TestInstallation,
+  type TestPerson,
+} from '@kuvert/testkit';
+import { expect } from 'vitest';
+import type { Reference } from './references.ts';
+
+/** A tenant of an installation, as the isolation tests need it. */
+export interface Side {
+  readonly url: string;
+  readonly tenantId: Id<'tenant'>;
+  /** The device that calls. */
+  readonly device: HandMadeDevice;
+  readonly channel: DeviceChannel;
+  /** Somebody else of the tenant, with a device. */
+  readonly colleague: TestPerson;
+  /** Values that name something of this tenant, by kind. */
+  readonly names: Readonly<Record<string, readonly unknown[]>>;
+  /** An unused token. */
+  readonly token: EnrolmentToken;
+  /** Whom the token is for. */
+  readonly newcomer: TestPerson;
+}
+
+/** A tenant with two enrolled people, mail in a mailbox, a page marker, and a token for a third. */
+export async function settle(installation: TestInstallation, name: string): Promise<Side> {
+  const { url, clock } = installation;
+  const nowMs = clock.nowMs();
+  const tenant = await installation.tenant(name);
+  const caller = await tenant.personWithoutDevice('Caller');
+  const personId = caller.personId;
+  const device = await HandMadeDevice.enrol({ url, token: await caller.token(), personId, nowMs });
+  expect(device.answer.error).toBeUndefined();
+  const colleague = await tenant.person('Colleague');
+  const newcomer = await tenant.personWithoutDevice('Newcomer');
+  const token = decodeToken(await newcomer.token());
+  await colleague.with(async (profile) => {
+    await profile.send({ to: caller.mail, text: 'waiting' });
+    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+  });
+  const channel = await device.connect();
+  const page = await channel.request('people.list', { limit: 1 });
+  const requestId = makeId('request', randomBytes(16));
+  const taken = await channel.request('prekeys.take', { personId: colleague.personId, requestId });
+  expect(taken.error).toBeUndefined();
+  const names = {
+    tenant: [tenant.tenantId],
+    person: [personId, colleague.personId, newcomer.personId],
+    device: [device.deviceId, colleague.deviceId],
+    enrolmentToken: [token.tokenId, device.token.tokenId],
+    request: [requestId],
+    cursor: [(page.result as { next: string }).next],
+    mail: [caller.mail, colleague.mail, newcomer.mail],
+  };
+  return { url, tenantId: tenant.tenantId, device, channel, colleague, names, token, newcomer };
+}
+
+/** What honest calls of the own tenant say. @returns undefined for a method that this test has not been told of */
+export function honestParams(method: string, own: Side, nowMs: number): unknown {
+  const made = makeByHand(own.token, own.newcomer.personId, { nowMs });
+  const { tenantId, tokenId, secret } = own.token;
+  const { personId, deviceId, mail } = own.colleague;
+  const params: Record<MethodName, unknown> = {
+    'enrolment.open': { tenantId, tokenId, secret },
+    // Signed by another account key than the one it names, so that honest calls are refused and the token stays unused.
+    'enrolment.finish': {
+      ...finishParams(own.token, made),
+      accountKey: own.device.made.accountKey.publicKey,
+    },
+    'people.list': { limit: 2 },
+    'people.find': { mail },
+    'people.get': { personId },
+    'devices.list': { personId },
+    'devices.owner': { deviceId },
+    'prekeys.take': { personId, requestId: makeId('request', randomBytes(16)) },
+    'prekeys.upload': { oneTime: [] },
+    'prekeys.count': {},
+  };
+  return params[method as MethodName];
+}
+
+/** A value of this kind that names nothing anywhere. */
+export function nothing(kind: Reference['kind']): unknown {
+  if (kind === 'mail') return `nobody-${randomBytes(4).toString('hex')}@nowhere.test`;
+  if (kind === 'cursor') return randomBytes(40).toString('base64url');
+  return makeId(kind, randomBytes(16));
+}
+
+/** Calls a method of the table over the channel that it is for. */
+export async function call(own: Side, method: MethodName, params: unknown): Promise<RawAnswer> {
+  if (METHODS[method].access === 'device') return own.channel.request(method, params);
+  const { url } = own;
+  using channel = await DeviceChannel.open({ url, serverStatic: own.token.serverStatic });
+  // Awaited here, because the channel is closed when this function is left.
+  return await channel.request(method, params);
+}
+
+/** An answer without the value that was asked for, so that two answers can be compared. */
+export function comparable(answer: unknown, asked: unknown): unknown {
+  return JSON.parse(JSON.stringify(answer).replaceAll(String(asked), 'what was asked for'));
+}
