@@ -183,6 +183,7 @@ async function wire(parts: {
         return isRestored;
       },
       countPrekeys: (caller) => prekeys.service.count(caller),
+      listHash: ({ scope, personId }) => devices.service.listHashOf(scope, personId),
     },
     routes: joinRoutes({
       device: [people.deviceRoutes, devices.deviceRoutes, prekeys.deviceRoutes],

@@ -32,9 +32,10 @@ export class Directory {
    * Verifies and pins what the server says of a person.
    * @throws KuvertError `identity_not_trusted`, `identity_rolled_back`, `identity_changed`; a notice is kept then
    */
-  pin(record: AccountRecord, personId: PersonId): KnownAccount {
+  pin(record: AccountRecord, personId: PersonId, active: readonly DeviceId[]): KnownAccount {
     const { store, own, clock } = this.#context;
-    const pinned = store.directory.getAccount(personId)?.pin;
+    const known = store.directory.getAccount(personId);
+    const pinned = known?.pin;
     try {
       const verified = verifyAccount(record, {
         tenantId: own.tenantId,
@@ -51,10 +52,16 @@ export class Directory {
           throw new KuvertError('identity_not_trusted');
         }
       }
-      const account: KnownAccount = { personId, pin: verified.pin, list: verified.list };
-      const isNews = pinned === undefined || !equalBytes(pinned.hash, verified.pin.hash);
-      if (isNews) store.directory.putAccount(account);
-      store.notices.withdraw({ kind: 'identity_problem', personId });
+      const { list } = verified;
+      const inactive = list.devices.map(({ device }) => device).filter((device) => !active.includes(device));
+      const account: KnownAccount = { personId, pin: verified.pin, list, inactive };
+      store.transaction(() => {
+        if (isNews(known, account)) {
+          store.directory.putAccount(account);
+          this.#accountChanged(known, account);
+        }
+        store.notices.withdraw({ kind: 'identity_problem', personId });
+      });
       return account;
     } catch (error) {
       if (!(error instanceof KuvertError)) throw error;
@@ -65,8 +72,26 @@ export class Directory {
 
   /** Asks for the present list of a person. @throws KuvertError as {@link Directory.pin}, `not_found` */
   async refresh(connection: Connection, personId: PersonId): Promise<KnownAccount> {
-    const { account } = await connection.request('devices.list', { personId });
-    return this.pin(account, personId);
+    const { account, active } = await connection.request('devices.list', { personId });
+    return this.pin(account, personId, active);
+  }
+
+  /** Nobody waits any more for a device that is gone; changes of one's own devices are told. */
+  #accountChanged(before: KnownAccount | undefined, after: KnownAccount): void {
+    const { store, own, clock } = this.#context;
+    if (before === undefined) return;
+    const was = devicesOf(before);
+    const is = devicesOf(after);
+    const gone = was.filter((device) => !is.includes(device));
+    for (const device of gone) store.outbox.forgetDevice(device, clock.now());
+    if (after.personId !== own.personId) return;
+    const tell = (kind: 'device_linked' | 'device_revoked', deviceId: DeviceId) =>
+      store.notices.add({ kind, atMs: clock.now(), personId: own.personId, deviceId });
+    for (const device of gone) tell('device_revoked', device);
+    const listedBefore = new Set(before.list.devices.map(({ device }) => device));
+    for (const { device } of after.list.devices) {
+      if (!listedBefore.has(device) && device !== own.deviceId) tell('device_linked', device);
+    }
   }
 
   /**
@@ -78,7 +103,7 @@ export class Directory {
     connection: Connection,
     personId: PersonId,
   ): Promise<{ account: KnownAccount; bundles: Map<DeviceId, PrekeyBundle> }> {
-    const { store, clock } = this.#context;
+    const { store, own, clock } = this.#context;
     let take = store.directory.getTake(personId);
     const age = take === undefined ? 0 : clock.now() - take.atMs;
     if (take === undefined || age < 0 || age > TAKE_REPEATABLE_MS) {
@@ -86,7 +111,10 @@ export class Directory {
       store.directory.putTake(personId, take.requestId, take.atMs);
     }
     const answer = await connection.request('prekeys.take', { personId, requestId: take.requestId });
-    const account = this.pin(answer.account, personId);
+    const active = answer.bundles.map((bundle) => bundle.device);
+    // One's own device takes nothing for itself.
+    if (personId === own.personId) active.push(own.deviceId);
+    const account = this.pin(answer.account, personId, active);
     const listed = new Set(account.list.devices.map((entry) => entry.device));
     const usable = answer.bundles.filter((bundle) => listed.has(bundle.device));
     return { account, bundles: new Map(usable.map((bundle) => [bundle.device, bundle])) };
@@ -99,8 +127,8 @@ export class Directory {
   async learnSender(connection: Connection, device: DeviceId): Promise<void> {
     const { store } = this.#context;
     if (this.sender(device) === undefined) {
-      const { account: record } = await connection.request('devices.owner', { deviceId: device });
-      this.pin(record, record.person);
+      const { account: record, active } = await connection.request('devices.owner', { deviceId: device });
+      this.pin(record, record.person, active);
     }
     const sender = this.sender(device);
     if (sender === undefined) throw new KuvertError('identity_not_trusted');
@@ -144,4 +172,14 @@ export class Directory {
       throw error;
     }
   }
+}
+
+/** Devices of a person to which the server delivers. */
+function devicesOf({ list, inactive }: KnownAccount): DeviceId[] {
+  return list.devices.map(({ device }) => device).filter((device) => !inactive.includes(device));
+}
+
+function isNews(before: KnownAccount | undefined, after: KnownAccount): boolean {
+  if (before === undefined || !equalBytes(before.pin.hash, after.pin.hash)) return true;
+  return before.inactive.join() !== after.inactive.join();
 }

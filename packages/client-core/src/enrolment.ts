@@ -77,6 +77,7 @@ export async function enrolDevice(options: {
     saveRecord(store.values, VALUES.own, own);
     store.values.delete(VALUES.pending);
     store.directory.putPerson({ personId, name: own.name, mail: own.mail });
+    store.directory.putAccount({ personId, pin: verified.pin, list: verified.list, inactive: [] });
   });
   return own;
 }

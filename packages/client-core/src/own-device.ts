@@ -11,7 +11,7 @@ import {
   type Signed,
   type TenantId,
 } from '@kuvert/protocol';
-import type { ValueStore } from './store.ts';
+import type { Store, ValueStore } from './store.ts';
 import type { Self } from './types.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -21,8 +21,8 @@ export interface OwnDevice {
   readonly serverUrl: string;
   /** The pin: the server's Noise static, 32 bytes. */
   readonly serverStatic: Bytes;
-  /** The token that it was enrolled with, so that a repeated enrolment is recognised. */
-  readonly tokenId: EnrolmentTokenId;
+  /** The token that it was enrolled with, so that a repeated enrolment is recognised; absent on a linked device. */
+  readonly tokenId?: EnrolmentTokenId;
   readonly tenantId: TenantId;
   readonly tenantName: string;
   readonly personId: PersonId;
@@ -32,10 +32,12 @@ export interface OwnDevice {
   /** The pinned tenant root, 33 bytes. */
   readonly root: Bytes;
   readonly authority: Signed;
+  /** The list with which this device came to be; the present one is in the directory. */
   readonly deviceList: Signed;
   readonly listVersion: number;
   readonly accountKey: Bytes;
-  readonly accountPrivateKey: Bytes;
+  /** The account key's private half, 32 bytes; absent on a device that may not sign (role `linked`). */
+  readonly accountPrivateKey?: Bytes;
   readonly identityKey: Bytes;
   readonly identityPrivateKey: Bytes;
   readonly registrationId: number;
@@ -55,6 +57,7 @@ export const VALUES = {
   signedPrekeyAt: 'signed-prekey-at',
   installationEpoch: 'installation-epoch',
   lastSent: 'last-sent',
+  firstUpload: 'first-upload',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */
@@ -73,9 +76,12 @@ export function saveRecord(values: ValueStore, name: string, record: object): vo
   values.put(name, encodeCbor(record as CborValue));
 }
 
-/** Version and hash of the own device list. */
-export function ownListHead(own: OwnDevice): ListHead {
-  return { version: own.listVersion, hash: listHash(own.deviceList) };
+/** Version and hash of the own device list, as of the highest version seen. */
+export function ownListHead({ own, store }: { own: OwnDevice; store: Pick<Store, 'directory'> }): ListHead {
+  const pin = store.directory.getAccount(own.personId)?.pin;
+  // A profile of an earlier release has never asked for its own list.
+  if (pin === undefined) return { version: own.listVersion, hash: listHash(own.deviceList) };
+  return { version: pin.version, hash: Uint8Array.from(pin.hash) };
 }
 
 /** What may be shown of it. */

@@ -304,11 +304,11 @@ export class Receiver {
 
   /** Two honest devices that name different lists have been told different things (wire.md §2). */
   #compareLists({ header, sender }: Arrived, { device: deviceId, personId }: ChainSender): void {
-    const { store, own, clock } = this.#context;
+    const { store, clock } = this.#context;
     const pinned = store.directory.getAccount(sender.personId)?.pin;
     const theirs = header.lists.own;
     if (pinned !== undefined && theirs.version > pinned.version) this.#outdated.add(personId);
-    const ours = ownListHead(own);
+    const ours = ownListHead(this.#context);
     const named = header.lists.peer;
     const differs =
       (pinned !== undefined && theirs.version === pinned.version && !equalBytes(theirs.hash, pinned.hash)) ||

@@ -17,6 +17,7 @@ import {
   type DeviceId,
   KuvertError,
   LIFETIME_MS,
+  type ListedDevice,
   type PersonId,
   type PrekeyBundle,
 } from '@kuvert/protocol';
@@ -30,11 +31,16 @@ const BATCH_ROWS = 32;
 /** Content bytes after which a batch ends early. */
 const BATCH_BYTES = 2_000_000;
 
-/** Listed devices with which a new session must be started first. */
+/** To whom something for a person is sealed: all devices that count, but this one. */
+function peersOf({ own }: Context, { list, inactive }: KnownAccount): ListedDevice[] {
+  return list.devices.filter(({ device }) => device !== own.deviceId && !inactive.includes(device));
+}
+
+/** Devices of a person with which a new session must be started first. */
 export function listDevicesWithoutSession(context: Context, account: KnownAccount): DeviceId[] {
   const { store, clock } = context;
   const { cipher } = stageSessions(context);
-  return account.list.devices
+  return peersOf(context, account)
     .map((entry) => entry.device)
     .filter((device) => store.sessions.isMarkedForRenewal(device) || !cipher.hasSession(device, clock.now()));
 }
@@ -51,10 +57,18 @@ export async function sealNextRows(
   bundles: ReadonlyMap<DeviceId, PrekeyBundle>,
 ): Promise<number> {
   const { store, clock, own, random } = context;
-  const { personId, list } = account;
+  const { personId } = account;
+  const peers = peersOf(context, account);
   const rows = takeBatch(store.outbox.listToSeal(personId, BATCH_ROWS));
   if (rows.length === 0) return 0;
-  if (list.devices.length === 0) throw new KuvertError('no_device');
+  if (peers.length === 0 && personId === own.personId) {
+    // Whoever has one device only has nobody to keep in step.
+    store.transaction(() => {
+      for (const row of rows) store.outbox.discard(row.seq);
+    });
+    return rows.length;
+  }
+  if (peers.length === 0) throw new KuvertError('no_device');
   const starting = new Map<DeviceId, PrekeyBundle>();
   for (const device of listDevicesWithoutSession(context, account)) {
     const bundle = bundles.get(device);
@@ -81,7 +95,7 @@ export async function sealNextRows(
     }
     const packed = packFrame(frame, random(32));
     const legs: SealedRow['legs'][number][] = [];
-    for (const peer of list.devices) {
+    for (const peer of peers) {
       const bundle = starting.get(peer.device);
       const { plaintext } = packed;
       const step = { peer, plaintext, class: row.class, nowMs: clock.now(), bundle };
@@ -123,7 +137,7 @@ function beginChain(context: Context, personId: PersonId): OwnChain {
 }
 
 function headerOf(
-  { own }: Context,
+  context: Context,
   parts: {
     row: OutboxRow;
     account: KnownAccount;
@@ -131,6 +145,7 @@ function headerOf(
     chain: OwnChain;
   },
 ): FrameHeader {
+  const { own } = context;
   const { row, account, conversation, chain } = parts;
   const peer = { version: account.pin.version, hash: Uint8Array.from(account.pin.hash) };
   return {
@@ -143,7 +158,7 @@ function headerOf(
     kind: row.kind,
     sentAtMs: row.sentAtMs,
     lifetimeMs: LIFETIME_MS[1],
-    lists: { own: ownListHead(own), peer },
+    lists: { own: ownListHead(context), peer },
     ...(row.class === CLASSES.message && { chain: nextChainEntry(chain.head) }),
   };
 }

@@ -67,6 +67,8 @@ export interface KnownAccount {
   readonly personId: PersonId;
   readonly pin: PinnedAccount;
   readonly list: DeviceList;
+  /** Listed devices to which the server delivers nothing: not ready yet, or revoked by an administrator. */
+  readonly inactive: readonly DeviceId[];
 }
 
 /** People and their verified keys. */
@@ -177,6 +179,10 @@ export interface OutboxStore {
   setLaneProblem(personId: PersonId, problem: ErrorCode): void;
   setMailProblem(mail: string, problem: ErrorCode): void;
   setParked(seq: number, problem: ErrorCode): void;
+  /** Deletes a row for which there is nobody: no other device of one's own. */
+  discard(seq: number): void;
+  /** A device is gone: nobody waits for its acknowledgement any more. */
+  forgetDevice(device: DeviceId, atMs: number): void;
   /** Own messages that the server has not accepted, those set aside included. */
   countWaitingMessages(): number;
   /** Takes out control messages of a kind to this person that were not sealed yet: a new one says more. Gives their content. */

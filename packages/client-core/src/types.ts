@@ -75,6 +75,9 @@ export type NoticeKind =
   | 'identity_problem'
   /** Another device names a device list of ours, or of its own, that we have not seen. */
   | 'list_mismatch'
+  /** A device was added to one's own, or taken out of them. */
+  | 'device_linked'
+  | 'device_revoked'
   /** A message waits because nobody has the address that it is for. */
   | 'recipient_unknown'
   /** The server would not have something of ours, and trying again is of no use. */

@@ -7,7 +7,7 @@ import { concatBytes } from './bytes.ts';
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts';
 import { type ErrorDetails, isErrorCode, KuvertError, RETRY_AFTER_MS_MAX, type Retry } from './errors.ts';
 import { PrekeyCounts } from './prekeys.ts';
-import { idSchema, timeMs, uint32 } from './schemas.ts';
+import { bytesSchema, idSchema, timeMs, uint32 } from './schemas.ts';
 
 /** Protocol versions that this release speaks, both ends included. */
 export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
@@ -50,6 +50,8 @@ export const Welcome = z.object({
   prekeys: PrekeyCounts,
   /** True when `stateCounter` was lower than before: the one-time prekeys were made void. */
   isRestored: z.boolean().optional(),
+  /** Hash of the person's present device list, so that a device learns of a change that it has missed. */
+  listHash: bytesSchema(32).optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
 
@@ -63,6 +65,8 @@ export const EVENTS = {
    * like a delivery. Times are those at which the first and the last of them were accepted.
    */
   expired: z.object({ deliverySeq: uint32, count: z.number().int().min(1), fromMs: timeMs, toMs: timeMs }),
+  /** The device list of the person has changed, or which of the listed devices count. */
+  devicesChanged: z.object({ listHash: bytesSchema(32) }),
   closing: z.object({ code: z.string().max(64) }),
 } as const;
 export type EventName = keyof typeof EVENTS;

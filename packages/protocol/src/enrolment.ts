@@ -35,6 +35,8 @@ export const enrolmentOpen = method({
     /** The tenant root's public key with algorithm byte; the client compares its hash with the token's. */
     root: bytesSchema(33),
     authority: Signed,
+    /** The person has a device already: this one has to be linked by it. */
+    mustLink: z.boolean().optional(),
   }),
 });
 

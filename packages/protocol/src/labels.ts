@@ -16,6 +16,10 @@ export const LABELS = {
   conversation: 'kuvert/conversation/1',
   listHash: 'kuvert/list-hash/1',
   rootHash: 'kuvert/root-hash/1',
+  // Linking of a device
+  linkId: 'kuvert/link-id/1',
+  linkAnswer: 'kuvert/link-answer/1',
+  linkCode: 'kuvert/link-code/1',
   // Device channel
   channelPrologue: 'kuvert/channel/1',
   enrolmentPrologue: 'kuvert/enrolment/1',

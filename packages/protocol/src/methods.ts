@@ -1,5 +1,5 @@
 /** The table of all methods of the device channel, from which dispatch, clients and the isolation test are made. */
-import { devicesList, devicesOwner } from './devices.ts';
+import { devicesList, devicesOwner, devicesPublish, linkingFetch } from './devices.ts';
 import { enrolmentFinish, enrolmentOpen } from './enrolment.ts';
 import { peopleFind, peopleGet, peopleList } from './people.ts';
 import { prekeysCount, prekeysTake, prekeysUpload } from './prekeys.ts';
@@ -13,6 +13,8 @@ export const METHODS = {
   [peopleGet.name]: peopleGet,
   [devicesList.name]: devicesList,
   [devicesOwner.name]: devicesOwner,
+  [devicesPublish.name]: devicesPublish,
+  [linkingFetch.name]: linkingFetch,
   [prekeysTake.name]: prekeysTake,
   [prekeysUpload.name]: prekeysUpload,
   [prekeysCount.name]: prekeysCount,

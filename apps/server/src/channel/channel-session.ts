@@ -164,6 +164,7 @@ export class ChannelSession {
       const identity = { scope: host.store.tenant(tenantId), tenantId, personId, deviceId };
       const isRestored = await host.door.noteState(identity, hello.stateCounter);
       const prekeys = await host.door.countPrekeys(identity);
+      const listHash = await host.door.listHash(identity);
       const phase = this.#phase;
       if (phase.name !== 'checking') return;
       if (this.#endedWhileChecking !== undefined) {
@@ -174,7 +175,11 @@ export class ChannelSession {
       this.#phase = { name: 'open', connection };
       this.#onAuthenticated('device');
       host.metrics.connectionsOpened.add('device');
-      connection.begin({ prekeys, ...(isRestored ? { isRestored } : {}) });
+      connection.begin({
+        prekeys,
+        ...(isRestored ? { isRestored } : {}),
+        ...(listHash && { listHash: Uint8Array.from(listHash) }),
+      });
       this.#socket.resume();
       for (const frame of phase.early) this.receive(frame);
     } finally {

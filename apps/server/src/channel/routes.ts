@@ -101,6 +101,8 @@ export interface DeviceDoor {
   noteState(identity: Omit<DeviceCaller, 'connection'>, stateCounter: number): Promise<boolean>;
   /** One-time keys that the device has left, for its welcome. */
   countPrekeys(caller: Omit<DeviceCaller, 'connection'>): Promise<PrekeyCounts>;
+  /** Hash of the person's present device list, for the welcome. */
+  listHash(caller: Omit<DeviceCaller, 'connection'>): Promise<Uint8Array | undefined>;
 }
 
 /** A handler as the dispatch calls it, after the check that its method's access is the caller's. */

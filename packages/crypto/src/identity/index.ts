@@ -13,4 +13,11 @@ export {
 export { verifyPrekeys } from './prekey-signatures.ts';
 export { generateSigningKey, type SigningKey, signingKeyFromSeed } from './signing-key.ts';
 export { listHash, openStatement, rootHash, type StatementLabel, signStatement } from './statement.ts';
-export { type PinnedAccount, type VerifiedAccount, verifyAccount, verifyEnrolmentList } from './verify.ts';
+export {
+  type ListChange,
+  type PinnedAccount,
+  type VerifiedAccount,
+  verifyAccount,
+  verifyEnrolmentList,
+  verifyNextList,
+} from './verify.ts';

@@ -7,10 +7,13 @@ import {
   AccountCertificate,
   type AccountRecord,
   AuthorityCertificate,
+  type CborValue,
   type DeviceId,
   DeviceList,
+  encodeCbor,
   equalBytes,
   KuvertError,
+  type ListedDevice,
   type PersonId,
   type Signed,
   type TenantId,
@@ -124,6 +127,58 @@ export function verifyEnrolmentList(
     device.role === 'signer';
   if (!fits) throw new KuvertError('device_list_invalid');
   return list;
+}
+
+/** What a new version of a device list changes. */
+export interface ListChange {
+  readonly list: DeviceList;
+  readonly added: readonly ListedDevice[];
+  readonly removed: readonly DeviceId[];
+}
+
+/**
+ * Checks the next version of a device list against the one before it: signed by the same account key, one version on, and what it says of
+ * devices that stay is what it said before, but for their role. At least one device stays a signer, or nobody could sign another version.
+ * @throws KuvertError `device_list_invalid`
+ */
+export function verifyNextList(
+  signed: Signed,
+  previous: { readonly list: DeviceList; readonly hash: Uint8Array },
+): ListChange {
+  const before = previous.list;
+  let list: DeviceList;
+  try {
+    list = openStatement('deviceList', DeviceList, signed, before.accountKey);
+  } catch (cause) {
+    throw new KuvertError('device_list_invalid', { cause });
+  }
+  const known = new Map(before.devices.map((entry) => [entry.device, entry]));
+  const keeps = list.devices.filter((entry) => known.has(entry.device));
+  const fits =
+    list.tenant === before.tenant &&
+    list.person === before.person &&
+    list.version === before.version + 1 &&
+    equalBytes(list.prevHash, previous.hash) &&
+    equalBytes(list.accountKey, before.accountKey) &&
+    hasDistinctDevices(list) &&
+    list.devices.some((entry) => entry.role === 'signer') &&
+    keeps.every((entry) => isSameDevice(entry, known.get(entry.device)));
+  if (!fits) throw new KuvertError('device_list_invalid');
+  const kept = new Set(keeps.map((entry) => entry.device));
+  return {
+    list,
+    added: list.devices.filter((entry) => !known.has(entry.device)),
+    removed: before.devices.map((entry) => entry.device).filter((device) => !kept.has(device)),
+  };
+}
+
+function isSameDevice(entry: ListedDevice, before: ListedDevice | undefined): boolean {
+  const { role: _, ...facts } = entry;
+  return before !== undefined && equalBytes(encoded(facts), encoded({ ...before, role: undefined }));
+}
+
+function encoded(facts: object): Uint8Array {
+  return encodeCbor(facts as CborValue);
 }
 
 function checkAgainstPin(list: DeviceList, hash: Uint8Array, pinned: PinnedAccount): void {

@@ -82,6 +82,27 @@ export const deviceTenants = collection('device-tenants', {
   key: ['deviceId', 'tenantId'],
 });
 
+/** What devices that are being linked will fetch, sealed to them. */
+export const linkAnswers = collection('link-answers', {
+  document: z.object({
+    /** As hex. */
+    linkId: z.string().length(32),
+    answer: bytesSchema({ min: 1, max: 32_768 }),
+    /** From then on nobody is given it. */
+    expiresAt: timeMs,
+  }),
+  key: ['linkId'],
+  retention: 'expiresAt',
+});
+
+/** For a device that does not know its tenant yet: in which one its answer lies. */
+export const linkTenants = collection('link-tenants', {
+  scope: 'operator',
+  document: z.object({ linkId: z.string().length(32), tenantId: idSchema('tenant'), expiresAt: timeMs }),
+  key: ['linkId'],
+  retention: 'expiresAt',
+});
+
 /** The last state counter with which a device connected (`state-counter.ts`). */
 export const deviceStates = binaryCollection('device-states', {
   key: [idPart('device')],

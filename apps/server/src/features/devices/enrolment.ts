@@ -44,11 +44,14 @@ export interface EnrolmentRequest extends TokenProof {
 
 /** @see createEnrolment */
 export interface Enrolment {
-  /** @throws KuvertError `token_not_valid`, `token_expired`, `device_limit` */
-  open(proof: TokenProof): Promise<{ person: Person; tenant: TenantProfile }>;
+  /**
+   * @returns also whether the person has an account already, so that the device must be linked
+   * @throws KuvertError `token_not_valid`, `token_expired`
+   */
+  open(proof: TokenProof): Promise<{ person: Person; tenant: TenantProfile; mustLink: boolean }>;
   /**
    * @returns the certificate of the person's account key
-   * @throws KuvertError `token_not_valid`, `token_used`, `token_expired`, `device_limit`, `device_list_invalid`, `prekeys_invalid`
+   * @throws KuvertError `token_not_valid`, `token_used`, `token_expired`, `link_needed`, `device_list_invalid`, `prekeys_invalid`
    */
   finish(request: EnrolmentRequest): Promise<Signed>;
 }
@@ -71,21 +74,24 @@ export function createEnrolment(deps: {
     return (await scope.get(accounts, token.personId)).account;
   }
 
-  /** An unused token must still be valid, and its person must not have enrolled with another one. */
-  async function requireUsable(scope: TenantScope, token: TokenRow): Promise<void> {
-    if (token.expiresAt <= clock.nowMs()) throw new KuvertError('token_expired');
-    if ((await scope.find(accounts, token.personId)) === undefined) return;
-    // The account may have been made with this very token since the token was read; then it is a used token, not one too many.
-    const current = await scope.get(enrolmentTokens, token.tokenId);
-    if (current.usedForList === null) throw new KuvertError('device_limit');
+  /** True when an unused token's person has an account: whoever has one links further devices with it. */
+  async function mustLink(scope: TenantScope, token: TokenRow): Promise<boolean> {
+    if ((await scope.find(accounts, token.personId)) === undefined) return false;
+    // The account may have been made with this very token since the token was read; then it is a used token.
+    return (await scope.get(enrolmentTokens, token.tokenId)).usedForList === null;
   }
 
   return {
     async open(proof) {
       const { scope, token } = await tokens.check(proof);
       // A used token still opens: its device may have lost the answer of the second step and start over with the same list.
-      if (token.usedForList === null) await requireUsable(scope, token);
-      return { person: await people.get(scope, token.personId), tenant: await tenants.profile(scope) };
+      const isUnused = token.usedForList === null;
+      if (isUnused && token.expiresAt <= clock.nowMs()) throw new KuvertError('token_expired');
+      return {
+        person: await people.get(scope, token.personId),
+        tenant: await tenants.profile(scope),
+        mustLink: isUnused && (await mustLink(scope, token)),
+      };
     },
 
     async finish(request) {
@@ -93,7 +99,8 @@ export function createEnrolment(deps: {
       const { personId } = token;
       const hash = listHash(request.deviceList);
       if (token.usedForList !== null) return answerAgain(scope, token, hash);
-      await requireUsable(scope, token);
+      if (token.expiresAt <= clock.nowMs()) throw new KuvertError('token_expired');
+      if (await mustLink(scope, token)) throw new KuvertError('link_needed');
       const list = verifyEnrolmentList(request.deviceList, {
         tenantId: scope.tenant,
         personId,
@@ -113,7 +120,7 @@ export function createEnrolment(deps: {
           const current = await tx.get(enrolmentTokens, token.tokenId);
           if (current.usedForList !== null) return answerAgain(scope, current, hash);
           // Two tokens of one person race for this row: its absence is part of what the commit checks.
-          if ((await tx.find(accounts, personId)) !== undefined) throw new KuvertError('device_limit');
+          if ((await tx.find(accounts, personId)) !== undefined) throw new KuvertError('link_needed');
           const enrolledAt = clock.nowMs();
           tx.put(enrolmentTokens, { ...current, usedForList: hash });
           tx.insert(accounts, {

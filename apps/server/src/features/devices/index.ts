@@ -14,10 +14,13 @@ import {
   devices,
   deviceTenants,
   enrolmentTokens,
+  linkAnswers,
+  linkTenants,
   tokenAttempts,
 } from './collections.ts';
 import { createDeviceDirectory } from './directory.ts';
 import { createEnrolment, type PrekeyStock } from './enrolment.ts';
+import { createLinking } from './linking.ts';
 import { deviceDeviceRoutes, deviceEnrolmentRoutes } from './routes.device.ts';
 import { deviceOperatorRoutes } from './routes.operator.ts';
 import { createDeviceService } from './service.ts';
@@ -38,6 +41,8 @@ export const deviceCollections = [
   activeDevices,
   deviceSets,
   deviceStates,
+  linkAnswers,
+  linkTenants,
 ] as const;
 
 /** Wires the feature. */
@@ -49,7 +54,7 @@ export function createDevicesFeature(deps: {
   readonly people: PeopleService;
   /** `createPrekeyStock(store)` of the feature `prekeys`. */
   readonly prekeys: PrekeyStock;
-  readonly connections: Pick<Connections, 'closeDevice'>;
+  readonly connections: Pick<Connections, 'closeDevice' | 'find'>;
   /** The server's Noise static public key, 32 bytes. */
   readonly serverStatic: Uint8Array;
   /** A limit of `ATTEMPT_LIMITS` was reached. */
@@ -68,19 +73,24 @@ export function createDevicesFeature(deps: {
     ...deps,
     directory,
     closeDevice: (tenantId, deviceId, code) => deps.connections.closeDevice(tenantId, deviceId, code),
+    tellChanged: (tenantId, deviceId, listHash) =>
+      deps.connections.find(tenantId, deviceId)?.sendEvent('devicesChanged', { listHash }),
   });
+  const linking = createLinking({ ...deps, devices: service });
   return {
     service,
     directory,
     noteState: createNoteState({ ...deps, devices: service }),
-    deviceRoutes: deviceDeviceRoutes(service),
-    enrolmentRoutes: deviceEnrolmentRoutes(enrolment, addresses),
+    deviceRoutes: deviceDeviceRoutes(service, linking),
+    enrolmentRoutes: deviceEnrolmentRoutes(enrolment, linking, addresses),
     operatorRoutes: deviceOperatorRoutes({ devices: service, tokens }),
     /** Removes up to `limit` rows that nobody needs any more. @returns how many */
     async sweep(scope: TenantScope, limit: number): Promise<number> {
       const nowMs = deps.clock.nowMs();
       const tokenRows = await scope.expire(enrolmentTokens, nowMs, limit);
-      return tokenRows + (await scope.expire(tokenAttempts, nowMs, limit));
+      const answerRows = await scope.expire(linkAnswers, nowMs, limit);
+      await deps.store.operator().expire(linkTenants, nowMs, limit);
+      return tokenRows + answerRows + (await scope.expire(tokenAttempts, nowMs, limit));
     },
   };
 }

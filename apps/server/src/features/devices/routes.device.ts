@@ -4,25 +4,37 @@ import { defineDeviceRoutes, defineEnrolmentRoutes } from '../../channel/routes.
 import type { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import { isOwnAddress } from '../../loopback.ts';
 import type { Enrolment } from './enrolment.ts';
+import type { Linking } from './linking.ts';
 import type { DeviceService } from './service.ts';
 
 /** @see METHODS */
-export const deviceDeviceRoutes = (devices: DeviceService) =>
+export const deviceDeviceRoutes = (devices: DeviceService, linking: Linking) =>
   defineDeviceRoutes({
-    'devices.list': async ({ scope }, { personId }) => ({
-      account: await devices.accountOf(scope, personId),
-    }),
-    'devices.owner': async ({ scope }, { deviceId }) => ({
-      account: await devices.ownerAccount(scope, deviceId),
-    }),
+    'devices.list': ({ scope }, { personId }) => devices.accountOf(scope, personId),
+    'devices.owner': ({ scope }, { deviceId }) => devices.ownerAccount(scope, deviceId),
+    'devices.publish': async (caller, request) => {
+      await linking.publish(caller, request);
+      return {};
+    },
   });
 
 /** @see METHODS */
-export const deviceEnrolmentRoutes = (enrolment: Enrolment, failures: LeakyBuckets) =>
+export const deviceEnrolmentRoutes = (enrolment: Enrolment, linking: Linking, failures: LeakyBuckets) =>
   defineEnrolmentRoutes({
+    // Not counted: a device asks again and again while it waits, and its names cannot be guessed.
+    'linking.fetch': async (_caller, { linkId }) => {
+      const answer = await linking.fetch(linkId);
+      return answer === undefined ? {} : { answer };
+    },
     'enrolment.open': async ({ address }, proof) => {
-      const { person, tenant } = await counted(failures, address, () => enrolment.open(proof));
-      return { person, tenantName: tenant.name, root: tenant.root, authority: tenant.authority };
+      const { person, tenant, mustLink } = await counted(failures, address, () => enrolment.open(proof));
+      return {
+        person,
+        tenantName: tenant.name,
+        root: tenant.root,
+        authority: tenant.authority,
+        ...(mustLink && { mustLink }),
+      };
     },
     'enrolment.finish': async ({ address }, request) => ({
       account: await counted(failures, address, () => enrolment.finish(request)),

@@ -16,12 +16,18 @@ import type { PrekeyStock } from './enrolment.ts';
 /** What is to be done when a device was revoked, after the commit; may be called again for the same device. */
 export type RevocationListener = (scope: TenantScope, deviceId: DeviceId) => Promise<void>;
 
+/** A person's record, and which of the listed devices are delivered to. */
+export interface AccountAnswer {
+  readonly account: AccountRecord;
+  readonly active: DeviceId[];
+}
+
 /** What other features, the channel and the operator may ask of devices. */
 export interface DeviceService {
-  /** Certificates and device list of a person. @throws KuvertError `not_found`, also for a person who has not enrolled */
-  accountOf(scope: TenantScope, personId: PersonId): Promise<AccountRecord>;
+  /** Record and active devices of a person. @throws KuvertError `not_found`, also for a person who has not enrolled */
+  accountOf(scope: TenantScope, personId: PersonId): Promise<AccountAnswer>;
   /** The same for whoever owns a device, revoked ones included. @throws KuvertError `not_found` */
-  ownerAccount(scope: TenantScope, deviceId: DeviceId): Promise<AccountRecord>;
+  ownerAccount(scope: TenantScope, deviceId: DeviceId): Promise<AccountAnswer>;
   /** Account and active devices of a person in one snapshot; undefined for a person who has not enrolled. */
   readAccount(
     tx: Tx<'tenant'>,
@@ -29,6 +35,16 @@ export interface DeviceService {
   ): Promise<{ account: Omit<AccountRecord, 'authority'>; active: readonly DeviceId[] } | undefined>;
   /** The identity key of an active device, in a transaction that conflicts with its revocation. @throws KuvertError `device_not_accepted` */
   requireActive(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<{ identityKey: Uint8Array<ArrayBuffer> }>;
+  /** A linked device has brought its first prekeys: from the commit on it is delivered to. */
+  markReady(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
+  /** After the commit of a change of somebody's devices: tells those that are connected. */
+  announce(scope: TenantScope, personId: PersonId): Promise<void>;
+  /** Hash of a person's present list, for the welcome. */
+  listHashOf(scope: TenantScope, personId: PersonId): Promise<Uint8Array | undefined>;
+  /** Takes a device out within a transaction; {@link DeviceService.retired} is to be called after the commit. */
+  retire(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
+  /** Ends the connection of a retired device and removes what lay there for it. */
+  retired(scope: TenantScope, deviceId: DeviceId): Promise<void>;
   /** For the channel: undefined for an unknown tenant, an unknown device and a revoked one alike. */
   findForChannel(
     tenantId: TenantId,
@@ -53,8 +69,10 @@ export function createDeviceService(deps: {
   readonly prekeys: PrekeyStock;
   /** Ends a device's connection at once. */
   readonly closeDevice: (tenantId: TenantId, deviceId: DeviceId, code: 'device_not_accepted') => void;
+  /** Tells a device, if it is connected, that the devices of its person have changed. */
+  readonly tellChanged: (tenantId: TenantId, deviceId: DeviceId, listHash: Uint8Array<ArrayBuffer>) => void;
 }): DeviceService {
-  const { store, clock, tenants, directory, prekeys, closeDevice } = deps;
+  const { store, clock, tenants, directory, prekeys, closeDevice, tellChanged } = deps;
   const listeners: RevocationListener[] = [];
 
   /** Steps after the commit: they change nothing that anybody may still rely on, so they may be done late or twice. */
@@ -71,10 +89,34 @@ export function createDeviceService(deps: {
     return rows.map((row) => store.tenant(row.tenantId));
   }
 
-  async function accountOf(scope: TenantScope, personId: PersonId): Promise<AccountRecord> {
+  async function accountOf(scope: TenantScope, personId: PersonId): Promise<AccountAnswer> {
     const row = await scope.get(accounts, personId);
     const { authority } = await tenants.profile(scope);
-    return { person: personId, authority, account: row.account, deviceList: row.deviceList };
+    const { rows } = await scope.list(deviceSets, { equals: [personId], order: 'desc', limit: 1 });
+    return {
+      account: { person: personId, authority, account: row.account, deviceList: row.deviceList },
+      active: [...(rows[0]?.value.devices ?? [])],
+    };
+  }
+
+  async function retire(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void> {
+    const device = await tx.get(devices, deviceId);
+    tx.put(devices, { ...device, state: 'revoked', revokedAt: clock.nowMs(), cleanup: 'pending' });
+    tx.delete(activeDevices, deviceId);
+    await prekeys.remove(tx, deviceId);
+  }
+
+  async function retired(scope: TenantScope, deviceId: DeviceId): Promise<void> {
+    closeDevice(scope.tenant, deviceId, 'device_not_accepted');
+    await cleanUp(scope, deviceId);
+  }
+
+  async function announce(scope: TenantScope, personId: PersonId): Promise<void> {
+    directory.forget(scope.tenant, personId);
+    const set = await directory.load(scope, personId);
+    if (set === undefined) return;
+    const listHash = Uint8Array.from(set.listHash);
+    for (const { deviceId } of set.devices) tellChanged(scope.tenant, deviceId, listHash);
   }
 
   /** Marks one device revoked. @returns false when the tenant has no such device */
@@ -83,21 +125,19 @@ export function createDeviceService(deps: {
       const device = await tx.find(devices, deviceId);
       if (device === undefined) return undefined;
       if (device.state === 'revoked') return device.personId;
-      tx.put(devices, { ...device, state: 'revoked', revokedAt: clock.nowMs(), cleanup: 'pending' });
-      tx.delete(activeDevices, deviceId);
+      await retire(tx, deviceId);
       const { rows } = await tx.list(deviceSets, { equals: [device.personId] });
       for (const { key, value } of rows) {
         tx.delete(deviceSets, ...key);
         const left = value.devices.filter((other) => other !== deviceId);
         tx.apply(store.ops.insert(deviceSets, [key[0], key[1] + 1], { ...value, devices: left }));
       }
-      await prekeys.remove(tx, deviceId);
       return device.personId;
     });
     if (personId === undefined) return false;
     directory.forget(scope.tenant, personId);
-    closeDevice(scope.tenant, deviceId, 'device_not_accepted');
-    await cleanUp(scope, deviceId);
+    await retired(scope, deviceId);
+    await announce(scope, personId);
     return true;
   }
 
@@ -123,6 +163,26 @@ export function createDeviceService(deps: {
       if (device?.state !== 'active') throw new KuvertError('device_not_accepted');
       return { identityKey: device.identityKey };
     },
+
+    async markReady(tx, deviceId) {
+      const { personId } = await tx.get(devices, deviceId);
+      const { rows } = await tx.list(deviceSets, { equals: [personId] });
+      for (const { key, value } of rows) {
+        tx.delete(deviceSets, ...key);
+        const ready = [...value.devices, deviceId];
+        tx.apply(store.ops.insert(deviceSets, [key[0], key[1] + 1], { ...value, devices: ready }));
+      }
+    },
+
+    announce,
+
+    async listHashOf(scope, personId) {
+      const set = directory.peek(scope.tenant, personId) ?? (await directory.load(scope, personId));
+      return set?.listHash;
+    },
+
+    retire,
+    retired,
 
     async findForChannel(tenantId, deviceId) {
       if (!(await tenants.exists(tenantId))) return undefined;

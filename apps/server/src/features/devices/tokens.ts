@@ -14,7 +14,7 @@ import type { RowOf, Store, TenantScope } from '../../store/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import type { TokenAttempts } from './attempts.ts';
-import { accounts, enrolmentTokens } from './collections.ts';
+import { enrolmentTokens } from './collections.ts';
 
 const DAY_MS = 86_400_000;
 /** How long a token may be used. */
@@ -36,8 +36,9 @@ export type TokenRow = RowOf<typeof enrolmentTokens>;
 /** @see createTokens */
 export interface Tokens {
   /**
-   * A new token as text, for one device of this person.
-   * @throws KuvertError `not_found`, `device_limit` when the person has enrolled already
+   * A new token as text, for one device of this person. For somebody who has a device it only leads to this server and tenant: the
+   * device has to be linked by one that may sign.
+   * @throws KuvertError `not_found`
    */
   create(personId: PersonId): Promise<{ token: string; expiresAtMs: number }>;
   /**
@@ -64,7 +65,6 @@ export function createTokens(deps: {
     async create(personId) {
       const tenantId = await people.tenantOf(personId);
       const scope = store.tenant(tenantId);
-      if ((await scope.find(accounts, personId)) !== undefined) throw new KuvertError('device_limit');
       const { rootHash } = await tenants.profile(scope);
       const secret = random(32);
       const tokenId = makeId('enrolmentToken', random(16));

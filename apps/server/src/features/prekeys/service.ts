@@ -146,12 +146,21 @@ export function createPrekeyService(deps: {
       return answer;
     },
 
-    async upload({ scope, deviceId }, upload) {
-      return scope.write(async (tx) => {
+    async upload({ scope, deviceId, personId }, upload) {
+      const { counts, isFirst } = await scope.write(async (tx) => {
         const { identityKey } = await devices.requireActive(tx, deviceId);
         stock.verify(identityKey, upload);
-        return stock.refill(tx, deviceId, upload);
+        if (await stock.has(tx, deviceId)) {
+          return { counts: await stock.refill(tx, deviceId, upload), isFirst: false };
+        }
+        const { signed, lastResort, oneTime = [], kyber = [] } = upload;
+        if (signed === undefined || lastResort === undefined) throw new KuvertError('prekeys_invalid');
+        stock.store(tx, deviceId, { signed, lastResort, oneTime, kyber });
+        await devices.markReady(tx, deviceId);
+        return { counts: { ec: oneTime.length, kyber: kyber.length }, isFirst: true };
       });
+      if (isFirst) await devices.announce(scope, personId);
+      return counts;
     },
 
     count: ({ scope, deviceId }) => stock.count(scope, deviceId),

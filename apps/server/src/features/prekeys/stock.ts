@@ -122,6 +122,11 @@ export function createPrekeyStock(store: Store) {
       };
     },
 
+    /** True when the device has brought its first keys. */
+    async has(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<boolean> {
+      return (await tx.find(lastingPrekeys, deviceId)) !== undefined;
+    },
+
     /** One bundle of a device; its one-time keys are gone with the commit. */
     async take(tx: Tx<'tenant'>, deviceId: DeviceId, nowMs: number): Promise<PrekeyBundle> {
       const lasting = await tx.get(lastingPrekeys, deviceId);

@@ -39,16 +39,17 @@ export class SqlDirectoryStore implements DirectoryStore {
     return this.#sql.all('SELECT * FROM person ORDER BY name, mail LIMIT 10000').map(personOf);
   }
 
-  putAccount({ personId, pin, list }: KnownAccount): void {
+  putAccount({ personId, pin, list, inactive }: KnownAccount): void {
     const accountKey = Uint8Array.from(pin.accountKey);
     this.#sql.transaction(() => {
       this.#sql.run(
-        'INSERT OR REPLACE INTO account (person, account_key, version, hash, list) VALUES (?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO account (person, account_key, version, hash, list, inactive) VALUES (?, ?, ?, ?, ?, ?)',
         personId,
         accountKey,
         pin.version,
         Uint8Array.from(pin.hash),
         encodeCbor(list as CborValue),
+        inactive.join(' '),
       );
       // Whoever first showed a signed list with a device in it keeps it: a second person cannot claim it.
       for (const { device } of list.devices) {
@@ -67,6 +68,7 @@ export class SqlDirectoryStore implements DirectoryStore {
           hash: bytes(row, 'hash'),
         },
         list: decodeCbor(bytes(row, 'list')) as unknown as DeviceList,
+        inactive: text(row, 'inactive').split(' ').filter(Boolean) as DeviceId[],
       }
     );
   }

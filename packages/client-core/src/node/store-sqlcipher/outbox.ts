@@ -149,6 +149,21 @@ export class SqlOutboxStore implements OutboxStore {
   setParked(seq: number, problem: ErrorCode): void {
     this.#sql.run('UPDATE outbox SET parked = 1, problem = ? WHERE seq = ?', problem, seq);
   }
+  discard(seq: number): void {
+    this.#sql.transaction(() => {
+      this.#sql.run('DELETE FROM leg WHERE seq = ?', seq);
+      this.#sql.run('DELETE FROM outbox WHERE seq = ?', seq);
+    });
+  }
+  forgetDevice(device: DeviceId, atMs: number): void {
+    const mine = 'seq IN (SELECT seq FROM leg WHERE device = ?) AND delivered_at IS NULL';
+    this.#sql.transaction(() => {
+      // Rows that are not accepted yet are sealed anew for those who are left.
+      const open = `seq IN (SELECT seq FROM outbox WHERE ${mine} AND accepted_at IS NOT NULL)`;
+      this.#sql.run(`UPDATE leg SET current = 0 WHERE device = ? AND ${open}`, device, device);
+      this.#deliver(`${mine} AND accepted_at IS NOT NULL`, atMs, [device]);
+    });
+  }
   countWaitingMessages(): number {
     const row = this.#sql.get('SELECT count(*) AS n FROM outbox WHERE work > 0 AND class = 1');
     return row === undefined ? 0 : number(row, 'n');

@@ -117,8 +117,19 @@ ALTER TABLE quarantine ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE quarantine ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
 `;
 
+/** Several devices of a person: which of the listed ones the server delivers nothing to. */
+const DEVICES = `
+ALTER TABLE account ADD COLUMN inactive TEXT NOT NULL DEFAULT '';
+CREATE INDEX leg_by_device ON leg (device) WHERE current = 1;
+`;
+
 /**
  * Each brings a profile from the version of its place to the next: statements, or a step that also moves rows. Only ever added to; what a
  * release has written stays.
  */
-export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [FIRST, TICKS, migrateToEntries];
+export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [
+  FIRST,
+  TICKS,
+  migrateToEntries,
+  DEVICES,
+];
