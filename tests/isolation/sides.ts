@@ -87,6 +87,8 @@ export function honestParams(method: string, own: Side, nowMs: number): unknown 
     'people.get': { personId },
     'devices.list': { personId },
     'devices.owner': { deviceId },
+    'devices.publish': { deviceList: own.device.made.deviceList },
+    'linking.fetch': { linkId: Uint8Array.from(randomBytes(16)) },
     'prekeys.take': { personId, requestId: makeId('request', randomBytes(16)) },
     'prekeys.upload': { oneTime: [] },
     'prekeys.count': {},

@@ -96,13 +96,14 @@ test('E1 what is no whole token is refused without asking the server', async () 
   await anna.enrol(token);
 });
 
-test('E1 a person who has a device is refused a second one, with a token from before and as a new token', async () => {
+test('E1 A4 a person who has a device enrols no second one: with a token, old or new, it can only be linked', async () => {
   const anna = await newcomer();
   const [first, spare] = [await anna.token(), await anna.token()];
   await anna.enrol(first);
   const second = await newcomer();
-  expect(await refusal(second.enrol(spare))).toBe('device_limit');
-  expect(await refusal(anna.token())).toBe('device_limit');
+  for (const token of [spare, await anna.token()]) {
+    expect(await refusal(second.enrol(token))).toBe('link_needed');
+  }
   expect((await anna.with((profile) => profile.whoami())).deviceId).toBe(anna.deviceId);
 });
 

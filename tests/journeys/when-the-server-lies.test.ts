@@ -155,7 +155,7 @@ test('B6 a server that goes back to an older device list is noticed, and gets no
   const newer = { ...first, deviceList: second };
   const stops = [
     lieAbout(installation, 'prekeys.take', (honest) => ({ ...honest, account: newer })),
-    lieAbout(installation, 'devices.list', () => ({ account: newer })),
+    lieAbout(installation, 'devices.list', ({ active }) => ({ account: newer, active })),
   ];
   await profile.send({ to: person.mail, text: 'under the second list' });
   await profile.flush(FLUSH);

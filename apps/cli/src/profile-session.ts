@@ -131,6 +131,10 @@ function noticeSentence(notice: Notice, output: Output): string {
       return texts.identityProblem();
     case 'list_mismatch':
       return texts.listMismatch();
+    case 'device_linked':
+      return texts.ownDeviceLinked();
+    case 'device_revoked':
+      return texts.ownDeviceRevoked();
     case 'recipient_unknown':
       return texts.recipientUnknown();
     case 'not_accepted':

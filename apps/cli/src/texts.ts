@@ -28,6 +28,8 @@ export interface Texts {
   refused(): string;
   identityProblem(): string;
   listMismatch(): string;
+  ownDeviceLinked(): string;
+  ownDeviceRevoked(): string;
   recipientUnknown(): string;
   notAccepted(): string;
   secretFileOpen(): string;
@@ -74,6 +76,9 @@ const en: Texts = {
   refused: () => 'A message did not agree with its verified sender and is not shown.',
   identityProblem: () => "A person's keys do not verify or have changed; nothing is sent to them.",
   listMismatch: () => 'Another device has seen a device list that this one has not.',
+  ownDeviceLinked: () =>
+    'A device was added to yours. If that was not you, revoke it: “kuvert devices list” shows it.',
+  ownDeviceRevoked: () => 'One of your devices was revoked; nothing is sent to it any more.',
   recipientUnknown: () => 'A message waits, because nobody has the address that it is for.',
   notAccepted: () => 'The server did not accept something, and trying again is of no use.',
   secretFileOpen: () => 'Other users of this machine can read the secret file; chmod 600 keeps it yours.',
@@ -123,6 +128,9 @@ const de: Texts = {
   refused: () => 'Eine Nachricht passt nicht zu ihrem geprüften Absender und wird nicht gezeigt.',
   identityProblem: () =>
     'Die Schlüssel einer Person stimmen nicht oder haben sich geändert; an sie wird nichts gesendet.',
+  ownDeviceLinked: () =>
+    'Zu Ihren Geräten ist eines hinzugekommen. Waren Sie das nicht, bitte sperren: „kuvert devices list“ zeigt es.',
+  ownDeviceRevoked: () => 'Eines Ihrer Geräte wurde gesperrt; an dieses wird nichts mehr gesendet.',
   listMismatch: () => 'Ein anderes Gerät kennt eine Geräteliste, die dieses nicht gesehen hat.',
   recipientUnknown: () => 'Eine Nachricht wartet, weil niemand die Adresse hat, an die sie geht.',
   notAccepted: () => 'Der Server hat etwas nicht angenommen, und ein neuer Versuch hilft nicht.',

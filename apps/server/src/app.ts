@@ -90,7 +90,14 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
     try {
       const channel = new ChannelServer(context.channelHost);
       closers.push(() => channel.drain());
-      const publicListener = await createPublicListener({ tls: config.tls, log });
+      const publicListener = await createPublicListener({
+        tls: config.tls,
+        log,
+        serverKey: () => ({
+          key: Buffer.from(context.channelHost.statics()[0]?.publicKey ?? []).toString('base64url'),
+          time: clock.nowMs(),
+        }),
+      });
       publicListener.server.on('upgrade', (request, socket, head) => channel.upgrade(request, socket, head));
       closers.push(() => publicListener.close());
       const opsListener = createOpsListener({

@@ -183,7 +183,7 @@ async function wire(parts: {
         return isRestored;
       },
       countPrekeys: (caller) => prekeys.service.count(caller),
-      listHash: ({ scope, personId }) => devices.service.listHashOf(scope, personId),
+      deviceSet: ({ scope, personId }) => devices.service.setHashOf(scope, personId),
     },
     routes: joinRoutes({
       device: [people.deviceRoutes, devices.deviceRoutes, prekeys.deviceRoutes],

@@ -80,8 +80,8 @@ export class Directory {
   #accountChanged(before: KnownAccount | undefined, after: KnownAccount): void {
     const { store, own, clock } = this.#context;
     if (before === undefined) return;
-    const was = devicesOf(before);
-    const is = devicesOf(after);
+    const was = activeDevices(before);
+    const is = activeDevices(after);
     const gone = was.filter((device) => !is.includes(device));
     for (const device of gone) store.outbox.forgetDevice(device, clock.now());
     if (after.personId !== own.personId) return;
@@ -175,7 +175,7 @@ export class Directory {
 }
 
 /** Devices of a person to which the server delivers. */
-function devicesOf({ list, inactive }: KnownAccount): DeviceId[] {
+export function activeDevices({ list, inactive }: KnownAccount): DeviceId[] {
   return list.devices.map(({ device }) => device).filter((device) => !inactive.includes(device));
 }
 

@@ -89,6 +89,7 @@ function prepare(
 ): PendingEnrolment {
   const { store, token, serverUrl, clock, random } = options;
   const { person, tenantName, root, authority } = opened;
+  if (opened.mustLink) throw new KuvertError('link_needed');
   const { tenantId, tokenId } = token;
   if (!equalBytes(rootHash(root), token.rootHash)) throw new KuvertError('identity_not_trusted');
   const certificate = openStatement('authorityCertificate', AuthorityCertificate, authority, root);

@@ -2,11 +2,13 @@
  * The messenger of one device: what people do with it, and what it does by itself while there is a connection. It owns no
  * file, socket or clock; {@link Messenger.connect} is given a way to connect.
  */
+import { deviceSetHash } from '@kuvert/crypto/identity';
 import {
   CLASSES,
   type ContentId,
   type EventData,
   encodeContent,
+  equalBytes,
   KuvertError,
   mailAddress,
   type Person,
@@ -20,10 +22,11 @@ import { ChangeBoard } from './conversations/changes.ts';
 import { Conversations } from './conversations/conversations.ts';
 import { keepOutgoing } from './conversations/outgoing.ts';
 import { withStandingNotices } from './conversations/standing-notices.ts';
-import { Directory } from './directory.ts';
+import { activeDevices, Directory } from './directory.ts';
 import { historyOf, incomingOf, stateOf } from './history.ts';
 import { OperationQueue } from './operation-queue.ts';
 import { loadRecord, type OwnDevice, saveRecord, selfOf, VALUES } from './own-device.ts';
+import { OwnDevices } from './own-devices.ts';
 import type { Clock, Connect, Connection, ConnectionEvents, Random } from './ports.ts';
 import { PrekeyUpkeep } from './prekey-upkeep.ts';
 import { Receiver } from './receiver.ts';
@@ -53,6 +56,8 @@ export class Messenger {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   readonly #prekeys: PrekeyUpkeep;
+  /** One's own devices. */
+  readonly devices: OwnDevices;
   /** Conversations as a screen shows them. */
   readonly conversations: Conversations;
   readonly #receipts: ReceiptTimer;
@@ -61,6 +66,7 @@ export class Messenger {
   readonly #settled = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>();
   #connection: Connection | undefined;
   #cancelUpkeep: (() => void) | undefined;
+  #listRefreshes = 0;
 
   constructor(options: { own: OwnDevice; store: Store; clock: Clock; random: Random; policy?: PolicyPort }) {
     const changes = new ChangeBoard();
@@ -86,6 +92,7 @@ export class Messenger {
     this.#prekeys = new PrekeyUpkeep(this.#context);
     this.conversations = new Conversations(this.#context);
     this.#receipts = new ReceiptTimer(this.#context, () => this.#sender.kick());
+    this.devices = new OwnDevices(this.#context, this.#directory, () => this.#connection);
   }
 
   /** Who this is. */
@@ -314,14 +321,34 @@ export class Messenger {
     if (name === 'expired') this.#receiver.push(data as EventData<'expired'>);
     if (name === 'prekeysLow') this.#prekeys.told(connection, data as EventData<'prekeysLow'>);
     if (name === 'welcome') {
-      const { prekeys, serverTime, isRestored } = data as EventData<'welcome'>;
+      const { prekeys, serverTime, isRestored, deviceSet } = data as EventData<'welcome'>;
+      const { store, own, clock } = this.#context;
       if (isRestored === true) {
-        const { store, clock } = this.#context;
         store.notices.add({ kind: 'profile_restored', atMs: clock.now() });
       }
       this.#context.serverOffset.ms = serverTime - this.#context.clock.now();
       this.#prekeys.told(connection, prekeys);
+      const known = store.directory.getAccount(own.personId);
+      const set = known && deviceSetHash(known.pin.hash, activeDevices(known));
+      if (deviceSet && (set === undefined || !equalBytes(set, deviceSet))) this.#refreshOwnList();
     }
+    if (name === 'devicesChanged') this.#refreshOwnList();
+  }
+
+  /** Somebody has changed the devices of this person, or says so. */
+  #refreshOwnList(): void {
+    this.#listRefreshes++;
+    this.devices
+      .refresh()
+      // What does not verify has left a notice; a lost connection asks again with the next welcome.
+      .catch((cause: unknown) => {
+        if (!(cause instanceof KuvertError)) this.#fail(cause);
+      })
+      .finally(() => {
+        this.#listRefreshes--;
+        this.#sender.kick();
+        this.#checkSettled();
+      });
   }
 
   #onClose(connection: Connection | undefined, reason: KuvertError): void {
@@ -362,6 +389,7 @@ export class Messenger {
     if (this.#settled.size === 0 || this.#connection === undefined) return;
     this.#receiver.hurry();
     if (this.#receiver.isIdle()) this.#receipts.send();
+    if (this.#listRefreshes > 0) return;
     if (
       !this.#receipts.isIdle() ||
       !this.#receiver.isIdle() ||

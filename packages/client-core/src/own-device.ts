@@ -58,6 +58,7 @@ export const VALUES = {
   installationEpoch: 'installation-epoch',
   lastSent: 'last-sent',
   firstUpload: 'first-upload',
+  pendingLink: 'pending-link',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

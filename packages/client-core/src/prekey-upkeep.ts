@@ -4,7 +4,7 @@
  * their public halves are sent, so that nobody can use a key that is not here.
  */
 import { FIRST_PREKEY_COUNTERS, listExpiredPrekeys, renewPrekeys } from '@kuvert/crypto/session';
-import { KuvertError, type PrekeyCounts } from '@kuvert/protocol';
+import { KuvertError, type PrekeyCounts, type PrekeyUpload } from '@kuvert/protocol';
 import type { Context } from './context.ts';
 import { loadRecord, saveRecord, VALUES } from './own-device.ts';
 import type { Connection } from './ports.ts';
@@ -48,8 +48,18 @@ export class PrekeyUpkeep {
     }
   }
 
+  /** A device that was linked brings its first keys itself; only then do others write to it. */
+  async #bringFirst(connection: Connection): Promise<void> {
+    const { store } = this.#context;
+    const first = loadRecord<PrekeyUpload>(store.values, VALUES.firstUpload);
+    if (first === undefined) return;
+    await connection.request('prekeys.upload', first);
+    store.values.delete(VALUES.firstUpload);
+  }
+
   async #renew(connection: Connection, counts: PrekeyCounts): Promise<void> {
     const { store, own, clock, operations } = this.#context;
+    await this.#bringFirst(connection);
     const nowMs = clock.now();
     const made = await operations.run(() => {
       this.#deleteExpired(nowMs);

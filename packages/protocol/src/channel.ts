@@ -15,6 +15,9 @@ export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
 /** Path of the WebSocket on port 443. */
 export const CHANNEL_PATH = '/v1/channel';
 
+/** Path at which a server tells its Noise static to a device that is to be linked, as JSON {key, time}. */
+export const SERVER_KEY_PATH = '/v1/server-key';
+
 /** First byte of a record. */
 export const RECORD_TYPES = {
   request: 0x01,
@@ -50,8 +53,8 @@ export const Welcome = z.object({
   prekeys: PrekeyCounts,
   /** True when `stateCounter` was lower than before: the one-time prekeys were made void. */
   isRestored: z.boolean().optional(),
-  /** Hash of the person's present device list, so that a device learns of a change that it has missed. */
-  listHash: bytesSchema(32).optional(),
+  /** `deviceSetHash` of the person's present devices, so that a device learns of a change that it has missed. */
+  deviceSet: bytesSchema(32).optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
 
@@ -66,7 +69,7 @@ export const EVENTS = {
    */
   expired: z.object({ deliverySeq: uint32, count: z.number().int().min(1), fromMs: timeMs, toMs: timeMs }),
   /** The device list of the person has changed, or which of the listed devices count. */
-  devicesChanged: z.object({ listHash: bytesSchema(32) }),
+  devicesChanged: z.object({ deviceSet: bytesSchema(32) }),
   closing: z.object({ code: z.string().max(64) }),
 } as const;
 export type EventName = keyof typeof EVENTS;

@@ -10,6 +10,7 @@ export * from './errors.ts';
 export * from './identity.ts';
 export * from './ids.ts';
 export * from './labels.ts';
+export * from './link-code.ts';
 export * from './mailbox.ts';
 export * from './method.ts';
 export * from './methods.ts';

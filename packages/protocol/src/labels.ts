@@ -16,6 +16,7 @@ export const LABELS = {
   conversation: 'kuvert/conversation/1',
   listHash: 'kuvert/list-hash/1',
   rootHash: 'kuvert/root-hash/1',
+  deviceSet: 'kuvert/device-set/1',
   // Linking of a device
   linkId: 'kuvert/link-id/1',
   linkAnswer: 'kuvert/link-answer/1',

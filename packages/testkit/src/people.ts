@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { enrol, openProfile, type Profile } from '@kuvert/client-core/node';
+import { beginLink, enrol, openProfile, type Profile } from '@kuvert/client-core/node';
 import type { DeviceId, PersonId, TenantId } from '@kuvert/protocol';
 import type { Operator } from './operator.ts';
 
@@ -15,7 +15,15 @@ export interface Home {
   readonly now?: () => number;
 }
 
-/** A person of a tenant. */
+interface PersonFacts {
+  readonly tenantId: TenantId;
+  readonly personId: PersonId;
+  readonly name: string;
+  readonly mail: string;
+  readonly folder: string;
+}
+
+/** A person of a tenant, at one device. */
 export class TestPerson {
   readonly tenantId: TenantId;
   readonly personId: PersonId;
@@ -25,13 +33,13 @@ export class TestPerson {
   readonly secretFile: string;
   readonly secret: Uint8Array;
   readonly #home: Home;
+  readonly #facts: PersonFacts;
+  #furtherDevices = 0;
   #deviceId: DeviceId | undefined;
 
-  constructor(
-    home: Home,
-    facts: { tenantId: TenantId; personId: PersonId; name: string; mail: string; folder: string },
-  ) {
+  constructor(home: Home, facts: PersonFacts) {
     this.#home = home;
+    this.#facts = facts;
     this.tenantId = facts.tenantId;
     this.personId = facts.personId;
     this.name = facts.name;
@@ -71,6 +79,34 @@ export class TestPerson {
     });
     this.#deviceId = deviceId;
     return this;
+  }
+
+  /**
+   * Links a further device to this one, which must not be open, by the real protocol.
+   * @param options.isSigner it may link and revoke devices itself; not so unless given
+   * @returns the same person at the new device, with a folder and a secret of its own
+   */
+  async addDevice(options: { isSigner?: boolean } = {}): Promise<TestPerson> {
+    this.#furtherDevices += 1;
+    const folder = `${this.#facts.folder}-${this.#furtherDevices + 1}`;
+    const further = new TestPerson(this.#home, { ...this.#facts, folder });
+    const { profileDir, secret } = further;
+    const { url: serverUrl, now } = this.#home;
+    const linking = await beginLink({ serverUrl, profileDir, secret, ...(now ? { now } : {}) });
+    try {
+      await this.with(async (profile) => {
+        await profile.connect();
+        const request = profile.devices.readCode(linking.code);
+        if (request.numbers !== linking.numbers) throw new Error('the two devices show different numbers');
+        await profile.devices.approve(request, { isSigner: options.isSigner ?? false });
+        further.#deviceId = (await linking.wait()).deviceId;
+      });
+    } finally {
+      linking.close();
+    }
+    // The first connection brings its prekeys; from then on others write to it.
+    await further.with((profile) => profile.flush({ timeoutMs: 20_000 }));
+    return further;
   }
 
   /** Opens the profile in this process. The caller closes it. */

@@ -90,6 +90,7 @@ beforeEach(async () => {
           : undefined,
       noteState: async (_identity, stateCounter) => stateCounter === 0,
       countPrekeys: async () => ({ ec: 1, kyber: 2 }),
+      deviceSet: async () => undefined,
     },
     routes: joinRoutes({ device: [device as DeviceRoutes], enrolment: [enrolment as EnrolmentRoutes] }),
     mailbox: {

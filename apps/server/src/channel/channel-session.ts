@@ -164,7 +164,7 @@ export class ChannelSession {
       const identity = { scope: host.store.tenant(tenantId), tenantId, personId, deviceId };
       const isRestored = await host.door.noteState(identity, hello.stateCounter);
       const prekeys = await host.door.countPrekeys(identity);
-      const listHash = await host.door.listHash(identity);
+      const deviceSet = await host.door.deviceSet(identity);
       const phase = this.#phase;
       if (phase.name !== 'checking') return;
       if (this.#endedWhileChecking !== undefined) {
@@ -178,7 +178,7 @@ export class ChannelSession {
       connection.begin({
         prekeys,
         ...(isRestored ? { isRestored } : {}),
-        ...(listHash && { listHash: Uint8Array.from(listHash) }),
+        ...(deviceSet && { deviceSet }),
       });
       this.#socket.resume();
       for (const frame of phase.early) this.receive(frame);

@@ -72,7 +72,7 @@ export class DeviceConnection implements Connection, OpenConnection {
   }
 
   /** Welcomes the device, takes the place of its earlier connection and begins the delivery. */
-  begin(found: Pick<Welcome, 'prekeys' | 'isRestored' | 'listHash'>): void {
+  begin(found: Pick<Welcome, 'prekeys' | 'isRestored' | 'deviceSet'>): void {
     const { clock, connections, installationEpoch, log, mailbox } = this.#host;
     connections.admit(this);
     log.debug({ event: 'device-connected', tenantId: this.tenantId, deviceId: this.deviceId });

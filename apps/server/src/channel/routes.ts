@@ -101,8 +101,8 @@ export interface DeviceDoor {
   noteState(identity: Omit<DeviceCaller, 'connection'>, stateCounter: number): Promise<boolean>;
   /** One-time keys that the device has left, for its welcome. */
   countPrekeys(caller: Omit<DeviceCaller, 'connection'>): Promise<PrekeyCounts>;
-  /** Hash of the person's present device list, for the welcome. */
-  listHash(caller: Omit<DeviceCaller, 'connection'>): Promise<Uint8Array | undefined>;
+  /** What tells a device in its welcome whether it has missed a change of its person's devices. */
+  deviceSet(caller: Omit<DeviceCaller, 'connection'>): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
 /** A handler as the dispatch calls it, after the check that its method's access is the caller's. */

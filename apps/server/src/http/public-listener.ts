@@ -1,7 +1,8 @@
-/** The public listener: the device channel as a WebSocket upgrade, a page that says what this is, and nothing else. */
+/** The public listener: the device channel as a WebSocket upgrade, a page that says what this is, the server's key for devices to be linked, and nothing else. */
 import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import { SERVER_KEY_PATH } from '@kuvert/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { ServerConfig } from '../config.ts';
 import { refuseOpenKeyFile } from '../keys/key-file-mode.ts';
@@ -29,6 +30,8 @@ const SOCKETS_MAX = 110_000;
 export async function createPublicListener(parts: {
   readonly tls: ServerConfig['tls'];
   readonly log: Log;
+  /** The server's Noise static as base64url, and its time. */
+  readonly serverKey: () => { readonly key: string; readonly time: number };
 }): Promise<FastifyInstance> {
   const makeServer = await serverMaker(parts.tls);
   const app = fastify({
@@ -50,6 +53,10 @@ export async function createPublicListener(parts: {
       .type('text/html; charset=utf-8')
       .send(statusPage(language));
   });
+  // Public by nature: whoever connects must know it. What a device pins comes from its token, or from the device that links it.
+  app.get(SERVER_KEY_PATH, async (_request, reply) =>
+    reply.header('cache-control', 'no-store').send(parts.serverKey()),
+  );
   return app;
 }
 

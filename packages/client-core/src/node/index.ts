@@ -9,4 +9,5 @@
  *     await profile.close()
  */
 export { type Enrolled, type EnrolOptions, enrol } from './enrol.ts';
+export { beginLink, type Linking, type LinkOptions } from './link.ts';
 export { type OpenProfileOptions, openProfile, type Profile } from './profile.ts';

@@ -9,6 +9,7 @@ import {
 import type { Conversations } from '../conversations/conversations.ts';
 import { Messenger } from '../messenger.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
+import type { OwnDevices } from '../own-devices.ts';
 import type { Clock, Connection, ConnectionEvents } from '../ports.ts';
 import { NO_POLICY, type PolicyPort } from '../ticks/policy.ts';
 import type { EffectiveSetting, SettingChange } from '../ticks/settings.ts';
@@ -92,6 +93,8 @@ export interface Profile {
   markNoticesSeen(noticeIds: readonly number[]): void;
   /** Conversations as a screen shows them, read from the container at once. */
   readonly conversations: Conversations;
+  /** One's own devices: which there are, linking a new one, revoking one. */
+  readonly devices: OwnDevices;
   /** Closes connection, store and lock. */
   close(): Promise<void>;
 }
@@ -130,6 +133,9 @@ class NodeProfile implements Profile {
 
   get conversations(): Conversations {
     return this.#messenger.conversations;
+  }
+  get devices(): OwnDevices {
+    return this.#messenger.devices;
   }
   whoami(): Self {
     return this.#messenger.whoami();

@@ -12,7 +12,14 @@ export {
 } from './issue.ts';
 export { verifyPrekeys } from './prekey-signatures.ts';
 export { generateSigningKey, type SigningKey, signingKeyFromSeed } from './signing-key.ts';
-export { listHash, openStatement, rootHash, type StatementLabel, signStatement } from './statement.ts';
+export {
+  deviceSetHash,
+  listHash,
+  openStatement,
+  rootHash,
+  type StatementLabel,
+  signStatement,
+} from './statement.ts';
 export {
   type ListChange,
   type PinnedAccount,

@@ -6,8 +6,10 @@ import { createHash } from 'node:crypto';
 import {
   type CborValue,
   concatBytes,
+  type DeviceId,
   decodeCbor,
   encodeCbor,
+  idToBytes,
   KEY_ALGORITHMS,
   KuvertError,
   LABELS,
@@ -79,6 +81,12 @@ export function rootHash(rootPublicKey: Uint8Array): Uint8Array<ArrayBuffer> {
  */
 export function listHash(signedList: Pick<Signed, 'bytes'>): Uint8Array<ArrayBuffer> {
   return labelledHash(LABELS.listHash, signedList.bytes);
+}
+
+/** SHA-256 of a device list's hash and those of its devices that the server delivers to: changes with either. */
+export function deviceSetHash(hash: Uint8Array, active: readonly DeviceId[]): Uint8Array<ArrayBuffer> {
+  const devices = [...active].sort().map((device) => idToBytes(device));
+  return labelledHash(LABELS.deviceSet, concatBytes(hash, ...devices));
 }
 
 function labelledHash(label: string, bytes: Uint8Array): Uint8Array<ArrayBuffer> {

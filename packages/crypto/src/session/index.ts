@@ -32,6 +32,7 @@ export {
   parseFrame,
 } from './frame.ts';
 export type { OpenedLeg } from './leg.ts';
+export { isIdentityKey, linkIdOf, linkNumbers, openLinkAnswer, sealLinkAnswer } from './linking.ts';
 export {
   FIRST_PREKEY_COUNTERS,
   listExpiredPrekeys,

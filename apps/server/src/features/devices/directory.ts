@@ -2,6 +2,7 @@
  * Which devices a message to a person must reach, kept in memory so that the hot path reads nothing. An entry may be out of
  * date at any moment: whoever decides by it puts its `gate` into the commit, and forgets the entry when the gate fails.
  */
+import { deviceSetHash } from '@kuvert/crypto/identity';
 import { type DeviceId, idToBytes, type PersonId, type TenantId } from '@kuvert/protocol';
 import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import { activeDevices, deviceSets } from './collections.ts';
@@ -12,6 +13,8 @@ export interface DeviceSet {
   readonly listHash: Uint8Array;
   /** Active devices with their 17 bytes. */
   readonly devices: readonly { readonly deviceId: DeviceId; readonly bytes: Uint8Array }[];
+  /** What clients compare with what they know. */
+  readonly hash: Uint8Array<ArrayBuffer>;
   /** Makes a commit fail (`missing`) when the set has changed since. */
   readonly gate: CommitOp;
 }
@@ -46,6 +49,7 @@ export function createDeviceDirectory(store: Store): DeviceDirectory {
         personId,
         listHash: row.value.listHash,
         devices: row.value.devices.map((deviceId) => ({ deviceId, bytes: idToBytes(deviceId) })),
+        hash: deviceSetHash(row.value.listHash, row.value.devices),
         gate: store.ops.mustExist(deviceSets, row.storedKey),
       };
       if (entries.size >= ENTRIES_MAX) {

@@ -58,8 +58,8 @@ test('B6 what an enrolled device gets verifies from the root down to its own lis
   const scope = installation.store.tenant(tenantId);
   const { root } = await installation.tenants.service.profile(scope);
   for (const record of [
-    await installation.devices.service.accountOf(scope, personId),
-    await installation.devices.service.ownerAccount(scope, device.deviceId),
+    (await installation.devices.service.accountOf(scope, personId)).account,
+    (await installation.devices.service.ownerAccount(scope, device.deviceId)).account,
   ]) {
     const verified = verifyAccount(record, { tenantId, root, personId });
     expect(verified.accountKey).toEqual(device.accountKey.publicKey);
@@ -99,14 +99,16 @@ test('E1 of two tokens of one person one enrols, also when they race', async () 
   const codes = await Promise.all(
     [token, other].map((each) => codeOf(finish(installation.prepareEnrolment(each, personId).request))),
   );
-  expect(codes.sort()).toEqual(['accepted', 'device_limit']);
+  expect(codes.sort()).toEqual(['accepted', 'link_needed']);
 });
 
-test('E1 a person who has a device gets no further token, and an older one opens nothing', async () => {
+test('E1 with a token for a person who has a device, a further one can only be linked', async () => {
   const older = await installation.createToken(personId);
   await finish(installation.prepareEnrolment(token, personId).request);
-  expect(await codeOf(installation.createToken(personId))).toBe('device_limit');
-  expect(await codeOf(open(older))).toBe('device_limit');
+  for (const each of [older, await installation.createToken(personId)]) {
+    expect(await open(each)).toMatchObject({ mustLink: true });
+    expect(await codeOf(finish(installation.prepareEnrolment(each, personId).request))).toBe('link_needed');
+  }
 });
 
 test('E1 an unknown tenant, an unknown token, a token of another tenant and a wrong secret are answered alike', async () => {

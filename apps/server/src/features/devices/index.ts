@@ -73,8 +73,8 @@ export function createDevicesFeature(deps: {
     ...deps,
     directory,
     closeDevice: (tenantId, deviceId, code) => deps.connections.closeDevice(tenantId, deviceId, code),
-    tellChanged: (tenantId, deviceId, listHash) =>
-      deps.connections.find(tenantId, deviceId)?.sendEvent('devicesChanged', { listHash }),
+    tellChanged: (tenantId, deviceId, deviceSet) =>
+      deps.connections.find(tenantId, deviceId)?.sendEvent('devicesChanged', { deviceSet }),
   });
   const linking = createLinking({ ...deps, devices: service });
   return {

@@ -5,9 +5,9 @@
  */
 import { listHash, verifyNextList } from '@kuvert/crypto/identity';
 import {
+  DEVICES_MAX,
   type DeviceId,
   DeviceList,
-  DEVICES_MAX,
   decodeCbor,
   equalBytes,
   KuvertError,
@@ -20,8 +20,8 @@ import { type Store, StoreError, type TenantScope } from '../../store/index.ts';
 import {
   accounts,
   activeDevices,
-  deviceSets,
   devices as deviceRows,
+  deviceSets,
   deviceTenants,
   linkAnswers,
   linkTenants,

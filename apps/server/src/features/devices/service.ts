@@ -39,8 +39,8 @@ export interface DeviceService {
   markReady(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
   /** After the commit of a change of somebody's devices: tells those that are connected. */
   announce(scope: TenantScope, personId: PersonId): Promise<void>;
-  /** Hash of a person's present list, for the welcome. */
-  listHashOf(scope: TenantScope, personId: PersonId): Promise<Uint8Array | undefined>;
+  /** `deviceSetHash` of a person, for the welcome. */
+  setHashOf(scope: TenantScope, personId: PersonId): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Takes a device out within a transaction; {@link DeviceService.retired} is to be called after the commit. */
   retire(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
   /** Ends the connection of a retired device and removes what lay there for it. */
@@ -70,7 +70,7 @@ export function createDeviceService(deps: {
   /** Ends a device's connection at once. */
   readonly closeDevice: (tenantId: TenantId, deviceId: DeviceId, code: 'device_not_accepted') => void;
   /** Tells a device, if it is connected, that the devices of its person have changed. */
-  readonly tellChanged: (tenantId: TenantId, deviceId: DeviceId, listHash: Uint8Array<ArrayBuffer>) => void;
+  readonly tellChanged: (tenantId: TenantId, deviceId: DeviceId, deviceSet: Uint8Array<ArrayBuffer>) => void;
 }): DeviceService {
   const { store, clock, tenants, directory, prekeys, closeDevice, tellChanged } = deps;
   const listeners: RevocationListener[] = [];
@@ -115,8 +115,7 @@ export function createDeviceService(deps: {
     directory.forget(scope.tenant, personId);
     const set = await directory.load(scope, personId);
     if (set === undefined) return;
-    const listHash = Uint8Array.from(set.listHash);
-    for (const { deviceId } of set.devices) tellChanged(scope.tenant, deviceId, listHash);
+    for (const { deviceId } of set.devices) tellChanged(scope.tenant, deviceId, set.hash);
   }
 
   /** Marks one device revoked. @returns false when the tenant has no such device */
@@ -176,9 +175,9 @@ export function createDeviceService(deps: {
 
     announce,
 
-    async listHashOf(scope, personId) {
+    async setHashOf(scope, personId) {
       const set = directory.peek(scope.tenant, personId) ?? (await directory.load(scope, personId));
-      return set?.listHash;
+      return set?.hash;
     },
 
     retire,

@@ -51,7 +51,7 @@ test('C1 a tenant has a name, a root and an authority that its root certifies, a
   expect(profile.rootHash).toEqual(rootHash(profile.root));
   const anna = await installation.enrol(await installation.addPerson(tenantId, 'anna'));
   const scope = installation.store.tenant(tenantId);
-  const record = await installation.devices.service.accountOf(scope, anna.personId);
+  const { account: record } = await installation.devices.service.accountOf(scope, anna.personId);
   expect(verifyAccount(record, { tenantId, root: profile.root }).listHash).toEqual(anna.listHash);
 });
 

@@ -210,9 +210,9 @@ export class ServerDouble {
       case 'people.list':
         return { people: accounts.map(({ person }) => person) };
       case 'devices.list':
-        return { account: this.#told(found(this.#accounts.get(personId as PersonId))) };
+        return this.#record(found(this.#accounts.get(personId as PersonId)));
       case 'devices.owner':
-        return { account: this.#told(found(accounts.find((one) => one.device === params.deviceId))) };
+        return this.#record(found(accounts.find((one) => one.device === params.deviceId)));
       case 'prekeys.take':
         return this.#take(device, personId as PersonId, params.requestId ?? '');
       case 'prekeys.upload':
@@ -245,6 +245,10 @@ export class ServerDouble {
     const answer = this.lies.take?.(honest) ?? honest;
     this.#takes.set(name, answer);
     return answer;
+  }
+
+  #record(account: Account): MethodResult<'devices.list'> {
+    return { account: this.#told(account), active: account.device === undefined ? [] : [account.device] };
   }
 
   #told(account: Account): AccountRecord {
