@@ -30,7 +30,7 @@ function takeNotices(profile: Profile): string[] {
   return notices.map(({ kind, deviceId }) => `${kind} ${deviceId ?? ''}`.trim());
 }
 
-test('A4 a message reaches every device of its recipient, and is delivered when all of them have it', {
+test('A4 a message reaches every device of its recipient, and each of them may answer', {
   timeout: 60_000,
 }, async () => {
   const anna = await acme.person('Anna');
@@ -49,7 +49,6 @@ test('A4 a message reaches every device of its recipient, and is delivered when 
     });
   expect(await read(phone)).toEqual(['to all of you']);
   expect(await read(laptop)).toEqual(['to all of you']);
-  expect(await stateOfIt()).toBe('accepted');
   expect(await read(tablet)).toEqual(['to all of you']);
   expect(await stateOfIt()).toBe('delivered');
 
