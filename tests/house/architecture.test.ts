@@ -10,7 +10,7 @@ const WORKSPACES: Record<string, Record<string, string>> = {
   'packages/crypto': { './identity': './src/identity/index.ts', './session': './src/session/index.ts' },
   'packages/client-core': { '.': './src/index.ts', './node': './src/node/index.ts' },
   'packages/safe-folder': { '.': './src/index.ts' },
-  'packages/testkit': { '.': './src/index.ts' },
+  'packages/testkit': { '.': './src/index.ts', './mongo-double': './src/mongo-double/index.ts' },
   'apps/server': { '.': './src/index.ts', './main': './src/main.ts' },
   'apps/cli': {},
 };
@@ -35,6 +35,7 @@ const INNOCENT: Record<string, string> = {
   'packages/client-core/src/node/index.ts': `import 'ws'; import '@signalapp/sqlcipher'; import 'node:fs'; import '../index.ts';`,
   'packages/safe-folder/src/index.ts': `import '@signalapp/sqlcipher'; import 'node:fs';`,
   'packages/testkit/src/index.ts': `import '@kuvert/server'; import '@kuvert/client-core/node';`,
+  'packages/testkit/src/mongo-double/index.ts': `import 'node:net';`,
   'apps/server/src/index.ts': `import './app.ts';`,
   'apps/server/src/main.ts': `import './app.ts';`,
   'apps/server/src/app.ts': `import 'fastify'; import './features/devices/index.ts'; import './channel/socket.ts';`,
@@ -85,6 +86,7 @@ const PLANTED: [rule: string, path: string, text: string][] = [
   ['client-core-without-io', 'packages/client-core/src/adapter.ts', `import './node/index.ts';`],
   ['no-io-in-crypto', 'packages/crypto/src/identity/disk.ts', `import 'node:fs/promises';`],
   ['no-test-code-in-production', 'apps/cli/src/kit.ts', `import '@kuvert/testkit';`],
+  ['no-test-code-in-production', 'apps/server/src/double.ts', `import '@kuvert/testkit/mongo-double';`],
   ['no-test-code-in-production', 'apps/server/src/store/probe.ts', `import './conformance/suite.ts';`],
   ['no-test-code-in-production', 'apps/server/src/store/assert.ts', `import 'vitest';`],
   [

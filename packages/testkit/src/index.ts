@@ -8,6 +8,7 @@ export { finishParams, HandMadeDevice, makeByHand } from './hand-made-device.ts'
 export { startInstallation, type TestInstallation } from './installation.ts';
 export { Ledger } from './ledger/ledger.ts';
 export { lieAbout, loseSubmits } from './lies.ts';
+export { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
 export type { TestPerson, TestTenant } from './people.ts';
 export { type Chance, takeChances } from './seed.ts';
 export { PROJECT_ROOT, resultOf, type ServerOptions, type ServerProcess, Site } from './site.ts';
