@@ -3,13 +3,13 @@
  * known to be one or none makes the test fail, so that nobody adds a method whose isolation is not tried.
  */
 import { randomBytes } from 'node:crypto';
-import { cursor, ID_TYPES, type IdType, mailAddress, makeId } from '@kuvert/protocol';
+import { cursor, displayName, ID_TYPES, type IdType, mailAddress, makeId } from '@kuvert/protocol';
 
 /** A field that names something. */
 export interface Reference {
   /** Where it stands in the params. */
   readonly path: readonly string[];
-  readonly kind: IdType | 'cursor' | 'mail';
+  readonly kind: IdType | 'cursor' | 'mail' | 'capability';
 }
 
 /** What of a zod schema is looked at here: its definition, as zod documents it for tools. */
@@ -26,14 +26,19 @@ interface Definition {
 }
 
 const WRAPPERS = ['optional', 'default', 'nullable', 'readonly'];
-/** Byte strings (`custom`) are keys, signatures and secrets, which name nothing. */
-const NAMELESS = ['number', 'boolean', 'literal', 'enum', 'custom'];
+const NAMELESS = ['number', 'boolean', 'literal', 'enum'];
+/** Byte strings that name nothing: keys, signatures, what was signed, and the secret that goes with a token's id. */
+const NAMELESS_BYTES = /(^|\.)(secret|publicKey|accountKey|signature|bytes)$/;
+/** Byte strings by which something is found. Whoever has one may use it, so another tenant must not be able to. */
+const CAPABILITIES = /^$/;
 
 /** All fields of a method's params that name something. @throws Error for a text field of unknown meaning */
 export function referencesIn(schema: Schema, path: readonly string[] = []): Reference[] {
   const { type, innerType, element, shape } = schema._zod.def as Definition;
   if (innerType !== undefined && WRAPPERS.includes(type)) return referencesIn(innerType, path);
   if (schema === cursor) return [{ path, kind: 'cursor' }];
+  // What somebody is called is not looked up by anybody.
+  if (schema === displayName) return [];
   if (schema === mailAddress) return [{ path, kind: 'mail' }];
   const idType = idTypeOf(schema);
   if (idType !== undefined) return [{ path, kind: idType }];
@@ -42,7 +47,11 @@ export function referencesIn(schema: Schema, path: readonly string[] = []): Refe
   }
   if (type === 'array' && element !== undefined) return referencesIn(element, [...path, '0']);
   if (NAMELESS.includes(type)) return [];
-  throw new Error(`the isolation test does not know what ${path.join('.')} is`);
+  if (type === 'custom' && CAPABILITIES.test(path.join('.'))) return [{ path, kind: 'capability' }];
+  if (type === 'custom' && NAMELESS_BYTES.test(path.join('.'))) return [];
+  throw new Error(
+    `the isolation test does not know what ${path.join('.')} is: tell it in tests/isolation/references.ts`,
+  );
 }
 
 /** The one type of id that a schema accepts, if it is a schema of ids. */

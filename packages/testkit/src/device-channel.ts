@@ -95,6 +95,10 @@ export class DeviceChannel implements Disposable {
 
   #send<T>(record: Uint8Array, name: string): Promise<T> {
     return new Promise((resolve, reject) => {
+      if (this.#socket.readyState !== WebSocket.OPEN) {
+        reject(new Error(`closed before ${name} was sent`));
+        return;
+      }
       this.#waiting.set(name, { resolve, reject });
       this.#channel.queue(record);
       for (const frame of this.#channel.flush()) this.#socket.send(Uint8Array.from(frame));
