@@ -135,6 +135,8 @@ function noticeSentence(notice: Notice, output: Output): string {
       return texts.ownDeviceLinked();
     case 'device_revoked':
       return texts.ownDeviceRevoked();
+    case 'revoke_asked':
+      return texts.revokeAsked(notice.deviceId ?? '');
     case 'recipient_unknown':
       return texts.recipientUnknown();
     case 'not_accepted':

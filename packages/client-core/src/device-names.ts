@@ -12,11 +12,11 @@ interface Named {
   readonly atMs: number;
 }
 
-const valueOf = (device: DeviceId): string => `device-name/${device}`;
+const nameKey = (device: DeviceId): string => `device-name/${device}`;
 
 /** The name of a device of one's own, if it has one. */
 export function nameOf({ store }: Pick<Context, 'store'>, device: DeviceId): string | undefined {
-  return loadRecord<Named>(store.values, valueOf(device))?.name;
+  return loadRecord<Named>(store.values, nameKey(device))?.name;
 }
 
 /** Names a device here and on all others of one's own. @throws KuvertError `bad_request` for a name that is none */
@@ -24,17 +24,17 @@ export function nameDevice(context: Context, device: DeviceId, wanted: string): 
   const parsed = deviceName.safeParse(wanted);
   if (!parsed.success) throw new KuvertError('bad_request', { details: { field: 'name' } });
   const { store, clock, serverOffset } = context;
-  const before = loadRecord<Named>(store.values, valueOf(device));
+  const before = loadRecord<Named>(store.values, nameKey(device));
   const atMs = Math.max(clock.now() + serverOffset.ms, (before?.atMs ?? 0) + 1);
   store.transaction(() => {
-    saveRecord(store.values, valueOf(device), { name: parsed.data, atMs });
+    saveRecord(store.values, nameKey(device), { name: parsed.data, atMs });
     tellName(context, device);
   });
 }
 
 /** Tells a name that is known here to the others. */
 export function tellName(context: Context, device: DeviceId): void {
-  const named = loadRecord<Named>(context.store.values, valueOf(device));
+  const named = loadRecord<Named>(context.store.values, nameKey(device));
   if (named === undefined) return;
   queueForOwnDevices(context, {
     content: { kind: 'device-name', minReader: READER_VERSION, device, ...named },
@@ -44,8 +44,8 @@ export function tellName(context: Context, device: DeviceId): void {
 /** Takes a name that another device of one's own has told. */
 export function takeName({ store }: Context, told: Named & { readonly device: DeviceId }): void {
   const { device, name, atMs } = told;
-  const before = loadRecord<Named>(store.values, valueOf(device));
+  const before = loadRecord<Named>(store.values, nameKey(device));
   if (before === undefined || atMs > before.atMs || (atMs === before.atMs && name > before.name)) {
-    saveRecord(store.values, valueOf(device), { name, atMs });
+    saveRecord(store.values, nameKey(device), { name, atMs });
   }
 }
