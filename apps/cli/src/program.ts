@@ -2,12 +2,11 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { CommandContext } from './command-context.ts';
+import { addChat } from './commands/chat.ts';
 import { addDemo } from './commands/demo.ts';
-import { addDevices } from './commands/devices.ts';
 import { addEnrol } from './commands/enrol.ts';
 import { addHistory } from './commands/history.ts';
 import { addInbox } from './commands/inbox.ts';
-import { addLink } from './commands/link.ts';
 import { addOperator } from './commands/operator.ts';
 import { addPeople } from './commands/people.ts';
 import { addSend } from './commands/send.ts';
@@ -42,14 +41,13 @@ export function buildProgram(context: CommandContext): Command {
     });
   for (const add of [
     addEnrol,
-    addLink,
+    addChat,
     addSend,
     addInbox,
     addStatus,
     addHistory,
     addPeople,
     addWhoami,
-    addDevices,
     addSettings,
     addServe,
     addDemo,

@@ -1,5 +1,4 @@
 /** The wiring of a server, by hand and in one place: the only file that chooses engines and knows all features. */
-import { join } from 'node:path';
 import type { DeviceId, TenantId } from '@kuvert/protocol';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
@@ -17,8 +16,6 @@ import { keysOperatorRoutes } from './http/keys-routes.ts';
 import { OperatorGate } from './http/operator-gate.ts';
 import { joinOperatorRoutes, type OperatorTable } from './http/operator-routes.ts';
 import { Readiness, readinessProbes } from './http/readiness.ts';
-import { type Ledger, openLedger } from './ledger/ledger.ts';
-import { replayLedger } from './ledger/replay.ts';
 import { Admission, measureLoopDelay } from './limits/admission.ts';
 import { describeError, type Log } from './log.ts';
 import { createServerMetrics, type LimitName, type ServerMetrics } from './metrics/server-metrics.ts';
@@ -27,17 +24,6 @@ import { startErrorFrom } from './start-error.ts';
 import { openMongoEngine } from './store/engine-mongodb/engine.ts';
 import { type OpenEngine, openStore, type Store } from './store/index.ts';
 import { Sweeper } from './sweeper.ts';
-
-/** Every handle of every feature. */
-export const COLLECTIONS = [
-  serverStatics,
-  readinessProbes,
-  ...tenantCollections,
-  ...peopleCollections,
-  ...deviceCollections,
-  ...prekeyCollections,
-  ...mailboxCollections,
-] as const;
 
 /** Everything of a server but its listeners. */
 export interface Context {
@@ -55,8 +41,6 @@ export interface Context {
   readonly oldestWaitingMs: () => number | undefined;
   readonly metrics: ServerMetrics;
   readonly admission: Admission;
-  /** For `kuvert store restore`: does again what the ledger says must never un-happen. */
-  replay(): Promise<void>;
   /** Finishes what is under way, closes the store, gives the data folder free. May be called twice. */
   close(): Promise<void>;
 }
@@ -66,17 +50,12 @@ export interface Context {
  * @throws StartError for everything that whoever starts the server can mend
  */
 export async function buildContext(
-  config: Pick<
-    ServerConfig,
-    'dataFolder' | 'keysFolder' | 'ledgerFolder' | 'trafficFactor' | 'storeThreads' | 'database'
-  >,
+  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder' | 'trafficFactor' | 'storeThreads' | 'database'>,
   surroundings: {
     readonly clock: Clock;
     readonly random: Random;
     readonly log: Log;
     readonly onFailure: (error: unknown) => void;
-    /** Only for the end of a restore (store-work.ts): nobody else may be at work, and the data may be waiting for the ledger. */
-    readonly isRestoring?: boolean | undefined;
     /** Where clients and server share one event loop its delay says nothing; such a test gives its own measure. */
     readonly loopDelay?: ReturnType<typeof measureLoopDelay> | undefined;
   },
@@ -90,11 +69,18 @@ export async function buildContext(
     store = await openStore({
       folder: folders.data.path,
       keys: folders.provider,
-      collections: COLLECTIONS,
+      collections: [
+        serverStatics,
+        readinessProbes,
+        ...tenantCollections,
+        ...peopleCollections,
+        ...deviceCollections,
+        ...prekeyCollections,
+        ...mailboxCollections,
+      ],
       onFailure: surroundings.onFailure,
       threads: config.storeThreads,
-      ...engineOf(config, surroundings.isRestoring ? 'maintenance' : 'server'),
-      mayBeUnfinished: surroundings.isRestoring,
+      ...engineOf(config),
       onBatch: ({ requests, durationMs }) => {
         metrics.commitSeconds.observe(durationMs / 1_000);
         metrics.batchRequests.observe(requests);
@@ -102,8 +88,7 @@ export async function buildContext(
     });
     const admission = new Admission({ clock, loopDelay: surroundings.loopDelay ?? measureLoopDelay() });
     const { trafficFactor } = config;
-    const ledger = await openLedger(config.ledgerFolder ?? join(folders.keysFolder, 'ledger'));
-    return await wire({ store, folders, clock, random, log, admission, metrics, trafficFactor, ledger });
+    return await wire({ store, folders, clock, random, log, admission, metrics, trafficFactor });
   } catch (error) {
     await store?.close().catch(() => undefined);
     folders.data.release();
@@ -124,12 +109,9 @@ function whatItIsAbout(
 }
 
 /** The engine that a configuration asks for; by default the store takes files. */
-export function engineOf(
-  { database }: Pick<ServerConfig, 'database'>,
-  kind: 'server' | 'maintenance',
-): { openEngine?: OpenEngine } {
+function engineOf({ database }: Pick<ServerConfig, 'database'>): { openEngine?: OpenEngine } {
   if (database === undefined) return {};
-  return { openEngine: (settings) => openMongoEngine(database, { ...settings, kind }) };
+  return { openEngine: (settings) => openMongoEngine(database, settings) };
 }
 
 async function wire(parts: {
@@ -141,9 +123,8 @@ async function wire(parts: {
   readonly admission: Admission;
   readonly metrics: ServerMetrics;
   readonly trafficFactor: number | undefined;
-  readonly ledger: Ledger;
 }): Promise<Context> {
-  const { store, folders, clock, random, log, admission, metrics, trafficFactor, ledger } = parts;
+  const { store, folders, clock, random, log, admission, metrics, trafficFactor } = parts;
   const onLimit = (limit: LimitName, device: { tenantId?: string; deviceId?: string } = {}): void => {
     metrics.limitsReached.add(limit);
     log.warn({ event: 'limit-reached', reason: limit, ...device });
@@ -227,7 +208,6 @@ async function wire(parts: {
   });
   devices.service.whenRevoked(async (scope, device) => {
     store.hints?.publish({ space: scope.tenant, device, kind: 'revoked' });
-    await ledger.append({ kind: 'revocation', tenant: scope.tenant, device });
   });
   const sweeper = new Sweeper({
     tenants: () => tenants.service.list(),
@@ -262,7 +242,6 @@ async function wire(parts: {
     oldestWaitingMs: () => mailbox.service.oldestWaitingMs(),
     metrics,
     admission,
-    replay: () => replayLedger(ledger, devices.service),
     async close() {
       admission.stop();
       await sweeper.stop();

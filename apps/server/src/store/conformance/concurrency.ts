@@ -1,22 +1,13 @@
 /** Conformance: transactions that get in each other's way. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Bench,
-  codeOf,
-  type EngineUnderTest,
-  envelopes,
-  newId,
-  openBench,
-  people,
-  person,
-  readings,
-} from './fixture.ts';
+import type { OpenEngine } from '../open-store.ts';
+import { type Bench, codeOf, envelopes, newId, openBench, people, person, readings } from './fixture.ts';
 
-export function describeConcurrency(engine: EngineUnderTest): void {
+export function describeConcurrency(openEngine: OpenEngine): void {
   describe('concurrency', () => {
     let bench: Bench;
     beforeAll(async () => {
-      bench = await openBench(engine);
+      bench = await openBench(openEngine);
     });
     afterAll(() => bench.dispose());
     const scope = () => bench.store.tenant(bench.tenant);

@@ -2,15 +2,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { StoreError } from '../errors.ts';
-import {
-  type Bench,
-  type EngineUnderTest,
-  newId,
-  openBench,
-  type PersonRow,
-  people,
-  person,
-} from './fixture.ts';
+import type { OpenEngine } from '../open-store.ts';
+import { type Bench, newId, openBench, type PersonRow, people, person } from './fixture.ts';
 
 type Step =
   | {
@@ -47,11 +40,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 );
 
-export function describeModel(engine: EngineUnderTest): void {
+export function describeModel(openEngine: OpenEngine): void {
   describe('model', () => {
     let bench: Bench;
     beforeAll(async () => {
-      bench = await openBench(engine);
+      bench = await openBench(openEngine);
     });
     afterAll(() => bench.dispose());
 

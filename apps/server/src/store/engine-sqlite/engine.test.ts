@@ -1,4 +1,4 @@
 import { describeStoreConformance } from '../conformance/index.ts';
 import { openSqliteEngine } from './engine.ts';
 
-describeStoreConformance('engine-sqlite', { open: openSqliteEngine });
+describeStoreConformance('engine-sqlite', openSqliteEngine);

@@ -1,8 +1,0 @@
-import { afterAll } from 'vitest';
-import { describeStoreConformance } from '../conformance/index.ts';
-import { startTestMongo } from '../conformance/mongo-server.ts';
-
-const mongo = await startTestMongo();
-afterAll(() => mongo.stop());
-
-describeStoreConformance(`engine-mongodb on ${mongo.what}`, mongo.engine());
