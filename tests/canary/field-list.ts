@@ -17,6 +17,7 @@ export interface ListedField {
 const FILLERS: readonly string[] = ['person', 'administrator', '–'];
 /** Kinds of which nobody can see without a word what they hold. */
 const NEEDS_NOTE: readonly string[] = ['text', 'bytes', 'any', 'name', 'mail', 'cursor'];
+const NAMES_SOMEBODY: readonly string[] = ['name', 'mail'];
 /** Kinds into which nobody can write words. */
 const WORDLESS: readonly string[] = ['id', 'number', 'choice'];
 
@@ -92,6 +93,8 @@ function problemsOfRow(field: FoundField, row: ListedField, planted: readonly st
         `the list says ${row.fieldClass}, and its collection does not: declare it in \`sealed\` or \`blind\` there`,
       ),
     );
+  if (NAMES_SOMEBODY.includes(row.kind) && !['sealed', 'end-to-end'].includes(row.fieldClass))
+    problems.push(say('names and addresses of people are sealed or end-to-end'));
   if (!FILLERS.includes(row.filledBy))
     problems.push(say(`filled by must be one of ${FILLERS.join(', ')}, not "${row.filledBy}"`));
   if (row.note === '' && NEEDS_NOTE.includes(row.kind)) problems.push(say('say in a few words what it is'));

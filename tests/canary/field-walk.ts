@@ -81,10 +81,8 @@ function merged(leaves: readonly Leaf[]): Leaf[] {
   return [...new Map(leaves.map((leaf) => [`${leaf.path} ${leaf.kind}`, leaf])).values()];
 }
 
-/** A schema that takes ids and nothing else that is near to one. */
+/** A schema that takes ids of one type and nothing else that is near to one. */
 function isId(schema: Schema): boolean {
-  if (schema.safeParse('an ordinary text').success) return false;
-  return (Object.keys(ID_TYPES) as IdType[]).some(
-    (type) => schema.safeParse(makeId(type, randomBytes(16))).success,
-  );
+  const types = Object.keys(ID_TYPES) as IdType[];
+  return types.filter((type) => schema.safeParse(makeId(type, randomBytes(16))).success).length === 1;
 }

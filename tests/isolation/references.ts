@@ -9,7 +9,7 @@ import { cursor, displayName, ID_TYPES, type IdType, mailAddress, makeId } from 
 export interface Reference {
   /** Where it stands in the params. */
   readonly path: readonly string[];
-  readonly kind: IdType | 'cursor' | 'mail' | 'capability';
+  readonly kind: IdType | 'cursor' | 'mail';
 }
 
 /** What of a zod schema is looked at here: its definition, as zod documents it for tools. */
@@ -27,10 +27,12 @@ interface Definition {
 
 const WRAPPERS = ['optional', 'default', 'nullable', 'readonly'];
 const NAMELESS = ['number', 'boolean', 'literal', 'enum'];
-/** Byte strings that name nothing: keys, signatures, what was signed, and the secret that goes with a token's id. */
-const NAMELESS_BYTES = /(^|\.)(secret|publicKey|accountKey|signature|bytes)$/;
-/** Byte strings by which something is found. Whoever has one may use it, so another tenant must not be able to. */
-const CAPABILITIES = /^$/;
+/**
+ * Byte strings that name nothing of a tenant: keys, signatures, what was signed, the secret that goes with a token's id; and what two devices
+ * agree on by a code on a screen (`linkId`), which belongs to whoever has seen the code. A capability, by which something of a tenant is
+ * found, would have to be tried like an id.
+ */
+const NAMELESS_BYTES = /(^|\.)(secret|publicKey|accountKey|signature|bytes|linkId|answer)$/;
 
 /** All fields of a method's params that name something. @throws Error for a text field of unknown meaning */
 export function referencesIn(schema: Schema, path: readonly string[] = []): Reference[] {
@@ -47,7 +49,6 @@ export function referencesIn(schema: Schema, path: readonly string[] = []): Refe
   }
   if (type === 'array' && element !== undefined) return referencesIn(element, [...path, '0']);
   if (NAMELESS.includes(type)) return [];
-  if (type === 'custom' && CAPABILITIES.test(path.join('.'))) return [{ path, kind: 'capability' }];
   if (type === 'custom' && NAMELESS_BYTES.test(path.join('.'))) return [];
   throw new Error(
     `the isolation test does not know what ${path.join('.')} is: tell it in tests/isolation/references.ts`,

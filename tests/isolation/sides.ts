@@ -99,7 +99,6 @@ export function honestParams(method: string, own: Side, nowMs: number): unknown 
 /** A value of this kind that names nothing anywhere. */
 export function nothing(kind: Reference['kind']): unknown {
   if (kind === 'mail') return `nobody-${randomBytes(4).toString('hex')}@nowhere.test`;
-  if (kind === 'capability') return Uint8Array.from(randomBytes(16));
   if (kind === 'cursor') return randomBytes(40).toString('base64url');
   return makeId(kind, randomBytes(16));
 }
