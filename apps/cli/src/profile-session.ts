@@ -123,6 +123,10 @@ export function noticeSentence(
   switch (notice.kind) {
     case 'messages_missing':
       return texts.messagesMissing(notice.count ?? 1);
+    case 'messages_reordered':
+      return texts.messagesReordered(notice.count ?? 1);
+    case 'messages_replayed':
+      return texts.messagesReplayed(notice.count ?? 1);
     case 'messages_expired':
       return texts.messagesExpired(notice.count ?? 1);
     case 'profile_restored':

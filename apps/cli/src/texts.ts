@@ -22,6 +22,8 @@ export interface Texts {
   noMessages(): string;
   me(): string;
   messagesMissing(count: number): string;
+  messagesReordered(count: number): string;
+  messagesReplayed(count: number): string;
   messagesExpired(count: number): string;
   profileRestored(): string;
   undecryptable(): string;
@@ -66,6 +68,14 @@ const en: Texts = {
   me: () => 'you',
   messagesMissing: (count) =>
     count === 1 ? 'A message to you is missing.' : `${count} messages to you are missing.`,
+  messagesReordered: (count) =>
+    count === 1
+      ? 'A message came after later ones; it stands where it belongs.'
+      : `${count} messages came after later ones; they stand where they belong.`,
+  messagesReplayed: (count) =>
+    count === 1
+      ? 'The server delivered a message again that was long received; it is not shown twice.'
+      : `The server delivered ${count} messages again that were long received; they are not shown twice.`,
   messagesExpired: (count) =>
     count === 1
       ? 'A message to you expired before it was fetched.'
@@ -118,6 +128,14 @@ const de: Texts = {
   me: () => 'Sie',
   messagesMissing: (count) =>
     count === 1 ? 'Eine Nachricht an Sie fehlt.' : `${count} Nachrichten an Sie fehlen.`,
+  messagesReordered: (count) =>
+    count === 1
+      ? 'Eine Nachricht kam nach späteren an; sie steht da, wo sie hingehört.'
+      : `${count} Nachrichten kamen nach späteren an; sie stehen da, wo sie hingehören.`,
+  messagesReplayed: (count) =>
+    count === 1
+      ? 'Der Server hat eine längst empfangene Nachricht noch einmal geliefert; sie wird nicht doppelt gezeigt.'
+      : `Der Server hat ${count} längst empfangene Nachrichten noch einmal geliefert; sie werden nicht doppelt gezeigt.`,
   messagesExpired: (count) =>
     count === 1
       ? 'Eine Nachricht an Sie ist abgelaufen, bevor sie abgeholt wurde.'

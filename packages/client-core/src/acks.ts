@@ -14,7 +14,8 @@ import {
   READER_VERSION,
   type Receipt,
 } from '@kuvert/protocol';
-import { type ChainSender, takeToldHead, tellHead } from './chains.ts';
+import { type ChainSender, takeToldHead } from './chains/follow.ts';
+import { tellHead } from './chains/own-chain.ts';
 import { type Context, newId } from './context.ts';
 import { tellOutgoing } from './conversations/outgoing.ts';
 import { joinReceipts, takeDueReceipt, takeReceipt } from './ticks/receipts.ts';

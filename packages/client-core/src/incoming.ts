@@ -43,7 +43,6 @@ export type Refusal = 'undecryptable' | 'malformed' | 'too-new' | 'untrusted' | 
 
 /** What came of a delivery. */
 export type Outcome =
-  | { readonly type: 'duplicate' }
   | {
       readonly type: 'refused';
       readonly refusal: Refusal;
@@ -97,7 +96,8 @@ export async function openDelivery(
     if (!(error instanceof SessionError)) throw error;
     switch (error.reason) {
       case 'duplicate':
-        return { type: 'duplicate' };
+        // The same bytes never get here: the key was used for other ones, as by a device that was put back from a copy.
+        return refused('undecryptable');
       case 'undecryptable':
       case 'no-session':
         return refused('undecryptable');

@@ -16,7 +16,9 @@ import {
   TEXT_LIMITS,
   utf8,
 } from '@kuvert/protocol';
-import { queueHeartbeats } from './chains.ts';
+import { afterRestore } from './after-restore.ts';
+import { reportGaps } from './chains/gaps.ts';
+import { queueHeartbeats } from './chains/own-chain.ts';
 import { type Context, newId } from './context.ts';
 import { ChangeBoard } from './conversations/changes.ts';
 import { Conversations } from './conversations/conversations.ts';
@@ -239,12 +241,12 @@ export class Messenger {
           welcome.reject(reason);
         }),
     };
-    const opened = await connect(store.values.increment(VALUES.stateCounter), events);
+    const visit = store.values.increment(VALUES.stateCounter);
+    const opened = await connect(visit, events);
     connection = opened;
     this.#connection = opened;
-    this.#receiver.connected(opened);
+    this.#receiver.connected(opened, visit);
     this.#receipts.connected();
-    this.#sender.connected(opened);
     for (const action of early) action();
     // A device that the server does not accept learns it only now: the handshake has told the server who calls.
     const cancelTimer = clock.after(WELCOME_TIMEOUT_MS, () => opened.close());
@@ -321,18 +323,27 @@ export class Messenger {
     if (name === 'expired') this.#receiver.push(data as EventData<'expired'>);
     if (name === 'prekeysLow') this.#prekeys.told(connection, data as EventData<'prekeysLow'>);
     if (name === 'welcome') {
-      const { prekeys, serverTime, isRestored, deviceSet } = data as EventData<'welcome'>;
-      const { store, own, clock } = this.#context;
-      if (isRestored === true) {
-        store.notices.add({ kind: 'profile_restored', atMs: clock.now() });
-      }
+      const { prekeys, serverTime, installationEpoch, isRestored, deviceSet } = data as EventData<'welcome'>;
+      const { store, own } = this.#context;
+      if (isRestored === true) afterRestore(this.#context);
+      this.#compareEpoch(installationEpoch);
       this.#context.serverOffset.ms = serverTime - this.#context.clock.now();
       this.#prekeys.told(connection, prekeys);
       const known = store.directory.getAccount(own.personId);
       const set = known && deviceSetHash(known.pin.hash, activeDevices(known));
       if (deviceSet && (set === undefined || !equalBytes(set, deviceSet))) this.#refreshOwnList();
     }
+    // Nothing goes out before it is known whether this profile was put back from a copy.
+    if (name === 'welcome') this.#sender.connected(connection);
     if (name === 'devicesChanged') this.#refreshOwnList();
+  }
+
+  #compareEpoch(epoch: number): void {
+    const { store } = this.#context;
+    const known = loadRecord<{ epoch: number }>(store.values, VALUES.installationEpoch)?.epoch;
+    if (known === epoch) return;
+    if (known !== undefined) this.#receiver.serverRestored();
+    saveRecord(store.values, VALUES.installationEpoch, { epoch });
   }
 
   /** Somebody has changed the devices of this person, or says so. */
@@ -374,6 +385,7 @@ export class Messenger {
 
   #upkeep(): void {
     if (queueHeartbeats(this.#context)) this.#sender.kick();
+    reportGaps(this.#context);
     this.#cancelUpkeep = this.#context.clock.after(UPKEEP_EVERY_MS, () => {
       if (this.#connection === undefined) return;
       const connection = this.#connection;

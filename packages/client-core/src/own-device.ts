@@ -57,6 +57,7 @@ export const VALUES = {
   signedPrekeyAt: 'signed-prekey-at',
   installationEpoch: 'installation-epoch',
   lastSent: 'last-sent',
+  lastDrained: 'last-drained',
   firstUpload: 'first-upload',
   pendingLink: 'pending-link',
 } as const;

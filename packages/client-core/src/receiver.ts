@@ -14,14 +14,17 @@ import {
   utf8,
 } from '@kuvert/protocol';
 import { queueDueAcks, takeAck } from './acks.ts';
-import { type ChainSender, reportGaps, takeIntoChain, takeToldHead } from './chains.ts';
+import { type ChainSender, takeIntoChain, takeStart, takeToldHead } from './chains/follow.ts';
+import { keepTombstone, reportGaps } from './chains/gaps.ts';
+import { Sightings } from './chains/sightings.ts';
 import { type Context, stageSessions } from './context.ts';
 import { conversationWith } from './conversations/known.ts';
 import type { Directory } from './directory.ts';
 import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
 import { ownListHead } from './own-device.ts';
 import type { Connection } from './ports.ts';
-import { requestAgain, sendAgain } from './repairs.ts';
+import { requestAgain, requestOverdue, sendAgain } from './repairs.ts';
+import type { StagedSessions } from './staged-sessions.ts';
 import { noteReceipt, queueDueReceipts, takeReceipt } from './ticks/receipts.ts';
 
 /** Deliveries that are committed together. */
@@ -33,6 +36,8 @@ const ACK_DELAY_MAX_MS = 1_000;
 /** No envelope expires sooner after it was accepted. */
 const LIFETIME_SHORTEST_MS = Math.min(...Object.values(LIFETIME_MS));
 const NOTICES_LOOKED_AT = 1_000;
+/** What was set aside and is tried again on one connection. */
+const RETRIED_MAX = 64;
 /** A gap in live delivery may still close: it is reported after this. */
 const GAP_DELAY_MS = 30_000;
 
@@ -54,6 +59,7 @@ export class Receiver {
   #cancelGaps: (() => void) | undefined;
   #isSendingAcks = false;
   readonly #outdated = new Set<PersonId>();
+  readonly #sightings: Sightings;
 
   /**
    * @param hooks.onStored new messages are there to be shown
@@ -68,9 +74,12 @@ export class Receiver {
     this.#directory = directory;
     this.#onStored = hooks.onStored;
     this.#onOutgoing = hooks.onOutgoing;
+    this.#sightings = new Sightings(context);
   }
 
-  connected(connection: Connection): void {
+  /** @param visit a number that grows with each connection */
+  connected(connection: Connection, visit: number): void {
+    this.#sightings.connected(visit);
     this.#connection = connection;
     this.#run();
   }
@@ -82,6 +91,10 @@ export class Receiver {
     this.#cancelGaps?.();
     this.#cancelAcks = undefined;
     this.#cancelGaps = undefined;
+  }
+  /** @see Sightings.serverRestored */
+  serverRestored(): void {
+    this.#sightings.serverRestored();
   }
   /** A delivery, or the word that the mailbox is empty or that something expired, in the order of arrival. */
   push(item: Inbound): void {
@@ -121,12 +134,15 @@ export class Receiver {
       if (first === 'drained') {
         this.#inbound.shift();
         this.#isDrained = true;
+        this.#sightings.drained();
+        await this.#retryUntrusted(connection);
         reportGaps(this.#context);
         this.#cancelAcks?.();
         this.#cancelAcks = undefined;
         await this.#context.operations.run(() => {
           queueDueAcks(this.#context);
           queueDueReceipts(this.#context);
+          requestOverdue(this.#context);
         });
         this.#onOutgoing();
         continue;
@@ -146,14 +162,17 @@ export class Receiver {
    * The server says that messages have expired. Believed only when their time can have run out (wire.md §4): a server that calls
    * withheld messages expired is told apart by that.
    */
-  #takeTombstone(connection: Connection, { deliverySeq, count, toMs }: EventData<'expired'>): void {
+  #takeTombstone(connection: Connection, told: EventData<'expired'>): void {
     const { store, clock } = this.#context;
+    const { deliverySeq, count, toMs } = told;
     const isPossible = clock.now() >= toMs + LIFETIME_SHORTEST_MS;
     const kind = isPossible ? 'messages_expired' : 'refused';
     store.transaction(() => {
-      const told = store.notices.listUnseen(NOTICES_LOOKED_AT).find((notice) => notice.kind === kind);
-      const before = isPossible ? (told?.count ?? 0) : 0;
+      const unseen = store.notices.listUnseen(NOTICES_LOOKED_AT);
+      const same = unseen.find((notice) => notice.kind === kind && notice.personId === undefined);
+      const before = isPossible ? (same?.count ?? 0) : 0;
       store.notices.add({ kind, atMs: clock.now(), ...(isPossible && { count: before + count }) });
+      if (isPossible) keepTombstone(this.#context, told);
     });
     connection.ack(deliverySeq);
   }
@@ -161,17 +180,20 @@ export class Receiver {
   async #takeBatch(connection: Connection, deliveries: readonly Delivery[]): Promise<void> {
     const outer = stageSessions(this.#context);
     const items = deliveries.map((delivery) => unseal(outer, delivery));
-    await this.#learnSenders(connection, items);
+    // Nobody is asked who sent what is not kept.
+    await this.#learnSenders(
+      connection,
+      items.filter(({ delivery }) => delivery.class !== CLASSES.ephemeral),
+    );
     if (this.#connection !== connection) return;
     const stored = await this.#context.operations.run(async () => {
-      const staged = stageSessions(this.#context);
-      const outcomes: Outcome[] = [];
-      for (const item of items) {
-        const sender = item.opened && this.#directory.sender(item.opened.senderDevice);
-        outcomes.push(await openDelivery(this.#context, staged, item, sender));
-      }
+      const sightings = this.#sightings.look(items);
+      const fresh = items.filter((_item, at) => sightings[at] === 'first');
+      const { outcomes, staged } = await this.#open(fresh);
       return this.#context.store.transaction(() => {
         this.#context.store.sessions.apply(staged.writes());
+        this.#sightings.keep(items);
+        for (const [at, item] of items.entries()) if (sightings[at] === 'replayed') this.#applyReplay(item);
         return this.#apply(outcomes);
       });
     });
@@ -180,6 +202,44 @@ export class Receiver {
     this.#onOutgoing();
     await this.#refreshOutdated(connection);
     if (this.#isDrained) this.#settleLater();
+  }
+
+  async #open(items: readonly Unsealed[]): Promise<{ outcomes: Outcome[]; staged: StagedSessions }> {
+    const staged = stageSessions(this.#context);
+    const outcomes: Outcome[] = [];
+    for (const item of items) {
+      const sender = item.opened && this.#directory.sender(item.opened.senderDevice);
+      outcomes.push(await openDelivery(this.#context, staged, item, sender));
+    }
+    return { outcomes, staged };
+  }
+
+  /** What was set aside because its sender could not be verified is tried again: the server may tell the truth by now. */
+  async #retryUntrusted(connection: Connection): Promise<void> {
+    const { store, operations } = this.#context;
+    const rows = store.repairs.listQuarantined('untrusted', RETRIED_MAX);
+    if (rows.length === 0) return;
+    const outer = stageSessions(this.#context);
+    const items = rows.map(({ leg, body, acceptedAtMs, expiresAtMs, class: submitClass }) => {
+      const times = { acceptedAtMs, expiresAtMs };
+      const delivery = { ...times, deliverySeq: 0, suite: 1, class: submitClass, leg, ...(body && { body }) };
+      return unseal(outer, delivery);
+    });
+    await this.#learnSenders(connection, items);
+    if (this.#connection !== connection) return;
+    const hasNews = await operations.run(async () => {
+      const { outcomes, staged } = await this.#open(items);
+      const good = outcomes.filter((outcome) => outcome.type === 'content');
+      return store.transaction(() => {
+        store.sessions.apply(staged.writes());
+        for (const { item, sender } of good) {
+          store.repairs.release(item.hash);
+          store.notices.withdraw({ kind: 'refused', deviceId: sender.entry.device });
+        }
+        return this.#apply(good);
+      });
+    });
+    if (hasNews) this.#onStored();
   }
 
   /** A sender that cannot be verified leaves a notice; what it sent is refused below. */
@@ -239,7 +299,8 @@ export class Receiver {
         const { store } = this.#context;
         store.messages.markAckDue(sender.personId);
         if (store.messages.has(sender.device, header.contentId)) return false;
-        if (!takeIntoChain(this.#context, sender, header.chain, commitment)) {
+        const { lifetimeMs } = header;
+        if (!takeIntoChain(this.#context, sender, { entry: header.chain, commitment, lifetimeMs })) {
           this.#applyRefusal({ type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
           return false;
         }
@@ -264,7 +325,10 @@ export class Receiver {
         if (!takeAck(this.#context, sender, content)) this.#noticeInconsistent(sender);
         return false;
       case 'heartbeat':
-        if (!takeToldHead(this.#context, sender, content)) this.#noticeInconsistent(sender);
+        if (content.startFor?.includes(this.#context.own.deviceId)) takeStart(this.#context, sender, content);
+        else if (content.startFor === undefined && !takeToldHead(this.#context, sender, content)) {
+          this.#noticeInconsistent(sender);
+        }
         return false;
       case 'receipt':
         takeReceipt(this.#context, sender, content);
@@ -281,19 +345,38 @@ export class Receiver {
   #applyRefusal({ refusal, item, sender }: Refused): void {
     const { store, clock } = this.#context;
     const { delivery, hash, opened } = item;
+    if (delivery.class === CLASSES.ephemeral) return;
     const atMs = clock.now();
-    const leg = Uint8Array.from(delivery.leg);
     const senderDevice = opened?.senderDevice;
-    store.repairs.quarantine({ legHash: hash, leg, senderDevice, reason: refusal, atMs });
-    if (delivery.class !== CLASSES.message && refusal !== 'untrusted') return;
+    const isMessage = delivery.class === CLASSES.message;
+    store.repairs.quarantine({
+      legHash: hash,
+      leg: Uint8Array.from(delivery.leg),
+      body: delivery.body && Uint8Array.from(delivery.body),
+      class: delivery.class,
+      acceptedAtMs: delivery.acceptedAtMs,
+      expiresAtMs: delivery.expiresAtMs,
+      senderDevice,
+      reason: refusal,
+      atMs,
+      isOpen: isMessage && refusal === 'undecryptable',
+    });
+    // What could not be opened is asked for again; people are told only when it does not come (`gaps.ts`).
+    if (refusal === 'undecryptable' || (!isMessage && refusal !== 'untrusted')) return;
     store.notices.add({
-      kind: refusal === 'undecryptable' ? 'undecryptable' : 'refused',
+      kind: 'refused',
       atMs,
       ...(sender && { personId: sender.personId }),
       ...(senderDevice && { deviceId: senderDevice }),
       ...(refusal === 'untrusted' && { code: 'identity_not_trusted' as const }),
       ...(refusal === 'too-new' && { code: 'client_too_old' as const }),
     });
+  }
+
+  #applyReplay({ delivery, opened }: Unsealed): void {
+    const sender = opened && this.#directory.sender(opened.senderDevice);
+    if (sender === undefined || delivery.class !== CLASSES.message) return;
+    this.#sightings.tellReplay({ device: sender.entry.device, personId: sender.personId });
   }
 
   #noticeInconsistent(sender: ChainSender): void {

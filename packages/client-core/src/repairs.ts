@@ -47,6 +47,23 @@ export function requestAgain(
   }
 }
 
+/** Asks once more for what was asked for and has not come: the request may have been lost. */
+export function requestOverdue(context: Context): void {
+  const { store, clock } = context;
+  const overdue = store.repairs
+    .listQuarantined('undecryptable', LEGS_PER_REQUEST_MAX)
+    .filter(({ isOpen, legHash, atMs }) => {
+      const requests = store.repairs.countRequests(legHash);
+      return isOpen && requests > 0 && clock.now() - atMs > requests * HOUR_MS;
+    });
+  store.transaction(() => {
+    for (const { senderDevice: device, legHash } of overdue) {
+      const personId = device && store.directory.findOwner(device);
+      if (device && personId) requestAgain(context, { device, personId }, [legHash]);
+    }
+  });
+}
+
 /** Has what a verified device could not open sealed again, in a new session with it. True when there is something to send. */
 export function sendAgain(
   context: Context,

@@ -10,7 +10,6 @@ import {
   nextChainEntry,
   packFrame,
   SessionError,
-  startChain,
 } from '@kuvert/crypto/session';
 import {
   CLASSES,
@@ -18,10 +17,10 @@ import {
   KuvertError,
   LIFETIME_MS,
   type ListedDevice,
-  type PersonId,
   type PrekeyBundle,
 } from '@kuvert/protocol';
-import { type Context, newId, newSubmitId, stageSessions } from './context.ts';
+import { beginChain, tellStart } from './chains/own-chain.ts';
+import { type Context, newSubmitId, stageSessions } from './context.ts';
 import { legHash } from './leg-hash.ts';
 import { ownListHead } from './own-device.ts';
 import type { KnownAccount, OutboxRow, OwnChain, SealedRow } from './store.ts';
@@ -79,6 +78,7 @@ export async function sealNextRows(
   const staged = stageSessions(context);
   const conversation = conversationIdFor(own.tenantId, own.personId, personId);
   let chain = store.chains.getOwn(conversation) ?? beginChain(context, personId);
+  const before = chain.head;
   const sealed: SealedRow[] = [];
   for (const row of rows) {
     let { frame } = row;
@@ -115,7 +115,10 @@ export async function sealNextRows(
     for (const device of renewed) store.sessions.clearRenewal(device);
     if (renewed.length > 0) store.directory.deleteTake(personId);
     for (const row of sealed) store.outbox.putSealed(row);
-    if (chain.head.seq > 0) store.chains.putOwn(chain);
+    if (chain.head.seq === 0) return;
+    const devices = peers.map((peer) => peer.device);
+    tellStart(context, chain, before, devices);
+    store.chains.putOwn({ ...chain, devices });
   });
   return sealed.length;
 }
@@ -127,13 +130,6 @@ function takeBatch(rows: readonly OutboxRow[]): readonly OutboxRow[] {
     return size > BATCH_BYTES;
   });
   return end === -1 ? rows : rows.slice(0, Math.max(1, end));
-}
-
-function beginChain(context: Context, personId: PersonId): OwnChain {
-  const { own } = context;
-  const conversation = conversationIdFor(own.tenantId, own.personId, personId);
-  const head = startChain({ id: newId(context, 'chain'), conversation, senderDevice: own.deviceId });
-  return { conversation, personId, head, accepted: head, acceptedAtMs: 0, toldSeq: 0 };
 }
 
 function headerOf(

@@ -45,6 +45,7 @@ export interface Store {
   readonly messages: MessageStore;
   readonly chains: ChainStore;
   readonly repairs: RepairStore;
+  readonly sightings: SightingStore;
   readonly notices: NoticeStore;
   readonly conversations: ConversationStore;
   readonly entries: EntryStore;
@@ -100,6 +101,8 @@ export interface SessionStore extends SessionRecords {
   markForRenewal(device: DeviceId): void;
   isMarkedForRenewal(device: DeviceId): boolean;
   clearRenewal(device: DeviceId): void;
+  /** @see SessionStore.markForRenewal, for every device with a session */
+  markAllForRenewal(): void;
 }
 
 export type { KyberPrekeyRow, OneTimePrekeyRow, SignedPrekeyRow };
@@ -172,6 +175,8 @@ export interface OutboxStore {
   setAccepted(seq: number, acceptedAtMs: number): void;
   /** To be sealed again: one row, or all of a lane that are not accepted and not in `except`. */
   setToSeal(seq: number): void;
+  /** What the server has not accepted is made anew, from its content on. */
+  unmakeWaiting(): void;
   setLaneToSeal(personId: PersonId, except: Iterable<number>): void;
   /** To be sealed again because a device could not open it; counted. */
   addResend(seq: number): void;
@@ -229,6 +234,11 @@ export interface MessageStore {
   markPrinted(senderDevice: DeviceId, contentId: ContentId): void;
   /** Content ids of a chain beyond `afterSeq`, in order. */
   listContentIdsBeyond(chain: ChainId, afterSeq: number, limit: number): ContentId[];
+  /** When the nearest messages before and after these numbers were accepted, as far as they are here. */
+  acceptedAround(
+    chain: ChainId,
+    range: { readonly from: number; readonly to: number },
+  ): { readonly beforeMs: number | undefined; readonly afterMs: number | undefined };
   /** People to whom an acknowledgement is due. */
   markAckDue(personId: PersonId): void;
   listAcksDue(): PersonId[];
@@ -243,8 +253,12 @@ export interface OwnChain {
   /** Up to here the server has accepted everything. */
   readonly accepted: ChainHead;
   readonly acceptedAtMs: number;
-  /** The head that the others were last told. */
+  /** The head that the others were last told, when, and how often by heartbeats alone. */
   readonly toldSeq: number;
+  readonly toldAtMs: number;
+  readonly toldTimes: number;
+  /** The devices that its last message was sealed for; of all others its start is to be told. */
+  readonly devices: readonly DeviceId[];
 }
 
 /** Another device's chain. */
@@ -256,6 +270,20 @@ export interface FollowedChain {
   readonly headSeq: number;
   /** How many missing messages a notice has told about. */
   readonly noticed: number;
+  /** How many have come after later ones and were not told yet. */
+  readonly late: number;
+  /** Up to this number nothing was meant for this device. */
+  readonly base: number;
+  /** The longest time that the server may keep one of its messages, as far as they say; 0 while unknown. */
+  readonly lifetimeMs: number;
+}
+
+/** What the server said about expired envelopes: how many are not accounted for yet, and when they were accepted. */
+export interface Tombstone {
+  readonly id: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly count: number;
 }
 
 /** Chains (P3). */
@@ -263,13 +291,27 @@ export interface ChainStore {
   getOwn(conversation: ConversationId): OwnChain | undefined;
   findOwn(chain: ChainId): OwnChain | undefined;
   putOwn(chain: OwnChain): void;
-  /** Own chains with accepted messages whose head the others were not told. */
-  listUntold(acceptedBeforeMs: number): OwnChain[];
+  /** The next message to anybody begins a new chain. */
+  forgetOwn(): void;
+  /** Own chains of which not everything that was accepted has been acknowledged, or whose head the others were not told. */
+  listUnconfirmed(limit: number): OwnChain[];
   getFollowed(senderDevice: DeviceId, chain: ChainId): FollowedChain | undefined;
   putFollowed(chain: FollowedChain): void;
   listFollowed(personId: PersonId, limit: number): FollowedChain[];
-  /** Chains with a gap, or with a notice of one. */
+  /** Chains with a gap, or with a notice of one, or with something that came late. */
   listOpenGaps(limit: number): FollowedChain[];
+  /** Numbers that the server has said to have expired, and that was believed. */
+  listExcused(senderDevice: DeviceId, chain: ChainId): { readonly from: number; readonly to: number }[];
+  addExcused(
+    senderDevice: DeviceId,
+    chain: ChainId,
+    range: { readonly from: number; readonly to: number },
+  ): void;
+  addTombstone(tombstone: Omit<Tombstone, 'id'>): void;
+  /** Tombstones that still excuse something, oldest first. */
+  listTombstones(limit: number): Tombstone[];
+  /** So many of them are used up. */
+  useTombstone(id: number, count: number): void;
 }
 
 /** What could not be opened or was refused. */
@@ -277,9 +319,15 @@ export interface Quarantined {
   /** SHA-256 of the leg. */
   readonly legHash: Bytes;
   readonly leg: Bytes;
+  readonly body: Bytes | undefined;
+  readonly class: SubmitClass;
+  readonly acceptedAtMs: number;
+  readonly expiresAtMs: number;
   readonly senderDevice: DeviceId | undefined;
   readonly reason: string;
   readonly atMs: number;
+  /** It was asked for again and has not come yet. */
+  readonly isOpen: boolean;
 }
 
 /** What could not be opened, and how often it was asked for again. */
@@ -291,6 +339,22 @@ export interface RepairStore {
   addRequest(legHash: Bytes): void;
   /** Requests that went to a device since `sinceMs`. */
   countRequestsTo(device: DeviceId, sinceMs: number): number;
+  /** How many legs of a device have not come again yet, of those set aside before a time. */
+  countOpen(device: DeviceId, beforeMs: number): number;
+  listOpenDevices(limit: number): DeviceId[];
+  /** The oldest of them has come, or all; false when there was none. */
+  settleOpen(device: DeviceId, which: 'oldest' | 'all'): boolean;
+  /** What was set aside for a reason, oldest first. */
+  listQuarantined(reason: string, limit: number): Quarantined[];
+  release(legHash: Bytes): void;
+}
+
+/** Which legs were delivered, so that a redelivery is told apart from a replay (P3). */
+export interface SightingStore {
+  /** The connection on which it was delivered last; undefined for one that never was. */
+  find(legHash: Bytes): number | undefined;
+  put(legHash: Bytes, visit: number, atMs: number): void;
+  forget(beforeMs: number): void;
 }
 
 /** What the person should know. */

@@ -63,11 +63,15 @@ export type HistoryEntry =
 export type NoticeKind =
   /** The sender's chain says that messages are missing and nothing is left to come (P3). */
   | 'messages_missing'
+  /** Messages have come after later ones, and nobody had asked for them again (P3). */
+  | 'messages_reordered'
+  /** The server has delivered messages again that it must have deleted; they are not shown twice (P3). */
+  | 'messages_replayed'
   /** The server gave up on messages to this device because their time had run out. */
   | 'messages_expired'
   /** This profile connected with an older state than before: it was restored from a copy, or a copy of it is in use. */
   | 'profile_restored'
-  /** Something arrived that could not be opened; the sender's device was asked to send it again. */
+  /** Messages could not be opened and have not come again, although their sender's device was asked for them. */
   | 'undecryptable'
   /** Something arrived that does not agree with itself or with the verified sender; it is not shown. */
   | 'refused'
@@ -93,6 +97,6 @@ export interface Notice {
   readonly messageId?: ContentId;
   /** Catalogue code with the sentence for people, where one fits. */
   readonly code?: ErrorCode;
-  /** How many messages are missing (`messages_missing`, `messages_expired`). */
+  /** How many messages this is about. */
   readonly count?: number;
 }

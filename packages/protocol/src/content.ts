@@ -72,13 +72,17 @@ export const RetryRequestContent = z.object({
   legs: z.array(bytesSchema(32)).max(64),
 });
 
-/** Tells a device the present head of a chain, so that a withheld tail is noticed. */
+/**
+ * Tells the present head of a chain, so that a withheld tail is noticed. With `startFor` it is the head after which the chain is for
+ * these devices too: what came before was never meant for them.
+ */
 export const HeartbeatContent = z.object({
   kind: z.literal('heartbeat'),
   minReader: uint32,
   chain: idSchema('chain'),
   seq: uint32,
   link: bytesSchema(32),
+  startFor: z.array(idSchema('device')).max(16).optional(),
 });
 
 const known = z.discriminatedUnion('kind', [

@@ -12,7 +12,7 @@ import {
   READER_VERSION,
   type Receipt,
 } from '@kuvert/protocol';
-import type { ChainSender } from '../chains.ts';
+import type { ChainSender } from '../chains/follow.ts';
 import { type Context, newId } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
 import { mayShow } from './settings.ts';

@@ -3,7 +3,7 @@ import type { EntryRow } from '../../conversations/store.ts';
 import type { MessageStore, StoredMessage } from '../../store.ts';
 import type { SqlEntryStore } from './entries.ts';
 import { entryOf } from './entry-rows.ts';
-import { type Sql, text } from './rows.ts';
+import { numberOrNone, type Sql, text } from './rows.ts';
 
 /** What arrived is kept as entries. @see MessageStore */
 export class SqlMessageStore implements MessageStore {
@@ -47,6 +47,19 @@ export class SqlMessageStore implements MessageStore {
   listContentIdsBeyond(chain: ChainId, afterSeq: number, limit: number): ContentId[] {
     const sql = 'SELECT content_id FROM entry WHERE chain = ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?';
     return this.#sql.all(sql, chain, afterSeq, limit).map((row) => text<ContentId>(row, 'content_id'));
+  }
+
+  acceptedAround(
+    chain: ChainId,
+    { from, to }: { readonly from: number; readonly to: number },
+  ): { beforeMs: number | undefined; afterMs: number | undefined } {
+    const of = 'SELECT accepted_at FROM entry WHERE chain = ? AND direction = 0 AND chain_seq';
+    const before = this.#sql.get(`${of} < ? ORDER BY chain_seq DESC LIMIT 1`, chain, from);
+    const after = this.#sql.get(`${of} > ? ORDER BY chain_seq LIMIT 1`, chain, to);
+    return {
+      beforeMs: before && numberOrNone(before, 'accepted_at'),
+      afterMs: after && numberOrNone(after, 'accepted_at'),
+    };
   }
 
   markAckDue(personId: PersonId): void {

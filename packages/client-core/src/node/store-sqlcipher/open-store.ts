@@ -15,6 +15,7 @@ import { MIGRATIONS } from './schema.ts';
 import { SqlSearchStore } from './search.ts';
 import { SqlSessionStore } from './sessions.ts';
 import { SqlSettingStore } from './settings.ts';
+import { SqlSightingStore } from './sightings.ts';
 import { SqlValueStore } from './values.ts';
 
 /** An open database of a profile. */
@@ -63,6 +64,7 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     messages: new SqlMessageStore(sql, entries),
     chains: new SqlChainStore(sql),
     repairs: new SqlRepairStore(sql),
+    sightings: new SqlSightingStore(sql),
     notices: new SqlNoticeStore(sql),
     conversations: new SqlConversationStore(sql),
     entries,

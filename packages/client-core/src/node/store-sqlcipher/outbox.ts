@@ -127,6 +127,12 @@ export class SqlOutboxStore implements OutboxStore {
   setToSeal(seq: number): void {
     this.#sql.run('UPDATE outbox SET work = 1 WHERE seq = ?', seq);
   }
+  unmakeWaiting(): void {
+    this.#sql.run(
+      `UPDATE outbox SET work = 1, frame = NULL, body = NULL, chain = NULL, chain_seq = NULL, link_after = NULL,
+        submit_id = NULL WHERE work > 0 AND parked = 0 AND accepted_at IS NULL`,
+    );
+  }
   setLaneToSeal(personId: PersonId, except: Iterable<number>): void {
     const sql = `UPDATE outbox SET work = 1 WHERE to_person = ? AND work = 2 AND parked = 0
       AND seq NOT IN (SELECT value FROM json_each(?))`;

@@ -1,6 +1,6 @@
-import type { DeviceId } from '@kuvert/protocol';
+import type { DeviceId, SubmitClass } from '@kuvert/protocol';
 import type { Quarantined, RepairStore } from '../../store.ts';
-import { number, type Sql } from './rows.ts';
+import { bytes, bytesOrNone, number, type Sql, text, textOrNone } from './rows.ts';
 
 /** How many legs that could not be opened are kept. */
 const QUARANTINE_ROWS_MAX = 1_000;
@@ -12,9 +12,12 @@ export class SqlRepairStore implements RepairStore {
   constructor(sql: Sql) {
     this.#sql = sql;
   }
-  quarantine({ legHash, leg, senderDevice, reason, atMs }: Quarantined): void {
-    const sql = 'INSERT OR IGNORE INTO quarantine (leg_hash, leg, device, reason, at) VALUES (?, ?, ?, ?, ?)';
-    this.#sql.run(sql, legHash, leg, senderDevice ?? null, reason, atMs);
+  quarantine(entry: Quarantined): void {
+    const sql = `INSERT OR IGNORE INTO quarantine
+      (leg_hash, leg, device, reason, at, class, body, accepted_at, expires_at, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    const { legHash, leg, senderDevice, reason, atMs, body, acceptedAtMs, expiresAtMs } = entry;
+    const facts = [entry.class, body ?? null, acceptedAtMs, expiresAtMs, entry.isOpen ? 1 : 0] as const;
+    this.#sql.run(sql, legHash, leg, senderDevice ?? null, reason, atMs, ...facts);
     this.#sql.run(
       'DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?',
       QUARANTINE_ROWS_MAX,
@@ -31,5 +34,37 @@ export class SqlRepairStore implements RepairStore {
     const sql = 'SELECT coalesce(sum(requests), 0) AS n FROM quarantine WHERE device = ? AND at >= ?';
     const row = this.#sql.get(sql, device, sinceMs);
     return row === undefined ? 0 : number(row, 'n');
+  }
+  countOpen(device: DeviceId, beforeMs: number): number {
+    const sql = 'SELECT count(*) AS n FROM quarantine WHERE open = 1 AND device = ? AND at < ?';
+    const row = this.#sql.get(sql, device, beforeMs);
+    return row === undefined ? 0 : number(row, 'n');
+  }
+  listOpenDevices(limit: number): DeviceId[] {
+    const sql = 'SELECT DISTINCT device FROM quarantine WHERE open = 1 AND device IS NOT NULL LIMIT ?';
+    return this.#sql.all(sql, limit).map((row) => text<DeviceId>(row, 'device'));
+  }
+  settleOpen(device: DeviceId, which: 'oldest' | 'all'): boolean {
+    const open = 'SELECT id FROM quarantine WHERE open = 1 AND device = ? ORDER BY id';
+    const sql = `UPDATE quarantine SET open = 0 WHERE id IN (${open}${which === 'oldest' ? ' LIMIT 1' : ''})`;
+    return this.#sql.run(sql, device) > 0;
+  }
+  listQuarantined(reason: string, limit: number): Quarantined[] {
+    const sql = 'SELECT * FROM quarantine WHERE reason = ? AND accepted_at > 0 ORDER BY id LIMIT ?';
+    return this.#sql.all(sql, reason, limit).map((row) => ({
+      legHash: bytes(row, 'leg_hash'),
+      leg: bytes(row, 'leg'),
+      body: bytesOrNone(row, 'body'),
+      class: number(row, 'class') as SubmitClass,
+      acceptedAtMs: number(row, 'accepted_at'),
+      expiresAtMs: number(row, 'expires_at'),
+      senderDevice: textOrNone<DeviceId>(row, 'device'),
+      reason: text(row, 'reason'),
+      atMs: number(row, 'at'),
+      isOpen: number(row, 'open') === 1,
+    }));
+  }
+  release(legHash: Uint8Array<ArrayBuffer>): void {
+    this.#sql.run('DELETE FROM quarantine WHERE leg_hash = ?', legHash);
   }
 }

@@ -115,6 +115,9 @@ export class SqlSessionStore implements SessionStore {
   isMarkedForRenewal(device: DeviceId): boolean {
     return this.#sql.get('SELECT 1 FROM renewal WHERE device = ?', device) !== undefined;
   }
+  markAllForRenewal(): void {
+    this.#sql.run('INSERT OR IGNORE INTO renewal (device) SELECT device FROM session');
+  }
   clearRenewal(device: DeviceId): void {
     this.#sql.run('DELETE FROM renewal WHERE device = ?', device);
   }
