@@ -31,7 +31,7 @@ function takeNotices(profile: Profile): string[] {
 }
 
 test('A4 a message reaches every device of its recipient, and each of them may answer', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const anna = await acme.person('Anna');
   const phone = await acme.person('Ben');
@@ -61,7 +61,7 @@ test('A4 a message reaches every device of its recipient, and each of them may a
 });
 
 test('A4 B6 a device that was added is told to the others, and those who write learn of it by themselves', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const anna = await acme.person('Carla');
   const phone = await acme.person('Dino');
@@ -87,7 +87,7 @@ test('A4 B6 a device that was added is told to the others, and those who write l
 });
 
 test('A4 E5 a revoked device is cut off, and nothing is sealed for it any more', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const anna = await acme.person('Emma');
   const phone = await acme.person('Fritz');

@@ -21,6 +21,7 @@ const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   text_not_utf8: EXIT.usage,
   text_too_long: EXIT.usage,
   token_malformed: EXIT.usage,
+  link_malformed: EXIT.usage,
 
   container_damaged: EXIT.profile,
   container_too_new: EXIT.profile,
@@ -45,6 +46,9 @@ const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   identity_not_trusted: EXIT.trust,
   identity_rolled_back: EXIT.trust,
   keys_unconfirmed: EXIT.trust,
+  link_not_confirmed: EXIT.trust,
+  link_not_trusted: EXIT.trust,
+  link_other_server: EXIT.trust,
   safety_mismatch: EXIT.trust,
   server_key_unknown: EXIT.trust,
 

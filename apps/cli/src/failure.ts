@@ -24,6 +24,15 @@ export class UsageError extends Error {
   }
 }
 
+/** @throws UsageError for something that is no http address */
+export function checkServerUrl(serverUrl: string): void {
+  if (URL.canParse(serverUrl) && /^https?:$/.test(new URL(serverUrl).protocol)) return;
+  throw new UsageError({
+    en: 'The server is not a URL such as https://kuvert.acme.test; see --help.',
+    de: 'Der Server ist keine Adresse wie https://kuvert.acme.test; siehe --help.',
+  });
+}
+
 /** Whoever read our output has gone (`kuvert inbox | head -1`): a reason to stop, and nobody left to tell. */
 export class OutputClosedError extends Error {
   override readonly name = 'OutputClosedError';

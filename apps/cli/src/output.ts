@@ -55,6 +55,11 @@ export class Output {
     await write(this.#streams.stderr, `${line}\n`).catch(() => undefined);
   }
 
+  /** Asks whoever sits there, on stderr, since the answer is no part of the result. */
+  async question(text: string): Promise<void> {
+    await write(this.#streams.stderr, text).catch(() => undefined);
+  }
+
   /** Tells a failure. */
   async failure(failure: Failure, facts: object = {}): Promise<void> {
     const { code, message, retry } = failure;

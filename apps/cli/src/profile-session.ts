@@ -113,11 +113,7 @@ export async function tellNotices(profile: Profile, output: Output): Promise<voi
   if (notices.length > 0) profile.markNoticesSeen(notices.map((notice) => notice.noticeId));
 }
 
-/** What a notice says to people. */
-export function noticeSentence(
-  notice: Pick<Notice, 'kind' | 'code' | 'count'>,
-  output: Pick<Output, 'language' | 'texts'>,
-): string {
+function noticeSentence(notice: Notice, output: Output): string {
   if (notice.code !== undefined) return sentenceFor(notice.code, output.language);
   const { texts } = output;
   switch (notice.kind) {
@@ -143,6 +139,8 @@ export function noticeSentence(
       return texts.ownDeviceLinked();
     case 'device_revoked':
       return texts.ownDeviceRevoked();
+    case 'revoke_asked':
+      return texts.revokeAsked(notice.deviceId ?? '');
     case 'recipient_unknown':
       return texts.recipientUnknown();
     case 'not_accepted':

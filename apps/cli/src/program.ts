@@ -2,11 +2,12 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { CommandContext } from './command-context.ts';
-import { addChat } from './commands/chat.ts';
 import { addDemo } from './commands/demo.ts';
+import { addDevices } from './commands/devices.ts';
 import { addEnrol } from './commands/enrol.ts';
 import { addHistory } from './commands/history.ts';
 import { addInbox } from './commands/inbox.ts';
+import { addLink } from './commands/link.ts';
 import { addOperator } from './commands/operator.ts';
 import { addPeople } from './commands/people.ts';
 import { addSend } from './commands/send.ts';
@@ -41,13 +42,14 @@ export function buildProgram(context: CommandContext): Command {
     });
   for (const add of [
     addEnrol,
-    addChat,
+    addLink,
     addSend,
     addInbox,
     addStatus,
     addHistory,
     addPeople,
     addWhoami,
+    addDevices,
     addSettings,
     addServe,
     addDemo,

@@ -20,13 +20,7 @@ async function kuvert(argv: readonly string[], input = ''): Promise<Ran> {
   }
   const code = await run(argv, {
     streams: { stdin: stdin(), stdout: stdout.stream, stderr: stderr.stream },
-    settings: {
-      dataDir: '/nowhere/data',
-      keysDir: '/nowhere/keys',
-      language: 'en',
-      colourAllowed: false,
-      colorFgBg: '',
-    },
+    settings: { dataDir: '/nowhere/data', keysDir: '/nowhere/keys', language: 'en', colourAllowed: false },
     isTerminal: false,
     stopSignal: () => new AbortController().signal,
   });

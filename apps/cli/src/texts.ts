@@ -32,6 +32,7 @@ export interface Texts {
   listMismatch(): string;
   ownDeviceLinked(): string;
   ownDeviceRevoked(): string;
+  revokeAsked(deviceId: string): string;
   recipientUnknown(): string;
   notAccepted(): string;
   secretFileOpen(): string;
@@ -89,6 +90,8 @@ const en: Texts = {
   ownDeviceLinked: () =>
     'A device was added to yours. If that was not you, revoke it: “kuvert devices list” shows it.',
   ownDeviceRevoked: () => 'One of your devices was revoked; nothing is sent to it any more.',
+  revokeAsked: (deviceId) =>
+    `One of your devices asks you to revoke ${deviceId}. If you agree: kuvert devices revoke ${deviceId}`,
   recipientUnknown: () => 'A message waits, because nobody has the address that it is for.',
   notAccepted: () => 'The server did not accept something, and trying again is of no use.',
   secretFileOpen: () => 'Other users of this machine can read the secret file; chmod 600 keeps it yours.',
@@ -150,6 +153,8 @@ const de: Texts = {
     'Zu Ihren Geräten ist eines hinzugekommen. Waren Sie das nicht, bitte sperren: „kuvert devices list“ zeigt es.',
   ownDeviceRevoked: () => 'Eines Ihrer Geräte wurde gesperrt; an dieses wird nichts mehr gesendet.',
   listMismatch: () => 'Ein anderes Gerät kennt eine Geräteliste, die dieses nicht gesehen hat.',
+  revokeAsked: (deviceId) =>
+    `Eines Ihrer Geräte bittet, ${deviceId} zu sperren. Wenn Sie zustimmen: kuvert devices revoke ${deviceId}`,
   recipientUnknown: () => 'Eine Nachricht wartet, weil niemand die Adresse hat, an die sie geht.',
   notAccepted: () => 'Der Server hat etwas nicht angenommen, und ein neuer Versuch hilft nicht.',
   secretFileOpen: () =>

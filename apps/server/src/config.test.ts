@@ -25,6 +25,7 @@ test('C12 without any setting a server serves this machine only', () => {
     tls: undefined,
     publicUrl: undefined,
     trafficFactor: 1,
+    ledgerFolder: '/srv/kuvert/keys/ledger',
     logLevel: 'info',
   });
   expect(read({}, true).logLevel).toBe('warn');

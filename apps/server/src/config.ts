@@ -2,7 +2,7 @@
  * The configuration of a server and the only reader of the environment. `docs/configuration.md` is printed from the same
  * table by {@link configurationPage}; a test compares the two.
  */
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { isLoopback } from './loopback.ts';
 import { StartError } from './start-error.ts';
@@ -25,6 +25,8 @@ export interface ServerConfig {
   readonly trafficFactor?: number;
   /** Writer threads of the store; the engine's own choice if not given. */
   readonly storeThreads?: number;
+  /** Absolute path of the folder of the ledger (ledger/ledger.ts); default: in the keys folder. */
+  readonly ledgerFolder?: string;
   /** The database that holds everything, or undefined for files in the data folder. */
   readonly database?: DatabaseConfig | undefined;
 }
@@ -126,6 +128,12 @@ const SETTINGS = {
     undefined,
     'Threads that write to the store; each tenant is on one of them. Not set: 4. More only help with many tenants on a disk that flushes several files at once.',
   ),
+  KUVERT_LEDGER: setting(
+    path,
+    'a folder outside KUVERT_DATA',
+    undefined,
+    'Where revocations are noted a second time, so that a restore does not undo them ([operating.md](operating.md)). Not set: `ledger` in KUVERT_KEYS. Servers on one database may share it.',
+  ),
   KUVERT_STORE: setting(
     z
       .string()
@@ -216,9 +224,24 @@ function toConfig(
     publicUrl,
     trafficFactor: values.KUVERT_TRAFFIC_FACTOR as number,
     ...(values.KUVERT_STORE_THREADS === undefined ? {} : { storeThreads: values.KUVERT_STORE_THREADS }),
+    ledgerFolder: at(values.KUVERT_LEDGER ?? join(values.KUVERT_KEYS as string, 'ledger')),
     ...databaseOf(values, at),
     logLevel: values.KUVERT_LOG_LEVEL ?? (place.onTerminal ? 'warn' : 'info'),
   };
+}
+
+/**
+ * The configuration with everything stored in another place, for `kuvert store`: a `mongodb://` address, for which the other settings of
+ * the environment hold, or a data folder.
+ * @throws StartError `config_invalid`
+ */
+export function readConfigFor(
+  address: string,
+  environment: { readonly [name: string]: string | undefined } = process.env,
+): ServerConfig {
+  if (/^mongodb(\+srv)?:/.test(address)) return readConfig({ ...environment, KUVERT_STORE: address });
+  const others = Object.entries(environment).filter(([name]) => !name.startsWith('KUVERT_STORE'));
+  return readConfig({ ...Object.fromEntries(others), KUVERT_DATA: address });
 }
 
 /** What the address of a database may not say, because what Kuvert promises hangs on it, or anybody could listen or answer. */

@@ -1,4 +1,5 @@
 /** The wiring of a server, by hand and in one place: the only file that chooses engines and knows all features. */
+import { join } from 'node:path';
 import type { DeviceId, TenantId } from '@kuvert/protocol';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
@@ -16,6 +17,8 @@ import { keysOperatorRoutes } from './http/keys-routes.ts';
 import { OperatorGate } from './http/operator-gate.ts';
 import { joinOperatorRoutes, type OperatorTable } from './http/operator-routes.ts';
 import { Readiness, readinessProbes } from './http/readiness.ts';
+import { type Ledger, openLedger } from './ledger/ledger.ts';
+import { replayLedger } from './ledger/replay.ts';
 import { Admission, measureLoopDelay } from './limits/admission.ts';
 import { describeError, type Log } from './log.ts';
 import { createServerMetrics, type LimitName, type ServerMetrics } from './metrics/server-metrics.ts';
@@ -24,6 +27,17 @@ import { startErrorFrom } from './start-error.ts';
 import { openMongoEngine } from './store/engine-mongodb/engine.ts';
 import { type OpenEngine, openStore, type Store } from './store/index.ts';
 import { Sweeper } from './sweeper.ts';
+
+/** Every handle of every feature. */
+export const COLLECTIONS = [
+  serverStatics,
+  readinessProbes,
+  ...tenantCollections,
+  ...peopleCollections,
+  ...deviceCollections,
+  ...prekeyCollections,
+  ...mailboxCollections,
+] as const;
 
 /** Everything of a server but its listeners. */
 export interface Context {
@@ -41,6 +55,8 @@ export interface Context {
   readonly oldestWaitingMs: () => number | undefined;
   readonly metrics: ServerMetrics;
   readonly admission: Admission;
+  /** For `kuvert store restore`: does again what the ledger says must never un-happen. */
+  replay(): Promise<void>;
   /** Finishes what is under way, closes the store, gives the data folder free. May be called twice. */
   close(): Promise<void>;
 }
@@ -50,12 +66,17 @@ export interface Context {
  * @throws StartError for everything that whoever starts the server can mend
  */
 export async function buildContext(
-  config: Pick<ServerConfig, 'dataFolder' | 'keysFolder' | 'trafficFactor' | 'storeThreads' | 'database'>,
+  config: Pick<
+    ServerConfig,
+    'dataFolder' | 'keysFolder' | 'ledgerFolder' | 'trafficFactor' | 'storeThreads' | 'database'
+  >,
   surroundings: {
     readonly clock: Clock;
     readonly random: Random;
     readonly log: Log;
     readonly onFailure: (error: unknown) => void;
+    /** Only for the end of a restore (store-work.ts): nobody else may be at work, and the data may be waiting for the ledger. */
+    readonly isRestoring?: boolean | undefined;
     /** Where clients and server share one event loop its delay says nothing; such a test gives its own measure. */
     readonly loopDelay?: ReturnType<typeof measureLoopDelay> | undefined;
   },
@@ -69,18 +90,11 @@ export async function buildContext(
     store = await openStore({
       folder: folders.data.path,
       keys: folders.provider,
-      collections: [
-        serverStatics,
-        readinessProbes,
-        ...tenantCollections,
-        ...peopleCollections,
-        ...deviceCollections,
-        ...prekeyCollections,
-        ...mailboxCollections,
-      ],
+      collections: COLLECTIONS,
       onFailure: surroundings.onFailure,
       threads: config.storeThreads,
-      ...engineOf(config),
+      ...engineOf(config, surroundings.isRestoring ? 'maintenance' : 'server'),
+      mayBeUnfinished: surroundings.isRestoring,
       onBatch: ({ requests, durationMs }) => {
         metrics.commitSeconds.observe(durationMs / 1_000);
         metrics.batchRequests.observe(requests);
@@ -88,7 +102,8 @@ export async function buildContext(
     });
     const admission = new Admission({ clock, loopDelay: surroundings.loopDelay ?? measureLoopDelay() });
     const { trafficFactor } = config;
-    return await wire({ store, folders, clock, random, log, admission, metrics, trafficFactor });
+    const ledger = await openLedger(config.ledgerFolder ?? join(folders.keysFolder, 'ledger'));
+    return await wire({ store, folders, clock, random, log, admission, metrics, trafficFactor, ledger });
   } catch (error) {
     await store?.close().catch(() => undefined);
     folders.data.release();
@@ -109,9 +124,12 @@ function whatItIsAbout(
 }
 
 /** The engine that a configuration asks for; by default the store takes files. */
-function engineOf({ database }: Pick<ServerConfig, 'database'>): { openEngine?: OpenEngine } {
+export function engineOf(
+  { database }: Pick<ServerConfig, 'database'>,
+  kind: 'server' | 'maintenance',
+): { openEngine?: OpenEngine } {
   if (database === undefined) return {};
-  return { openEngine: (settings) => openMongoEngine(database, settings) };
+  return { openEngine: (settings) => openMongoEngine(database, { ...settings, kind }) };
 }
 
 async function wire(parts: {
@@ -123,8 +141,9 @@ async function wire(parts: {
   readonly admission: Admission;
   readonly metrics: ServerMetrics;
   readonly trafficFactor: number | undefined;
+  readonly ledger: Ledger;
 }): Promise<Context> {
-  const { store, folders, clock, random, log, admission, metrics, trafficFactor } = parts;
+  const { store, folders, clock, random, log, admission, metrics, trafficFactor, ledger } = parts;
   const onLimit = (limit: LimitName, device: { tenantId?: string; deviceId?: string } = {}): void => {
     metrics.limitsReached.add(limit);
     log.warn({ event: 'limit-reached', reason: limit, ...device });
@@ -208,6 +227,7 @@ async function wire(parts: {
   });
   devices.service.whenRevoked(async (scope, device) => {
     store.hints?.publish({ space: scope.tenant, device, kind: 'revoked' });
+    await ledger.append({ kind: 'revocation', tenant: scope.tenant, device });
   });
   const sweeper = new Sweeper({
     tenants: () => tenants.service.list(),
@@ -242,6 +262,7 @@ async function wire(parts: {
     oldestWaitingMs: () => mailbox.service.oldestWaitingMs(),
     metrics,
     admission,
+    replay: () => replayLedger(ledger, devices.service),
     async close() {
       admission.stop();
       await sweeper.stop();

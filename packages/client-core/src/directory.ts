@@ -14,6 +14,7 @@ import {
   type PrekeyBundle,
 } from '@kuvert/protocol';
 import { type Context, newId } from './context.ts';
+import { tellName } from './device-names.ts';
 import type { Connection } from './ports.ts';
 import type { KnownAccount } from './store.ts';
 
@@ -88,6 +89,9 @@ export class Directory {
     const tell = (kind: 'device_linked' | 'device_revoked', deviceId: DeviceId) =>
       store.notices.add({ kind, atMs: clock.now(), personId: own.personId, deviceId });
     for (const device of gone) tell('device_revoked', device);
+    if (is.some((device) => device !== own.deviceId && !was.includes(device))) {
+      tellName(this.#context, own.deviceId);
+    }
     const listedBefore = new Set(before.list.devices.map(({ device }) => device));
     for (const { device } of after.list.devices) {
       if (!listedBefore.has(device) && device !== own.deviceId) tell('device_linked', device);

@@ -4,7 +4,7 @@
  * signatures from the tenant root down and lists exactly the keys that it has made ({@link completeLink}).
  */
 import { generateStaticKeyPair, serverKeyId } from '@kuvert/crypto/channel';
-import { signingKeyFromSeed, verifyAccount } from '@kuvert/crypto/identity';
+import { rootHash, signingKeyFromSeed, verifyAccount } from '@kuvert/crypto/identity';
 import {
   createDeviceKeys,
   FIRST_PREKEY_COUNTERS,
@@ -26,12 +26,20 @@ import {
   type LinkOffer,
   makeId,
   type PrekeyUpload,
+  type TenantId,
 } from '@kuvert/protocol';
 import { loadRecord, type OwnDevice, saveRecord, VALUES } from './own-device.ts';
 import type { Random } from './ports.ts';
 import type { Store } from './store.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What an enrolment token pins. */
+export interface LinkPins {
+  readonly tenantId: TenantId;
+  readonly serverStatic: Bytes;
+  readonly rootHash: Bytes;
+}
 
 /** A device that waits to be linked: what it shows, and the private half of it. */
 export interface PendingLink {
@@ -44,7 +52,7 @@ export interface PendingLink {
   /** When it was made, by the device's own clock. */
   readonly beganAtMs: number;
   /** What an enrolment token has said before; the answer must agree with it. */
-  readonly rootHash?: Bytes;
+  readonly token?: LinkPins;
 }
 
 /**
@@ -59,6 +67,7 @@ export function makeLinkOffer(
     readonly serverTimeMs: number;
     readonly nowMs: number;
     readonly random: Random;
+    readonly token?: LinkPins;
   },
 ): PendingLink {
   const { serverUrl, serverStatic, serverTimeMs, nowMs, random } = parts;
@@ -83,6 +92,7 @@ export function makeLinkOffer(
     receiptPrivateKey: keys.receiptKey.privateKey,
     upload: prekeys.upload,
     beganAtMs: nowMs,
+    ...(parts.token && { token: parts.token }),
   };
   store.transaction(() => {
     store.sessions.clearPrekeys();
@@ -130,6 +140,13 @@ export function completeLink(store: Store, pending: PendingLink, sealed: Bytes):
   const { offer } = pending;
   const answer = openAnswer(pending, sealed);
   const { tenant: tenantId, root, record } = answer;
+  const { token } = pending;
+  const fitsToken =
+    token === undefined ||
+    (token.tenantId === tenantId &&
+      equalBytes(token.serverStatic, answer.serverStatic) &&
+      equalBytes(token.rootHash, rootHash(root)));
+  if (!fitsToken) throw new KuvertError('link_not_trusted');
   const verified = trusted(() => verifyAccount(record, { tenantId, root, personId: record.person }));
   const entry = verified.list.devices.find((listed) => listed.device === offer.device);
   const isListed =

@@ -94,7 +94,10 @@ export class Messenger {
     this.#prekeys = new PrekeyUpkeep(this.#context);
     this.conversations = new Conversations(this.#context);
     this.#receipts = new ReceiptTimer(this.#context, () => this.#sender.kick());
-    this.devices = new OwnDevices(this.#context, this.#directory, () => this.#connection);
+    this.devices = new OwnDevices(this.#context, this.#directory, {
+      connection: () => this.#connection,
+      onOutgoing: () => this.#sender.kick(),
+    });
   }
 
   /** Who this is. */

@@ -17,11 +17,14 @@ import {
   LINK_LIFETIME_MS,
   type LinkOffer,
   type ListedDevice,
+  READER_VERSION,
   SUITES,
 } from '@kuvert/protocol';
 import type { Context } from './context.ts';
+import { nameDevice, nameOf } from './device-names.ts';
 import type { Directory } from './directory.ts';
 import { makeLinkAnswer } from './linking.ts';
+import { queueForOwnDevices } from './own-lane.ts';
 import type { Connection } from './ports.ts';
 import type { KnownAccount } from './store.ts';
 
@@ -33,6 +36,8 @@ export interface OwnDeviceEntry {
   readonly deviceId: DeviceId;
   /** `signer`: may add and revoke devices. */
   readonly role: ListedDevice['role'];
+  /** What its person calls it. */
+  readonly name: string | undefined;
   readonly addedAtMs: number;
   /** The device on which this is asked. */
   readonly isThis: boolean;
@@ -52,11 +57,17 @@ export class OwnDevices {
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #connection: () => Connection | undefined;
+  readonly #onOutgoing: () => void;
 
-  constructor(context: Context, directory: Directory, connection: () => Connection | undefined) {
+  constructor(
+    context: Context,
+    directory: Directory,
+    hooks: { readonly connection: () => Connection | undefined; readonly onOutgoing: () => void },
+  ) {
     this.#context = context;
     this.#directory = directory;
-    this.#connection = connection;
+    this.#connection = hooks.connection;
+    this.#onOutgoing = hooks.onOutgoing;
   }
 
   /** All devices of one's own, as of the list last verified. */
@@ -67,6 +78,7 @@ export class OwnDevices {
     return (account?.list.devices ?? []).map(({ device, role, addedAt }) => ({
       deviceId: device,
       role,
+      name: nameOf(this.#context, device),
       addedAtMs: addedAt,
       isThis: device === own.deviceId,
       isActive: !inactive.includes(device),
@@ -137,6 +149,26 @@ export class OwnDevices {
       if (!left.some(({ role }) => role === 'signer')) throw new KuvertError('last_signer');
       return left;
     });
+  }
+
+  /** Names a device, for all devices of one's own. @throws KuvertError `device_unknown`, `bad_request` */
+  name(deviceId: DeviceId, name: string): void {
+    this.#mustBeListed(deviceId);
+    nameDevice(this.#context, deviceId, name);
+    this.#onOutgoing();
+  }
+
+  /** Asks the signers among one's own devices to revoke one; what a device does that may not itself. @throws KuvertError `device_unknown` */
+  askToRevoke(deviceId: DeviceId): void {
+    this.#mustBeListed(deviceId);
+    queueForOwnDevices(this.#context, {
+      content: { kind: 'revoke-request', minReader: READER_VERSION, device: deviceId },
+    });
+    this.#onOutgoing();
+  }
+
+  #mustBeListed(deviceId: DeviceId): void {
+    if (!this.list().some((entry) => entry.deviceId === deviceId)) throw new KuvertError('device_unknown');
   }
 
   /** Asks the server for the present list. @throws KuvertError as {@link Directory.pin}, `server_unreachable` */

@@ -6,6 +6,7 @@
 import {
   CLASSES,
   type Delivery,
+  type DeviceId,
   type EventData,
   equalBytes,
   KuvertError,
@@ -19,6 +20,7 @@ import { keepTombstone, reportGaps } from './chains/gaps.ts';
 import { Sightings } from './chains/sightings.ts';
 import { type Context, stageSessions } from './context.ts';
 import { conversationWith } from './conversations/known.ts';
+import { takeName } from './device-names.ts';
 import type { Directory } from './directory.ts';
 import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
 import { ownListHead } from './own-device.ts';
@@ -336,6 +338,12 @@ export class Receiver {
       case 'typing':
       case 'presence':
         return false;
+      case 'device-name':
+        if (this.#isOwn(sender)) takeName(this.#context, content);
+        return false;
+      case 'revoke-request':
+        if (this.#isOwn(sender)) this.#noticeRevokeRequest(content.device);
+        return false;
       case 'retry-request':
         sendAgain(this.#context, sender.device, content.legs);
         return false;
@@ -383,6 +391,19 @@ export class Receiver {
     const { store, clock } = this.#context;
     const { device: deviceId, personId } = sender;
     store.notices.add({ kind: 'refused', atMs: clock.now(), personId, deviceId });
+  }
+
+  /** What one's own devices tell each other is nobody else's to say. */
+  #isOwn(sender: ChainSender): boolean {
+    if (sender.personId === this.#context.own.personId) return true;
+    this.#noticeInconsistent(sender);
+    return false;
+  }
+
+  #noticeRevokeRequest(deviceId: DeviceId): void {
+    const { store, own, clock } = this.#context;
+    if (own.accountPrivateKey === undefined) return;
+    store.notices.add({ kind: 'revoke_asked', atMs: clock.now(), personId: own.personId, deviceId });
   }
 
   /** Two honest devices that name different lists have been told different things (wire.md §2). */

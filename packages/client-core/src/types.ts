@@ -82,6 +82,8 @@ export type NoticeKind =
   /** A device was added to one's own, or taken out of them. */
   | 'device_linked'
   | 'device_revoked'
+  /** A device of one's own that may not revoke another asks this one to do it. */
+  | 'revoke_asked'
   /** A message waits because nobody has the address that it is for. */
   | 'recipient_unknown'
   /** The server would not have something of ours, and trying again is of no use. */

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts';
-import { bytesSchema, idSchema, uint32 } from './schemas.ts';
+import { bytesSchema, deviceName, idSchema, timeMs, uint32 } from './schemas.ts';
 
 /** The content version that this release can show. */
 export const READER_VERSION = 1;
@@ -85,6 +85,22 @@ export const HeartbeatContent = z.object({
   startFor: z.array(idSchema('device')).max(16).optional(),
 });
 
+/** What one's own devices call one of them; the later one holds. Only ever sent to one's own devices. */
+export const DeviceNameContent = z.object({
+  kind: z.literal('device-name'),
+  minReader: uint32,
+  device: idSchema('device'),
+  name: deviceName,
+  atMs: timeMs,
+});
+
+/** A device of one's own that may not sign asks those that may to revoke one. Only ever sent to one's own devices. */
+export const RevokeRequestContent = z.object({
+  kind: z.literal('revoke-request'),
+  minReader: uint32,
+  device: idSchema('device'),
+});
+
 const known = z.discriminatedUnion('kind', [
   TextContent,
   AckContent,
@@ -93,6 +109,8 @@ const known = z.discriminatedUnion('kind', [
   HeartbeatContent,
   TypingContent,
   PresenceContent,
+  DeviceNameContent,
+  RevokeRequestContent,
 ]);
 /** The schema of every kind that this release knows. */
 export const CONTENT_SCHEMAS = known.options;

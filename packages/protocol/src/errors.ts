@@ -371,6 +371,12 @@ export const ERRORS = {
     'There is data at the target already; choose an empty place.',
     'Am Ziel liegen schon Daten; bitte einen leeren Ort wählen.',
   ),
+  store_empty: entry(
+    500,
+    NEVER,
+    'There is no data here that could be taken along.',
+    'Hier liegen keine Daten, die sich mitnehmen ließen.',
+  ),
   store_elsewhere: entry(
     500,
     NEVER,
@@ -388,6 +394,12 @@ export const ERRORS = {
     NEVER,
     'A restore has not come to its end; run the same kuvert store restore again.',
     'Eine Wiederherstellung ist nicht zu Ende gekommen; bitte dasselbe kuvert store restore noch einmal ausführen.',
+  ),
+  ledger_damaged: entry(
+    500,
+    NEVER,
+    'The ledger of revocations is damaged; put back the copy that belongs to this installation (KUVERT_LEDGER).',
+    'Das Verzeichnis der Sperrungen ist beschädigt; bitte die Kopie zurücklegen, die zu dieser Installation gehört (KUVERT_LEDGER).',
   ),
   backup_damaged: entry(
     500,

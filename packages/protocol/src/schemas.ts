@@ -36,6 +36,14 @@ export const displayName = z
   .max(200)
   .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'control characters are not allowed');
 
+/** What somebody calls a device of their own: visible text on one line. */
+export const deviceName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(64)
+  .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]*$/u, 'control characters are not allowed');
+
 /** A mail address, folded to lower case, so that one address has one form. */
 export const mailAddress = z
   .string()

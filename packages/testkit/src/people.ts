@@ -99,7 +99,7 @@ export class TestPerson {
         const request = profile.devices.readCode(linking.code);
         if (request.numbers !== linking.numbers) throw new Error('the two devices show different numbers');
         await profile.devices.approve(request, { isSigner: options.isSigner ?? false });
-        further.#deviceId = (await linking.wait()).deviceId;
+        further.#deviceId = (await linking.wait())?.deviceId;
       });
     } finally {
       linking.close();

@@ -1,9 +1,11 @@
 /** `kuvert enrol`: makes a profile folder and enrols it as a device. */
 import { resolve } from 'node:path';
 import { enrol } from '@kuvert/client-core/node';
+import { decodeToken, KuvertError, sentenceFor } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
-import { UsageError } from '../failure.ts';
+import { checkServerUrl } from '../failure.ts';
+import { runLinkFlow } from '../link-flow.ts';
 import { readText } from '../message-text.ts';
 import type { ProfileOptions } from '../profile-session.ts';
 import { readSecretFile } from '../secret-file.ts';
@@ -18,17 +20,22 @@ export function addEnrol(program: Command, context: CommandContext): void {
     .requiredOption('--token <token>', 'the enrolment token (kuvert1_…), or - to read it from stdin');
   profileCommand(command).action(async (options: ProfileOptions & { server: string; token: string }) => {
     const { server: serverUrl, profile: profileDir } = options;
-    if (!URL.canParse(serverUrl) || !/^https?:$/.test(new URL(serverUrl).protocol)) {
-      throw new UsageError({
-        en: 'The server is not a URL such as https://kuvert.acme.test; see --help.',
-        de: 'Der Server ist keine Adresse wie https://kuvert.acme.test; siehe --help.',
-      });
-    }
+    checkServerUrl(serverUrl);
     const secret = await readSecretFile(options.secretFile, context.output);
     // On the command line a token is visible to every user of the machine, which stdin is not.
     const token = options.token === '-' ? await readText(context.streams.stdin) : options.token;
-    const { deviceId } = await enrol({ serverUrl, token: token.trim(), profileDir, secret });
     const { output } = context;
+    const enrolled = await enrol({ serverUrl, token: token.trim(), profileDir, secret }).catch((error) => {
+      if (error instanceof KuvertError && error.code === 'link_needed') return undefined;
+      throw error;
+    });
+    if (enrolled === undefined) {
+      // Whoever has a device approves further ones with it: the token only leads to server and tenant.
+      await output.notice('link_needed', sentenceFor('link_needed', output.language));
+      await runLinkFlow(context, { options, serverUrl, secret, token: decodeToken(token) });
+      return;
+    }
+    const { deviceId } = enrolled;
     await output.result({ deviceId }, () => output.texts.enrolled(deviceId, showLine(resolve(profileDir))));
   });
   finishCommand(command, [

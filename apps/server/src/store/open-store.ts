@@ -47,6 +47,8 @@ export interface StoreOptions {
   readonly threads?: number | undefined;
   /** Told of every batch that the engine has finished. */
   readonly onBatch?: ((facts: { requests: number; durationMs: number }) => void) | undefined;
+  /** Nothing is made where nothing is: `store_empty` instead. */
+  readonly mustExist?: boolean | undefined;
   /** For `kuvert store restore` alone: opens data whose restore has not come to its end. */
   readonly mayBeUnfinished?: boolean | undefined;
   /** Default: SQLCipher files in the data folder. */
@@ -63,34 +65,65 @@ const SPACES_PAGE = 500;
  *
  * @throws KuvertError `keys_wrong`, `data_too_new`, `finalise_first`, `restore_unfinished`, `data_damaged`, `disk_full`
  */
-export async function openStore(options: StoreOptions): Promise<Store> {
-  const builtIn = [dataKeys, tenantSpaces, installations, guardRows.tenant, guardRows.operator];
-  const numbers = new CollectionNumbers([...builtIn, ...options.collections], new Set([dataKeys]));
-  // The engine asks for keys of spaces, which the store finds through the engine: in the control file.
+export function openStore(options: StoreOptions): Promise<Store> {
+  return openSpaceStore(options);
+}
+
+/** The same with what lies below the port, for copying. */
+export async function openSpaceStore(options: StoreOptions): Promise<SpaceStore> {
+  // The engine asks for keys of spaces, which the store finds through the engine: in the control space.
   const late: { store?: SpaceStore; control?: { key: Uint8Array; create: boolean } } = {};
-  const engine = await (options.openEngine ?? openSqliteEngine)({
-    folder: options.folder,
-    layouts: numbers.layouts,
-    onFailure: options.onFailure,
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-    ...(options.onBatch === undefined ? {} : { onBatch: options.onBatch }),
-    spaceKeys: async (name) => (name === CONTROL ? late.control : late.store?.keyOfTenantSpace(name)),
-  });
+  const { engine, numbers } = await openEngineOf(options, async (name) =>
+    name === CONTROL ? late.control : late.store?.keyOfTenantSpace(name),
+  );
   try {
+    if (options.mustExist === true && (await engine.keyring.read()) === undefined)
+      throw new KuvertError('store_empty');
     const controlKey = await openKeyring(engine.keyring, options.keys);
     late.control = { key: fileKey(controlKey.key), create: !(await engine.keyring.hasData()) };
     const store = new SpaceStore({ options, engine, numbers, controlKey });
     late.store = store;
     // Opens the control space now, so that wrong keys or a newer format end the start and not the first request.
     await store.operator().find(tenantSpaces, CONTROL);
-    store.facts = await openInstallation(store.operator());
-    if (store.facts.restore === 'replay' && options.mayBeUnfinished !== true)
+    store.installation = await openInstallation(store.operator());
+    if (store.installation.restore === 'replay' && options.mayBeUnfinished !== true)
       throw new KuvertError('restore_unfinished');
     return store;
   } catch (error) {
     await engine.close();
     throw error;
   }
+}
+
+/** A store over an engine that has no keyring yet and is about to be filled, under keys that are given. */
+export async function storeOver(
+  options: StoreOptions,
+  keys: { readonly controlKey: DataKey; readonly spaceKeys: SpaceKeys },
+): Promise<SpaceStore> {
+  const { engine, numbers } = await openEngineOf(options, keys.spaceKeys);
+  return new SpaceStore({ options, engine, numbers, controlKey: keys.controlKey });
+}
+
+async function openEngineOf(
+  options: StoreOptions,
+  spaceKeys: SpaceKeys,
+): Promise<{ readonly engine: Engine; readonly numbers: CollectionNumbers }> {
+  const numbers = numbersOf(options.collections);
+  const engine = await (options.openEngine ?? openSqliteEngine)({
+    folder: options.folder,
+    layouts: numbers.layouts,
+    onFailure: options.onFailure,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.onBatch === undefined ? {} : { onBatch: options.onBatch }),
+    spaceKeys,
+  });
+  return { engine, numbers };
+}
+
+/** All collections of a store with its own ones, numbered as engines know them. */
+export function numbersOf(collections: readonly AnyCollection[]): CollectionNumbers {
+  const builtIn = [dataKeys, tenantSpaces, installations, guardRows.tenant, guardRows.operator];
+  return new CollectionNumbers([...builtIn, ...collections], new Set([dataKeys]));
 }
 
 /** {@link OperatorScope} with the types taken off. */
@@ -111,11 +144,13 @@ class ControlScope extends SpaceScope {
   }
 }
 
-class SpaceStore implements Store {
+/** {@link Store} with what lies below it. */
+export class SpaceStore implements Store {
   readonly ops = commitOps;
-  facts: InstallationFacts = { epoch: 0, level: 0, restore: 'none' };
+  installation: InstallationFacts = { epoch: 0, level: 0, restore: 'none' };
   readonly #options: StoreOptions;
-  readonly #engine: Engine;
+  readonly engine: Engine;
+  readonly controlKey: DataKey;
   readonly #numbers: CollectionNumbers;
   readonly #cache = new DataKeyCache();
   readonly #newKeyCommits = new NewKeyCommits();
@@ -130,7 +165,8 @@ class SpaceStore implements Store {
     controlKey: DataKey;
   }) {
     this.#options = made.options;
-    this.#engine = made.engine;
+    this.engine = made.engine;
+    this.controlKey = made.controlKey;
     this.#numbers = made.numbers;
     this.#control = new ControlScope(
       this.#space(CONTROL, 'operator', async () => made.controlKey),
@@ -144,16 +180,26 @@ class SpaceStore implements Store {
     return this.#tenantScope(tenant) as unknown as TenantScope;
   }
 
-  get installation() {
-    return this.facts;
+  /** The key of the control space for an engine. */
+  controlFileKey(): Uint8Array {
+    return fileKey(this.controlKey.key);
+  }
+
+  /** Reads anew what {@link SpaceStore.installation} was at the opening. */
+  readInstallation(): Promise<InstallationFacts> {
+    return openInstallation(this.operator());
+  }
+
+  get layouts() {
+    return this.#numbers.layouts;
   }
 
   get hints() {
-    return this.#engine.hints;
+    return this.engine.hints;
   }
 
   get load() {
-    return this.#engine.load;
+    return this.engine.load;
   }
 
   get collections() {
@@ -166,7 +212,7 @@ class SpaceStore implements Store {
 
   async rotateWrappingKey(): Promise<{ readonly rewrapped: number }> {
     this.#rotation ??= rotate({
-      keyring: this.#engine.keyring,
+      keyring: this.engine.keyring,
       provider: this.#options.keys,
       control: this.#control,
       newKeyCommits: this.#newKeyCommits,
@@ -178,7 +224,7 @@ class SpaceStore implements Store {
   }
 
   close(): Promise<void> {
-    return this.#engine.close();
+    return this.engine.close();
   }
 
   #tenantScope(tenant: TenantId): TenantSpaceScope {
@@ -199,7 +245,7 @@ class SpaceStore implements Store {
     return new Space({
       name,
       scope,
-      engine: this.#engine,
+      engine: this.engine,
       numbers: this.#numbers,
       provider,
       cache: this.#cache,

@@ -1,9 +1,16 @@
 /** Linking a new device on Node: asks the server for its key, shows a code, and waits until a signer has answered it. */
 
 import { linkIdOf, linkNumbers } from '@kuvert/crypto/session';
-import { KuvertError, LINK_LIFETIME_MS } from '@kuvert/protocol';
+import { type EnrolmentToken, KuvertError, LINK_LIFETIME_MS } from '@kuvert/protocol';
 import type { ChannelClient } from '../channel-client.ts';
-import { codeOf, completeLink, loadPendingLink, makeLinkOffer, type PendingLink } from '../linking.ts';
+import {
+  codeOf,
+  completeLink,
+  type LinkPins,
+  loadPendingLink,
+  makeLinkOffer,
+  type PendingLink,
+} from '../linking.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
 import type { Clock } from '../ports.ts';
 import { openConnection } from './connection.ts';
@@ -28,6 +35,8 @@ export interface LinkOptions {
   readonly secret: Uint8Array;
   /** Milliseconds of the wall clock; tests bring their own. */
   readonly now?: () => number;
+  /** A token that an administrator gave to somebody who has a device: what it pins must be what the answer says. */
+  readonly token?: EnrolmentToken;
 }
 
 /** A device that waits to be linked. */
@@ -38,10 +47,13 @@ export interface Linking {
   readonly numbers: string;
   /**
    * Waits for the answer of a signer and becomes its person's device.
+   * @returns undefined when `signal` fired
    * @throws KuvertError `link_expired`, `link_not_trusted`; whatever else is wrong with the way is tried again until the code is too old
    */
-  wait(signal?: AbortSignal): Promise<Enrolled & { readonly name: string; readonly mail: string }>;
-  /** Gives the profile free; an attempt that is not too old goes on at the next {@link beginLink}. */
+  wait(
+    signal?: AbortSignal,
+  ): Promise<(Enrolled & { readonly name: string; readonly mail: string }) | undefined>;
+  /** Gives the profile free; may be called twice. An attempt that is not too old goes on at the next {@link beginLink}. */
   close(): void;
 }
 
@@ -51,29 +63,35 @@ export interface Linking {
  *   `folder_not_owned`, `folder_read_only`
  */
 export async function beginLink(options: LinkOptions): Promise<Linking> {
-  const { serverUrl, profileDir, secret } = options;
+  const { serverUrl, profileDir, secret, token } = options;
   serverKeyUrl(serverUrl);
   const clock = systemClock(options.now);
+  let isOpen = true;
   const folder = await openProfileFolder({ profileDir, secret, create: true });
   try {
     if (loadOwnDevice(folder.store.values) !== undefined) throw new KuvertError('profile_exists');
     const server = await askServerKey(serverUrl);
+    const serverStatic = token?.serverStatic ?? server.key;
     const earlier = loadPendingLink(folder.store, clock.now());
     const pending =
       earlier?.serverUrl === serverUrl
         ? earlier
         : makeLinkOffer(folder.store, {
             serverUrl,
-            serverStatic: server.key,
+            serverStatic,
             serverTimeMs: server.timeMs,
             nowMs: clock.now(),
             random: systemRandom,
+            ...(token && { token: pinsOf(token) }),
           });
     return {
       code: codeOf(pending),
       numbers: linkNumbers(pending.offer),
-      wait: (signal) => waitForAnswer({ folder, pending, serverStatic: server.key, clock, signal }),
-      close: () => folder.close(),
+      wait: (signal) => waitForAnswer({ folder, pending, serverStatic, clock, signal }),
+      close() {
+        if (isOpen) folder.close();
+        isOpen = false;
+      },
     };
   } catch (error) {
     folder.close();
@@ -106,14 +124,14 @@ async function waitForAnswer(parts: {
   readonly serverStatic: Uint8Array;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
-}): Promise<OwnDevice> {
+}): Promise<OwnDevice | undefined> {
   const { folder, pending, serverStatic, clock, signal } = parts;
   const linkId = linkIdOf(pending.offer);
   let connection: ChannelClient | undefined;
   let asked = 0;
   try {
     for (;;) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) return undefined;
       if (clock.now() - pending.beganAtMs > LINK_LIFETIME_MS) throw new KuvertError('link_expired');
       try {
         if (connection === undefined || asked >= ASKED_PER_CONNECTION) {
@@ -145,9 +163,21 @@ async function waitForAnswer(parts: {
 function pause(clock: Clock, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const cancel = clock.after(ASK_EVERY_MS, resolve);
-    signal?.addEventListener('abort', () => {
-      cancel();
-      resolve();
-    });
+    signal?.addEventListener(
+      'abort',
+      () => {
+        cancel();
+        resolve();
+      },
+      { once: true },
+    );
   });
+}
+
+function pinsOf({ tenantId, serverStatic, rootHash }: EnrolmentToken): LinkPins {
+  return {
+    tenantId,
+    serverStatic: Uint8Array.from(serverStatic),
+    rootHash: Uint8Array.from(rootHash),
+  };
 }

@@ -1,13 +1,22 @@
 /** Conformance: transactions that get in each other's way. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OpenEngine } from '../open-store.ts';
-import { type Bench, codeOf, envelopes, newId, openBench, people, person, readings } from './fixture.ts';
+import {
+  type Bench,
+  codeOf,
+  type EngineUnderTest,
+  envelopes,
+  newId,
+  openBench,
+  people,
+  person,
+  readings,
+} from './fixture.ts';
 
-export function describeConcurrency(openEngine: OpenEngine): void {
+export function describeConcurrency(engine: EngineUnderTest): void {
   describe('concurrency', () => {
     let bench: Bench;
     beforeAll(async () => {
-      bench = await openBench(openEngine);
+      bench = await openBench(engine);
     });
     afterAll(() => bench.dispose());
     const scope = () => bench.store.tenant(bench.tenant);

@@ -9,7 +9,7 @@ import { createKekFile, openFileKeyProvider } from '../../keys/file-key-provider
 import type { KeyProvider } from '../../keys/key-provider.ts';
 import { binaryCollection, collection } from '../collection.ts';
 import { bytesPart, idPart } from '../key-parts.ts';
-import { type OpenEngine, openStore } from '../open-store.ts';
+import { type OpenEngine, openSpaceStore } from '../open-store.ts';
 import type { Store } from '../store.ts';
 
 /** A person with every kind of index, sealed fields under two kinds of subject, and retention. */
@@ -72,6 +72,13 @@ export interface PersonRow {
   expiresAt?: number | undefined;
 }
 
+/** An engine as the suite gets it. */
+export interface EngineUnderTest {
+  readonly open: OpenEngine;
+  /** What it has stored for a data folder outside of it. */
+  readonly bytesStored?: (dataFolder: string) => Promise<Buffer>;
+}
+
 /** A store with folders of its own. */
 export interface Bench {
   readonly store: Store;
@@ -83,8 +90,10 @@ export interface Bench {
   readonly failures: Error[];
   /** Closes the store and opens it again on the same folders. */
   reopen(): Promise<Bench>;
-  /** All bytes of all files in the data folder. */
-  bytesOnDisk(): Buffer;
+  /** Everything that the engine has stored, as it lies there. */
+  bytesStored(): Promise<Buffer>;
+  /** The keyring's text. */
+  keyringText(): Promise<string | undefined>;
   /** Closes the store and removes the folders. */
   dispose(): Promise<void>;
 }
@@ -93,7 +102,7 @@ export interface Bench {
 const suiteCollections = [people, readings, envelopes, notes];
 
 /** Opens a store on new folders, with two tenants. */
-export async function openBench(openEngine: OpenEngine): Promise<Bench> {
+export async function openBench({ open: openEngine, bytesStored }: EngineUnderTest): Promise<Bench> {
   const root = mkdtempSync(join(tmpdir(), 'store-'));
   const [dataFolder, keysFolder] = [join(root, 'data'), join(root, 'keys')];
   mkdirSync(dataFolder);
@@ -103,7 +112,7 @@ export async function openBench(openEngine: OpenEngine): Promise<Bench> {
   const failures: Error[] = [];
   const open = async (): Promise<Bench> => {
     const keys = await openFileKeyProvider(keysFolder);
-    const store = await openStore({
+    const store = await openSpaceStore({
       folder: dataFolder,
       keys,
       collections: suiteCollections,
@@ -122,7 +131,9 @@ export async function openBench(openEngine: OpenEngine): Promise<Bench> {
         await store.close();
         return open();
       },
-      bytesOnDisk: () => readAll(dataFolder),
+      bytesStored: async () =>
+        Buffer.concat([readAll(dataFolder), (await bytesStored?.(dataFolder)) ?? Buffer.alloc(0)]),
+      keyringText: () => store.engine.keyring.read(),
       dispose: async () => {
         await store.close();
         rmSync(root, { recursive: true, force: true });

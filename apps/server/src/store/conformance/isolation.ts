@@ -1,10 +1,10 @@
 /** Conformance: what belongs to one tenant, and what lies on the disk. */
 import { KuvertError } from '@kuvert/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OpenEngine } from '../open-store.ts';
 import {
   type Bench,
   codeOf,
+  type EngineUnderTest,
   envelopes,
   newId,
   notes,
@@ -14,11 +14,11 @@ import {
   readings,
 } from './fixture.ts';
 
-export function describeIsolation(openEngine: OpenEngine): void {
+export function describeIsolation(engine: EngineUnderTest): void {
   describe('isolation', () => {
     let bench: Bench;
     beforeAll(async () => {
-      bench = await openBench(openEngine);
+      bench = await openBench(engine);
     });
     afterAll(() => bench.dispose());
 
@@ -115,7 +115,7 @@ export function describeIsolation(openEngine: OpenEngine): void {
       });
       await store.tenant(tenant).write((tx) => tx.insert(people, row));
       await store.operator().write((tx) => tx.insert(notes, { id: 'n', text: 'CanaryText' }));
-      const disk = bench.bytesOnDisk();
+      const disk = await bench.bytesStored();
       for (const canary of ['CanaryName', 'canary@mail', 'CanaryNote', 'CanaryTeam', 'CanaryText']) {
         expect(disk.includes(canary)).toBe(false);
         expect(disk.includes(Buffer.from(canary).toString('base64'))).toBe(false);

@@ -2,8 +2,15 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { StoreError } from '../errors.ts';
-import type { OpenEngine } from '../open-store.ts';
-import { type Bench, newId, openBench, type PersonRow, people, person } from './fixture.ts';
+import {
+  type Bench,
+  type EngineUnderTest,
+  newId,
+  openBench,
+  type PersonRow,
+  people,
+  person,
+} from './fixture.ts';
 
 type Step =
   | {
@@ -40,11 +47,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 );
 
-export function describeModel(openEngine: OpenEngine): void {
+export function describeModel(engine: EngineUnderTest): void {
   describe('model', () => {
     let bench: Bench;
     beforeAll(async () => {
-      bench = await openBench(openEngine);
+      bench = await openBench(engine);
     });
     afterAll(() => bench.dispose());
 

@@ -1,13 +1,22 @@
 /** Conformance: every query shape, cursors, expiry. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OpenEngine } from '../open-store.ts';
-import { type Bench, codeOf, envelopes, newId, openBench, people, person, readings } from './fixture.ts';
+import {
+  type Bench,
+  codeOf,
+  type EngineUnderTest,
+  envelopes,
+  newId,
+  openBench,
+  people,
+  person,
+  readings,
+} from './fixture.ts';
 
-export function describeQueries(openEngine: OpenEngine): void {
+export function describeQueries(engine: EngineUnderTest): void {
   describe('queries', () => {
     let bench: Bench;
     beforeAll(async () => {
-      bench = await openBench(openEngine);
+      bench = await openBench(engine);
     });
     afterAll(() => bench.dispose());
     const scope = () => bench.store.tenant(bench.tenant);

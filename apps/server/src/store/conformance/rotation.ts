@@ -1,15 +1,12 @@
 /** Conformance: rotation of the wrapping key. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { OpenEngine } from '../open-store.ts';
-import { type Bench, notes, openBench, people, person } from './fixture.ts';
+import { type Bench, type EngineUnderTest, notes, openBench, people, person } from './fixture.ts';
 
-export function describeRotation(openEngine: OpenEngine): void {
+export function describeRotation(engine: EngineUnderTest): void {
   describe('rotation', () => {
     let bench: Bench;
     beforeEach(async () => {
-      bench = await openBench(openEngine);
+      bench = await openBench(engine);
     });
     afterEach(() => bench.dispose());
 
@@ -41,7 +38,7 @@ export function describeRotation(openEngine: OpenEngine): void {
       expect(rewrapped).toBe(1 + 2 + 10);
       expect(bench.keys.keyIds()).toEqual([bench.keys.currentKeyId()]);
       expect(bench.keys.currentKeyId()).not.toBe(before);
-      expect(readFileSync(join(bench.dataFolder, 'keyring.json'), 'utf8')).not.toContain(before);
+      expect(await bench.keyringText()).not.toContain(before);
       bench = await bench.reopen();
       await expectWhole(rows);
     });

@@ -1,4 +1,4 @@
 import { describeStoreConformance } from '../conformance/index.ts';
 import { openSqliteEngine } from './engine.ts';
 
-describeStoreConformance('engine-sqlite', openSqliteEngine);
+describeStoreConformance('engine-sqlite', { open: openSqliteEngine });

@@ -1,0 +1,8 @@
+import { afterAll } from 'vitest';
+import { describeStoreConformance } from '../conformance/index.ts';
+import { startTestMongo } from '../conformance/mongo-server.ts';
+
+const mongo = await startTestMongo();
+afterAll(() => mongo.stop());
+
+describeStoreConformance(`engine-mongodb on ${mongo.what}`, mongo.engine());
