@@ -1,0 +1,188 @@
+/**
+ * What the chat shows, as plain data. The binding (`binding.ts`) makes it from the messenger; state, rendering and plain mode
+ * know nothing else of it. Text is as it came: whoever shows it makes it safe for a terminal (`text/cells.ts`).
+ */
+import type { ErrorCode } from '@kuvert/protocol';
+import type { Size } from './render/line.ts';
+
+/** Who uses the chat. */
+export interface SelfItem {
+  readonly name: string;
+  readonly mail: string;
+  readonly tenantName: string;
+}
+
+/** Whether the keys of a person were compared, and still are those that were compared. */
+export type Verification = 'unverified' | 'verified' | 'changed';
+
+/** One line of the list of conversations. */
+export interface ConversationItem {
+  readonly id: string;
+  readonly name: string;
+  readonly mail: string;
+  readonly unread: number;
+  readonly lastAtMs: number;
+  /** The newest entry. */
+  readonly last: EntryItem | undefined;
+  readonly isPinned: boolean;
+  /** Undefined when not muted. */
+  readonly mutedUntilMs: number | undefined;
+  readonly draft: string;
+  /** How long messages stay after they were read; undefined when they stay. */
+  readonly timerMs: number | undefined;
+  readonly hasProblem: boolean;
+  readonly verification: Verification;
+  /** The person writes at this moment. */
+  readonly isTyping: boolean;
+  readonly presence: 'online' | 'away' | undefined;
+}
+
+/** How far a message of one's own has come. */
+export type EntryState = 'queued' | 'accepted' | 'delivered' | 'read';
+
+/** One line of a conversation. */
+export interface EntryItem {
+  /** Stable within a conversation and this profile. */
+  readonly key: string;
+  readonly direction: 'in' | 'out' | 'system';
+  readonly kind: 'text' | 'too-new' | 'deleted' | 'timer' | 'notice';
+  readonly atMs: number;
+  /** What was written; of a notice, its sentence. */
+  readonly text: string;
+  readonly isUnread: boolean;
+  readonly timerMs?: number | undefined;
+  readonly state?: EntryState | undefined;
+  readonly problem?: ErrorCode | undefined;
+  readonly expiresAtMs?: number | undefined;
+}
+
+/** Which part of a conversation is asked for. Times are those of its entries. */
+export type Place =
+  | { readonly at: 'unread' | 'end' | 'start' }
+  | { readonly at: 'before' | 'after' | 'around'; readonly ms: number; readonly key?: string }
+  /** What is shown already, with what came since: entries from this time on, at least so many. */
+  | { readonly at: 'again'; readonly ms: number; readonly count: number };
+
+/** A person one can write to. */
+export interface PersonItem {
+  readonly id: string;
+  readonly name: string;
+  readonly mail: string;
+}
+
+/** A message that a search found. */
+export interface SearchHit {
+  readonly conversationId: string;
+  readonly key: string;
+  readonly name: string;
+  readonly isOwn: boolean;
+  readonly atMs: number;
+  /** The words around what was found. */
+  readonly text: string;
+}
+
+/** A device of one's own. */
+export interface DeviceItem {
+  readonly id: string;
+  readonly label: string;
+  readonly isThis: boolean;
+  readonly canApprove: boolean;
+  readonly addedAtMs: number | undefined;
+}
+
+/** What two people compare. */
+export interface SafetyItem {
+  readonly name: string;
+  readonly mail: string;
+  /** Groups of digits. */
+  readonly number: string;
+  /** Text of the QR code. */
+  readonly qr: string | undefined;
+  readonly verification: Verification;
+}
+
+/** A switch that the person may turn. */
+export interface SettingItem {
+  readonly name: string;
+  readonly label: string;
+  readonly isOn: boolean;
+  /** Set by the organisation: the person cannot turn it. */
+  readonly isFixed: boolean;
+}
+
+/** A new device that asks to be let in. */
+export interface LinkOffer {
+  readonly code: string;
+  /** What both screens must show. */
+  readonly check: string;
+  readonly label: string;
+}
+
+/** Whether the server is there. */
+export type Connection =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'online' }
+  | { readonly kind: 'offline'; readonly sinceMs: number; readonly retryAtMs: number }
+  /** No new attempt helps: the sentence says what does. */
+  | { readonly kind: 'refused'; readonly sentence: string };
+
+/** Which things the messenger under the chat can do. */
+export type DeletionScope = 'here' | 'own-devices' | 'everywhere';
+
+/** What is to be done outside. The binding does it and answers with events. */
+export type Effect =
+  | { readonly do: 'load'; readonly id: string; readonly place: Place }
+  | { readonly do: 'send'; readonly id: string; readonly text: string }
+  | { readonly do: 'markRead'; readonly id: string; readonly key: string }
+  | { readonly do: 'saveDraft'; readonly id: string; readonly text: string }
+  | { readonly do: 'typing'; readonly id: string; readonly isTyping: boolean }
+  | { readonly do: 'people' }
+  | { readonly do: 'begin'; readonly mail: string }
+  | { readonly do: 'search'; readonly query: string; readonly inConversation?: string }
+  | { readonly do: 'setPinned'; readonly id: string; readonly isPinned: boolean }
+  | { readonly do: 'setMuted'; readonly id: string; readonly untilMs: number | undefined }
+  | { readonly do: 'setTimer'; readonly id: string; readonly timerMs: number | undefined }
+  | { readonly do: 'deleteEntry'; readonly id: string; readonly key: string; readonly scope: DeletionScope }
+  | { readonly do: 'safety'; readonly id: string }
+  | { readonly do: 'setVerified'; readonly id: string; readonly isVerified: boolean }
+  | { readonly do: 'devices' }
+  | { readonly do: 'revokeDevice'; readonly deviceId: string }
+  | { readonly do: 'labelDevice'; readonly deviceId: string; readonly label: string }
+  | { readonly do: 'readLink'; readonly code: string }
+  | { readonly do: 'approveLink'; readonly offer: LinkOffer }
+  | { readonly do: 'settings' }
+  | { readonly do: 'setSetting'; readonly name: string; readonly isOn: boolean }
+  | { readonly do: 'connectNow' }
+  | { readonly do: 'redraw' | 'suspend' | 'quit' | 'bell' };
+
+/** Something that happened outside: what the person did, or what the messenger has to tell. */
+export type ChatEvent =
+  | { readonly kind: 'key'; readonly name: string; readonly text?: string }
+  | { readonly kind: 'paste'; readonly text: string }
+  | { readonly kind: 'resize'; readonly size: Size }
+  | { readonly kind: 'tick'; readonly nowMs: number }
+  | { readonly kind: 'focus'; readonly hasFocus: boolean }
+  /** A command or a text, as a line; plain mode's only input. */
+  | { readonly kind: 'line'; readonly line: string }
+  | { readonly kind: 'connection'; readonly connection: Connection }
+  | { readonly kind: 'conversations'; readonly items: readonly ConversationItem[] }
+  /** The person has chosen to write to somebody; the conversation is in the list. */
+  | { readonly kind: 'begun'; readonly id: string }
+  | {
+      readonly kind: 'entries';
+      readonly id: string;
+      readonly place: Place;
+      readonly entries: readonly EntryItem[];
+      readonly hasOlder: boolean;
+      readonly hasNewer: boolean;
+    }
+  /** Entries of the open conversation may have changed. */
+  | { readonly kind: 'changed'; readonly ids: readonly string[] | 'all' }
+  | { readonly kind: 'people'; readonly people: readonly PersonItem[] }
+  | { readonly kind: 'found'; readonly query: string; readonly hits: readonly SearchHit[] }
+  | { readonly kind: 'devices'; readonly devices: readonly DeviceItem[] }
+  | { readonly kind: 'safety'; readonly id: string; readonly safety: SafetyItem }
+  | { readonly kind: 'settings'; readonly settings: readonly SettingItem[] }
+  | { readonly kind: 'linkOffer'; readonly offer: LinkOffer }
+  /** Something to be told that belongs to no conversation. */
+  | { readonly kind: 'told'; readonly sentence: string; readonly isError: boolean };

@@ -1,0 +1,112 @@
+/** The whole screen: a bar at the top, panes, a line of help at the bottom. Pure: state in, lines out. */
+import type { ChatState } from '../state.ts';
+import { layoutNow } from '../update/conversation.ts';
+import { besides, type Frame, fillLine, type Line, type Span, type Style, spread } from './line.ts';
+import { listLines, oneLine } from './list.ts';
+import { commandHints, conversationPane, detailsPane } from './pane.ts';
+import { clockTime } from './times.ts';
+import { drawView } from './views.ts';
+
+/** @see the top of this file. As many lines as the screen has rows, each as wide as the screen. */
+export function drawScreen(state: ChatState): Frame {
+  const { columns, rows } = state.size;
+  const layout = layoutNow(state);
+  const { bodyRows, listWidth, conversationWidth, detailsWidth } = layout;
+  const over = drawView(state, {
+    width: conversationWidth === 0 ? columns : conversationWidth,
+    rows: bodyRows,
+  });
+  const isOver = over !== undefined;
+  const middle = over ?? (conversationWidth === 0 ? undefined : conversationPane(state, layout));
+  const isNarrow = listWidth > 0 && conversationWidth === 0;
+  const panes =
+    isNarrow && isOver
+      ? [{ lines: over.lines, width: columns }]
+      : [
+          ...(listWidth > 0 ? [{ lines: listLines(state, listWidth, bodyRows), width: listWidth }] : []),
+          ...(conversationWidth > 0 ? [{ lines: middle?.lines ?? [], width: conversationWidth }] : []),
+          ...(detailsWidth > 0 ? [{ lines: detailsPane(state, detailsWidth), width: detailsWidth }] : []),
+        ];
+  const body = besides(panes, bodyRows);
+  const lines = [topBar(state, columns), ...body, bottomBar(state, columns)].slice(0, rows);
+  const left = isNarrow ? 0 : listWidth > 0 ? listWidth + 1 : 0;
+  if (middle?.cursor === undefined) return { lines };
+  const row = Math.min(rows - 1, middle.cursor.row + 1);
+  return { lines, cursor: { row, column: Math.min(columns - 1, left + middle.cursor.column) } };
+}
+
+function topBar(state: ChatState, columns: number): Line {
+  const { self, conversations = [] } = state;
+  const unread = conversations.reduce(
+    (sum, item) => sum + (item.mutedUntilMs === undefined ? item.unread : 0),
+    0,
+  );
+  const left: Line = [
+    { text: ' Kuvert ', style: 'barStrong' },
+    { text: ` ${oneLine(self.name)} · ${oneLine(self.tenantName)}`, style: 'bar' },
+    ...(unread === 0 ? [] : [{ text: `  (${unread})`, style: 'barStrong' } as const]),
+  ];
+  return spread(left, [connectionSpan(state, columns)], columns, 'bar');
+}
+
+function connectionSpan({ connection, texts, language, nowMs }: ChatState, columns: number): Span {
+  switch (connection.kind) {
+    case 'online':
+      return { text: ` ● ${texts.online()} `, style: 'barGood' };
+    case 'connecting':
+      return { text: ` ○ ${texts.connecting()} `, style: 'bar' };
+    case 'offline': {
+      const since = clockTime(connection.sinceMs, language);
+      const seconds = Math.max(0, Math.ceil((connection.retryAtMs - nowMs) / 1_000));
+      const words = columns < 90 ? texts.offlineSince(since) : texts.offlineLong(since, seconds);
+      return { text: ` ✕ ${words} `, style: 'barBad' };
+    }
+    case 'refused':
+      return { text: ` ✕ ${connection.sentence} `, style: 'barBad' };
+  }
+}
+
+function bottomBar(state: ChatState, columns: number): Line {
+  const { told } = state;
+  if (told !== undefined) {
+    const style: Style = told.isError ? 'barBad' : 'barGood';
+    return fillLine(
+      [{ text: ` ${told.isError ? '! ' : ''}${oneLine(told.sentence)}`, style }],
+      columns,
+      'bar',
+    );
+  }
+  const hints = state.view.kind === 'none' ? commandHints(state) : undefined;
+  const line = hints ?? [{ text: ` ${hintOf(state)}` }];
+  return fillLine(
+    line.map((span) => ({ ...span, style: 'bar' as const })),
+    columns,
+    'bar',
+  );
+}
+
+function hintOf(state: ChatState): string {
+  const { texts, view, focus } = state;
+  switch (view.kind) {
+    case 'none':
+      return focus === 'list'
+        ? texts.hintList()
+        : focus === 'messages'
+          ? texts.hintMessages()
+          : texts.hintInput();
+    case 'help':
+      return texts.hintScroll();
+    case 'devices':
+      return texts.devicesHint();
+    case 'safety':
+      return texts.safetyHint(view.safety?.verification === 'verified');
+    case 'settings':
+      return texts.settingsHint();
+    case 'confirm':
+      return texts.hintConfirm();
+    case 'link':
+      return view.offer === undefined ? texts.hintChoose() : texts.linkHint();
+    default:
+      return texts.hintChoose();
+  }
+}

@@ -1,0 +1,325 @@
+/** What lies over the conversation: help, people, search, devices, safety number, settings, questions. */
+import encodeQr from 'qr';
+import type { ChatState, View } from '../state.ts';
+import { fit, pad, widthOf, wrapText } from '../text/cells.ts';
+import { type Editor, layoutEditor } from '../text/editor.ts';
+import { COMMANDS } from '../update/commands.ts';
+import { KEY_BINDINGS } from '../update/keys.ts';
+import { peopleLike } from '../update/views.ts';
+import { keyName } from './key-names.ts';
+import { type Frame, fillLine, type Line, plain, rule, spread } from './line.ts';
+import { oneLine } from './list.ts';
+import { dayAndTime } from './times.ts';
+
+/** A view as lines, and where its cursor is. */
+export interface DrawnView {
+  readonly lines: readonly Line[];
+  readonly cursor?: NonNullable<Frame['cursor']>;
+}
+
+interface Area {
+  readonly width: number;
+  readonly rows: number;
+}
+
+/** @returns undefined when nothing lies over the conversation */
+export function drawView(state: ChatState, area: Area): DrawnView | undefined {
+  const { view, texts } = state;
+  switch (view.kind) {
+    case 'none':
+      return undefined;
+    case 'help':
+      return scrolled(texts.helpTitle(), helpLines(state, area.width), view.scroll, area);
+    case 'people':
+      return peopleView(state, view, area);
+    case 'search':
+      return searchView(state, view, area);
+    case 'date': {
+      const hint = view.isWrong ? texts.dateWrong() : texts.dateHint();
+      const below = sentence(hint, area, view.isWrong ? 'error' : 'dim');
+      return withQuery(texts.dateTitle(), { label: texts.dateQuery(), editor: view.query }, below, area);
+    }
+    case 'label':
+      return withQuery(texts.labelTitle(), { label: texts.labelQuery(), editor: view.query }, [], area);
+    case 'devices':
+      return devicesView(state, view, area);
+    case 'safety':
+      return safetyView(state, view, area);
+    case 'settings':
+      return settingsView(state, view, area);
+    case 'link':
+      return linkView(state, view, area);
+    case 'confirm':
+      return boxed(texts.confirmTitle(), [[], ...sentence(view.question, area, 'strong')], area);
+    case 'menu':
+      return chooser(
+        view.title,
+        view.choices.map(({ label }) => [plain(label)]),
+        view.selected,
+        [],
+        area,
+      );
+  }
+}
+
+type Of<K extends View['kind']> = Extract<View, { kind: K }>;
+
+function sentence(
+  text: string,
+  { width }: Area,
+  style?: 'dim' | 'error' | 'strong' | 'good' | 'warning',
+): Line[] {
+  return wrapText(text, Math.max(2, Math.min(90, width - 4))).map((row) => plain(`  ${row}`, style));
+}
+
+function boxed(title: string, lines: readonly Line[], { width, rows }: Area): DrawnView {
+  return { lines: [rule(title, width, 'accent', 'strong'), ...lines].slice(0, rows) };
+}
+
+function scrolled(title: string, lines: readonly Line[], scroll: number, area: Area): DrawnView {
+  const fits = area.rows - 1;
+  const from = Math.min(scroll, Math.max(0, lines.length - fits));
+  const isMore = from + fits < lines.length;
+  const shown = lines.slice(from, from + fits - (isMore ? 1 : 0));
+  return boxed(title, [...shown, ...(isMore ? [plain('  ↓', 'dim')] : [])], area);
+}
+
+/** Rows of choices, of which the chosen one is seen; each may have several lines. */
+function chooser(
+  title: string,
+  choices: readonly (readonly Line[])[],
+  selected: number,
+  above: readonly Line[],
+  area: Area,
+): DrawnView {
+  const fits = Math.max(1, area.rows - 1 - above.length);
+  const each = Math.max(1, choices[0]?.length ?? 1);
+  const count = Math.max(1, Math.floor(fits / each));
+  const first = Math.min(Math.max(0, choices.length - count), Math.max(0, selected - Math.floor(count / 2)));
+  const lines = choices.slice(first, first + count).flatMap((choice, index) => {
+    const isSelected = first + index === selected;
+    return choice.map((line, row) => {
+      const marked: Line = [{ text: isSelected && row === 0 ? '> ' : '  ' }, ...line];
+      if (!isSelected) return fillLine(marked, area.width);
+      const text = pad(marked.map((span) => span.text).join(''), area.width);
+      return plain(text, 'selected');
+    });
+  });
+  return boxed(title, [...above, ...lines], area);
+}
+
+function withQuery(
+  title: string,
+  query: { label: string; editor: Editor },
+  below: readonly Line[],
+  area: Area,
+  choices: readonly (readonly Line[])[] = [],
+  selected = -1,
+): DrawnView {
+  const label = `  ${query.label}: `;
+  const room = Math.max(4, area.width - widthOf(label) - 2);
+  const { rows, cursorRow, cursorColumn } = layoutEditor(query.editor, room);
+  const line: Line = [{ text: label, style: 'accent' }, { text: rows[cursorRow] ?? '' }];
+  const { lines } = chooser(title, choices, selected, [line, ...below], area);
+  return { lines, cursor: { row: 1, column: widthOf(label) + cursorColumn } };
+}
+
+function helpLines(state: ChatState, width: number): Line[] {
+  const { texts, language } = state;
+  const row = (name: string, text: string, column: number): Line[] =>
+    wrapText(text, Math.max(10, width - column - 3)).map((part, index) => [
+      { text: `  ${pad(index === 0 ? name : '', column)} `, style: 'accent' },
+      { text: part },
+    ]);
+  const column = Math.min(30, Math.floor(width * 0.4));
+  const keys = KEY_BINDINGS.flatMap(({ keys: names, help }) =>
+    row(
+      names
+        .slice(0, 2)
+        .map((name) => keyName(name, language))
+        .join(', '),
+      help[language],
+      column,
+    ),
+  );
+  const commands = COMMANDS.flatMap(({ names, usage, help }) =>
+    row(`/${names[language]} ${usage[language]}`.trim(), help[language], column),
+  );
+  return [
+    [],
+    plain(`  ${texts.helpKeys()}`, 'strong'),
+    ...keys,
+    [],
+    plain(`  ${texts.helpCommands()}`, 'strong'),
+    ...commands,
+    [],
+    plain(`  ${texts.helpSignsTitle()}`, 'strong'),
+    ...texts.helpSigns().flatMap(([signs, meaning]) => row(signs, meaning, Math.min(column, 12))),
+  ];
+}
+
+function peopleView(state: ChatState, view: Of<'people'>, area: Area): DrawnView {
+  const { texts } = state;
+  const people = peopleLike(state);
+  const typed = view.query.text.trim();
+  const words =
+    people.length > 0
+      ? ''
+      : view.isLoading
+        ? texts.reading()
+        : typed === ''
+          ? texts.noPeople()
+          : texts.nobodyLike(typed);
+  const below: Line[] = words === '' ? [[]] : [[], ...sentence(words, area, 'dim')];
+  const choices = people.map(({ name, mail }) => [
+    [
+      { text: pad(oneLine(name), Math.min(32, Math.floor(area.width * 0.4))) },
+      { text: ` ${oneLine(mail)}`, style: 'dim' as const },
+    ],
+  ]);
+  const query = { label: texts.peopleQuery(), editor: view.query };
+  return withQuery(texts.peopleTitle(), query, below, area, choices, view.selected);
+}
+
+function searchView(state: ChatState, view: Of<'search'>, area: Area): DrawnView {
+  const { texts, language } = state;
+  const isAsked = view.asked !== undefined && view.asked === view.query.text.trim();
+  const words = !isAsked
+    ? texts.searchHint()
+    : view.hits.length === 0
+      ? texts.nothingFound(view.asked ?? '')
+      : texts.foundCount(view.hits.length);
+  const choices = view.hits.map((hit): Line[] => [
+    spread(
+      [{ text: hit.isOwn ? `${texts.you()} → ${oneLine(hit.name)}` : oneLine(hit.name), style: 'strong' }],
+      [{ text: ` ${dayAndTime(hit.atMs, language)} `, style: 'dim' }],
+      area.width - 2,
+    ),
+    [{ text: `  ${fit(oneLine(hit.text), area.width - 5)}` }],
+  ]);
+  const query = { label: texts.searchQuery(), editor: view.query };
+  return withQuery(
+    texts.searchTitle(),
+    query,
+    [...sentence(words, area, 'dim'), []],
+    area,
+    choices,
+    view.selected,
+  );
+}
+
+function devicesView(state: ChatState, view: Of<'devices'>, area: Area): DrawnView {
+  const { texts, language } = state;
+  if (view.devices === undefined)
+    return boxed(texts.devicesTitle(), sentence(texts.reading(), area, 'dim'), area);
+  const choices = view.devices.map((device): Line[] => {
+    const facts = [
+      ...(device.isThis ? [texts.thisDevice()] : []),
+      ...(device.canApprove ? [texts.canApprove()] : []),
+      ...(device.addedAtMs === undefined ? [] : [texts.addedAt(dayAndTime(device.addedAtMs, language))]),
+    ];
+    return [
+      [{ text: oneLine(device.label), style: 'strong' }],
+      [{ text: `  ${facts.join(' · ')}`, style: 'dim' }],
+    ];
+  });
+  return chooser(texts.devicesTitle(), choices, view.selected, [[]], area);
+}
+
+function safetyView(state: ChatState, view: Of<'safety'>, area: Area): DrawnView {
+  const { texts } = state;
+  const { safety } = view;
+  if (safety === undefined)
+    return boxed(texts.safetyTitle('…'), sentence(texts.reading(), area, 'dim'), area);
+  const isBad = safety.verification === 'changed';
+  const verdict = sentence(texts.verification(safety.verification), area, isBad ? 'error' : 'good');
+  const digits = numberLines(safety.number).map((line) => plain(`    ${line}`, 'strong'));
+  const qr = safety.qr === undefined ? [] : qrLines(safety.qr);
+  const qrWidth = qr[0] === undefined ? 0 : widthOf(qr[0].map(({ text }) => text).join(''));
+  const how = (width: number): Line[] =>
+    sentence(texts.safetyHow(oneLine(safety.name)), { ...area, width }, 'dim');
+  const title = texts.safetyTitle(oneLine(safety.name));
+  // Beside each other where there is room, so that number and picture are seen at once.
+  if (qrWidth > 0 && area.width >= qrWidth + 36) {
+    const left = [[], ...verdict, [], ...digits, [], ...how(area.width - qrWidth - 4)];
+    const rows = Math.max(left.length, qr.length + 1);
+    const lines = Array.from(
+      { length: rows },
+      (_, row): Line => [...fillLine(left[row] ?? [], area.width - qrWidth - 2), ...(qr[row - 1] ?? [])],
+    );
+    return scrolled(title, lines, view.scroll, area);
+  }
+  return scrolled(
+    title,
+    [
+      [],
+      ...verdict,
+      [],
+      ...digits,
+      [],
+      ...how(area.width),
+      [],
+      ...qr.map((line) => [{ text: '  ' }, ...line]),
+    ],
+    view.scroll,
+    area,
+  );
+}
+
+/** Groups of five digits, four in a row. */
+export function numberLines(number: string): string[] {
+  const groups = number.replaceAll(/\s/g, '').match(/.{1,5}/g) ?? [];
+  const lines: string[] = [];
+  for (let index = 0; index < groups.length; index += 4)
+    lines.push(groups.slice(index, index + 4).join('  '));
+  return lines;
+}
+
+/** A QR code of half blocks, dark on light whatever the theme: readers expect it so. */
+function qrLines(text: string): Line[] {
+  const modules = encodeQr(text, 'raw', { ecc: 'low', border: 2 });
+  const lines: Line[] = [];
+  for (let row = 0; row < modules.length; row += 2) {
+    const upper = modules[row] ?? [];
+    const lower = modules[row + 1] ?? [];
+    const cells = upper.map((isDark, column) =>
+      isDark ? (lower[column] ? '█' : '▀') : lower[column] ? '▄' : ' ',
+    );
+    lines.push(plain(cells.join(''), 'qr'));
+  }
+  return lines;
+}
+
+function settingsView(state: ChatState, view: Of<'settings'>, area: Area): DrawnView {
+  const { texts } = state;
+  if (view.settings === undefined)
+    return boxed(texts.settingsTitle(), sentence(texts.reading(), area, 'dim'), area);
+  const choices = view.settings.map(({ label, isOn, isFixed }): Line[] => {
+    const value = `${isOn ? texts.on() : texts.off()}${isFixed ? ` (${texts.setByOrganisation()})` : ''}`;
+    return [
+      spread(
+        [{ text: label }],
+        [{ text: ` ${value} `, style: isOn ? 'good' : 'dim' }],
+        Math.min(70, area.width - 2),
+      ),
+    ];
+  });
+  return chooser(texts.settingsTitle(), choices, view.selected, [[]], area);
+}
+
+function linkView(state: ChatState, view: Of<'link'>, area: Area): DrawnView {
+  const { texts } = state;
+  if (view.offer === undefined) {
+    const below = [[], ...texts.linkHow().flatMap((line) => sentence(line, area, 'dim'))];
+    return withQuery(texts.linkTitle(), { label: texts.linkQuery(), editor: view.query }, below, area);
+  }
+  const [who = '', same = ''] = texts.linkCheck(oneLine(view.offer.label));
+  const lines: Line[] = [
+    [],
+    ...sentence(who, area),
+    ...sentence(same, area),
+    [],
+    plain(`    ${view.offer.check}`, 'strong'),
+  ];
+  return boxed(texts.linkTitle(), lines, area);
+}
