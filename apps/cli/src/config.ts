@@ -14,6 +14,8 @@ export interface Settings {
   readonly language: Language;
   /** False when `NO_COLOR` is set (no-color.org) or the terminal is `dumb`. */
   readonly colourAllowed: boolean;
+  /** `COLORFGBG`, by which some terminals say whether they are dark or light; empty when it is not set. */
+  readonly colorFgBg: string;
 }
 
 /** @param env what to read; the process environment outside tests */
@@ -23,6 +25,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>> =
     keysDir: resolve(env.KUVERT_KEYS || 'keys'),
     language: readLanguage(env.LC_ALL || env.LC_MESSAGES || env.LANG || ''),
     colourAllowed: !env.NO_COLOR && env.TERM !== 'dumb',
+    colorFgBg: env.COLORFGBG ?? '',
   };
 }
 

@@ -113,7 +113,11 @@ export async function tellNotices(profile: Profile, output: Output): Promise<voi
   if (notices.length > 0) profile.markNoticesSeen(notices.map((notice) => notice.noticeId));
 }
 
-function noticeSentence(notice: Notice, output: Output): string {
+/** What a notice says to people. */
+export function noticeSentence(
+  notice: Pick<Notice, 'kind' | 'code' | 'count'>,
+  output: Pick<Output, 'language' | 'texts'>,
+): string {
   if (notice.code !== undefined) return sentenceFor(notice.code, output.language);
   const { texts } = output;
   switch (notice.kind) {

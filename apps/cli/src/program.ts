@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { CommandContext } from './command-context.ts';
+import { addChat } from './commands/chat.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDevices } from './commands/devices.ts';
 import { addEnrol } from './commands/enrol.ts';
@@ -43,6 +44,7 @@ export function buildProgram(context: CommandContext): Command {
   for (const add of [
     addEnrol,
     addLink,
+    addChat,
     addSend,
     addInbox,
     addStatus,

@@ -20,7 +20,13 @@ async function kuvert(argv: readonly string[], input = ''): Promise<Ran> {
   }
   const code = await run(argv, {
     streams: { stdin: stdin(), stdout: stdout.stream, stderr: stderr.stream },
-    settings: { dataDir: '/nowhere/data', keysDir: '/nowhere/keys', language: 'en', colourAllowed: false },
+    settings: {
+      dataDir: '/nowhere/data',
+      keysDir: '/nowhere/keys',
+      language: 'en',
+      colourAllowed: false,
+      colorFgBg: '',
+    },
     isTerminal: false,
     stopSignal: () => new AbortController().signal,
   });

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '@kuvert/protocol';
 import type { Size } from './render/line.ts';
+import type { ThemeName } from './terminal/theme.ts';
 
 /** Who uses the chat. */
 export interface SelfItem {
@@ -126,7 +127,7 @@ export type Connection =
   /** No new attempt helps: the sentence says what does. */
   | { readonly kind: 'refused'; readonly sentence: string };
 
-/** Which things the messenger under the chat can do. */
+/** How far a deletion reaches. */
 export type DeletionScope = 'here' | 'own-devices' | 'everywhere';
 
 /** What is to be done outside. The binding does it and answers with events. */
@@ -162,6 +163,7 @@ export type ChatEvent =
   | { readonly kind: 'resize'; readonly size: Size }
   | { readonly kind: 'tick'; readonly nowMs: number }
   | { readonly kind: 'focus'; readonly hasFocus: boolean }
+  | { readonly kind: 'theme'; readonly theme: ThemeName }
   /** A command or a text, as a line; plain mode's only input. */
   | { readonly kind: 'line'; readonly line: string }
   | { readonly kind: 'connection'; readonly connection: Connection }
@@ -184,5 +186,7 @@ export type ChatEvent =
   | { readonly kind: 'safety'; readonly id: string; readonly safety: SafetyItem }
   | { readonly kind: 'settings'; readonly settings: readonly SettingItem[] }
   | { readonly kind: 'linkOffer'; readonly offer: LinkOffer }
+  /** A text was not taken: it is given back to whoever wrote it. */
+  | { readonly kind: 'notSent'; readonly id: string; readonly text: string; readonly sentence: string }
   /** Something to be told that belongs to no conversation. */
   | { readonly kind: 'told'; readonly sentence: string; readonly isError: boolean };

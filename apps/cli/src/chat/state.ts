@@ -101,6 +101,8 @@ export interface ChatState {
   readonly listed: string | undefined;
   readonly open: OpenConversation | undefined;
   readonly focus: 'list' | 'messages' | 'input';
+  /** How often the list was asked for by `/list`: plain mode reads it out each time. */
+  readonly listAsked: number;
   readonly editor: Editor;
   /** When other people were last told that one writes. */
   readonly typingToldMs: number;
@@ -134,6 +136,7 @@ export function beginningState(beginning: Beginning): ChatState {
     listed: undefined,
     open: undefined,
     focus: 'list',
+    listAsked: 0,
     editor: EMPTY_EDITOR,
     typingToldMs: 0,
     draftSinceMs: undefined,

@@ -57,6 +57,10 @@ export interface Profile {
    * @throws KuvertError `server_unreachable`, `device_not_accepted`, `version_unsupported`, `client_too_old`, `server_key_unknown`
    */
   connect(): Promise<void>;
+  /** True while there is a connection. */
+  readonly isConnected: boolean;
+  /** Calls `listener` when the connection has ended, with the reason. @returns stops it */
+  onClosed(listener: (reason: KuvertError) => void): () => void;
   /**
    * Connects where necessary, sends what waits, takes everything out of the mailbox, sends acknowledgements. Resolves when
    * nothing more can be done now; `waiting` counts own messages that are still queued.
@@ -156,6 +160,13 @@ class NodeProfile implements Profile {
         this.#connecting = undefined;
       });
     return this.#connecting;
+  }
+
+  get isConnected(): boolean {
+    return this.#messenger.isConnected;
+  }
+  onClosed(listener: (reason: KuvertError) => void): () => void {
+    return this.#messenger.onClosed(listener);
   }
 
   #open(stateCounter: number, events: ConnectionEvents): Promise<Connection> {

@@ -17,7 +17,7 @@ export interface BlockLine {
   readonly line: Line;
 }
 
-const GUTTER = 6;
+const GUTTER = 7;
 const TEXT_WIDTH_MAX = 100;
 /** A pause after which the sender is named again. */
 const PAUSE_MS = 600_000;
@@ -158,8 +158,8 @@ export function shownText(entry: EntryItem, { texts }: ChatState): { text: strin
 }
 
 function gutter(time: string, { isChosen }: BlockFacts): Span {
-  const text = time.padEnd(GUTTER);
-  return isChosen ? { text: `▌${text.slice(0, GUTTER - 1)}`, style: 'accent' } : { text, style: 'dim' };
+  const text = ` ${time}`.padEnd(GUTTER);
+  return isChosen ? { text: `▌${text.slice(1)}`, style: 'accent' } : { text, style: 'dim' };
 }
 
 function stateMark(entry: EntryItem, facts: BlockFacts, { texts }: ChatState): Span[] {

@@ -17,6 +17,7 @@ const ENTER = '\u001b[?1049h\u001b[?2004h\u001b[?1004h\u001b[?7l\u001b[2J\u001b[
 const ASK_BACKGROUND = '\u001b]11;?\u001b\\';
 const LEAVE = '\u001b[?2026l\u001b[m\u001b[?7h\u001b[?1004l\u001b[?2004l\u001b[?25h\u001b[?1049l';
 /** The answer to that, ended by BEL or by ST. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is made of control characters.
 const BACKGROUND = /\u001b]11;([^\u0007\u001b]*)(?:\u0007|\u001b\\)/;
 
 /** What a terminal tells. */

@@ -143,5 +143,7 @@ export interface ChatTexts {
   plainSafety(facts: { name: string; number: string; state: string }): string;
   plainEarlier(): string;
   plainNoEarlier(): string;
+  plainYesNo(): string;
+  plainNoConversations(): string;
   plainLeft(): string;
 }

@@ -200,5 +200,8 @@ export const de: ChatTexts = {
   plainSafety: ({ name, number, state }) => `Sicherheitsnummer mit ${name}: ${number}. Stand: ${state}.`,
   plainEarlier: () => 'Frühere Nachrichten:',
   plainNoEarlier: () => 'Davor gibt es nichts.',
+  plainYesNo: () => 'Antworten Sie ja oder nein.',
+  plainNoConversations: () =>
+    'Noch keine Unterhaltung. Schreiben Sie Schrägstrich schreiben und einen Namen, um eine zu beginnen; Schrägstrich leute sagt, wer da ist.',
   plainLeft: () => 'Auf Wiedersehen.',
 };

@@ -186,5 +186,8 @@ export const en: ChatTexts = {
   plainSafety: ({ name, number, state }) => `Safety number with ${name}: ${number}. State: ${state}.`,
   plainEarlier: () => 'Earlier messages:',
   plainNoEarlier: () => 'There is nothing earlier.',
+  plainYesNo: () => 'Answer yes or no.',
+  plainNoConversations: () =>
+    'No conversations yet. Write slash write and a name to begin one; slash people tells who is there.',
   plainLeft: () => 'Goodbye.',
 };

@@ -5,7 +5,7 @@ import { readDay, readDuration } from '../render/times.ts';
 import { type ChatState, openItem } from '../state.ts';
 import type { ThemeName } from '../terminal/theme.ts';
 import { EMPTY_EDITOR, withText } from '../text/editor.ts';
-import { openConversation, scrollPage, scrollToEdge } from './conversation.ts';
+import { openConversation, readEarlier, scrollPage, scrollToEdge } from './conversation.ts';
 import { refuse, type Step, show, step, tell } from './step.ts';
 import { choose, openHelp, openLink, openMuteMenu, openPeople, openSearch, openTimerMenu } from './views.ts';
 
@@ -47,7 +47,7 @@ export const COMMANDS: readonly Command[] = [
     openNamed,
   ),
   command(['list', 'liste'], NONE, ['go to the conversations', 'zu den Unterhaltungen'], (state) =>
-    step({ ...state, focus: 'list', view: { kind: 'none' } }),
+    step({ ...state, focus: 'list', listAsked: state.listAsked + 1, view: { kind: 'none' } }),
   ),
   command(
     ['people', 'leute'],
@@ -74,13 +74,13 @@ export const COMMANDS: readonly Command[] = [
     jumpToDate,
   ),
   command(['earlier', 'früher'], NONE, ['older messages', 'ältere Nachrichten'], (state) =>
-    withOpen(state, (open) => scrollPage(open, -1)),
+    withOpen(state, (open) => (open.isPlain ? readEarlier(open) : scrollPage(open, -1))),
   ),
   command(['start', 'anfang'], NONE, ['to the first message', 'zur ersten Nachricht'], (state) =>
-    withOpen(state, (open) => scrollToEdge(open, 'start')),
+    withOpen(state, (open) => toEdge(open, 'start')),
   ),
   command(['end', 'ende'], NONE, ['to the newest message', 'zur neuesten Nachricht'], (state) =>
-    withOpen(state, (open) => scrollToEdge(open, 'end')),
+    withOpen(state, (open) => toEdge(open, 'end')),
   ),
   command(
     ['pin', 'anheften'],
@@ -236,6 +236,14 @@ function withItem(state: ChatState, run: (item: ConversationItem) => Step): Step
   return item === undefined ? refuse(state, state.texts.needsConversation()) : run(item);
 }
 
+/** Plain mode reads out what is there, also when it was loaded before. */
+function toEdge(state: ChatState, at: 'start' | 'end'): Step {
+  const { open, isPlain } = state;
+  return isPlain && open !== undefined
+    ? step(state, { do: 'load', id: open.id, place: { at } })
+    : scrollToEdge(state, at);
+}
+
 function openNamed(state: ChatState, rest: string): Step {
   const { conversations = [], texts } = state;
   if (rest === '') return refuse(state, usageOf('open', state));
@@ -342,7 +350,7 @@ function deleteMessage(state: ChatState, rest: string): Step {
     const messages = open.entries.filter(({ direction }) => direction !== 'system');
     const entry =
       number === undefined
-        ? (messages.find(({ key }) => key === open.chosen) ?? messages.at(-1))
+        ? ((state.isPlain ? undefined : messages.find(({ key }) => key === open.chosen)) ?? messages.at(-1))
         : messages.at(-Number(number));
     if (entry === undefined) return refuse(state, texts.needsMessage());
     const effect: Effect = { do: 'deleteEntry', id: open.id, key: entry.key, scope };

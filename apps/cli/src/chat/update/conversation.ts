@@ -4,10 +4,12 @@ import { bottomIndex, conversationLines, visibleLines } from '../render/conversa
 import { type Layout, layoutOf } from '../render/layout.ts';
 import type { ChatState, OpenConversation } from '../state.ts';
 import { EMPTY_EDITOR, withText } from '../text/editor.ts';
-import { type Step, step, then } from './step.ts';
+import { type Step, step, tell, then } from './step.ts';
 
 /** More than this is not kept loaded; what is cut off is read again from the store when somebody scrolls there. */
 const ENTRIES_MAX = 400;
+/** How many messages plain mode reads out when nothing is unread, and with each step back. */
+const READ_OUT = 10;
 /** Rows from the edge of what is loaded at which more is read. */
 const READ_AHEAD_ROWS = 40;
 
@@ -66,8 +68,30 @@ export function takeEntries(
   const next =
     place.at === 'before' || place.at === 'after' ? extended(open, answer, place.at) : replaced(open, answer);
   const marked = { ...state, open: withNewLine(state, open, next, place) };
+  if (state.isPlain) return readPlain(marked, marked.open, place);
   const placed = { ...marked, open: placedAt(marked, marked.open, place) };
   return then(readVisible(placed), readAhead);
+}
+
+/** Plain mode has read out what it got; what it began with is where `/earlier` goes on from. */
+function readPlain(state: ChatState, open: OpenConversation, place: Place): Step {
+  if (place.at === 'before') return readEarlier(state);
+  if (place.at === 'again') return readVisible(state);
+  const [first] = firstReadOut(open.entries, place);
+  return readVisible({ ...state, open: { ...open, chosen: first?.key } });
+}
+
+/** From the first unread message on, from what was looked for on, or the last few. */
+export function firstReadOut(all: readonly EntryItem[], place: Place): readonly EntryItem[] {
+  if (place.at === 'around') {
+    const at = all.findIndex(({ key, atMs }) =>
+      place.key === undefined ? atMs >= place.ms : key === place.key,
+    );
+    return at < 0 ? all.slice(-READ_OUT) : all.slice(at, at + READ_OUT);
+  }
+  if (place.at === 'start') return all.slice(0, READ_OUT);
+  const unread = all.findIndex(({ isUnread }) => isUnread);
+  return unread >= 0 && place.at === 'unread' ? all.slice(unread) : all.slice(-READ_OUT);
 }
 
 type Answer = Parameters<typeof takeEntries>[1];
@@ -84,10 +108,11 @@ function reuse(known: readonly EntryItem[], fresh: readonly EntryItem[]): EntryI
 function replaced(open: OpenConversation, { entries, hasOlder, hasNewer, place }: Answer): OpenConversation {
   const isAgain = place.at === 'again';
   const chosen = entries.some(({ key }) => key === open.chosen) ? open.chosen : undefined;
+  const isCut = isAgain && open.bottom === undefined && entries.length > 2 * ENTRIES_MAX;
   return {
     ...open,
-    entries: reuse(open.entries, entries),
-    hasOlder: isAgain ? open.hasOlder : hasOlder,
+    entries: reuse(open.entries, isCut ? entries.slice(-ENTRIES_MAX) : entries),
+    hasOlder: isAgain ? open.hasOlder || isCut : hasOlder,
     hasNewer,
     isLoading: false,
     chosen,
@@ -164,6 +189,22 @@ export function scroll(state: ChatState, byRows: number): Step {
   const lines = conversationLines(state, open, width);
   const bottom = bottomAt(lines, bottomIndex(lines, open.bottom) + byRows, open, rows);
   return then(readVisible({ ...state, open: { ...open, bottom } }), readAhead);
+}
+
+/** Plain mode: reads out what comes before what was read out first, which is the chosen message there. */
+export function readEarlier(state: ChatState): Step {
+  const { open, texts } = state;
+  if (open === undefined) return step(state);
+  const at = open.entries.findIndex(({ key }) => key === open.chosen);
+  const from = at < 0 ? open.entries.length : at;
+  const [first] = open.entries;
+  if (from === 0 && open.hasOlder && first !== undefined) {
+    const place = { at: 'before', ms: first.atMs, key: first.key } as const;
+    return step({ ...state, open: { ...open, isLoading: true } }, { do: 'load', id: open.id, place });
+  }
+  const next = open.entries[Math.max(0, from - READ_OUT)];
+  if (from === 0 || next === undefined) return step(tell(state, texts.plainNoEarlier()));
+  return step({ ...state, open: { ...open, chosen: next.key } });
 }
 
 /** A page less a line, so that the eye finds where it was. */

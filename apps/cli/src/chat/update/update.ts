@@ -26,6 +26,8 @@ export function update(state: ChatState, event: ChatEvent): Step {
       return readVisible({ ...state, size: event.size });
     case 'focus':
       return readVisible({ ...state, hasFocus: event.hasFocus });
+    case 'theme':
+      return step({ ...state, theme: event.theme });
     case 'tick':
       return passTime(state, event.nowMs);
     case 'connection':
@@ -38,6 +40,8 @@ export function update(state: ChatState, event: ChatEvent): Step {
       return event.id === state.open?.id ? takeEntries(state, event) : step(state);
     case 'changed':
       return loadAgain(state, event.ids);
+    case 'notSent':
+      return giveBack(state, event);
     case 'told':
       return event.isError ? refuse(state, event.sentence) : step(tell(state, event.sentence));
     default:
@@ -104,12 +108,30 @@ function takeConversations(state: ChatState, items: readonly ConversationItem[])
   return step(taken, ...(isCalled ? [{ do: 'bell' } as const] : []));
 }
 
+/** What could not be sent stands in the line again, or in the draft of its conversation. */
+function giveBack(
+  state: ChatState,
+  { id, text, sentence }: { id: string; text: string; sentence: string },
+): Step {
+  if (state.open?.id === id && state.editor.text === '') {
+    return refuse({ ...state, editor: withText(state.editor, text), draftSinceMs: state.nowMs }, sentence);
+  }
+  const { state: told } = refuse(state, sentence);
+  return step(told, { do: 'saveDraft', id, text });
+}
+
 function loadAgain(state: ChatState, ids: readonly string[] | 'all'): Step {
   const { open } = state;
   if (open === undefined || (ids !== 'all' && !ids.includes(open.id))) return step(state);
   const [first] = open.entries;
   if (first === undefined) return step(state, { do: 'load', id: open.id, place: { at: 'end' } });
-  const place = { at: 'again', ms: first.atMs, count: open.entries.length } as const;
+  // Whoever follows the newest messages gets all that came; whoever reads further up, what is loaded.
+  const isFollowing = open.bottom === undefined && !open.hasNewer;
+  const place = {
+    at: 'again',
+    ms: first.atMs,
+    count: open.entries.length + (isFollowing ? 500 : 0),
+  } as const;
   return step(state, { do: 'load', id: open.id, place });
 }
 

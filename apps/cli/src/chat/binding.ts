@@ -1,0 +1,271 @@
+/**
+ * The only place where the chat meets the messenger: does what the state asks for (`Effect`) and tells what has become of it
+ * (`ChatEvent`). What reads the container answers at once; what needs the server runs on its own and never holds up a key.
+ */
+import type { ConversationChanges, ConversationSummary, Entry, EntryId } from '@kuvert/client-core';
+import type { Profile } from '@kuvert/client-core/node';
+import type { ConversationId, Person } from '@kuvert/protocol';
+import type { Language } from '../config.ts';
+import { describeFailure } from '../failure.ts';
+import { noticeSentence } from '../profile-session.ts';
+import { textsIn } from '../texts.ts';
+import { KeptConnection } from './connection.ts';
+import { readPlace } from './entry-pages.ts';
+import type { ChatEvent, Connection, ConversationItem, Effect, EntryItem } from './model.ts';
+import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
+
+/** Changes that come within this time are shown at once, so that a full mailbox does not draw the list a thousand times. */
+const GATHER_MS = 60;
+
+/** What a binding needs. */
+export interface BindingOptions {
+  readonly profile: Profile;
+  readonly language: Language;
+  readonly tell: (event: ChatEvent) => void;
+  readonly now?: () => number;
+}
+
+/** Effects that the binding does; the others are the terminal's. */
+export type MessengerEffect = Exclude<Effect, { do: 'redraw' | 'suspend' | 'quit' | 'bell' }>;
+
+/** @see the top of this file */
+export class Binding {
+  readonly #profile: Profile;
+  readonly #language: Language;
+  readonly #texts: ChatTexts;
+  readonly #tell: (event: ChatEvent) => void;
+  readonly #connection: KeptConnection;
+  readonly #undo: (() => void)[];
+  readonly #changed = new Set<string>();
+  #people: readonly Person[] = [];
+  #gathering: NodeJS.Timeout | undefined;
+
+  constructor(options: BindingOptions) {
+    const { profile, language, tell, now } = options;
+    this.#profile = profile;
+    this.#language = language;
+    this.#texts = chatTextsIn(language);
+    this.#tell = tell;
+    this.#connection = new KeptConnection({
+      profile,
+      language,
+      onChange: (connection) => this.#connectionChanged(connection),
+      ...(now === undefined ? {} : { now }),
+    });
+    this.#undo = [profile.conversations.onChanged((changes) => this.#gather(changes))];
+  }
+
+  /** Shows what is here, then connects. */
+  start(): void {
+    this.#showList();
+    this.#connection.connectNow();
+  }
+
+  /** Does one effect. Never throws: what goes wrong is told. */
+  async run(effect: MessengerEffect): Promise<void> {
+    try {
+      await this.#do(effect);
+    } catch (error) {
+      const { message } = describeFailure(error, this.#language);
+      if (effect.do === 'send') {
+        this.#tell({ kind: 'notSent', id: effect.id, text: effect.text, sentence: message });
+      } else {
+        this.#tell({ kind: 'told', sentence: message, isError: true });
+      }
+    }
+  }
+
+  /** Ends the connection; the profile stays open. */
+  end(): void {
+    this.#connection.end();
+    clearTimeout(this.#gathering);
+    for (const undo of this.#undo.splice(0)) undo();
+  }
+
+  #do(effect: MessengerEffect): void | Promise<void> {
+    const { conversations } = this.#profile;
+    switch (effect.do) {
+      case 'load':
+        return this.#load(effect);
+      case 'send':
+        return this.#send(effect);
+      case 'markRead':
+        return conversations.markRead(entryIdOf(effect.key));
+      case 'saveDraft':
+        return conversations.setDraft(conversationIdOf(effect.id), effect.text);
+      case 'people':
+        return this.#showPeople();
+      case 'begin':
+        return this.#begin(effect.mail);
+      case 'setPinned':
+        return conversations.setPinned(conversationIdOf(effect.id), effect.isPinned);
+      case 'setMuted':
+        return conversations.setMuted(conversationIdOf(effect.id), effect.untilMs);
+      case 'connectNow':
+        return this.#connection.connectNow();
+      case 'typing':
+        return;
+      default:
+        this.#tell({ kind: 'told', sentence: this.#texts.notYet(), isError: true });
+    }
+  }
+
+  #load({ id, place }: Extract<Effect, { do: 'load' }>): void {
+    const conversationId = conversationIdOf(id);
+    const page = readPlace(this.#profile.conversations, conversationId, place);
+    const entries = page.entries.map((entry) => this.#entryOf(entry));
+    if (page.isBeyondEnd) this.#tell({ kind: 'told', sentence: this.#texts.noDay(), isError: false });
+    const shown = page.isBeyondEnd ? ({ at: 'end' } as const) : place;
+    this.#tell({
+      kind: 'entries',
+      id,
+      place: shown,
+      entries,
+      hasOlder: page.hasOlder,
+      hasNewer: page.hasNewer,
+    });
+  }
+
+  async #send({ id, text }: Extract<Effect, { do: 'send' }>): Promise<void> {
+    const conversationId = conversationIdOf(id);
+    const { mail } = this.#profile.conversations.get(conversationId).peer;
+    this.#profile.conversations.setDraft(conversationId, '');
+    await this.#profile.send({ to: mail ?? '', text });
+  }
+
+  /** Everybody, first as known, then as the server has it. */
+  async #showPeople(): Promise<void> {
+    const known = JSON.stringify(this.#people);
+    if (this.#people.length > 0) this.#tellPeople();
+    this.#people = await this.#profile.people();
+    if (this.#people.length === 0 || JSON.stringify(this.#people) !== known) this.#tellPeople();
+  }
+
+  #tellPeople(): void {
+    const own = this.#profile.whoami().personId;
+    const people = this.#people
+      .filter(({ personId }) => personId !== own)
+      .map(({ personId, name, mail }) => ({ id: personId, name, mail }));
+    this.#tell({ kind: 'people', people });
+  }
+
+  /** @param wanted an address, or a name that only one person has */
+  async #begin(wanted: string): Promise<void> {
+    const typed = wanted.trim().toLowerCase();
+    const find = (): readonly Person[] => {
+      const exact = this.#people.filter(({ name, mail }) => mail === typed || name.toLowerCase() === typed);
+      if (exact.length > 0) return exact;
+      return this.#people.filter(({ name, mail }) => `${name} ${mail}`.toLowerCase().includes(typed));
+    };
+    if (find().length !== 1) this.#people = await this.#profile.people();
+    const found = find();
+    const [one] = found;
+    if (found.length > 1) {
+      const names = found.slice(0, 8).map(({ name, mail }) => `${name} <${mail}>`);
+      this.#tell({ kind: 'told', sentence: this.#texts.severalNamed(names.join(', ')), isError: true });
+      return;
+    }
+    // Without a connection nobody can say whether an address exists; what is written to it waits and is told then.
+    const isGuess = one === undefined && !this.#profile.isConnected && /^\S+@\S+$/.test(typed);
+    if (one === undefined && !isGuess) {
+      this.#tell({ kind: 'told', sentence: this.#texts.nobodyNamed(wanted), isError: true });
+      return;
+    }
+    const id = this.#profile.conversations.withMail(one?.mail ?? typed);
+    this.#showList();
+    this.#tell({ kind: 'begun', id });
+  }
+
+  #connectionChanged(connection: Connection): void {
+    this.#tell({ kind: 'connection', connection });
+    if (connection.kind === 'online') void this.run({ do: 'people' });
+  }
+
+  #gather({ entries, settings }: ConversationChanges): void {
+    for (const id of [...entries, ...settings]) this.#changed.add(id);
+    this.#gathering ??= setTimeout(() => this.tellChanges(), GATHER_MS);
+  }
+
+  /** Tells at once what has changed. */
+  tellChanges(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    if (this.#changed.size === 0) return;
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    this.#showList();
+    this.#tell({ kind: 'changed', ids });
+    this.#tellNotices();
+  }
+
+  #showList(): void {
+    const items = this.#profile.conversations.list().map((summary) => this.#itemOf(summary));
+    this.#tell({ kind: 'conversations', items });
+  }
+
+  /** Notices that stand in no conversation; the others are read there. */
+  #tellNotices(): void {
+    const notices = this.#profile.notices().filter(({ personId }) => personId === undefined);
+    if (notices.length === 0) return;
+    for (const notice of notices) {
+      this.#tell({ kind: 'told', sentence: this.#sentenceOf(notice), isError: true });
+    }
+    this.#profile.markNoticesSeen(notices.map(({ noticeId }) => noticeId));
+  }
+
+  #sentenceOf(notice: Parameters<typeof noticeSentence>[0]): string {
+    return noticeSentence(notice, { language: this.#language, texts: textsIn(this.#language) });
+  }
+
+  #itemOf(summary: ConversationSummary): ConversationItem {
+    const {
+      conversationId,
+      peer,
+      last,
+      lastAtMs,
+      unread,
+      isPinned,
+      mutedUntilMs,
+      draft,
+      timerMs,
+      hasProblem,
+    } = summary;
+    const mail = peer.mail ?? peer.personId ?? '';
+    return {
+      id: conversationId,
+      name: peer.name ?? mail,
+      mail,
+      unread,
+      lastAtMs,
+      last: last && this.#entryOf(last),
+      isPinned,
+      mutedUntilMs,
+      draft,
+      timerMs,
+      hasProblem,
+      verification: 'unverified',
+      isTyping: false,
+      presence: undefined,
+    };
+  }
+
+  #entryOf(entry: Entry): EntryItem {
+    const { atMs, expiresAtMs } = entry;
+    const key = String(entry.entryId);
+    if (entry.direction === 'system') {
+      const text = this.#sentenceOf(entry);
+      return { key, direction: 'system', kind: 'notice', atMs, text, isUnread: false };
+    }
+    const { direction, kind, text, isUnread, timerMs, state, problem } = entry;
+    return { key, direction, kind, atMs, text, isUnread, timerMs, state, problem, expiresAtMs };
+  }
+}
+
+function entryIdOf(key: string): EntryId {
+  return Number(key);
+}
+
+/** Ids of the list come from the messenger and go back to it. */
+function conversationIdOf(id: string): ConversationId {
+  return id as ConversationId;
+}
