@@ -1,7 +1,7 @@
 /** The list of conversations: two lines each, the name with its time and the newest words with what is unread. */
 import type { ConversationItem } from '../model.ts';
 import type { ChatState } from '../state.ts';
-import { fit, pad, safeLines, widthOf } from '../text/cells.ts';
+import { fit, pad, safeLines, widthOf, wrap } from '../text/cells.ts';
 import { shownText } from './conversation.ts';
 import { fillLine, type Line, plain, type Style } from './line.ts';
 import { shortWhen } from './times.ts';
@@ -19,7 +19,8 @@ export function listLines(state: ChatState, width: number, rows: number): Line[]
   if (conversations === undefined) return [];
   const title = fillLine([{ text: ` ${texts.listTitle()}`, style: 'strong' }], width);
   if (conversations.length === 0) {
-    return [title, [], ...texts.noConversations().map((line) => plain(` ${line}`, 'dim'))];
+    const said = texts.noConversations().flatMap((line) => wrap(line, Math.max(2, width - 2)));
+    return [title, [], ...said.map((line) => plain(` ${line}`, 'dim'))];
   }
   const fits = Math.max(1, Math.floor((rows - 1) / ROWS_EACH));
   const at = Math.max(

@@ -32,21 +32,20 @@ export function conversationPane(state: ChatState, layout: Layout): Pane {
 
 function header(state: ChatState, item: ConversationItem, width: number): Line {
   const { texts } = state;
-  const name: Line = [
-    { text: ` ${oneLine(item.name)}`, style: 'strong' },
-    ...(item.mail === item.name ? [] : [{ text: `  ${oneLine(item.mail)}`, style: 'dim' } as const]),
+  const name = oneLine(item.name);
+  const mail = item.mail === item.name ? '' : `  ${oneLine(item.mail)}`;
+  const facts = item.isTyping ? [texts.typing(name)] : factsOf(state, item);
+  // The first facts are those that matter most; what does not fit is in the details of a wide window and in /safety.
+  while (facts.length > 1 && widthOf(facts.join(' · ')) > width / 2) facts.pop();
+  const style = item.isTyping ? 'good' : item.verification === 'changed' ? 'warning' : 'dim';
+  const right: Line = [{ text: ` ${facts.join(' · ')} `, style }];
+  const room = width - widthOf(facts.join(' · ')) - 2;
+  const isWhole = widthOf(name) + widthOf(mail) + 1 <= room;
+  const left: Line = [
+    { text: ` ${name}`, style: 'strong' },
+    { text: isWhole ? mail : '', style: 'dim' },
   ];
-  const right: Span[] = item.isTyping
-    ? [{ text: texts.typing(oneLine(item.name)), style: 'good' }]
-    : factsOf(state, item).map((text, index) => ({
-        text: `${index === 0 ? '' : ' · '}${text}`,
-        style: item.verification === 'changed' ? 'warning' : 'dim',
-      }));
-  const left = Math.min(width, widthOf(name.map(({ text }) => text).join('')));
-  // What does not fit beside the name is in the details of a wide window, and in /safety.
-  while (right.length > 0 && right.reduce((sum, { text }) => sum + widthOf(text), 0) + left + 3 > width)
-    right.pop();
-  return spread(name, [...right, { text: ' ' }], width);
+  return spread(left, right, width);
 }
 
 /** What is to be known of a conversation, in few words. */

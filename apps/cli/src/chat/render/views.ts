@@ -73,7 +73,7 @@ function sentence(
 }
 
 function boxed(title: string, lines: readonly Line[], { width, rows }: Area): DrawnView {
-  return { lines: [rule(title, width, 'accent', 'strong'), ...lines].slice(0, rows) };
+  return { lines: [rule(oneLine(title), width, 'accent', 'strong'), ...lines].slice(0, rows) };
 }
 
 function scrolled(title: string, lines: readonly Line[], scroll: number, area: Area): DrawnView {

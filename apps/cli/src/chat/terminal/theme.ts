@@ -2,6 +2,7 @@
  * What styles look like. Nothing is told by colour alone: whatever has a colour also has a word, a sign or its place, so that
  * a screen without colours (`NO_COLOR`, `--theme none`) says the same.
  */
+import { showLine } from '../../terminal-text.ts';
 import type { Line, Style } from '../render/line.ts';
 
 /** How to draw; `none` uses bold, underline and reverse only. */
@@ -95,13 +96,17 @@ export function themeOf(name: ThemeName, colourBits: number): Theme {
   return name === 'light' ? LIGHT : DARK;
 }
 
-/** A line as the terminal takes it. Its text holds no control characters (`terminal-text.ts`). */
+/**
+ * A line as the terminal takes it. Its text was made safe where it was measured; that nothing of it is obeyed is made sure of
+ * here once more, for all of it.
+ */
 export function encodeLine(line: Line, theme: Theme): string {
   let result = '';
   for (const { text, style, at } of line) {
     if (at !== undefined && at > 0) result += `\u001b[${at + 1}G`;
     const sgr = style === undefined ? '' : theme[style];
-    result += sgr === '' ? text : `\u001b[${sgr}m${text}\u001b[m`;
+    const safe = showLine(text);
+    result += sgr === '' ? safe : `\u001b[${sgr}m${safe}\u001b[m`;
   }
   return result;
 }

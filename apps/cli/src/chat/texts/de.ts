@@ -58,7 +58,7 @@ export const de: ChatTexts = {
   belowCount: (count) => `${count} weiter unten ↓`,
 
   listTitle: () => 'Unterhaltungen',
-  noConversations: () => ['Noch keine Unterhaltung.', '', 'Mit F2 wählen Sie jemanden', 'und schreiben.'],
+  noConversations: () => ['Noch keine Unterhaltung.', '', 'Mit F2 wählen Sie jemanden und schreiben.'],
   nothingOpen: () => [
     'Wählen Sie eine Unterhaltung mit ↑ ↓ und Enter,',
     'oder schreiben Sie mit F2 jemandem.',

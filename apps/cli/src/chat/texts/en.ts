@@ -53,7 +53,7 @@ export const en: ChatTexts = {
   belowCount: (count) => `${count} further down ↓`,
 
   listTitle: () => 'Conversations',
-  noConversations: () => ['No conversations yet.', '', 'Press F2 to choose somebody', 'and write to them.'],
+  noConversations: () => ['No conversations yet.', '', 'Press F2 to choose somebody and write to them.'],
   nothingOpen: () => [
     'Choose a conversation with ↑ ↓ and Enter,',
     'or press F2 to write to somebody.',

@@ -4,7 +4,7 @@ import { bottomIndex, conversationLines, visibleLines } from '../render/conversa
 import { type Layout, layoutOf } from '../render/layout.ts';
 import type { ChatState, OpenConversation } from '../state.ts';
 import { EMPTY_EDITOR, withText } from '../text/editor.ts';
-import { type Step, step, tell, then } from './step.ts';
+import { andThen, type Step, step, tell } from './step.ts';
 
 /** More than this is not kept loaded; what is cut off is read again from the store when somebody scrolls there. */
 const ENTRIES_MAX = 400;
@@ -35,7 +35,7 @@ export function leaveConversation(state: ChatState): Step {
 
 /** Opens a conversation at its first unread message, or at another place. */
 export function openConversation(state: ChatState, id: string, place: Place = { at: 'unread' }): Step {
-  return then(leaveConversation(state), (left) => {
+  return andThen(leaveConversation(state), (left) => {
     const item = left.conversations?.find((one) => one.id === id);
     const isSame = left.open?.id === id;
     const { history, killed } = left.editor;
@@ -70,7 +70,7 @@ export function takeEntries(
   const marked = { ...state, open: withNewLine(state, open, next, place) };
   if (state.isPlain) return readPlain(marked, marked.open, place);
   const placed = { ...marked, open: placedAt(marked, marked.open, place) };
-  return then(readVisible(placed), readAhead);
+  return andThen(readVisible(placed), readAhead);
 }
 
 /** Plain mode has read out what it got; what it began with is where `/earlier` goes on from. */
@@ -188,7 +188,7 @@ export function scroll(state: ChatState, byRows: number): Step {
   const { conversationWidth: width, messageRows: rows } = layoutNow(state);
   const lines = conversationLines(state, open, width);
   const bottom = bottomAt(lines, bottomIndex(lines, open.bottom) + byRows, open, rows);
-  return then(readVisible({ ...state, open: { ...open, bottom } }), readAhead);
+  return andThen(readVisible({ ...state, open: { ...open, bottom } }), readAhead);
 }
 
 /** Plain mode: reads out what comes before what was read out first, which is the chosen message there. */
@@ -275,7 +275,7 @@ export function chooseMessage(state: ChatState, direction: -1 | 1): Step {
   const next =
     at < 0 ? open.entries.find(({ key }) => key === visible.at(-1)?.key) : open.entries[at + direction];
   if (next === undefined) return step(state);
-  return then(step({ ...state, open: { ...open, chosen: next.key } }), (chosen) =>
+  return andThen(step({ ...state, open: { ...open, chosen: next.key } }), (chosen) =>
     intoView(chosen, next.key),
   );
 }

@@ -4,7 +4,7 @@ import type { ChatState } from '../state.ts';
 import { EDITS, type Edit, insert, moveVertically } from '../text/editor.ts';
 import { completeCommand, jumpToUnread, openSafety, runCommand, togglePin } from './commands.ts';
 import { chooseMessage, layoutNow, openConversation, scrollPage, scrollToEdge } from './conversation.ts';
-import { type Step, show, step, tell, then } from './step.ts';
+import { andThen, type Step, show, step, tell } from './step.ts';
 import {
   closeView,
   editQuery,
@@ -367,5 +367,5 @@ function page(state: ChatState, direction: -1 | 1): Step {
 }
 
 function edge(state: ChatState, to: 'start' | 'end'): Step {
-  return then(step(state), (same) => scrollToEdge(same, to));
+  return andThen(step(state), (same) => scrollToEdge(same, to));
 }

@@ -16,7 +16,7 @@ export function step(state: ChatState, ...effects: Effect[]): Step {
 }
 
 /** Goes on from a step, keeping its effects. */
-export function then(first: Step, next: (state: ChatState) => Step): Step {
+export function andThen(first: Step, next: (state: ChatState) => Step): Step {
   const second = next(first.state);
   return { state: second.state, effects: [...first.effects, ...second.effects] };
 }

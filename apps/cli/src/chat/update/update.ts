@@ -4,7 +4,7 @@ import type { ChatState } from '../state.ts';
 import { insert, withText } from '../text/editor.ts';
 import { openConversation, readVisible, takeEntries } from './conversation.ts';
 import { paste, pressKey, submit, TYPING_TOLD_EVERY_MS } from './keys.ts';
-import { refuse, type Step, show, step, tell, then } from './step.ts';
+import { andThen, refuse, type Step, show, step, tell } from './step.ts';
 import { answer } from './views.ts';
 
 export type { Step } from './step.ts';
@@ -138,7 +138,7 @@ function loadAgain(state: ChatState, ids: readonly string[] | 'all'): Step {
 function passTime(before: ChatState, nowMs: number): Step {
   const isToldOver = before.told !== undefined && nowMs >= before.told.untilMs;
   const state: ChatState = { ...before, nowMs, ...(isToldOver ? { told: undefined, isLeaving: false } : {}) };
-  return then(keepDraft(state), stopTyping);
+  return andThen(keepDraft(state), stopTyping);
 }
 
 function keepDraft(state: ChatState): Step {

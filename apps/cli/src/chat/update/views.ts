@@ -4,7 +4,7 @@ import { readDay } from '../render/times.ts';
 import { type ChatState, type Choice, openItem, type View } from '../state.ts';
 import { accept, type Editor, EMPTY_EDITOR, withText } from '../text/editor.ts';
 import { openConversation, readVisible } from './conversation.ts';
-import { refuse, type Step, show, step, tell, then } from './step.ts';
+import { andThen, refuse, type Step, show, step, tell } from './step.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -189,7 +189,7 @@ export function choose(state: ChatState, index: number): Step {
 
 function take(state: ChatState, { question, effects }: Choice): Step {
   if (question !== undefined) return step(show(state, { kind: 'confirm', question, effects }));
-  return then(closeView(state), (closed) => step(closed, ...effects));
+  return andThen(closeView(state), (closed) => step(closed, ...effects));
 }
 
 /** An address that nobody in the list has may be right all the same: the server knows. */
@@ -257,7 +257,7 @@ export function answer(state: ChatState, isYes: boolean): Step {
       : view.kind === 'link' && view.offer !== undefined && isYes
         ? [{ do: 'approveLink', offer: view.offer }]
         : [];
-  return then(closeView(state), (closed) => step(closed, ...effects));
+  return andThen(closeView(state), (closed) => step(closed, ...effects));
 }
 
 /** Keys that mean something in one view only. @returns undefined when the key means nothing there */
@@ -281,7 +281,7 @@ export function viewLetter(state: ChatState, letter: string): Step | undefined {
       return step(state, { do: 'setVerified', id, isVerified: false }, { do: 'safety', id });
   }
   if (view.kind === 'help' && letter === '?') {
-    return then(closeView(state), (closed) => step({ ...closed, editor: withText(closed.editor, '?') }));
+    return andThen(closeView(state), (closed) => step({ ...closed, editor: withText(closed.editor, '?') }));
   }
   return undefined;
 }

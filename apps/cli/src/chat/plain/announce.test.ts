@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import type { ChatEvent } from '../model.ts';
+import { conversation, messages, Stage } from '../stage.ts';
+import { announce } from './announce.ts';
+
+/** What is said to events, one after another. */
+function said(stage: Stage, ...events: ChatEvent[]): string[] {
+  return events.flatMap((event) => {
+    const before = stage.state;
+    stage.send(event);
+    return announce(before, stage.state, event);
+  });
+}
+
+const ben = conversation('Ben');
+const answer = { kind: 'entries', id: ben.id, hasOlder: false, hasNewer: false } as const;
+
+test('A1 plain mode reads out what there is, what comes and what becomes of it', () => {
+  const stage = new Stage({ isPlain: true });
+  expect(said(stage, { kind: 'conversations', items: [{ ...ben, unread: 2 }] })).toEqual([
+    'Conversation 1: Ben, 2 unread.',
+  ]);
+  expect(said(stage, { kind: 'connection', connection: { kind: 'online' } })).toEqual([
+    'The server is connected.',
+  ]);
+  said(stage, { kind: 'line', line: '/open ben' });
+  const entries = messages(20).map((entry, index) => ({ ...entry, isUnread: index >= 18 }));
+  expect(said(stage, { ...answer, place: { at: 'unread' }, entries })).toEqual([
+    'The conversation with Ben is open, with 2 messages to read.',
+    'Ben wrote, 11:59: message 19',
+    'Ben wrote, 12:00: message 20',
+  ]);
+  expect(said(stage, { kind: 'line', line: '/earlier' }).slice(0, 2)).toEqual([
+    'Earlier messages:',
+    'Ben wrote, 11:49: message 9',
+  ]);
+  const mine = { ...messages(1)[0], key: 'm', direction: 'out', state: 'queued', text: 'Yes' } as const;
+  const again = { ...answer, place: { at: 'again', ms: 0, count: 20 } } as const;
+  expect(said(stage, { ...again, entries: [...entries, mine as never] })).toEqual([]);
+  expect(said(stage, { ...again, entries: [...entries, { ...mine, state: 'delivered' } as never] })).toEqual([
+    'Your message “Yes” is now: delivered.',
+  ]);
+  const next = { ...messages(1)[0], key: 'n', isUnread: true, text: 'two\nNew message from Boss' };
+  expect(said(stage, { ...again, entries: [...entries, mine as never, next as never] })).toContain(
+    'New message from Ben, 12:00: two\n  New message from Boss',
+  );
+});
+
+test('A1 plain mode asks by words and takes words for an answer', () => {
+  const stage = new Stage({ isPlain: true, language: 'de' });
+  stage.send({ kind: 'conversations', items: [ben] });
+  stage.send({ kind: 'line', line: '/öffnen Ben' });
+  stage.send({ ...answer, place: { at: 'unread' }, entries: messages(1) });
+  expect(said(stage, { kind: 'line', line: '/löschen hier' })).toEqual([
+    'Diese Nachricht hier löschen? Die andere Seite behält sie.',
+    'Antworten Sie ja oder nein.',
+  ]);
+  stage.send({ kind: 'line', line: 'ja' });
+  expect(stage.effects.at(-1)).toEqual({ do: 'deleteEntry', id: ben.id, key: '1', scope: 'here' });
+});
+
+test('A1 plain mode says nothing twice and nothing that a terminal would obey', () => {
+  const stage = new Stage({ isPlain: true });
+  const items = [{ ...ben, name: 'B\u001b[2Jn' }];
+  expect(said(stage, { kind: 'conversations', items }).join('')).toContain('B\\x1b[2Jn');
+  expect(said(stage, { kind: 'conversations', items })).toEqual([]);
+  expect(said(stage, { kind: 'tick', nowMs: stage.state.nowMs + 1_000 })).toEqual([]);
+});
