@@ -115,7 +115,7 @@ export async function tellNotices(profile: Profile, output: Output): Promise<voi
 
 /** What a notice says to people. */
 export function noticeSentence(
-  notice: Pick<Notice, 'kind' | 'code' | 'count'>,
+  notice: Pick<Notice, 'kind' | 'code' | 'count' | 'deviceId'>,
   output: Pick<Output, 'language' | 'texts'>,
 ): string {
   if (notice.code !== undefined) return sentenceFor(notice.code, output.language);

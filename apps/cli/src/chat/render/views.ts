@@ -1,5 +1,5 @@
 /** What lies over the conversation: help, people, search, devices, safety number, settings, questions. */
-import encodeQr from 'qr';
+import { encode as encodeQr } from 'uqr';
 import type { ChatState, View } from '../state.ts';
 import { fit, pad, widthOf, wrapText } from '../text/cells.ts';
 import { type Editor, layoutEditor } from '../text/editor.ts';
@@ -277,7 +277,7 @@ export function numberLines(number: string): string[] {
 
 /** A QR code of half blocks, dark on light whatever the theme: readers expect it so. */
 function qrLines(text: string): Line[] {
-  const modules = encodeQr(text, 'raw', { ecc: 'low', border: 2 });
+  const { data: modules } = encodeQr(text, { ecc: 'L', border: 2 });
   const lines: Line[] = [];
   for (let row = 0; row < modules.length; row += 2) {
     const upper = modules[row] ?? [];
