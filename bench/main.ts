@@ -15,6 +15,7 @@ const HELP = `npm run bench -- [options]
   --json         one line of JSON a measurement, and a summary as the last one
   --rounds N     rounds over all peers (3; short: 1)
   --seconds N    how long each loop is measured (3; short: 1)
+  --inflight N   of the loops between pairs only the one with so many in flight
   --only LIST    of ${PARTS.join(',')}
   --peers LIST   of ${PEERS.join(',')}
   --profile DIR  also profiles the server at 256 in flight; the files open in Chrome's developer tools
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
+    inflight: { type: 'string' },
     only: { type: 'string' },
     peers: { type: 'string' },
     profile: { type: 'string' },
@@ -45,7 +47,12 @@ async function main(): Promise<number> {
   const { short, json } = values;
   const parts = chosen('only', PARTS, PARTS);
   const peers = chosen('peers', PEERS, short ? PEERS.filter((name) => name !== 'ejabberd') : PEERS);
-  const plan = makePlan({ short, rounds: count(values.rounds), seconds: count(values.seconds) });
+  const plan = makePlan({
+    short,
+    rounds: count(values.rounds),
+    seconds: count(values.seconds),
+    inflight: count(values.inflight),
+  });
   const profileFolder = values.profile === undefined ? undefined : resolve(values.profile);
   const site = new Site();
   // Without this a Ctrl-C would leave servers behind: children are ended when this process exits in order.

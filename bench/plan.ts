@@ -18,15 +18,21 @@ export interface Plan {
 
 const SMALL_TENANTS = 100;
 
-/** @param options.seconds how long each loop is measured, in place of the form's own time */
+/**
+ * @param options.seconds how long each loop is measured, in place of the form's own time
+ * @param options.inflight of the loops between pairs only this one
+ */
 export function makePlan(options: {
   readonly short: boolean;
   readonly rounds: number | undefined;
   readonly seconds: number | undefined;
+  readonly inflight?: number | undefined;
 }): Plan {
   const { short } = options;
   const measuredMs = (options.seconds ?? (short ? 1 : 3)) * 1000;
-  const spell: Spell = { warmUpMs: short ? 500 : 2_000, measuredMs };
+  const spell: Spell = short
+    ? { warmUpMs: 500, warmUpMessages: 0, measuredMs }
+    : { warmUpMs: 2_000, warmUpMessages: 40_000, measuredMs };
   const devices = short ? 501 : 5_000;
   const people = short ? 20 : 50;
   const senders = 8;
@@ -44,9 +50,10 @@ export function makePlan(options: {
       ...Array.from({ length: SMALL_TENANTS }, () => ({ devices: 2, stocked: 0 })),
     ],
     scenarios: [
-      online(1, 1),
-      online(32, 1),
-      online(64, 4),
+      ...[online(1, 1), online(32, 1), online(64, 4)].filter(
+        ({ accounts, window }) =>
+          options.inflight === undefined || (accounts.count / 2) * window === options.inflight,
+      ),
       {
         what: 'offline',
         first: 0,

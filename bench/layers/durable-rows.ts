@@ -17,7 +17,7 @@ const LIFETIME_MS = 30 * 86_400_000;
 const DELETES_MAX = 512;
 const RECORD_BYTES = 41;
 
-const records = binaryCollection('submit-records', { key: [bytesPart(4), bytesPart(12)], expires: true });
+const records = binaryCollection('submit-records', { key: [bytesPart(6), bytesPart(12)], clustered: true });
 const recipients = binaryCollection('recipient-gates', { key: [bytesPart(17)] });
 const senders = binaryCollection('sender-gates', { key: [bytesPart(17)] });
 const mailboxRows = binaryCollection('mailbox-rows', {
@@ -68,10 +68,9 @@ export async function openDurableRows(folder: string): Promise<DurableRows> {
       const nowMs = Date.now();
       const rowId = orderedBytes(16, nowMs, ++count);
       const storedKey = Buffer.concat([device, rowId]);
-      const hour = new Uint8Array(4);
-      new DataView(hour.buffer).setUint32(0, Math.floor(nowMs / 3_600_000));
+      const time = rowId.subarray(0, 6);
       const outcome = await scope.commit([
-        ops.insert(records, [hour, randomBytes(12)], new Uint8Array(RECORD_BYTES), nowMs + LIFETIME_MS),
+        ops.insert(records, [time, randomBytes(12)], new Uint8Array(RECORD_BYTES)),
         ops.mustExist(recipients, [device]),
         ops.mustExist(senders, [sender]),
         ops.put(mailboxRows, storedKey, row, nowMs + LIFETIME_MS),

@@ -5,6 +5,8 @@ import type { PeerAddress } from './network.ts';
 /** How long a closed loop runs before it is measured, and how long it is measured. */
 export interface Spell {
   readonly warmUpMs: number;
+  /** What must have arrived before as well: a server that compiles as it runs is not yet what it will be all day. */
+  readonly warmUpMessages: number;
   readonly measuredMs: number;
 }
 

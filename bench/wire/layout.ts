@@ -94,7 +94,7 @@ export function checkLayout(ids: { readonly personId: PersonId; readonly deviceI
     legs: [{ device: ids.deviceId, outcome: 'stored' }],
   });
   const deviceBytes = record.subarray(SUBMIT_AT.device, SUBMIT_AT.device + ID_BYTES);
-  const deliverySeq = new DataView(delivery.buffer).getUint32(DELIVERY_AT.seq);
+  const deliverySeq = new DataView(delivery.buffer, delivery.byteOffset).getUint32(DELIVERY_AT.seq);
   const fits =
     submit.requestNo === 7 &&
     submit.submitId === makeSubmitId(nowMs, random) &&

@@ -4,11 +4,14 @@ import type { Spell } from '../job.ts';
 
 /** How long what is under way at the end may take to arrive; what has not come then is lost. */
 const LAST_ARRIVALS_MS = 10_000;
+/** However slow the machine is, no loop is warmed up for longer. */
+const WARM_UP_MS_MAX = 15_000;
 
 /** Messages under way by tag, and how many arrivals each still misses. */
 export class ClosedLoop {
   readonly #underWay = new Map<number, { readonly sentAt: number; missing: number }>();
   #tags = 0;
+  #arrivals = 0;
   /** Milliseconds from sending to each arrival, and to the last arrival of each message. */
   readonly eachMs: number[] = [];
   readonly lastMs: number[] = [];
@@ -35,6 +38,7 @@ export class ClosedLoop {
       this.twice++;
       return false;
     }
+    this.#arrivals++;
     const tookMs = performance.now() - message.sentAt;
     message.missing--;
     if (this.#isMeasured) this.eachMs.push(tookMs);
@@ -46,7 +50,14 @@ export class ClosedLoop {
 
   /** Lets the loop run for its spell, then waits for what is still under way. */
   async run(spell: Spell, pids: readonly number[]): Promise<Measured> {
-    await pause(spell.warmUpMs);
+    const warmAt = performance.now() + spell.warmUpMs;
+    const warmUntil = warmAt + WARM_UP_MS_MAX;
+    while (
+      performance.now() < warmAt ||
+      (this.#arrivals < spell.warmUpMessages && performance.now() < warmUntil)
+    ) {
+      await pause(20);
+    }
     const fromMs = Date.now();
     const beganAt = performance.now();
     const cpuBefore = cpuSecondsOf(pids);

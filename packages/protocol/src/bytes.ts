@@ -1,5 +1,28 @@
 /** Byte-string helpers that run on every platform (no node: imports). */
 
+const SLAB_BYTES = 16_384;
+/** What is longer gets memory of its own. */
+const SLICE_BYTES_MAX = 2_048;
+let slab = new ArrayBuffer(0);
+let slabAt = 0;
+
+/**
+ * Zeroed bytes for what lives about as long as its neighbours: a record, a row, a frame. They are cut from larger pieces, because memory of
+ * its own for each costs more than filling it, and its collection as much again. A piece lives as long as the last of its slices,
+ * so what is kept for long must be copied.
+ */
+export function sliceBytes(length: number): Uint8Array<ArrayBuffer> {
+  if (length > SLICE_BYTES_MAX) return new Uint8Array(length);
+  if (slabAt + length > slab.byteLength) {
+    slab = new ArrayBuffer(SLAB_BYTES);
+    slabAt = 0;
+  }
+  const slice = new Uint8Array(slab, slabAt, length);
+  // The next one begins at a multiple of eight.
+  slabAt = (slabAt + length + 7) & ~7;
+  return slice;
+}
+
 /** Joins byte strings into a new one. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;

@@ -53,6 +53,10 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const VALUES = new Int8Array(128).fill(-1);
 for (let i = 0; i < ALPHABET.length; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
 const TEXT_CHARACTERS = 29;
+const UNDERSCORE = 0x5f;
+
+const TYPE_BY_BYTE: (IdType | undefined)[] = [];
+for (const [type, { byte }] of Object.entries(ID_TYPES)) TYPE_BY_BYTE[byte] = type as IdType;
 
 const CRC_TABLE = new Uint16Array(256);
 for (let i = 0; i < 256; i++) {
@@ -79,8 +83,41 @@ export function idFromBytes<T extends IdType>(type: T, bytes: Uint8Array): Id<T>
   if (bytes.length !== ID_BYTES || bytes[0] !== ID_TYPES[type].byte) {
     throw new InvalidIdError(`not the bytes of a ${type} id`);
   }
+  const place = placeOf(bytes);
+  const known = RECENT[place];
+  if (known !== undefined && sameId(known.bytes, bytes)) return known.text as Id<T>;
+  const text = writeText(bytes);
+  RECENT[place] = { bytes: bytes.slice(), text };
+  return text as Id<T>;
+}
+
+/**
+ * Ids that were read lately, each at the place that its last bytes say. A server reads the same ones again and again, and a text that is
+ * the same object each time is found in a map without being compared.
+ */
+const RECENT: ({ readonly bytes: Uint8Array; readonly text: string } | undefined)[] = new Array(4_096).fill(
+  undefined,
+);
+
+/** Its last bytes are random in ids of every type. */
+function placeOf(bytes: Uint8Array): number {
+  return (((bytes[ID_BYTES - 2] ?? 0) << 8) | (bytes[ID_BYTES - 1] ?? 0)) & (RECENT.length - 1);
+}
+
+function sameId(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < ID_BYTES; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+const CODES: number[] = [];
+
+/** Made at once from the codes of its characters: added up, each character would be a string of its own. */
+function writeText(bytes: Uint8Array): string {
+  const { prefix } = ID_TYPES[TYPE_BY_BYTE[bytes[0] ?? 0] as IdType];
   const sum = crc16(bytes);
-  let text = '';
+  let at = 0;
+  for (; at < prefix.length; at++) CODES[at] = prefix.charCodeAt(at);
+  CODES[at++] = UNDERSCORE;
   let buffer = 0;
   let bits = 0;
   for (let i = 1; i < ID_BYTES + 2; i++) {
@@ -89,11 +126,12 @@ export function idFromBytes<T extends IdType>(type: T, bytes: Uint8Array): Id<T>
     bits += 8;
     while (bits >= 5) {
       bits -= 5;
-      text += ALPHABET[(buffer >> bits) & 31];
+      CODES[at++] = ALPHABET.charCodeAt((buffer >> bits) & 31);
     }
   }
-  text += ALPHABET[(buffer << (5 - bits)) & 31];
-  return `${ID_TYPES[type].prefix}_${text}` as Id<T>;
+  CODES[at++] = ALPHABET.charCodeAt((buffer << (5 - bits)) & 31);
+  CODES.length = at;
+  return String.fromCharCode.apply(undefined, CODES);
 }
 
 /** Reads the text form of an id of `type`. @throws InvalidIdError for another type, alphabet, length or checksum. */
@@ -138,8 +176,14 @@ export function makeSubmitId(timeMs: number, random10: Uint8Array): SubmitId {
 
 /** The time that the maker of a submit id put into it, Unix milliseconds. */
 export function submitIdTimeMs(id: SubmitId): number {
-  const view = new DataView(idToBytes(id).buffer);
-  return view.getUint32(1) * 0x10000 + view.getUint16(5);
+  return submitBytesTimeMs(idToBytes(id));
+}
+
+/** The same, from the 17 bytes of a submit id. */
+export function submitBytesTimeMs(bytes: Uint8Array): number {
+  let timeMs = 0;
+  for (let i = 1; i < 7; i++) timeMs = timeMs * 0x100 + (bytes[i] ?? 0);
+  return timeMs;
 }
 
 const TYPE_BY_PREFIX = new Map(

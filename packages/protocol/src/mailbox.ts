@@ -12,6 +12,7 @@
  *   | leg (length u32 | bytes) | body? (length u32 | bytes)
  * Ack: type 0x13 | upTo u32, cumulative over the connection's delivery numbers
  */
+import { sliceBytes } from './bytes.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { RECORD_TYPES, WireError } from './channel.ts';
 import { KuvertError } from './errors.ts';
@@ -52,6 +53,9 @@ export interface Leg {
   readonly device: DeviceId;
   readonly bytes: Uint8Array;
 }
+
+/** Where the submit id stands in a submit record; all behind it is what makes two submits the same. */
+export const SUBMIT_ID_AT = 5;
 
 /** A message on its way to the server. */
 export interface Submit {
@@ -128,7 +132,8 @@ export function encodeSubmit(submit: Submit): Uint8Array<ArrayBuffer> {
 export function decodeSubmit(record: Uint8Array): Submit {
   const reader = new Reader(record, RECORD_TYPES.submit);
   const requestNo = reader.u32();
-  const submitId = reader.id('submit');
+  const submitIdBytes = reader.take(ID_BYTES);
+  if (submitIdBytes[0] !== ID_TYPES.submit.byte) throw new KuvertError('bad_request');
   const toBytes = reader.take(ID_BYTES);
   const to = toBytes[0] === ID_TYPES.group.byte ? asId('group', toBytes) : asId('person', toBytes);
   const listHash = reader.take(LIST_HASH_BYTES);
@@ -156,7 +161,10 @@ export function decodeSubmit(record: Uint8Array): Submit {
   reader.end();
   return {
     requestNo,
-    submitId,
+    // Each is read once in the life of an installation, and mostly nobody wants its text.
+    get submitId() {
+      return asId('submit', submitIdBytes);
+    },
     to,
     listHash,
     suite,
@@ -295,8 +303,8 @@ class Writer {
   #at = 0;
 
   constructor(size: number) {
-    this.#bytes = new Uint8Array(size);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes = sliceBytes(size);
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, size);
   }
   u8(value: number): void {
     this.#view.setUint8(this.#at, value);
@@ -338,21 +346,23 @@ class Reader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
   take(size: number): Uint8Array {
-    if (size > this.#bytes.length - this.#at) throw new KuvertError('bad_request');
-    const part = this.#bytes.subarray(this.#at, this.#at + size);
-    this.#at += size;
-    return part;
+    const at = this.#skip(size);
+    return this.#bytes.subarray(at, at + size);
+  }
+  #skip(size: number): number {
+    const at = this.#at;
+    if (size > this.#bytes.length - at) throw new KuvertError('bad_request');
+    this.#at = at + size;
+    return at;
   }
   u8(): number {
-    return this.take(1)[0] ?? 0;
+    return this.#view.getUint8(this.#skip(1));
   }
   u16(): number {
-    this.take(2);
-    return this.#view.getUint16(this.#at - 2);
+    return this.#view.getUint16(this.#skip(2));
   }
   u32(): number {
-    this.take(4);
-    return this.#view.getUint32(this.#at - 4);
+    return this.#view.getUint32(this.#skip(4));
   }
   u64(): number {
     const high = this.u32();

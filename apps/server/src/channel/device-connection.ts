@@ -138,7 +138,7 @@ export class DeviceConnection implements Connection, OpenConnection {
     try {
       switch (record[0]) {
         case RECORD_TYPES.submit:
-          return this.#submit(decodeSubmit(record));
+          return this.#submit(decodeSubmit(record), record);
         case RECORD_TYPES.ack: {
           const done = this.#host.mailbox.onAck(this, decodeAck(record));
           return done?.catch((error: unknown) => this.#onFail(error));
@@ -158,12 +158,12 @@ export class DeviceConnection implements Connection, OpenConnection {
     }
   }
 
-  async #submit(submit: Submit): Promise<void> {
+  async #submit(submit: Submit, record: Uint8Array): Promise<void> {
     const { requestNo } = submit;
     const { clock, metrics } = this.#host;
     const beganMs = clock.monotonicMs();
     try {
-      const accepted = await this.#host.mailbox.onSubmit(this, submit);
+      const accepted = await this.#host.mailbox.onSubmit(this, submit, record);
       metrics.submitsAccepted.add();
       metrics.submitSeconds.observe((clock.monotonicMs() - beganMs) / 1_000);
       this.sendRecord(encodeSubmitAnswer({ requestNo, ...accepted }));

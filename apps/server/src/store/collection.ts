@@ -134,6 +134,7 @@ export interface BinaryCollection<V, K extends readonly unknown[], Sc extends Sc
   readonly codec: ByteCodec<V>;
   readonly expires: boolean;
   readonly gate: boolean;
+  readonly clustered: boolean;
 }
 
 /** Row type of a handle. */
@@ -226,6 +227,8 @@ export function binaryCollection<
      * processes then lets the few wait for the many instead of letting the many get in each other's way.
      */
     readonly gate?: boolean;
+    /** Rows are small and come roughly in the order of their keys, a time for instance: an engine keeps them in that order. */
+    readonly clustered?: boolean;
     readonly scope?: Sc;
   },
 ): BinaryCollection<V, { readonly [N in keyof P]: PartValue<P[N]> }, Sc> {
@@ -239,5 +242,6 @@ export function binaryCollection<
     codec: options.codec ?? (same as unknown as ByteCodec<V>),
     expires: options.expires === true,
     gate: options.gate === true,
+    clustered: options.clustered === true,
   };
 }

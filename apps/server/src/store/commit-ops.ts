@@ -21,10 +21,21 @@ function keyOf(collection: AnyBinary, key: readonly unknown[] | Uint8Array): Uin
       throw new Error(`a key of ${collection.name} has other parts`);
     return encodeParts(collection.parts, key);
   }
-  let width = 0;
-  for (const part of collection.parts) width += part.width;
+  const width = widthOf(collection);
   if (key.length !== width) throw new Error(`a stored key of ${collection.name} has ${width} bytes`);
   return key;
+}
+
+const widths = new WeakMap<AnyBinary, number>();
+
+function widthOf(collection: AnyBinary): number {
+  let width = widths.get(collection);
+  if (width === undefined) {
+    width = 0;
+    for (const part of collection.parts) width += part.width;
+    widths.set(collection, width);
+  }
+  return width;
 }
 
 function built(op: BuiltOp): CommitOp {

@@ -16,6 +16,8 @@ export interface CollectionLayout {
   readonly keyBytes?: number;
   /** Many lists check that rows of it are there, and few take one away (`gate` of `binaryCollection`). */
   readonly gate?: boolean;
+  /** Small rows that come roughly in the order of their keys: worth keeping in that order, without anything beside it. */
+  readonly clustered?: boolean;
   /** Which spaces have it. */
   readonly spaces: 'tenants' | 'control' | 'all';
 }

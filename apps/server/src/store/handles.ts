@@ -52,6 +52,7 @@ export class CollectionNumbers {
             expires: collection.expires,
             keyBytes: collection.parts.reduce((width, part) => width + part.width, 0),
             gate: collection.gate,
+            clustered: collection.clustered,
           }
         : {
             indexes: asDocument(collection).indexList.map(({ name, unique }) => ({ name, unique })),

@@ -4,7 +4,7 @@ import { KuvertError, type TenantId } from '@kuvert/protocol';
 import { decodeParts } from './binary-keys.ts';
 import type { AnyCollection, ScopeKind } from './collection.ts';
 import { engineOp } from './commit-ops.ts';
-import type { EngineOutcome } from './engine.ts';
+import type { EngineOp, EngineOutcome } from './engine.ts';
 import { StoreError } from './errors.ts';
 import { isBinary } from './handles.ts';
 import { type AnyQuery, findRow, findRowBy, listRows } from './reading.ts';
@@ -50,11 +50,10 @@ export class SpaceScope {
     return listRows(this.space, collection, query);
   }
 
-  async commit(list: readonly CommitOp[]): Promise<CommitOutcome> {
-    return this.space.engine.commit(
-      this.space.name,
-      list.map((op) => engineOp(this.space, op)),
-    );
+  commit(list: readonly CommitOp[]): Promise<CommitOutcome> {
+    const ops: EngineOp[] = [];
+    for (const op of list) ops.push(engineOp(this.space, op));
+    return this.space.engine.commit(this.space.name, ops);
   }
 
   async expire(collection: AnyCollection, nowMs: number, limit = EXPIRE_LIMIT_DEFAULT): Promise<number> {

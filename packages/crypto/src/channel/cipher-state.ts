@@ -4,7 +4,7 @@
  * does not open.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { CHANNEL_LIMITS } from '@kuvert/protocol';
+import { CHANNEL_LIMITS, sliceBytes } from '@kuvert/protocol';
 import { ChannelError } from './channel-error.ts';
 
 /** Bytes of the authentication tag behind each ciphertext. */
@@ -40,7 +40,7 @@ export class CipherState {
     if (associatedData !== undefined) cipher.setAAD(associatedData);
     const body = cipher.update(plaintext);
     cipher.final();
-    const sealed = new Uint8Array(body.length + TAG_BYTES);
+    const sealed = sliceBytes(body.length + TAG_BYTES);
     sealed.set(body);
     sealed.set(cipher.getAuthTag(), body.length);
     return sealed;

@@ -8,7 +8,7 @@
  * tick share a Noise message, because sealing costs about the same for one record as for fifty; a record is
  * only cut when it does not fit into a Noise message of its own.
  */
-import { CHANNEL_LIMITS } from '@kuvert/protocol';
+import { CHANNEL_LIMITS, sliceBytes } from '@kuvert/protocol';
 import { ChannelError } from './channel-error.ts';
 import { NOISE_PLAINTEXT_BYTES_MAX } from './cipher-state.ts';
 
@@ -88,7 +88,7 @@ function fitOne(
 }
 
 function pack(records: readonly Uint8Array[], piece: Piece): Uint8Array<ArrayBuffer> {
-  const plaintext = new Uint8Array(piece.sizeBytes);
+  const plaintext = sliceBytes(piece.sizeBytes);
   let at = 0;
   const put = (bytes: Uint8Array, flags: number): void => {
     plaintext[at] = flags;

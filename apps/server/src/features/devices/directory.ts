@@ -35,11 +35,26 @@ const ENTRIES_MAX = 100_000;
 
 /** @see DeviceDirectory */
 export function createDeviceDirectory(store: Store): DeviceDirectory {
-  const entries = new Map<string, DeviceSet>();
-  const keyOf = (tenantId: TenantId, personId: PersonId) => tenantId + personId;
+  const byTenant = new Map<TenantId, Map<PersonId, DeviceSet>>();
+  let count = 0;
+
+  function forget(tenantId: TenantId, personId: PersonId): void {
+    if (byTenant.get(tenantId)?.delete(personId) === true) count--;
+  }
+
+  /** Any entry goes: which one does not matter, since every entry can be read again. */
+  function makeRoom(): void {
+    for (const [tenantId, entries] of byTenant) {
+      for (const personId of entries.keys()) {
+        forget(tenantId, personId);
+        return;
+      }
+      byTenant.delete(tenantId);
+    }
+  }
 
   return {
-    peek: (tenantId, personId) => entries.get(keyOf(tenantId, personId)),
+    peek: (tenantId, personId) => byTenant.get(tenantId)?.get(personId),
 
     async load(scope, personId) {
       const { rows } = await scope.list(deviceSets, { equals: [personId], order: 'desc', limit: 1 });
@@ -52,20 +67,16 @@ export function createDeviceDirectory(store: Store): DeviceDirectory {
         hash: deviceSetHash(row.value.listHash, row.value.devices),
         gate: store.ops.mustExist(deviceSets, row.storedKey),
       };
-      if (entries.size >= ENTRIES_MAX) {
-        // The oldest entry goes; which one does not matter, since every entry can be read again.
-        for (const oldest of entries.keys()) {
-          entries.delete(oldest);
-          break;
-        }
-      }
-      entries.set(keyOf(scope.tenant, personId), set);
+      forget(scope.tenant, personId);
+      if (count >= ENTRIES_MAX) makeRoom();
+      const entries = byTenant.get(scope.tenant) ?? new Map<PersonId, DeviceSet>();
+      byTenant.set(scope.tenant, entries);
+      entries.set(personId, set);
+      count++;
       return set;
     },
 
-    forget: (tenantId, personId) => {
-      entries.delete(keyOf(tenantId, personId));
-    },
+    forget,
 
     activeGate: (deviceId) => store.ops.mustExist(activeDevices, [deviceId as DeviceId]),
   };

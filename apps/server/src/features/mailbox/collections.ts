@@ -33,10 +33,14 @@ export const tombstones = binaryCollection('tombstones', {
   },
 });
 
-/** What a submit was answered, by second and a keyed hash of (device, submit id) (`submit-records.ts`). */
+/** Widths of the two parts of a submit record's key. */
+export const TIME_BYTES = 6;
+export const MAC_BYTES = 12;
+
+/** What a submit was answered, by time and a keyed hash of (device, submit id) (`submit-records.ts`). They go by time too, from the first on. */
 export const submitRecords = binaryCollection('submit-records', {
-  key: [bytesPart(4), bytesPart(12)],
-  expires: true,
+  key: [bytesPart(TIME_BYTES), bytesPart(MAC_BYTES)],
+  clustered: true,
 });
 
 /** The keys of those hashes, one for each day; without the day's key a record names nobody. */

@@ -7,12 +7,19 @@ import { KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 
+/** A row on its way out. */
+export interface LeavingRow {
+  readonly storedKey: Uint8Array;
+  /** Set once it is gone. */
+  isGone: boolean;
+}
+
 /** @see createDeletions */
 export interface Deletions {
-  /** Queues a row by its stored key. */
-  add(scope: TenantScope, storedKey: Uint8Array): void;
-  /** True while a row is queued or being removed. */
-  has(tenantId: TenantId, storedKey: Uint8Array): boolean;
+  /** Queues a row. */
+  add(scope: TenantScope, row: LeavingRow): void;
+  /** True while a row is queued or being removed; by the text of its key ({@link keyText}). */
+  has(tenantId: TenantId, text: string): boolean;
   /** Tries again what failed. */
   retry(): void;
   /** Resolves when nothing is under way; what failed stays where it is. */
@@ -28,8 +35,10 @@ export function keyText(storedKey: Uint8Array): string {
 
 interface Queue {
   readonly scope: TenantScope;
-  /** Rows to be removed, in order of arrival, with their keys as text. */
-  readonly rows: Map<string, Uint8Array>;
+  /** Rows to be removed, in order of arrival. */
+  rows: LeavingRow[];
+  /** Their keys as text, made when somebody asks: whoever is only online never does. */
+  names: Set<string> | undefined;
   running: Promise<void> | undefined;
 }
 
@@ -45,19 +54,17 @@ export function createDeletions(deps: {
   async function run(queue: Queue): Promise<void> {
     // Acknowledgements of one tick go together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (queue.rows.size > 0) {
-      const batch: [string, Uint8Array][] = [];
-      for (const entry of queue.rows) {
-        batch.push(entry);
-        if (batch.length === LIST_MAX) break;
-      }
+    while (queue.rows.length > 0) {
+      const batch = queue.rows.slice(0, LIST_MAX);
       try {
-        await queue.scope.commit(batch.map(([, storedKey]) => ops.delete(mailboxRows, storedKey)));
+        await queue.scope.commit(batch.map(({ storedKey }) => ops.delete(mailboxRows, storedKey)));
       } catch (error) {
         if (!(error instanceof KuvertError)) onError(error);
         break;
       }
-      for (const [text] of batch) queue.rows.delete(text);
+      queue.rows = queue.rows.slice(batch.length);
+      queue.names = undefined;
+      for (const row of batch) row.isGone = true;
     }
     // In the same turn as the last look at the queue, so that no row is added to a queue that seems to be running.
     queue.running = undefined;
@@ -68,20 +75,26 @@ export function createDeletions(deps: {
   }
 
   return {
-    add(scope, storedKey) {
+    add(scope, row) {
       let queue = queues.get(scope.tenant);
       if (queue === undefined) {
-        queue = { scope, rows: new Map(), running: undefined };
+        queue = { scope, rows: [], names: undefined, running: undefined };
         queues.set(scope.tenant, queue);
       }
-      queue.rows.set(keyText(storedKey), storedKey);
+      queue.rows.push(row);
+      queue.names?.add(keyText(row.storedKey));
       start(queue);
     },
 
-    has: (tenantId, storedKey) => queues.get(tenantId)?.rows.has(keyText(storedKey)) === true,
+    has(tenantId, text) {
+      const queue = queues.get(tenantId);
+      if (queue === undefined || queue.rows.length === 0) return false;
+      queue.names ??= new Set(queue.rows.map(({ storedKey }) => keyText(storedKey)));
+      return queue.names.has(text);
+    },
 
     retry() {
-      for (const queue of queues.values()) if (queue.rows.size > 0) start(queue);
+      for (const queue of queues.values()) if (queue.rows.length > 0) start(queue);
     },
 
     async idle() {

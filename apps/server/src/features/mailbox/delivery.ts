@@ -17,7 +17,7 @@ import type { Clock } from '../../clock.ts';
 import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
-import { type Deletions, keyText } from './deletions.ts';
+import { type Deletions, keyText, type LeavingRow } from './deletions.ts';
 import type { Expiry } from './expiry.ts';
 import { numberRecord, recordFromRow, rowBytes } from './rows.ts';
 
@@ -29,7 +29,10 @@ export interface FreshRow {
   readonly record: Uint8Array;
 }
 
-interface InFlight extends FreshRow {
+interface InFlight {
+  /** Undefined for what is never stored. */
+  readonly row: LeavingRow | undefined;
+  readonly recordBytes: number;
   readonly deliverySeq: number;
   /** Set for the word of what has expired. */
   readonly tombstone?: readonly Uint8Array[];
@@ -58,7 +61,6 @@ const PAGE_ROWS = 64;
 const SLICE_RECORDS = 128;
 /** From so many acknowledged rows on it is worth looking which of them are removed. */
 const ACKNOWLEDGED_MAX = 1_024;
-const NOTHING = new Uint8Array(0);
 const LATE_ROWS_MAX = 512;
 const LATE_BYTES_MAX = 1_048_576;
 
@@ -77,14 +79,20 @@ export function createDelivery(deps: {
 }): Delivery {
   const { scope, connection, clock, deletions, metrics, expiry, onGone, onError } = deps;
   const inFlight: InFlight[] = [];
-  /** Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. */
+  /**
+   * Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. Only a pass asks, so
+   * it is filled as one begins; while live it holds no more than what the last one handed over.
+   */
   const held = new Set<string>();
-  /** Stored keys of acknowledged rows that are still in `held`. */
-  let acknowledged: Uint8Array[] = [];
+  /** Acknowledged rows that may not be removed yet. */
+  let acknowledged: LeavingRow[] = [];
   const late: FreshRow[] = [];
   let lateBytes = 0;
   let bytesInFlight = 0;
   let lastSeq = 0;
+  /** Number of the last row that a pass handed over, and the row itself once it is acknowledged. */
+  let heldUpTo = 0;
+  let lastHeld: LeavingRow | undefined;
   let live = false;
   let scanning = false;
   let dirty = false;
@@ -98,13 +106,15 @@ export function createDelivery(deps: {
     return inFlight.length === 0 || bytesInFlight + bytes <= MAILBOX_LIMITS.windowBytes;
   }
 
-  function deliver(row: FreshRow): void {
+  /** @param scannedAs the name of a row that a pass found */
+  function deliver({ storedKey, record }: FreshRow, scannedAs?: string): void {
     lastSeq++;
-    numberRecord(row.record, lastSeq);
-    inFlight.push({ ...row, deliverySeq: lastSeq });
-    bytesInFlight += row.record.length;
-    if (row.storedKey !== undefined) held.add(keyText(row.storedKey));
-    connection.sendRecord(row.record);
+    numberRecord(record, lastSeq);
+    const row = storedKey === undefined ? undefined : { storedKey, isGone: false };
+    inFlight.push({ row, recordBytes: record.length, deliverySeq: lastSeq });
+    bytesInFlight += record.length;
+    if (scannedAs !== undefined) held.add(scannedAs);
+    connection.sendRecord(record);
   }
 
   /** Nobody waits for it: a tombstone that stays is told once more. */
@@ -114,17 +124,31 @@ export function createDelivery(deps: {
     });
   }
 
-  function isHeld(storedKey: Uint8Array): boolean {
-    return held.has(keyText(storedKey)) || deletions.has(scope.tenant, storedKey);
+  function isHeld(name: string): boolean {
+    return held.has(name) || deletions.has(scope.tenant, name);
   }
 
   /** Forgets rows that were acknowledged and are removed. Never during a pass, whose page may still show them. */
   function letGo(): void {
-    acknowledged = acknowledged.filter((storedKey) => {
-      if (deletions.has(scope.tenant, storedKey)) return true;
-      held.delete(keyText(storedKey));
-      return false;
-    });
+    acknowledged = acknowledged.filter((row) => !row.isGone);
+  }
+
+  /** Before a pass: all that it may find and must not hand over. */
+  function holdAll(): void {
+    letGo();
+    held.clear();
+    lastHeld = undefined;
+    for (const { row } of inFlight) if (row !== undefined) held.add(keyText(row.storedKey));
+    for (const row of acknowledged) held.add(keyText(row.storedKey));
+  }
+
+  /** While live: forgets what the last pass handed over when all of it is removed; rows go in the order of their numbers. */
+  function letHeldGo(upTo: number): void {
+    if (upTo < heldUpTo) return;
+    lastHeld ??= acknowledged.at(-1);
+    if (lastHeld?.isGone === false) return;
+    held.clear();
+    lastHeld = undefined;
   }
 
   /** Hands over what waits in memory, as far as there is room. */
@@ -132,7 +156,7 @@ export function createDelivery(deps: {
     let sent = 0;
     while (sent < late.length) {
       const row = late[sent] as FreshRow;
-      const isKnown = row.storedKey !== undefined && isHeld(row.storedKey);
+      const isKnown = row.storedKey !== undefined && isHeld(keyText(row.storedKey));
       if (!isKnown && !hasRoom(row.record.length)) break;
       lateBytes -= row.record.length;
       if (!isKnown) deliver(row);
@@ -167,7 +191,7 @@ export function createDelivery(deps: {
     if (found === undefined || !(await room(0))) return;
     lastSeq++;
     const tombstone = found.storedKeys;
-    inFlight.push({ storedKey: undefined, record: NOTHING, deliverySeq: lastSeq, tombstone });
+    inFlight.push({ row: undefined, recordBytes: 0, deliverySeq: lastSeq, tombstone });
     connection.sendEvent('expired', { deliverySeq: lastSeq, ...found.facts });
   }
 
@@ -184,14 +208,15 @@ export function createDelivery(deps: {
       });
       for (const row of page.rows) {
         if (stopped) return undefined;
-        if (isHeld(row.storedKey)) continue;
+        const name = keyText(row.storedKey);
+        if (isHeld(name)) continue;
         if (row.expiresAt !== undefined && row.expiresAt <= clock.nowMs()) {
           expired.push(row.storedKey);
           continue;
         }
         const record = recordFromRow(row.value);
         if (!(await room(record.length))) return undefined;
-        deliver({ storedKey: row.storedKey, record });
+        deliver({ storedKey: row.storedKey, record }, name);
         found++;
         if (found % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
       }
@@ -205,6 +230,7 @@ export function createDelivery(deps: {
     if (scanning || stopped) return;
     scanning = true;
     live = false;
+    holdAll();
     try {
       let found: number | undefined;
       do {
@@ -218,6 +244,7 @@ export function createDelivery(deps: {
         }
       } while (found > 0 || dirty);
       live = true;
+      heldUpTo = lastSeq;
       flushLate();
       letGo();
       if (!drained) {
@@ -246,7 +273,9 @@ export function createDelivery(deps: {
     push(row) {
       if (stopped) return;
       if (live && late.length === 0 && hasRoom(row.record.length)) {
-        if (row.storedKey === undefined || !isHeld(row.storedKey)) deliver(row);
+        // What a pass handed over may be told of once more by its commit.
+        const isKnown = held.size > 0 && row.storedKey !== undefined && isHeld(keyText(row.storedKey));
+        if (!isKnown) deliver(row);
         return;
       }
       // Never stored means never kept either.
@@ -267,27 +296,32 @@ export function createDelivery(deps: {
     acknowledge(upTo) {
       if (upTo > lastSeq) throw new KuvertError('bad_request');
       let count = 0;
-      for (const row of inFlight) {
-        if (row.deliverySeq > upTo) break;
+      for (const sent of inFlight) {
+        if (sent.deliverySeq > upTo) break;
         count++;
-        bytesInFlight -= row.record.length;
-        if (row.tombstone !== undefined) forget(row.tombstone);
-        if (row.storedKey === undefined) continue;
-        deletions.add(scope, row.storedKey);
-        onGone(rowBytes(row.record));
-        acknowledged.push(row.storedKey);
+        bytesInFlight -= sent.recordBytes;
+        if (sent.tombstone !== undefined) forget(sent.tombstone);
+        if (sent.row === undefined) continue;
+        deletions.add(scope, sent.row);
+        onGone(rowBytes(sent.recordBytes));
+        acknowledged.push(sent.row);
       }
       if (count === 0) return;
       metrics.acknowledged.add(count);
       inFlight.splice(0, count);
       if (live && acknowledged.length > ACKNOWLEDGED_MAX) letGo();
+      if (live && held.size > 0) letHeldGo(upTo);
       resume();
     },
 
-    holds: (storedKey) => !stopped && isHeld(storedKey),
+    holds(storedKey) {
+      if (stopped) return false;
+      const name = keyText(storedKey);
+      return isHeld(name) || inFlight.some(({ row }) => row !== undefined && keyText(row.storedKey) === name);
+    },
 
     stop() {
-      if (!stopped) metrics.redeliveries.add(inFlight.filter((row) => row.storedKey !== undefined).length);
+      if (!stopped) metrics.redeliveries.add(inFlight.filter(({ row }) => row !== undefined).length);
       stopped = true;
       late.length = 0;
       lateBytes = 0;

@@ -4,7 +4,7 @@ import type { MailboxService } from './service.ts';
 
 /** @see MailboxRoutes */
 export const mailboxDeviceRoutes = (mailbox: MailboxService): MailboxRoutes => ({
-  onSubmit: (connection, submit) => mailbox.submit(connection, submit),
+  onSubmit: (connection, submit, record) => mailbox.submit(connection, submit, record),
   onAck: (connection, upTo) => mailbox.acknowledge(connection, upTo),
   onReady: (connection) => mailbox.connected(connection),
 });

@@ -3,10 +3,18 @@
  * in a `deliver` record (packages/protocol/src/mailbox.ts): acceptedAt u64 | expiresAt u64 | suite u8 | class u8 | flags u8 | leg |
  * body?. So a row is delivered by writing a number in front of it, and no sender is in it.
  */
-import { encodeDelivery, ID_BYTES, KuvertError, RECORD_TYPES, type Submit } from '@kuvert/protocol';
+import {
+  encodeDelivery,
+  ID_BYTES,
+  KuvertError,
+  RECORD_TYPES,
+  type Submit,
+  sliceBytes,
+} from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
 
 const ROW_VERSION = 1;
+const ROW_ID_BYTES = 16;
 /** Record type and delivery number. */
 const RECORD_HEAD = 5;
 
@@ -26,22 +34,22 @@ export function legRecord(
   });
 }
 
-/** The stored form of a `deliver` record. */
+/** The stored form of a `deliver` record: a view into it, so it has to be stored before the record is numbered. */
 export function rowFromRecord(record: Uint8Array): Uint8Array {
-  const row = record.slice(RECORD_HEAD - 1);
+  const row = record.subarray(RECORD_HEAD - 1);
   row[0] = ROW_VERSION;
   return row;
 }
 
-/** How long the stored form of a `deliver` record is. */
-export function rowBytes(record: Uint8Array): number {
-  return record.length - (RECORD_HEAD - 1);
+/** How long the stored form of a `deliver` record of this length is. */
+export function rowBytes(recordBytes: number): number {
+  return recordBytes - (RECORD_HEAD - 1);
 }
 
 /** The `deliver` record of a stored row, its delivery number still 0. @throws KuvertError `data_too_new` for a later schema */
 export function recordFromRow(row: Uint8Array): Uint8Array {
   if (row[0] !== ROW_VERSION) throw new KuvertError('data_too_new');
-  const record = new Uint8Array(RECORD_HEAD - 1 + row.length);
+  const record = sliceBytes(RECORD_HEAD - 1 + row.length);
   record.set(row, RECORD_HEAD - 1);
   record[0] = RECORD_TYPES.deliver;
   record[RECORD_HEAD - 1] = 0;
@@ -50,12 +58,17 @@ export function recordFromRow(row: Uint8Array): Uint8Array {
 
 /** Writes the delivery number into a `deliver` record. */
 export function numberRecord(record: Uint8Array, deliverySeq: number): void {
-  new DataView(record.buffer, record.byteOffset).setUint32(1, deliverySeq);
+  record[1] = deliverySeq >>> 24;
+  record[2] = (deliverySeq >>> 16) & 0xff;
+  record[3] = (deliverySeq >>> 8) & 0xff;
+  record[4] = deliverySeq & 0xff;
 }
 
 /** Gives out row ids. */
 export interface RowIds {
   next(nowMs: number): Uint8Array;
+  /** The same, behind the device's id: the stored key of a row. */
+  nextKey(device: Uint8Array, nowMs: number): Uint8Array;
   /** Ids from now on come after this one, which another process gave out: its clock may have been ahead of ours. */
   goBeyond(rowId: Uint8Array): void;
 }
@@ -68,21 +81,30 @@ export function createRowIds(random: Random): RowIds {
   const ownMark = random(6);
   let lastMs = 0;
   let count = 0;
+  function write(into: Uint8Array<ArrayBuffer>, at: number, nowMs: number): void {
+    if (nowMs > lastMs) {
+      lastMs = nowMs;
+      count = 0;
+    } else {
+      count++;
+    }
+    const view = new DataView(into.buffer, at);
+    view.setUint16(0, Math.floor(lastMs / 2 ** 32));
+    view.setUint32(2, lastMs % 2 ** 32);
+    view.setUint32(6, count);
+    into.set(ownMark, at + 10);
+  }
   return {
     next(nowMs) {
-      if (nowMs > lastMs) {
-        lastMs = nowMs;
-        count = 0;
-      } else {
-        count++;
-      }
-      const id = new Uint8Array(16);
-      const view = new DataView(id.buffer);
-      view.setUint16(0, Math.floor(lastMs / 2 ** 32));
-      view.setUint32(2, lastMs % 2 ** 32);
-      view.setUint32(6, count);
-      id.set(ownMark, 10);
+      const id = new Uint8Array(ROW_ID_BYTES);
+      write(id, 0, nowMs);
       return id;
+    },
+    nextKey(device, nowMs) {
+      const key = new Uint8Array(ID_BYTES + ROW_ID_BYTES);
+      key.set(device);
+      write(key, ID_BYTES, nowMs);
+      return key;
     },
     goBeyond(rowId) {
       const view = new DataView(rowId.buffer, rowId.byteOffset);

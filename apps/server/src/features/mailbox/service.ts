@@ -9,22 +9,23 @@ import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceService } from '../devices/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import { mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
-import { createDeletions } from './deletions.ts';
+import { createDeletions, keyText } from './deletions.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 import { createExpiry } from './expiry.ts';
 import type { TRAFFIC } from './limits.ts';
 import { createRowIds } from './rows.ts';
 import { createSubmit } from './submit.ts';
+import { recordsUntil } from './submit-records.ts';
 import { createUsage } from './usage.ts';
 
 /** @see createMailboxService */
 export interface MailboxService {
   /**
-   * Accepts a message, durably.
+   * Accepts a message, durably. `record` is what it was read from.
    * @throws KuvertError `not_found`, `no_device`, `devices_changed` with {missing, extra, stale}, `id_reused`, `submit_too_old`,
    *   `bad_request`, `mailbox_full`, `device_not_accepted`, `disk_full`, `overloaded`, `rate_limited`, `store_busy`
    */
-  submit(connection: Connection, submit: Submit): Promise<Accepted>;
+  submit(connection: Connection, submit: Submit, record?: Uint8Array): Promise<Accepted>;
   /** Begins to deliver to a device that has just connected. */
   connected(connection: Connection): void;
   /** @throws KuvertError `bad_request` for a number that was never delivered on this connection */
@@ -72,7 +73,7 @@ export function createMailboxService(deps: {
     metrics: deps.metrics,
     nextRowId: (nowMs) => tombstoneIds.next(nowMs),
     isHeld: (tenantId, deviceId, storedKey) =>
-      find(tenantId, deviceId)?.holds(storedKey) === true || deletions.has(tenantId, storedKey),
+      find(tenantId, deviceId)?.holds(storedKey) === true || deletions.has(tenantId, keyText(storedKey)),
     onGone: (tenantId, deviceId) => usage.forget(tenantId, deviceId),
   });
 
@@ -157,8 +158,10 @@ export function createMailboxService(deps: {
       deletions.retry();
       const nowMs = clock.nowMs();
       const expired = await expiry.sweep(scope, limit);
-      const records = await scope.expire(submitRecords, nowMs, limit);
-      return expired + records + (await scope.expire(submitDayKeys, nowMs, limit));
+      const { rows } = await scope.list(submitRecords, { before: recordsUntil(nowMs), limit });
+      if (rows.length > 0)
+        await scope.commit(rows.map((row) => store.ops.delete(submitRecords, row.storedKey)));
+      return expired + rows.length + (await scope.expire(submitDayKeys, nowMs, limit));
     },
 
     oldestWaitingMs: () => expiry.oldestWaitingMs(),

@@ -1,23 +1,23 @@
 /**
- * Remembering what a submit was answered (wire.md §4). Key = second of the submit id (4 B) ‖ 12 B of HMAC(day key, device ‖ submit
- * id): ordered by time, so that inserts stay cheap (docs/decisions/0003), and naming nobody. Value = version u8 | hash of the request 32 | acceptedAt u64;
+ * Remembering what a submit was answered (wire.md §4). Key = time of the submit id (ms, 6 B) ‖ 12 B of HMAC(day key, device ‖ submit
+ * id): ordered by time, so that inserts stay cheap (docs/decisions/0006), and naming nobody. Value = version u8 | hash of the request 32 | acceptedAt u64;
  * the legs of the answer are those of the request, whose hash is the same. Day keys are random and forgotten with the last record
  * of their day.
  */
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import {
-  idToBytes,
+  concatBytes,
+  ID_BYTES,
   KuvertError,
   LABELS,
-  type PersonId,
-  type Submit,
-  type SubmitId,
-  submitIdTimeMs,
+  SUBMIT_ID_AT,
+  submitBytesTimeMs,
   type TenantId,
+  utf8,
 } from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
 import type { TenantScope } from '../../store/index.ts';
-import { submitDayKeys } from './collections.ts';
+import { MAC_BYTES, submitDayKeys, submitRecords, TIME_BYTES } from './collections.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -28,41 +28,42 @@ const MARGIN_MS = HOUR_MS;
 /** How far a client's clock may be ahead. */
 const AHEAD_MS = HOUR_MS;
 const RECORD_VERSION = 1;
+const HASH_BYTES = 32;
 
 /**
  * Checks the time in a submit id. One from the future was made before our clock was set back, and is as good as any other once it has
  * a new id: both refusals tell our time.
  * @throws KuvertError `submit_too_old`, `submit_too_new` with {serverTime}
  */
-export function checkSubmitTime(submitId: SubmitId, nowMs: number): void {
-  const timeMs = submitIdTimeMs(submitId);
+export function checkSubmitTime(submitId: Uint8Array, nowMs: number): void {
+  const timeMs = submitBytesTimeMs(submitId);
   const details = { serverTime: nowMs };
   if (timeMs > nowMs + AHEAD_MS) throw new KuvertError('submit_too_new', { details });
   if (timeMs < nowMs - SUBMIT_MEMORY_MS + MARGIN_MS) throw new KuvertError('submit_too_old', { details });
 }
 
-/** From when on the record of this submit may be removed. */
-export function recordExpiresAt(submitId: SubmitId): number {
-  return submitIdTimeMs(submitId) + SUBMIT_MEMORY_MS;
+/** Records of submits from before this time may be removed: the first part of their keys. */
+export function recordsUntil(nowMs: number): Uint8Array {
+  const time = new Uint8Array(TIME_BYTES);
+  const untilMs = Math.max(0, nowMs - SUBMIT_MEMORY_MS);
+  const view = new DataView(time.buffer);
+  view.setUint16(0, Math.floor(untilMs / 2 ** 32));
+  view.setUint32(2, untilMs % 2 ** 32);
+  return time;
 }
 
-/** SHA-256 of all that makes two submits the same. */
-export function requestHash(submit: Submit): Uint8Array {
-  const hash = createHash('sha256');
-  const head = new Uint8Array(17 + 32 + 6);
-  head.set(idToBytes(submit.to as PersonId));
-  head.set(submit.listHash, 17);
-  head.set([submit.suite, submit.class, submit.urgency, submit.lifetime], 49);
-  new DataView(head.buffer).setUint16(53, submit.legs.length);
-  hash.update(head);
-  for (const leg of submit.legs) {
-    const legHead = new Uint8Array(17 + 4);
-    legHead.set(idToBytes(leg.device));
-    new DataView(legHead.buffer).setUint32(17, leg.bytes.length);
-    hash.update(legHead).update(leg.bytes);
-  }
-  if (submit.body) hash.update(submit.body);
-  return hash.digest();
+/** The 17 bytes of the submit id in a submit record. */
+export function submitIdIn(record: Uint8Array): Uint8Array {
+  return record.subarray(SUBMIT_ID_AT, SUBMIT_ID_AT + ID_BYTES);
+}
+
+/** SHA-256 of all that makes two submits the same: their records (which have one form only) behind request number and id. */
+export function requestHash(record: Uint8Array): Uint8Array {
+  // As text, because a digest in bytes has memory of its own, which costs more than making 32 bytes of it.
+  const text = hash('sha256', record.subarray(SUBMIT_ID_AT + ID_BYTES), 'latin1');
+  const digest = new Uint8Array(HASH_BYTES);
+  for (let i = 0; i < HASH_BYTES; i++) digest[i] = text.charCodeAt(i);
+  return digest;
 }
 
 /** The value of a submit record. */
@@ -86,15 +87,20 @@ export function decodeRecord(record: Uint8Array): { hash: Uint8Array; acceptedAt
   };
 }
 
-/** The two parts of a record's key. */
-export type RecordKey = readonly [second: Uint8Array, mac: Uint8Array];
+/** A record's key as it is stored. */
+export type RecordKey = Uint8Array;
+
+/** The row of a record. */
+export async function findRecord(scope: TenantScope, key: RecordKey) {
+  return scope.find(submitRecords, key.subarray(0, TIME_BYTES), key.subarray(TIME_BYTES));
+}
 
 /** Finds the keys of records; only the first submit of a day waits for its day key. */
 export interface RecordKeys {
   /** Without waiting, when the day key is in memory. */
-  peek(scope: TenantScope, deviceBytes: Uint8Array, submitId: SubmitId): RecordKey | undefined;
+  peek(scope: TenantScope, deviceBytes: Uint8Array, submitId: Uint8Array): RecordKey | undefined;
   /** @see peek */
-  load(scope: TenantScope, deviceBytes: Uint8Array, submitId: SubmitId): Promise<RecordKey>;
+  load(scope: TenantScope, deviceBytes: Uint8Array, submitId: Uint8Array): Promise<RecordKey>;
 }
 
 /** @see RecordKeys */
@@ -127,17 +133,18 @@ export function createRecordKeys(random: Random): RecordKeys {
   };
 }
 
-function dayOf(submitId: SubmitId): number {
-  return Math.floor(submitIdTimeMs(submitId) / DAY_MS);
+function dayOf(submitId: Uint8Array): number {
+  return Math.floor(submitBytesTimeMs(submitId) / DAY_MS);
 }
 
-function recordKey(dayKey: Uint8Array, deviceBytes: Uint8Array, submitId: SubmitId): RecordKey {
-  const second = new Uint8Array(4);
-  new DataView(second.buffer).setUint32(0, Math.floor(submitIdTimeMs(submitId) / 1_000) % 2 ** 32);
+const LABEL = utf8(LABELS.submitRecord);
+
+function recordKey(dayKey: Uint8Array, deviceBytes: Uint8Array, submitId: Uint8Array): RecordKey {
   const mac = createHmac('sha256', dayKey)
-    .update(LABELS.submitRecord)
-    .update(deviceBytes)
-    .update(idToBytes(submitId))
-    .digest();
-  return [second, mac.subarray(0, 12)];
+    .update(concatBytes(LABEL, deviceBytes, submitId))
+    .digest('latin1');
+  const key = new Uint8Array(TIME_BYTES + MAC_BYTES);
+  for (let i = 0; i < TIME_BYTES; i++) key[i] = submitId[1 + i] ?? 0;
+  for (let i = 0; i < MAC_BYTES; i++) key[TIME_BYTES + i] = mac.charCodeAt(i);
+  return key;
 }

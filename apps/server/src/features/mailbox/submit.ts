@@ -5,8 +5,8 @@
  */
 import {
   CLASSES,
-  concatBytes,
   type DeviceId,
+  encodeSubmit,
   equalBytes,
   type GroupId,
   ID_BYTES,
@@ -37,24 +37,35 @@ import {
   createRecordKeys,
   decodeRecord,
   encodeRecord,
+  findRecord,
   type RecordKey,
-  recordExpiresAt,
   requestHash,
+  submitIdIn,
 } from './submit-records.ts';
 import type { Usage } from './usage.ts';
 
 /** How often a submit that lost against a change of devices is decided anew. */
 const TRIES_MAX = 5;
+/** Recipients of one connection whose keys of buckets are kept. */
+const BUCKET_KEYS_MAX = 256;
 
 interface Sender {
   readonly scope: TenantScope;
+  readonly deviceId: DeviceId;
   readonly deviceBytes: Uint8Array;
   readonly gate: CommitOp;
-  /** In front of a recipient: the key of what this device sends them. Device ids are chosen by devices, so the tenant is a part. */
-  readonly pairKey: string;
+  /** Keys of buckets by recipient, which are long texts made once. */
+  readonly bucketKeys: Map<string, BucketKeys>;
   readonly order: SubmitOrder;
   readonly refusedFirst: RefusedFirst;
   open: number;
+}
+
+interface BucketKeys {
+  /** What this device sends them. Device ids are chosen by devices, so the tenant is a part. */
+  readonly pair: string;
+  /** What anybody sends them. */
+  readonly recipient: string;
 }
 
 interface PreparedLeg {
@@ -80,7 +91,7 @@ export function createSubmit(deps: {
   readonly onLimit?: ((limit: keyof typeof TRAFFIC) => void) | undefined;
   /** Hands a committed row, or an ephemeral one, to the device's connection if it has one. */
   readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
-}): (connection: Connection, submit: Submit) => Promise<Accepted> {
+}): (connection: Connection, submit: Submit, record?: Uint8Array) => Promise<Accepted> {
   const { store, clock, random, people, directory, usage, admission, push } = deps;
   const { ops } = store;
   const senders = new WeakMap<Connection, Sender>();
@@ -104,9 +115,10 @@ export function createSubmit(deps: {
       const deviceBytes = idToBytes(connection.deviceId);
       sender = {
         scope: store.tenant(connection.tenantId),
+        deviceId: connection.deviceId,
         deviceBytes,
         gate: directory.activeGate(deviceBytes),
-        pairKey: connection.tenantId + connection.deviceId,
+        bucketKeys: new Map(),
         order: new SubmitOrder(),
         refusedFirst: new RefusedFirst(),
         open: 0,
@@ -147,7 +159,7 @@ export function createSubmit(deps: {
     hash: Uint8Array,
     submit: Submit,
   ): Promise<Accepted | undefined> {
-    const row = await scope.find(submitRecords, ...key);
+    const row = await findRecord(scope, key);
     if (row === undefined) return undefined;
     const record = decodeRecord(row.value);
     if (!equalBytes(record.hash, hash)) throw new KuvertError('id_reused');
@@ -160,13 +172,15 @@ export function createSubmit(deps: {
     throw new KuvertError((await people.exists(scope, to)) ? 'no_device' : 'not_found');
   }
 
-  function prepare(submit: Submit, nowMs: number): PreparedLeg[] {
+  function prepare(submit: Submit, set: DeviceSet, nowMs: number): PreparedLeg[] {
     const times = { acceptedAtMs: nowMs, expiresAtMs: nowMs + LIFETIME_MS[submit.lifetime] };
+    const [first] = set.devices;
     return submit.legs.map((leg) => {
       const record = legRecord(submit, leg.bytes, times);
+      const device = leg.device === first?.deviceId ? first.bytes : idToBytes(leg.device);
       return {
         deviceId: leg.device,
-        storedKey: concatBytes(idToBytes(leg.device), rowIds.next(nowMs)),
+        storedKey: rowIds.nextKey(device, nowMs),
         record,
         row: rowFromRecord(record),
       };
@@ -203,19 +217,21 @@ export function createSubmit(deps: {
     connection: Connection,
     sender: Sender,
     submit: Submit,
+    submitRecord: Uint8Array,
     turn: Turn,
   ): Promise<Accepted> {
     const { scope } = sender;
     const nowMs = clock.nowMs();
-    checkSubmitTime(submit.submitId, nowMs);
-    if (new Set(submit.legs.map((leg) => leg.device)).size < submit.legs.length) {
+    const submitId = submitIdIn(submitRecord);
+    checkSubmitTime(submitId, nowMs);
+    if (submit.legs.length > 1 && new Set(submit.legs.map((leg) => leg.device)).size < submit.legs.length) {
       throw new KuvertError('bad_request');
     }
     const to = personOf(submit.to);
-    const hash = requestHash(submit);
+    const hash = requestHash(submitRecord);
     const key =
-      recordKeys.peek(scope, sender.deviceBytes, submit.submitId) ??
-      (await recordKeys.load(scope, sender.deviceBytes, submit.submitId));
+      recordKeys.peek(scope, sender.deviceBytes, submitId) ??
+      (await recordKeys.load(scope, sender.deviceBytes, submitId));
     const isOwn = to === connection.personId;
     let isRecounted = false;
 
@@ -234,14 +250,16 @@ export function createSubmit(deps: {
         if (before !== undefined) return before;
         throw misfit;
       }
-      const unknown = submit.legs
-        .map((leg) => leg.device)
-        .filter((device) => !usage.knows(scope.tenant, device));
-      if (unknown.length > 0) await loadUsage(scope, unknown);
+      if (!submit.legs.every((leg) => usage.knows(scope.tenant, leg.device))) {
+        await loadUsage(
+          scope,
+          submit.legs.map((leg) => leg.device).filter((device) => !usage.knows(scope.tenant, device)),
+        );
+      }
       // Row ids are given out in the order of commits.
       const others = turn.wait();
       if (others !== undefined) await others;
-      const legs = prepare(submit, nowMs);
+      const legs = prepare(submit, set, nowMs);
       if (submit.class === CLASSES.ephemeral) {
         for (const leg of legs) push(scope, leg.deviceId, { storedKey: undefined, record: leg.record });
         return accepted(submit, nowMs);
@@ -286,7 +304,7 @@ export function createSubmit(deps: {
     const { scope } = sender;
     const expiresAt = nowMs + LIFETIME_MS[submit.lifetime];
     const list: CommitOp[] = [
-      ops.insert(submitRecords, key, encodeRecord(hash, nowMs), recordExpiresAt(submit.submitId)),
+      ops.insert(submitRecords, key, encodeRecord(hash, nowMs)),
       set.gate,
       sender.gate,
     ];
@@ -315,20 +333,29 @@ export function createSubmit(deps: {
   /** @throws KuvertError `overloaded`, `rate_limited`, each with the time after which there is room */
   function enter(sender: Sender, submit: Submit, bytes: number): () => void {
     if (sender.open >= CONNECTION_SUBMITS_OPEN_MAX) throw refusal('overloaded', ADMISSION.retryMs);
-    const pairKey = sender.pairKey + submit.to;
-    const recipientKey = sender.scope.tenant + submit.to;
-    pairSubmits.take(pairKey);
-    recipientBytes.take(recipientKey, bytes);
+    const { pair, recipient } = bucketKeysOf(sender, submit.to);
+    pairSubmits.take(pair);
+    recipientBytes.take(recipient, bytes);
     try {
       return admission.enter(bytes);
     } catch (error) {
-      pairSubmits.giveBack(pairKey, 1);
-      recipientBytes.giveBack(recipientKey, bytes);
+      pairSubmits.giveBack(pair, 1);
+      recipientBytes.giveBack(recipient, bytes);
       throw error;
     }
   }
 
-  return async (connection, submit) => {
+  function bucketKeysOf({ bucketKeys, scope, deviceId }: Sender, to: string): BucketKeys {
+    let keys = bucketKeys.get(to);
+    if (keys === undefined) {
+      if (bucketKeys.size >= BUCKET_KEYS_MAX) bucketKeys.clear();
+      keys = { pair: scope.tenant + deviceId + to, recipient: scope.tenant + to };
+      bucketKeys.set(to, keys);
+    }
+    return keys;
+  }
+
+  return async (connection, submit, record = encodeSubmit(submit)) => {
     const sender = senderOf(connection);
     const place = sender.refusedFirst.enter(submit, clock.monotonicMs());
     let leave: (() => void) | undefined;
@@ -337,7 +364,7 @@ export function createSubmit(deps: {
       leave = enter(sender, submit, sizeOf(submit));
       turn = sender.order.take();
       sender.open++;
-      return await accept(connection, sender, submit, turn);
+      return await accept(connection, sender, submit, record, turn);
     } catch (error) {
       sender.refusedFirst.failed(submit, place, error, clock.monotonicMs());
       throw error;

@@ -60,7 +60,10 @@ export function runList(file: SpaceFile, reader: Unpacker, request: number): Lis
   if (fallible === 0) return runWrites(file, writes, request);
   file.exec('SAVEPOINT list');
   const result = runWrites(file, writes, request);
-  if (result.status !== STATUS.committed) file.exec('ROLLBACK TO list');
+  if (result.status !== STATUS.committed) {
+    file.exec('ROLLBACK TO list');
+    file.forgetVersions();
+  }
   file.exec('RELEASE list');
   return result;
 }
@@ -79,10 +82,17 @@ function checkVersion(
 }
 
 function runWrites(file: SpaceFile, writes: readonly Write[], request: number): ListResult {
-  for (const write of writes) {
+  for (let next = 0; next < writes.length; next++) {
+    const write = writes[next] as Write;
     const { op, collection, key, at: failedAt } = write;
     if (op === OP.delete) {
-      file.delete(collection, key);
+      const keys = [key];
+      for (let after = writes[next + 1]; after?.op === OP.delete; after = writes[next + 1]) {
+        if (after.collection !== collection) break;
+        keys.push(after.key);
+        next++;
+      }
+      file.deleteAll(collection, keys);
       continue;
     }
     try {

@@ -22,8 +22,9 @@ export class Packer {
   #view: DataView;
   #at = 0;
 
-  constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity);
+  /** @param room how many bytes are expected, or a buffer that nobody uses any more */
+  constructor(room: number | ArrayBuffer) {
+    this.#bytes = typeof room === 'number' ? new Uint8Array(room) : new Uint8Array(room);
     this.#view = new DataView(this.#bytes.buffer);
   }
 

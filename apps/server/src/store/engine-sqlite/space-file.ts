@@ -1,7 +1,7 @@
 /**
  * One SQLCipher file: a table per collection, the statements on it, and how a row gets there. A table is a rowid table with
  * unique index on the key, because rows appended to a b-tree of random keys cost four times as much (facts: 121 k against
- * 28 k rows a second).
+ * 28 k rows a second). A clustered collection, whose keys are not random, is its own index (docs/decisions/0006).
  */
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -24,6 +24,11 @@ const EXPIRE_ROWS_FIRST = 32;
 const EXPIRE_ROWS_MIN = 16;
 const EXPIRE_ROWS_MAX = 1_000;
 
+/** Rows that one statement removes: a call costs more than a row. */
+const DELETES_TOGETHER = 16;
+/** Versions that are remembered of one collection. */
+const SEEN_MAX = 8_192;
+
 type Row = { k: Bytes; ver: number; doc: Bytes; exp: number | null; ix: Bytes };
 type Bytes = Uint8Array<ArrayBuffer>;
 type Statement = ReturnType<Database['prepare']>;
@@ -42,6 +47,10 @@ export function sqliteCode(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? '');
 }
 
+function textOf(key: Bytes): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+}
+
 export class SpaceFile {
   readonly #db: Database;
   readonly #layouts: readonly CollectionLayout[];
@@ -49,7 +58,11 @@ export class SpaceFile {
   readonly #inserts: (Statement | undefined)[] = [];
   readonly #puts: (Statement | undefined)[] = [];
   readonly #deletes: (Statement | undefined)[] = [];
+  readonly #freshInserts: (Statement | undefined)[] = [];
+  readonly #manyDeletes: (Statement | undefined)[] = [];
   readonly #versions: (Statement | undefined)[] = [];
+  /** Versions by key as text, of gates. */
+  readonly #seen: (Map<string, number> | undefined)[] = [];
   /**
    * Versions only have to differ from all versions of the same row that a running transaction may have seen, so they start
    * anywhere and count up; transactions do not survive the process.
@@ -107,11 +120,13 @@ export class SpaceFile {
       this.#db.pragma(`user_version = ${FORMAT_VERSION}`);
       this.#db.pragma(`application_id = ${APPLICATION_ID}`);
     }
-    for (const { name, indexes, expires, spaces } of this.#layouts) {
+    for (const { name, indexes, expires, clustered, spaces } of this.#layouts) {
       if (spaces !== 'all' && spaces !== kind) continue;
       const columns = indexes.map((index) => `, "ix_${index.name}" BLOB`).join('');
       this.#db.exec(
-        `CREATE TABLE IF NOT EXISTS "${name}" (id INTEGER PRIMARY KEY, k BLOB NOT NULL, ver INTEGER NOT NULL, doc BLOB NOT NULL, exp INTEGER${columns});
+        clustered
+          ? `CREATE TABLE IF NOT EXISTS "${name}" (k BLOB PRIMARY KEY NOT NULL, ver INTEGER NOT NULL, doc BLOB NOT NULL, exp INTEGER${columns}) WITHOUT ROWID`
+          : `CREATE TABLE IF NOT EXISTS "${name}" (id INTEGER PRIMARY KEY, k BLOB NOT NULL, ver INTEGER NOT NULL, doc BLOB NOT NULL, exp INTEGER${columns});
          CREATE UNIQUE INDEX IF NOT EXISTS "${name}/k" ON "${name}" (k)`,
       );
       for (const index of indexes) {
@@ -153,6 +168,15 @@ export class SpaceFile {
     return `INSERT INTO "${name}" (k, ver, doc, exp${columns}) VALUES (?, ?, ?, ?${', ?'.repeat(indexes.length)})`;
   }
 
+  #changed(collection: number, key: Bytes): void {
+    this.#seen[collection]?.delete(textOf(key));
+  }
+
+  /** What was remembered of rows counts no more: a transaction or a part of it was rolled back, or rows went without being named. */
+  forgetVersions(): void {
+    this.#seen.length = 0;
+  }
+
   /** Adds a row. @returns false when the key is taken. @throws a driver error for a unique index. */
   insert(
     collection: number,
@@ -166,6 +190,7 @@ export class SpaceFile {
       statement = this.#prepare(`${this.#insertSql(collection)} ON CONFLICT (k) DO NOTHING`);
       this.#inserts[collection] = statement;
     }
+    this.#changed(collection, key);
     return statement.run([key, ++this.#version, doc, exp, ...entries]).changes === 1;
   }
 
@@ -177,6 +202,15 @@ export class SpaceFile {
     exp: number | null,
     entries: readonly (Bytes | null)[],
   ): void {
+    this.#changed(collection, key);
+    if (this.#isFresh(collection)) {
+      try {
+        this.#insertFresh(collection).run([key, ++this.#version, doc, exp]);
+        return;
+      } catch (error) {
+        if (!sqliteCode(error).startsWith('SQLITE_CONSTRAINT')) throw error;
+      }
+    }
     let statement = this.#puts[collection];
     if (statement === undefined) {
       const set = this.#layout(collection).indexes.map(
@@ -190,7 +224,40 @@ export class SpaceFile {
     statement.run([key, ++this.#version, doc, exp, ...entries]);
   }
 
+  /** Rows of bytes that expire are written once and taken away; looking first whether there is one already costs more than it is worth. */
+  #isFresh(collection: number): boolean {
+    const { indexes, expires } = this.#layout(collection);
+    return expires && indexes.length === 0;
+  }
+
+  #insertFresh(collection: number): Statement {
+    let statement = this.#freshInserts[collection];
+    if (statement === undefined) {
+      statement = this.#prepare(this.#insertSql(collection));
+      this.#freshInserts[collection] = statement;
+    }
+    return statement;
+  }
+
+  /** Removes rows of one collection. */
+  deleteAll(collection: number, keys: readonly Bytes[]): void {
+    let at = 0;
+    for (; at + DELETES_TOGETHER <= keys.length; at += DELETES_TOGETHER) {
+      let statement = this.#manyDeletes[collection];
+      if (statement === undefined) {
+        const places = Array(DELETES_TOGETHER).fill('?').join(', ');
+        statement = this.#prepare(`DELETE FROM "${this.#layout(collection).name}" WHERE k IN (${places})`);
+        this.#manyDeletes[collection] = statement;
+      }
+      const together = keys.slice(at, at + DELETES_TOGETHER);
+      for (const key of together) this.#changed(collection, key);
+      statement.run(together);
+    }
+    for (; at < keys.length; at++) this.delete(collection, keys[at] as Bytes);
+  }
+
   delete(collection: number, key: Bytes): void {
+    this.#changed(collection, key);
     let statement = this.#deletes[collection];
     if (statement === undefined) {
       statement = this.#prepare(`DELETE FROM "${this.#layout(collection).name}" WHERE k = ?`);
@@ -199,8 +266,28 @@ export class SpaceFile {
     statement.run([key]);
   }
 
-  /** Version of a row, undefined when there is none. */
+  /**
+   * Version of a row, undefined when there is none. Gates are asked for with every submit, and nobody else writes this file, so what was
+   * seen of them is remembered until they are written.
+   */
   version(collection: number, key: Bytes): number | undefined {
+    if (this.#layout(collection).gate !== true) return this.#findVersion(collection, key);
+    let seen = this.#seen[collection];
+    if (seen === undefined) {
+      seen = new Map();
+      this.#seen[collection] = seen;
+    }
+    const text = textOf(key);
+    const known = seen.get(text);
+    if (known !== undefined) return known;
+    const found = this.#findVersion(collection, key);
+    if (found === undefined) return undefined;
+    if (seen.size >= SEEN_MAX) seen.clear();
+    seen.set(text, found);
+    return found;
+  }
+
+  #findVersion(collection: number, key: Bytes): number | undefined {
     let statement = this.#versions[collection];
     if (statement === undefined) {
       statement = this.#prepare(`SELECT ver FROM "${this.#layout(collection).name}" WHERE k = ?`);
@@ -255,11 +342,12 @@ export class SpaceFile {
 
   /** One step of removing what has expired, of at most `limit` rows; {@link SpaceFile.sizeExpireStep} says how many it really takes. */
   expire(collection: number, nowMs: number, limit: number): { count: number; more: boolean } {
-    const { name } = this.#layout(collection);
+    const { name, clustered } = this.#layout(collection);
     const rows = Math.min(limit, this.#expireRows);
+    const id = clustered ? 'k' : 'id';
     const beganMs = performance.now();
     const count = this.#prepare(
-      `DELETE FROM "${name}" WHERE id IN (SELECT id FROM "${name}" WHERE exp <= ? ORDER BY exp LIMIT ?)`,
+      `DELETE FROM "${name}" WHERE ${id} IN (SELECT ${id} FROM "${name}" WHERE exp <= ? ORDER BY exp LIMIT ?)`,
     ).run([nowMs, rows]).changes;
     this.#expired = { count, tookMs: performance.now() - beganMs };
     return { count, more: count === rows };

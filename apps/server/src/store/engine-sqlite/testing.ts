@@ -8,7 +8,13 @@ import { openSqliteEngine, type SqliteEngineOptions } from './engine.ts';
 /** One plain collection, one with a unique index. */
 export const layouts: readonly CollectionLayout[] = [
   { name: 'plain', indexes: [], expires: true, spaces: 'all' },
-  { name: 'indexed', indexes: [{ name: 'one', unique: true }], expires: false, spaces: 'all' },
+  {
+    name: 'indexed',
+    indexes: [{ name: 'one', unique: true }],
+    expires: false,
+
+    spaces: 'all',
+  },
 ];
 
 /** A new folder, removed by the caller. */

@@ -41,7 +41,13 @@ export type FromThread =
       readonly failure: OpenFailure | undefined;
       readonly detail: string;
     }
-  /** Answers to some requests of group `group`: (request number, answer)*. The last one of a batch has `done`. */
-  | { readonly kind: 'answers'; readonly group: number; readonly answers: Uint8Array<ArrayBuffer> }
-  | { readonly kind: 'batch-done' }
+  /** Answers to some requests of group `group`: (request number, answer)*. The last ones of a batch say that it is done. */
+  | {
+      readonly kind: 'answers';
+      readonly group: number;
+      readonly answers: Uint8Array<ArrayBuffer>;
+      /** The buffer that the group's requests came in, with its last answers: both sides hand it back and forth. */
+      readonly work?: ArrayBuffer;
+      readonly isDone: boolean;
+    }
   | { readonly kind: 'failed'; readonly detail: string };

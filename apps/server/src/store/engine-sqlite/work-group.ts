@@ -11,6 +11,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Room for answers that were not asked for a size beforehand. */
 const ANSWER_BYTES = 4096;
+/** Of one write. */
+const RESULT_BYTES = 16;
 
 interface WriteRequest {
   readonly request: number;
@@ -28,15 +30,16 @@ export interface Surroundings {
 }
 
 /**
- * Runs a batch. @throws a driver error that is neither a full disk nor a refused list: then nothing may be acknowledged any
+ * Runs a batch. @returns the answers of its writes
+ * @throws a driver error that is neither a full disk nor a refused list: then nothing may be acknowledged any
  * more, because what is on disk is not known (facts: no database survived a failed fsync by trying again).
  */
 export function runGroup(
   file: SpaceFile,
   work: Bytes,
   surroundings: Surroundings,
-  answer: (answers: Bytes) => void,
-): void {
+  answerReads: (answers: Bytes) => void,
+): Bytes {
   const reader = new Unpacker(work);
   const reads = new Packer(ANSWER_BYTES);
   const writes: WriteRequest[] = [];
@@ -58,11 +61,10 @@ export function runGroup(
       reader.u32();
     }
   }
-  if (reads.length > 0) answer(reads.take());
-  if (writes.length === 0) return;
-  const results = new Packer(writes.length * 16);
-  runWrites(file, reader, writes, surroundings, results);
-  answer(results.take());
+  if (reads.length > 0) answerReads(reads.take());
+  const results = new Packer(writes.length * RESULT_BYTES);
+  if (writes.length > 0) runWrites(file, reader, writes, surroundings, results);
+  return results.take();
 }
 
 function runWrites(
@@ -117,6 +119,7 @@ function tryWrites(
     surroundings.step();
   } catch (error) {
     rollback(file);
+    file.forgetVersions();
     if (sqliteCode(error).startsWith('SQLITE_FULL')) return false;
     throw error;
   }

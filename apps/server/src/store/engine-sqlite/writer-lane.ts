@@ -12,10 +12,33 @@ import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts'
 /** Requests of one file in one batch at most, so that a batch ends within some ten milliseconds. */
 const GROUP_REQUESTS_MAX = 1024;
 const PACKER_BYTES = 16_384;
+/** Buffers that are kept for the next requests, and how large one of them may have grown. */
+const SPARE_MAX = 2;
+const SPARE_BYTES_MAX = 1_048_576;
 
-interface Waiting {
-  readonly answer: (reader: Unpacker) => void;
+/** Who waits for an answer, and how it is read. */
+class Waiting {
+  readonly #read: (reader: Unpacker) => unknown;
+  readonly #resolve: (value: unknown) => void;
   readonly refuse: (error: Error) => void;
+
+  constructor(
+    read: (reader: Unpacker) => unknown,
+    resolve: (value: unknown) => void,
+    refuse: (error: Error) => void,
+  ) {
+    this.#read = read;
+    this.#resolve = resolve;
+    this.refuse = refuse;
+  }
+
+  answer(reader: Unpacker): void {
+    try {
+      this.#resolve(this.#read(reader));
+    } catch (error) {
+      this.refuse(error as Error);
+    }
+  }
 }
 
 interface Group {
@@ -77,6 +100,8 @@ export class WriterLane {
   /** Spaces that have requests waiting, in order of arrival. */
   readonly #ready = new Set<Space>();
   #running: { readonly space: Space; readonly group: Group }[] | undefined;
+  /** Buffers for requests. A large one that is new each time costs the system a page fault for every 4 KiB of it. */
+  readonly #spare: ArrayBuffer[] = [];
   #scheduled = false;
   #shippedMs = 0;
   #nextSpace = 1;
@@ -139,7 +164,7 @@ export class WriterLane {
     return new Promise<T>((resolve, reject) => {
       let group = space.groups[space.groups.length - 1];
       if (group === undefined || group.waiting.length >= GROUP_REQUESTS_MAX) {
-        group = { packer: new Packer(PACKER_BYTES), waiting: [] };
+        group = { packer: new Packer(this.#spare.pop() ?? PACKER_BYTES), waiting: [] };
         space.groups.push(group);
       }
       const before = group.packer.length;
@@ -148,16 +173,7 @@ export class WriterLane {
       this.#room.requests++;
       space.busy++;
       space.usedAt = ++this.#clock;
-      group.waiting.push({
-        answer: (reader) => {
-          try {
-            resolve(read(reader));
-          } catch (error) {
-            reject(error);
-          }
-        },
-        refuse: reject,
-      });
+      group.waiting.push(new Waiting(read, resolve as (value: unknown) => void, reject));
       this.#ready.add(space);
       this.#schedule();
     });
@@ -195,8 +211,9 @@ export class WriterLane {
   }
 
   #hear(message: FromThread): void {
-    if (message.kind === 'answers') this.#answer(message);
-    else if (message.kind === 'batch-done') {
+    if (message.kind === 'answers') {
+      this.#answer(message);
+      if (!message.isDone) return;
       const requests = this.#running?.reduce((sum, { group }) => sum + group.waiting.length, 0) ?? 0;
       this.#options.onBatch({ requests, durationMs: performance.now() - this.#shippedMs });
       this.#running = undefined;
@@ -209,6 +226,10 @@ export class WriterLane {
   }
 
   #answer(message: Extract<FromThread, { kind: 'answers' }>): void {
+    const { work } = message;
+    if (work !== undefined && this.#spare.length < SPARE_MAX && work.byteLength <= SPARE_BYTES_MAX) {
+      this.#spare.push(work);
+    }
     const running = this.#running?.[message.group];
     if (running === undefined) throw new Error('an answer to no batch');
     const reader = new Unpacker(message.answers);

@@ -63,11 +63,13 @@ function runBatch({ groups }: Extract<ToThread, { kind: 'batch' }>): void {
   groups.forEach((group, number) => {
     const file = files.get(group.space);
     if (file === undefined) throw new Error('work on a space that is not open');
-    runGroup(file, group.work, surroundings, (answers) =>
-      say({ kind: 'answers', group: number, answers }, [answers.buffer]),
+    const answers = runGroup(file, group.work, surroundings, (reads) =>
+      say({ kind: 'answers', group: number, answers: reads, isDone: false }, [reads.buffer]),
     );
+    const work = group.work.buffer;
+    const isDone = number === groups.length - 1;
+    say({ kind: 'answers', group: number, answers, work, isDone }, [answers.buffer, work]);
   });
-  say({ kind: 'batch-done' });
 }
 
 function closeAll(): void {
