@@ -18,8 +18,8 @@ const DELETES_MAX = 512;
 const RECORD_BYTES = 41;
 
 const records = binaryCollection('submit-records', { key: [bytesPart(6), bytesPart(12)], clustered: true });
-const recipients = binaryCollection('recipient-gates', { key: [bytesPart(17)] });
-const senders = binaryCollection('sender-gates', { key: [bytesPart(17)] });
+const recipients = binaryCollection('recipient-gates', { key: [bytesPart(17)], gate: true });
+const senders = binaryCollection('sender-gates', { key: [bytesPart(17)], gate: true });
 const mailboxRows = binaryCollection('mailbox-rows', {
   key: [bytesPart(17), bytesPart(16)],
   expires: true,
