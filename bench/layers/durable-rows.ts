@@ -120,6 +120,7 @@ function memoryKeys(): Parameters<typeof openStore>[0]['keys'] {
   return {
     currentKeyId: () => keyId,
     keyIds: () => [keyId],
+    refresh: async () => undefined,
     async wrap(plain, context) {
       const nonce = randomBytes(12);
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(context);

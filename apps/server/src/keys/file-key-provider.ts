@@ -10,6 +10,9 @@ import { KuvertError } from '@kuvert/protocol';
 import { writeFileAtomic } from '@kuvert/safe-folder';
 import { z } from 'zod';
 import type { KeyProvider, WrappedKey } from './key-provider.ts';
+import { lockKeysFolder } from './keys-lock.ts';
+
+const FILE = 'kek.json';
 
 const KekFile = z.object({
   format: z.literal(1),
@@ -28,12 +31,15 @@ async function writeKekFile(path: string, versions: Versions): Promise<void> {
 
 /** Makes the file with a first version. The caller has made sure that there is no data yet. */
 export async function createKekFile(keysFolder: string): Promise<void> {
-  await writeKekFile(join(keysFolder, 'kek.json'), [newVersion()]);
+  await writeKekFile(join(keysFolder, FILE), [newVersion()]);
 }
 
 /** Opens the file. @throws KuvertError `keys_missing` when it is not there, `keys_wrong` when it is not such a file */
 export async function openFileKeyProvider(keysFolder: string): Promise<KeyProvider> {
-  const path = join(keysFolder, 'kek.json');
+  return new FileKeyProvider(keysFolder, await readKekFile(join(keysFolder, FILE)));
+}
+
+async function readKekFile(path: string): Promise<Versions> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -41,7 +47,7 @@ export async function openFileKeyProvider(keysFolder: string): Promise<KeyProvid
     throw new KuvertError('keys_missing', { cause });
   }
   try {
-    return new FileKeyProvider(path, KekFile.parse(JSON.parse(text)).versions);
+    return KekFile.parse(JSON.parse(text)).versions;
   } catch {
     // No cause: the error of a parser quotes what it read, and that is key material.
     throw new KuvertError('keys_wrong');
@@ -49,11 +55,13 @@ export async function openFileKeyProvider(keysFolder: string): Promise<KeyProvid
 }
 
 class FileKeyProvider implements KeyProvider {
-  readonly #path: string;
+  readonly #folder: string;
   #versions: Versions;
+  /** Versions that another server has retired: what was read under them a moment ago can still be opened. */
+  readonly #retired = new Map<string, Versions[number]>();
 
-  constructor(path: string, versions: Versions) {
-    this.#path = path;
+  constructor(folder: string, versions: Versions) {
+    this.#folder = folder;
     this.#versions = versions;
   }
 
@@ -71,7 +79,9 @@ class FileKeyProvider implements KeyProvider {
   }
 
   async unwrap({ keyId, wrapped }: WrappedKey, context: Uint8Array): Promise<Uint8Array> {
-    const version = this.#versions.find(({ id }) => id === keyId);
+    // A version that we have not heard of may be one that another server has made.
+    if (this.#find(keyId) === undefined) await this.refresh();
+    const version = this.#find(keyId) ?? this.#retired.get(keyId);
     if (version === undefined) throw new KuvertError('keys_wrong');
     try {
       return unwrapKey(Buffer.from(version.key, 'hex'), context, wrapped);
@@ -80,20 +90,42 @@ class FileKeyProvider implements KeyProvider {
     }
   }
 
+  async refresh(): Promise<void> {
+    const versions = await readKekFile(join(this.#folder, FILE));
+    for (const version of this.#versions) {
+      if (!versions.some(({ id }) => id === version.id)) this.#retired.set(version.id, version);
+    }
+    this.#versions = versions;
+  }
+
   async addVersion(): Promise<string> {
     const added = newVersion();
-    const versions = [...this.#versions, added];
     // On disk before anything is wrapped under it: a key that exists only in memory would take the data with it.
-    await writeKekFile(this.#path, versions);
-    this.#versions = versions;
+    await this.#change((versions) => [...versions, added]);
     return added.id;
   }
 
   async retire(keyId: string): Promise<void> {
     if (keyId === this.currentKeyId()) throw new Error('the current version cannot be retired');
-    const versions = this.#versions.filter(({ id }) => id !== keyId);
-    await writeKekFile(this.#path, versions);
-    this.#versions = versions;
+    await this.#change((versions) => versions.filter(({ id }) => id !== keyId));
+    this.#retired.delete(keyId);
+  }
+
+  /** Under the folder's lock and on what the file says now: another server's change must not get lost. */
+  async #change(change: (versions: Versions) => Versions): Promise<void> {
+    const folder = await lockKeysFolder(this.#folder, { create: false });
+    try {
+      await this.refresh();
+      const versions = change(this.#versions);
+      await writeKekFile(join(this.#folder, FILE), versions);
+      this.#versions = versions;
+    } finally {
+      folder.release();
+    }
+  }
+
+  #find(keyId: string): Versions[number] | undefined {
+    return this.#versions.find(({ id }) => id === keyId);
   }
 
   #current(): Versions[number] {

@@ -20,6 +20,8 @@ export interface KeyProvider {
   wrap(key: Uint8Array, context: Uint8Array): Promise<WrappedKey>;
   /** @throws KuvertError `keys_wrong` when the version is not there or does not open it. */
   unwrap(wrapped: WrappedKey, context: Uint8Array): Promise<Uint8Array>;
+  /** Takes up what another server on the same keys has changed. */
+  refresh(): Promise<void>;
   /** Makes a new version and makes it the current one, durably. Returns its id. */
   addVersion(): Promise<string>;
   /** Destroys a version. The caller has made sure that nothing is wrapped under it. Never the current one. */

@@ -8,10 +8,11 @@ import { existsSync } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { KuvertError } from '@kuvert/protocol';
-import { FolderError, openSafeFolder } from '@kuvert/safe-folder';
+import { FolderError } from '@kuvert/safe-folder';
 import { createKekFile, openFileKeyProvider } from './file-key-provider.ts';
 import { closeKeyFile } from './key-file-mode.ts';
 import type { KeyProvider } from './key-provider.ts';
+import { lockKeysFolder } from './keys-lock.ts';
 
 const OPERATOR_KEY_BYTES = 32;
 
@@ -73,7 +74,7 @@ async function readOperatorKey(keysFolder: string): Promise<Uint8Array> {
 
 async function openKeysFolder(path: string, options: { readonly create: boolean }) {
   try {
-    return await openSafeFolder(path, { create: options.create, freeBytesMin: 0 });
+    return await lockKeysFolder(path, options);
   } catch (error) {
     if (error instanceof FolderError && error.code === 'folder_missing') {
       throw new KuvertError('keys_missing', { cause: error });

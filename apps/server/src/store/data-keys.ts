@@ -34,6 +34,16 @@ export const tenantSpaces = collection('tenant-spaces', {
   scope: 'operator',
 });
 
+/**
+ * Under which version data keys of this space are wrapped from now on; no row before the first rotation. A rotation writes it before it looks
+ * for what is wrapped under older versions, and whoever commits a fresh data key relies on it, so that no server can commit one under a
+ * version that another is about to retire.
+ */
+export const wrappingStates = collection('wrapping-states', {
+  document: z.object({ name: z.literal('current'), wrappingKey: z.string() }),
+  key: ['name'],
+});
+
 /** The name under which fields without a subject of their own are sealed. */
 export const OWN_SUBJECT = 'tenant';
 

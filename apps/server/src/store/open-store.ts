@@ -11,6 +11,7 @@ import {
   tenantSpaces,
   unwrapDataKey,
   wrapDataKey,
+  wrappingStates,
 } from './data-keys.ts';
 import type { CollectionLayout, Engine, SpaceKeys, SpaceName } from './engine.ts';
 import { openSqliteEngine } from './engine-sqlite/engine.ts';
@@ -22,7 +23,7 @@ import { NewKeyCommits } from './new-keys.ts';
 import { rotate } from './rotation.ts';
 import { SpaceScope, TenantSpaceScope, typedScope } from './scope.ts';
 import { Space } from './space.ts';
-import type { InstallationFacts, OperatorScope, Store, TenantScope } from './store.ts';
+import type { InstallationFacts, OperatorScope, Store, TenantScope, Tx } from './store.ts';
 
 /** How an engine is opened; `openSqliteEngine` is one. */
 export type OpenEngine = (settings: {
@@ -122,8 +123,15 @@ async function openEngineOf(
 
 /** All collections of a store with its own ones, numbered as engines know them. */
 export function numbersOf(collections: readonly AnyCollection[]): CollectionNumbers {
-  const builtIn = [dataKeys, tenantSpaces, installations, guardRows.tenant, guardRows.operator];
-  return new CollectionNumbers([...builtIn, ...collections], new Set([dataKeys]));
+  const builtIn = [
+    dataKeys,
+    wrappingStates,
+    tenantSpaces,
+    installations,
+    guardRows.tenant,
+    guardRows.operator,
+  ];
+  return new CollectionNumbers([...builtIn, ...collections], new Set([dataKeys, wrappingStates]));
 }
 
 /** {@link OperatorScope} with the types taken off. */
@@ -275,11 +283,16 @@ export class SpaceStore implements Store {
   async #createTenantSpace(tenant: TenantId): Promise<void> {
     if (!isId('tenant', tenant)) throw new KuvertError('not_found');
     const control = typedScope<'operator'>(this.#control);
+    const { keys } = this.#options;
     await this.#newKeyCommits.run(async () => {
       const owner = { space: tenant, subject: OWN_SUBJECT };
-      const row = await wrapDataKey(this.#options.keys, owner, makeDataKey());
+      const dataKey = makeDataKey();
       await control.write(async (tx) => {
         if ((await tx.find(tenantSpaces, tenant)) !== undefined) return;
+        // Read in the transaction, so that a rotation on another server makes it run again.
+        const current = await (tx as unknown as Tx<'tenant'>).find(wrappingStates, 'current');
+        if (current !== undefined && !keys.keyIds().includes(current.wrappingKey)) await keys.refresh();
+        const row = await wrapDataKey(keys, owner, dataKey);
         tx.insert(tenantSpaces, { ...row, subject: tenant, state: 'creating' });
       });
     });

@@ -4,7 +4,7 @@
  * together can open; the next call goes on where this one stopped.
  */
 import type { KeyProvider } from '../keys/key-provider.ts';
-import { dataKeys, tenantSpaces, unwrapDataKey, wrapDataKey } from './data-keys.ts';
+import { dataKeys, tenantSpaces, unwrapDataKey, wrapDataKey, wrappingStates } from './data-keys.ts';
 import type { KeyringPlace } from './engine.ts';
 import { rewrapKeyring } from './keyring.ts';
 import type { NewKeyCommits } from './new-keys.ts';
@@ -26,6 +26,7 @@ export interface RotationPlace {
 /** Rotates, or finishes a rotation that was interrupted. @returns how many data keys were wrapped again. */
 export async function rotate(place: RotationPlace): Promise<{ rewrapped: number }> {
   const { provider } = place;
+  await provider.refresh();
   // More than one version means that a rotation was interrupted: finishing it counts as this one.
   if (provider.keyIds().length === 1) {
     await provider.addVersion();
@@ -33,16 +34,27 @@ export async function rotate(place: RotationPlace): Promise<{ rewrapped: number 
   // From here on everything is wrapped under the new version; what began under an old one is waited for.
   await place.newKeyCommits.drained();
   const current = provider.currentKeyId();
+  const scopes = [place.control, ...(await place.tenants())];
+  for (const scope of scopes) await setCurrent(scope, current);
   const old = provider.keyIds().filter((keyId) => keyId !== current);
   let rewrapped = (await rewrapKeyring(place.keyring, provider)) ? 1 : 0;
   for (const keyId of old) {
     rewrapped += await rewrapSpaces(place, keyId);
+    // Tenants that were made meanwhile are among them, and were made under the new version or are found in the control space.
     for (const scope of [place.control, ...(await place.tenants())]) {
       rewrapped += await rewrapSubjects(place, scope, keyId);
     }
     await provider.retire(keyId);
   }
   return { rewrapped };
+}
+
+/** From here on no fresh data key under an older version is committed in this space, by whatever server. */
+async function setCurrent(scope: SpaceScope, wrappingKey: string): Promise<void> {
+  await typedScope<'tenant'>(scope).write(async (tx) => {
+    const row = await tx.find(wrappingStates, 'current');
+    if (row?.wrappingKey !== wrappingKey) tx.put(wrappingStates, { name: 'current', wrappingKey });
+  });
 }
 
 async function rewrapSpaces(place: RotationPlace, keyId: string): Promise<number> {

@@ -10,6 +10,7 @@ import {
   unwrapDataKey,
   WrappedDataKey,
   wrapDataKey,
+  wrappingStates,
 } from './data-keys.ts';
 import type { Engine, EngineOp, SpaceName } from './engine.ts';
 import type { CollectionNumbers } from './handles.ts';
@@ -51,7 +52,7 @@ export class Space implements SealingSpace {
 
   /** The number of a collection, which must be of this scope. */
   numberOf(collection: AnyCollection): number {
-    if (collection.scope !== this.scope && collection !== dataKeys) {
+    if (collection.scope !== this.scope && collection !== dataKeys && collection !== wrappingStates) {
       throw new Error(`${collection.name} does not live in the ${this.scope} scope`);
     }
     return this.numbers.of(collection);
@@ -87,6 +88,19 @@ export class Space implements SealingSpace {
     return dataKey;
   }
 
+  /** The condition under which a fresh data key may be committed; see {@link wrappingStates}. @throws KuvertError `keys_wrong` */
+  async #wrappingCheck(): Promise<EngineOp> {
+    const collection = this.numbers.of(wrappingStates);
+    const key = encodeTuple(['current']);
+    const row = await this.engine.get(this.name, collection, key);
+    if (row !== undefined) {
+      const { wrappingKey } = (await decodeDocument(wrappingStates, row, this)) as { wrappingKey: string };
+      if (!this.#provider.keyIds().includes(wrappingKey)) await this.#provider.refresh();
+      if (!this.#provider.keyIds().includes(wrappingKey)) throw new KuvertError('keys_wrong');
+    }
+    return { kind: 'check', collection, key, version: row?.version ?? 'absent' };
+  }
+
   /**
    * Data keys for writing one list: a subject without a key gets one, whose row must be committed in the same list. Call
    * `committed` when it was, so that the new keys are remembered.
@@ -94,15 +108,18 @@ export class Space implements SealingSpace {
   keysForWriting(): { keys: SubjectKeys; newRows: EngineOp[]; committed: () => void } {
     const made = new Map<string, DataKey>();
     const newRows: EngineOp[] = [];
+    let wrapping: EngineOp | undefined;
     const keys: SubjectKeys = async (subject) => {
       if (subject === OWN_SUBJECT) return this.#ownKey();
       const known = made.get(subject) ?? (await this.#findKey(subject));
       if (known !== undefined) return known;
       const dataKey = makeDataKey();
       made.set(subject, dataKey);
+      wrapping ??= await this.#wrappingCheck();
       const row = await wrapDataKey(this.#provider, { space: this.name, subject }, dataKey);
       const { key, doc, entries } = encodePlainDocument(dataKeys, row);
       const number = this.numbers.of(dataKeys);
+      if (newRows.length === 0) newRows.push(wrapping);
       newRows.push({
         kind: 'put',
         collection: number,

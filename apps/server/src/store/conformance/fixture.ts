@@ -37,6 +37,9 @@ export const readings = collection('readings', {
   key: ['sensor', 'at'],
 });
 
+/** Rows that stand for a permission. */
+export const gates = binaryCollection('gates', { key: [idPart('device')], gate: true });
+
 /** Rows of bytes. */
 export const envelopes = binaryCollection('envelopes', {
   key: [idPart('device'), bytesPart(4)],
@@ -88,6 +91,8 @@ export interface Bench {
   readonly dataFolder: string;
   readonly keysFolder: string;
   readonly failures: Error[];
+  /** Another store on the same folders, as a second server has it. Only for engines that several servers share. */
+  second(): Promise<Store>;
   /** Closes the store and opens it again on the same folders. */
   reopen(): Promise<Bench>;
   /** Everything that the engine has stored, as it lies there. */
@@ -99,7 +104,7 @@ export interface Bench {
 }
 
 /** Collections of the suite, to be given to whoever opens a store on the same folders. */
-const suiteCollections = [people, readings, envelopes, notes];
+const suiteCollections = [people, readings, envelopes, gates, notes];
 
 /** Opens a store on new folders, with two tenants. */
 export async function openBench({ open: openEngine, bytesStored }: EngineUnderTest): Promise<Bench> {
@@ -110,7 +115,7 @@ export async function openBench({ open: openEngine, bytesStored }: EngineUnderTe
   await createKekFile(keysFolder);
   const [tenant, other] = [newId('tenant'), newId('tenant')];
   const failures: Error[] = [];
-  const open = async (): Promise<Bench> => {
+  const openOne = async () => {
     const keys = await openFileKeyProvider(keysFolder);
     const store = await openSpaceStore({
       folder: dataFolder,
@@ -119,6 +124,11 @@ export async function openBench({ open: openEngine, bytesStored }: EngineUnderTe
       openEngine,
       onFailure: (error) => failures.push(error),
     });
+    return { keys, store };
+  };
+  const others: Store[] = [];
+  const open = async (): Promise<Bench> => {
+    const { keys, store } = await openOne();
     return {
       store,
       tenant,
@@ -127,6 +137,11 @@ export async function openBench({ open: openEngine, bytesStored }: EngineUnderTe
       dataFolder,
       keysFolder,
       failures,
+      second: async () => {
+        const { store: other } = await openOne();
+        others.push(other);
+        return other;
+      },
       reopen: async () => {
         await store.close();
         return open();
@@ -135,7 +150,7 @@ export async function openBench({ open: openEngine, bytesStored }: EngineUnderTe
         Buffer.concat([readAll(dataFolder), (await bytesStored?.(dataFolder)) ?? Buffer.alloc(0)]),
       keyringText: () => store.engine.keyring.read(),
       dispose: async () => {
-        await store.close();
+        for (const each of [store, ...others]) await each.close();
         rmSync(root, { recursive: true, force: true });
       },
     };
