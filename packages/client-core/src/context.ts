@@ -5,6 +5,7 @@ import type { ChangeBoard } from './conversations/changes.ts';
 import type { OperationQueue } from './operation-queue.ts';
 import type { OwnDevice } from './own-device.ts';
 import type { Clock, Random } from './ports.ts';
+import type { ServerTime } from './server-time.ts';
 import { StagedSessions } from './staged-sessions.ts';
 import type { Store } from './store.ts';
 import type { PolicyPort } from './ticks/policy.ts';
@@ -22,7 +23,7 @@ export interface Context {
   /** Where changes in conversations are told. */
   readonly changes: ChangeBoard;
   /** How far the server's clock is ahead of ours, as of its last welcome. */
-  readonly serverOffset: { ms: number };
+  readonly serverOffset: ServerTime;
   /** Receipts wait to be told. */
   receiptsDue(): void;
   /** Something may have come to rest, or may have to be done. */

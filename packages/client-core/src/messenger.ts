@@ -33,6 +33,7 @@ import type { Clock, Connect, Connection, ConnectionEvents, Random } from './por
 import { PrekeyUpkeep } from './prekey-upkeep.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
+import { ServerTime } from './server-time.ts';
 import type { Store } from './store.ts';
 import { NO_POLICY, type PolicyPort } from './ticks/policy.ts';
 import { noteReceipt, ReceiptTimer } from './ticks/receipts.ts';
@@ -78,7 +79,7 @@ export class Messenger {
       store: withStandingNotices(options.store, options.own, changes),
       changes,
       operations: new OperationQueue(),
-      serverOffset: { ms: 0 },
+      serverOffset: new ServerTime(options.clock, options.store.values),
       receiptsDue: () => this.#receipts.due(),
       changed: () => this.#checkSettled(),
       failed: (cause) => this.#fail(cause),

@@ -60,6 +60,7 @@ export const VALUES = {
   lastDrained: 'last-drained',
   firstUpload: 'first-upload',
   pendingLink: 'pending-link',
+  serverTime: 'server-time',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

@@ -15,6 +15,11 @@ import type {
 export interface Clock {
   /** Wall clock, Unix milliseconds. */
   now(): number;
+  /**
+   * Whole milliseconds that this run of the machine has lasted, sleep included, and what tells it from other runs. Left out where the
+   * platform has none.
+   */
+  uptime?(): { readonly bootId: string; readonly ms: number };
   /** Calls `fire` once after `delayMs` of monotonic time; the returned function cancels. */
   after(delayMs: number, fire: () => void): () => void;
 }

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts';
+import { OwnStateContent, SentContent } from './content-own.ts';
 import { bytesSchema, deviceName, idSchema, timeMs, uint32 } from './schemas.ts';
 
 /** The content version that this release can show. */
@@ -13,8 +14,36 @@ export const READER_VERSION = 1;
 /** Longest text: code points and UTF-8 bytes. */
 export const TEXT_LIMITS = { codePointsMax: 60_000, bytesMax: 240_000 } as const;
 
+/** How long messages may stay before they disappear: a second to four years. */
+export const TIMER_MS = { min: 1_000, max: 4 * 365 * 86_400_000 } as const;
+const timerMs = z.number().int().min(TIMER_MS.min).max(TIMER_MS.max);
+
 /** A text that people read. Every code point is kept as it is, NUL and line ends included. */
-export const TextContent = z.object({ kind: z.literal('text'), minReader: uint32, text: z.string() });
+export const TextContent = z.object({
+  kind: z.literal('text'),
+  minReader: uint32,
+  text: z.string(),
+  /** How long after it was sent or read it disappears. */
+  timerMs: timerMs.optional(),
+});
+
+/**
+ * From now on messages of this conversation disappear so long after they were sent or read; 0: they stay. Of two, the one with the higher
+ * stamp holds on both sides, then the one of the higher device id.
+ */
+export const TimerContent = z.object({
+  kind: z.literal('timer'),
+  minReader: uint32,
+  timerMs: z.union([z.literal(0), timerMs]),
+  stamp: timeMs,
+});
+
+/** Takes messages of the same author back: whoever has them forgets what was in them. */
+export const DeleteContent = z.object({
+  kind: z.literal('delete'),
+  minReader: uint32,
+  messages: z.array(idSchema('content')).min(1).max(256),
+});
 
 /** Messages `from` to `to` of a chain, both included. */
 export const ChainRange = z
@@ -111,6 +140,10 @@ const known = z.discriminatedUnion('kind', [
   PresenceContent,
   DeviceNameContent,
   RevokeRequestContent,
+  TimerContent,
+  DeleteContent,
+  SentContent,
+  OwnStateContent,
 ]);
 /** The schema of every kind that this release knows. */
 export const CONTENT_SCHEMAS = known.options;

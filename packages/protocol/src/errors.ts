@@ -547,6 +547,12 @@ export const ERRORS = {
     'Your organisation has decided this; your choice is kept and holds once it no longer does.',
     'Das hat Ihre Organisation entschieden; Ihre Wahl ist gemerkt und gilt, sobald das nicht mehr so ist.',
   ),
+  not_own_message: entry(
+    403,
+    NEVER,
+    'Only messages of your own can be deleted for everybody; this one can be deleted for you.',
+    'Für alle lassen sich nur eigene Nachrichten löschen; diese lässt sich für Sie löschen.',
+  ),
   message_unknown: entry(
     404,
     NEVER,

@@ -3,6 +3,7 @@ export * from './bytes.ts';
 export * from './cbor.ts';
 export * from './channel.ts';
 export * from './content.ts';
+export * from './content-own.ts';
 export * from './devices.ts';
 export * from './enrolment.ts';
 export * from './enrolment-token.ts';

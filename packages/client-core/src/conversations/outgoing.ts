@@ -1,37 +1,78 @@
-/** Messages of one's own in their conversations. */
-import { type ContentId, type PersonId, utf8 } from '@kuvert/protocol';
-import type { Context } from '../context.ts';
+/** Messages of one's own: into the outbox and into their conversation, in one transaction. */
+import {
+  CLASSES,
+  type ContentId,
+  encodeContent,
+  type KnownContent,
+  type PersonId,
+  READER_VERSION,
+  utf8,
+} from '@kuvert/protocol';
+import { type Context, newId } from '../context.ts';
+import { loadRecord, saveRecord, VALUES } from '../own-device.ts';
 import { conversationAt } from './known.ts';
+import { getSetting } from './settings.ts';
+import type { EntryKind } from './store.ts';
 
-/** Keeps a message that was put into the outbox, in the same transaction. */
-export function keepOutgoing(
+/** Queues a text to an address; it disappears as its conversation says. */
+export function queueText(context: Context, { to, text }: { readonly to: string; readonly text: string }): ContentId {
+  const timer = getSetting(context, conversationAt(context, to), 'timer');
+  const timerMs = timer === 0 ? undefined : timer;
+  const content: KnownContent = { kind: 'text', minReader: READER_VERSION, text, ...(timerMs && { timerMs }) };
+  return queueMessage(context, { to, content, entry: { kind: 'text', content: utf8(text), timerMs } });
+}
+
+/** Queues content of class `message` to an address and keeps its entry. */
+export function queueMessage(
   context: Context,
   message: {
     readonly to: string;
-    readonly contentId: ContentId;
-    readonly text: string;
-    readonly sentAtMs: number;
+    readonly content: KnownContent;
+    readonly entry: {
+      readonly kind: EntryKind;
+      readonly content: Uint8Array<ArrayBuffer>;
+      readonly timerMs: number | undefined;
+    };
   },
-): void {
+): ContentId {
   const { store, own, changes } = context;
-  const conversationId = conversationAt(context, message.to);
+  const { to, content, entry } = message;
+  const contentId = newId(context, 'content');
+  const sentAtMs = nextSentAt(context);
+  const conversationId = conversationAt(context, to);
+  store.outbox.add({
+    contentId,
+    kind: content.kind,
+    class: CLASSES.message,
+    toMail: to,
+    toPerson: store.directory.findPersonByMail(to)?.personId,
+    content: encodeContent(content),
+    sentAtMs,
+  });
   store.entries.add({
+    ...entry,
     conversationId,
     direction: 'out',
-    kind: 'text',
-    contentId: message.contentId,
+    contentId,
     senderDevice: own.deviceId,
     senderPerson: own.personId,
-    content: utf8(message.text),
-    atMs: message.sentAtMs,
-    writtenAtMs: message.sentAtMs,
+    atMs: sentAtMs,
+    writtenAtMs: sentAtMs,
     acceptedAtMs: undefined,
     chain: undefined,
     isUnread: false,
     isPrinted: true,
-    timerMs: undefined,
   });
   changes.entriesOf(conversationId);
+  return contentId;
+}
+
+/** No two messages of a device have one time, so that every reader puts them in the order in which they were written. */
+function nextSentAt({ store, serverOffset }: Context): number {
+  const last = loadRecord<{ sentAtMs: number }>(store.values, VALUES.lastSent);
+  const sentAtMs = Math.max((last?.sentAtMs ?? 0) + 1, serverOffset.now());
+  saveRecord(store.values, VALUES.lastSent, { sentAtMs });
+  return sentAtMs;
 }
 
 /** Tells that the states of messages to a person, or to an address without one, may have changed. */

@@ -1,0 +1,143 @@
+/** Messages that have arrived and fit into their chain, taken into their conversations. */
+import type { FrameHeader } from '@kuvert/crypto/session';
+import {
+  type Content,
+  decodeContent,
+  encodeCbor,
+  InvalidContentError,
+  type KnownContent,
+  utf8,
+} from '@kuvert/protocol';
+import type { ChainSender } from '../chains.ts';
+import type { Context } from '../context.ts';
+import { takeBack } from './deleting.ts';
+import { startTimers } from './disappearing.ts';
+import { conversationWith } from './known.ts';
+import { takeSetting } from './settings.ts';
+import type { NewEntry } from './store.ts';
+
+/** Kinds that travel as messages, with a number in the chain. */
+export type MessageContent = Extract<Content, { kind: 'text' | 'too-new' | 'timer' | 'delete' | 'sent' }>;
+/** True for what travels as a message. */
+export function isMessageContent(content: Content): content is MessageContent {
+  return ['text', 'too-new', 'timer', 'delete', 'sent'].includes(content.kind);
+}
+
+/** A sender's clock is believed within this of the server's. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+const NOTHING = new Uint8Array();
+
+/** A message that was checked. */
+export interface ArrivedMessage {
+  readonly header: FrameHeader;
+  readonly content: MessageContent;
+  readonly acceptedAtMs: number;
+}
+
+/** Keeps a message. True when there is something new to show. Has to run in a transaction. */
+export function keepArrived(context: Context, sender: ChainSender, arrived: ArrivedMessage): boolean {
+  const { store, changes } = context;
+  const { header, content, acceptedAtMs } = arrived;
+  const conversationId =
+    content.kind === 'sent' ? header.conversation : conversationWith(context, sender.personId);
+  changes.entriesOf(conversationId);
+  const chain = header.chain && { id: header.chain.id, seq: header.chain.seq };
+  const base = {
+    conversationId,
+    senderDevice: sender.device,
+    senderPerson: sender.personId,
+    contentId: header.contentId,
+    writtenAtMs: header.sentAtMs,
+    acceptedAtMs,
+    chain,
+  };
+  const atMs = clamp(header.sentAtMs, acceptedAtMs);
+  const seen = { ...base, direction: 'in', atMs, isUnread: false, isPrinted: true, timerMs: undefined } as const;
+  switch (content.kind) {
+    case 'text':
+    case 'too-new': {
+      if (store.entries.takeEarlyDeletion(header.contentId, sender.personId)) {
+        return store.entries.add({ ...seen, kind: 'deleted', content: NOTHING });
+      }
+      const timerMs = content.kind === 'text' ? content.timerMs : undefined;
+      const readAtMs = store.reading.findReadAt(header.contentId, chain);
+      const bytes = Uint8Array.from(content.kind === 'text' ? utf8(content.text) : content.bytes);
+      const message = { ...base, sentAtMs: atMs, kind: content.kind, content: bytes, timerMs };
+      const isNew = store.messages.add({ ...message, isRead: readAtMs !== undefined });
+      if (isNew && readAtMs !== undefined) startTimers(context, store.entries.find(header.contentId, sender.device), readAtMs);
+      return isNew;
+    }
+    case 'timer': {
+      keepTimer(context, sender, conversationId, content);
+      return store.entries.add({ ...seen, kind: 'timer', content: NOTHING, timerMs: content.timerMs || undefined });
+    }
+    case 'delete':
+      takeBack(context, sender.personId, content.messages);
+      return store.entries.add({ ...seen, kind: 'removed', content: NOTHING });
+    case 'sent':
+      keepSentElsewhere(context, sender, content);
+      return store.entries.add({ ...seen, kind: 'removed', content: NOTHING });
+  }
+}
+
+type Sent = Extract<KnownContent, { kind: 'sent' }>;
+
+/** A copy of what another device of one's own has sent. */
+function keepSentElsewhere(context: Context, sender: ChainSender, sent: Sent): void {
+  const { store, own, changes } = context;
+  const content = decodeInner(sent.content);
+  if (content === undefined) return;
+  const conversationId = conversationWith(context, sent.to);
+  changes.entriesOf(conversationId);
+  const entry: Omit<NewEntry, 'kind' | 'content' | 'timerMs'> = {
+    conversationId,
+    direction: 'out',
+    contentId: sent.contentId,
+    senderDevice: sender.device,
+    senderPerson: own.personId,
+    atMs: sent.sentAt,
+    writtenAtMs: sent.sentAt,
+    acceptedAtMs: sent.acceptedAt,
+    chain: sent.chain && { id: sent.chain.chain, seq: sent.chain.seq },
+    isUnread: false,
+    isPrinted: true,
+  };
+  const isGone = store.entries.takeEarlyDeletion(sent.contentId, own.personId);
+  if (isGone) store.entries.add({ ...entry, kind: 'deleted', content: NOTHING, timerMs: undefined });
+  else if (content.kind === 'text') {
+    const { text, timerMs } = content;
+    store.entries.add({ ...entry, kind: 'text', content: utf8(text), timerMs });
+    startTimers(context, store.entries.find(sent.contentId, sender.device), sent.acceptedAt);
+  } else if (content.kind === 'too-new') {
+    store.entries.add({ ...entry, kind: 'too-new', content: Uint8Array.from(content.bytes), timerMs: undefined });
+  } else if (content.kind === 'timer') {
+    keepTimer(context, sender, conversationId, content);
+    store.entries.add({ ...entry, kind: 'timer', content: NOTHING, timerMs: content.timerMs || undefined });
+  } else if (content.kind === 'delete') {
+    takeBack(context, own.personId, content.messages);
+    store.entries.add({ ...entry, kind: 'removed', content: NOTHING, timerMs: undefined });
+  }
+}
+
+function decodeInner(bytes: Uint8Array): Content | undefined {
+  try {
+    return decodeContent(bytes);
+  } catch (error) {
+    if (error instanceof InvalidContentError) return undefined;
+    throw error;
+  }
+}
+
+function keepTimer(
+  context: Context,
+  sender: ChainSender,
+  conversationId: NewEntry['conversationId'],
+  content: Extract<KnownContent, { kind: 'timer' }>,
+): void {
+  const value = encodeCbor(content.timerMs);
+  takeSetting(context, { conversationId, name: 'timer', value, stampMs: content.stamp, device: sender.device });
+}
+
+function clamp(sentAtMs: number, acceptedAtMs: number): number {
+  return Math.min(Math.max(sentAtMs, acceptedAtMs - CLOCK_TOLERANCE_MS), acceptedAtMs + CLOCK_TOLERANCE_MS);
+}

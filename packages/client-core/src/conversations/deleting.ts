@@ -1,0 +1,75 @@
+/** Taking messages back (their author, for everybody) and away (anybody, for themselves). What was deleted leaves its ids, so that it never comes again. */
+import { type ContentId, KuvertError, type PersonId, READER_VERSION } from '@kuvert/protocol';
+import type { Context } from '../context.ts';
+import { queueMessage } from './outgoing.ts';
+import type { EntryRow } from './store.ts';
+import type { DeletionScope, EntryId } from './types.ts';
+
+/** As many as one content takes. */
+const MESSAGES_MAX = 256;
+
+/**
+ * Deletes messages, all or none. Has to run in a transaction. True when something is to be sent.
+ * @throws KuvertError `message_unknown`, `not_own_message` (for everybody, and somebody else's)
+ */
+export function deleteMessages(context: Context, entryIds: readonly EntryId[], scope: DeletionScope): boolean {
+  const { store, own, changes } = context;
+  const rows = entryIds.map((entryId) => {
+    const row = store.entries.get(entryId);
+    if (row === undefined) throw new KuvertError('message_unknown');
+    return row;
+  });
+  const isEverywhere = scope === 'everywhere';
+  const messages: EntryRow[] = [];
+  for (const row of rows) {
+    if (row.direction === 'system') {
+      if (isEverywhere) throw new KuvertError('not_own_message');
+      store.entries.forget(row.entryId, 'removed');
+    } else if (isEverywhere && row.senderPerson !== own.personId) throw new KuvertError('not_own_message');
+    else messages.push(row);
+    changes.entriesOf(row.conversationId);
+  }
+  for (const row of messages) {
+    store.entries.forget(row.entryId, isEverywhere ? 'deleted' : 'removed');
+    if (row.direction === 'out') store.outbox.forgetContent(row.contentId);
+    if (scope === 'own-devices') store.ownState.addRemoved(row.contentId, row.senderDevice);
+  }
+  if (scope === 'own-devices') context.ownStateDue();
+  return isEverywhere && tellOthers(context, messages);
+}
+
+/** What was never sent is not sent any more; of all else the others are told. */
+function tellOthers(context: Context, rows: readonly EntryRow[]): boolean {
+  const { store, own } = context;
+  const byConversation = Map.groupBy(rows, (row) => row.conversationId);
+  let isQueued = false;
+  for (const [conversationId, deleted] of byConversation) {
+    const conversation = store.conversations.get(conversationId);
+    const person = conversation?.personId && store.directory.getPerson(conversation.personId);
+    const to = person?.mail ?? conversation?.mail;
+    const sent = deleted.filter((row) => row.senderDevice !== own.deviceId || !store.outbox.withdraw(row.contentId));
+    if (to === undefined) continue;
+    for (let at = 0; at < sent.length; at += MESSAGES_MAX) {
+      const messages = sent.slice(at, at + MESSAGES_MAX).map((row) => row.contentId);
+      const content = { kind: 'delete' as const, minReader: READER_VERSION, messages };
+      queueMessage(context, { to, content, entry: { kind: 'removed', content: new Uint8Array(), timerMs: undefined } });
+      isQueued = true;
+    }
+  }
+  return isQueued;
+}
+
+/** An author has taken messages back. What has not arrived yet will be as if it had. Has to run in a transaction. */
+export function takeBack(context: Context, author: PersonId, contentIds: readonly ContentId[]): void {
+  const { store, changes } = context;
+  for (const contentId of contentIds) {
+    const rows = store.entries.find(contentId).filter((row) => row.senderPerson === author);
+    if (rows.length === 0) store.entries.addEarlyDeletion(contentId, author);
+    for (const row of rows) {
+      if (row.kind === 'removed') continue;
+      store.entries.forget(row.entryId, 'deleted');
+      if (row.direction === 'out') store.outbox.forgetContent(row.contentId);
+      changes.entriesOf(row.conversationId);
+    }
+  }
+}

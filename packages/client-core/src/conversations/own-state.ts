@@ -1,0 +1,145 @@
+/**
+ * Keeping one's own devices in step (A4): settings, what was read, what was deleted for oneself, and copies of what was sent. Settings and
+ * reading are marked as due where they change and told together a moment later, so that a draft is not told letter by letter. Whatever
+ * is told may be told again and in any order: settings are registers of the last writer, reading and deleting only ever grow.
+ */
+import {
+  type KnownContent,
+  type PersonId,
+  READER_VERSION,
+} from '@kuvert/protocol';
+import type { Context } from '../context.ts';
+import { queueForOwnDevices } from '../own-lane.ts';
+import type { OutboxRow } from '../store.ts';
+import { conversationWith } from './known.ts';
+import { takeDueReading, takeReading } from './reading.ts';
+import { takeSetting } from './settings.ts';
+
+type OwnState = Extract<KnownContent, { kind: 'own-state' }>;
+
+/** Company that changes wait for. */
+const DELAY_MS = 1_000;
+/** Bytes of settings after which the next content begins. */
+const SETTINGS_BYTES_MAX = 200_000;
+const SETTINGS_MAX = 256;
+const REMOVED_MAX = 256;
+/** Contents that are queued at once. */
+const CONTENTS_MAX = 64;
+
+/** True when there is another device to be kept in step. */
+export function hasOtherDevices({ store, own }: Context): boolean {
+  const account = store.directory.getAccount(own.personId);
+  return account?.list.devices.some(({ device }) => device !== own.deviceId) ?? false;
+}
+
+/** Queues what is due. True when there was any. Runs in the operation queue. */
+export function queueOwnState(context: Context): boolean {
+  const { store } = context;
+  if (!hasOtherDevices(context)) return false;
+  return store.transaction(() => {
+    for (let count = 0; count < CONTENTS_MAX; count++) {
+      const settings = store.ownState.takeDueSettings(SETTINGS_MAX, SETTINGS_BYTES_MAX);
+      const removed = store.ownState.takeRemoved(REMOVED_MAX);
+      const read = takeDueReading(context);
+      if (settings.length === 0 && removed.length === 0 && read === undefined) return count > 0;
+      queueForOwnDevices(context, {
+        content: {
+          kind: 'own-state',
+          minReader: READER_VERSION,
+          ...(settings.length > 0 && {
+            settings: settings.map(({ personId, name, value, stampMs, device }) => ({
+              person: personId,
+              name,
+              value,
+              stamp: stampMs,
+              device,
+            })),
+          }),
+          ...(removed.length > 0 && { removed }),
+          ...(read && { read: [read] }),
+        },
+      });
+    }
+    return true;
+  });
+}
+
+/** Takes what another device of one's own tells. Has to run in a transaction. */
+export function takeOwnState(context: Context, told: OwnState): void {
+  const { store, changes } = context;
+  for (const { person, name, value, stamp: stampMs, device } of told.settings ?? []) {
+    takeSetting(context, { conversationId: conversationWith(context, person), name, value, stampMs, device });
+  }
+  for (const state of told.read ?? []) takeReading(context, state);
+  for (const { contentId, device } of told.removed ?? []) {
+    const [row] = store.entries.find(contentId, device);
+    if (row === undefined) store.ownState.addEarlyRemoval(contentId, device);
+    else {
+      store.entries.forget(row.entryId, 'removed');
+      changes.entriesOf(row.conversationId);
+    }
+  }
+}
+
+/** Queues the copy of a message that the server has accepted, for other devices of one's own. Has to run in a transaction. */
+export function queueSentCopy(context: Context, row: OutboxRow, to: PersonId, acceptedAtMs: number): void {
+  if (to === context.own.personId || !hasOtherDevices(context)) return;
+  queueForOwnDevices(context, {
+    class: row.class,
+    content: {
+      kind: 'sent',
+      minReader: READER_VERSION,
+      to,
+      contentId: row.contentId,
+      sentAt: row.sentAtMs,
+      acceptedAt: acceptedAtMs,
+      ...(row.chain && { chain: { chain: row.chain.id, seq: row.chain.seq } }),
+      content: row.content,
+    },
+  });
+}
+
+/** Tells what is due, a moment after the first of it while there is a connection, and with every new one. */
+export class OwnStateTimer {
+  readonly #context: Context;
+  readonly #onOutgoing: () => void;
+  #isConnected = false;
+  #isSending = false;
+  #cancel: (() => void) | undefined;
+
+  constructor(context: Context, onOutgoing: () => void) {
+    this.#context = context;
+    this.#onOutgoing = onOutgoing;
+  }
+
+  connected(): void {
+    this.#isConnected = true;
+    this.send();
+  }
+  disconnected(): void {
+    this.#isConnected = false;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+  isIdle(): boolean {
+    return this.#cancel === undefined && !this.#isSending;
+  }
+  due(): void {
+    if (!this.#isConnected || this.#cancel !== undefined) return;
+    this.#cancel = this.#context.clock.after(DELAY_MS, () => this.send());
+  }
+  send(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    if (!this.#isConnected) return;
+    this.#isSending = true;
+    this.#context.operations
+      .run(() => queueOwnState(this.#context))
+      .then((isQueued) => isQueued && this.#onOutgoing())
+      .catch((cause: unknown) => this.#context.failed(cause))
+      .finally(() => {
+        this.#isSending = false;
+        this.#context.changed();
+      });
+  }
+}

@@ -1,0 +1,51 @@
+/** What the devices of one person say to each other. Nobody else's word is taken for any of it. */
+import { z } from 'zod';
+import { bytesSchema, idSchema, timeMs, uint32 } from './schemas.ts';
+
+const chainEntry = z.object({ chain: idSchema('chain'), seq: uint32 });
+
+/**
+ * A copy of what this device has sent to somebody, once the server has accepted it. `content` is the content as it was sent; `chain` is its
+ * place in the sender's chain, by which receipts name it.
+ */
+export const SentContent = z.object({
+  kind: z.literal('sent'),
+  minReader: uint32,
+  to: idSchema('person'),
+  contentId: idSchema('content'),
+  sentAt: timeMs,
+  acceptedAt: timeMs,
+  chain: chainEntry.optional(),
+  content: bytesSchema({ min: 1, max: 256 * 1024 }),
+});
+
+/** A setting of the conversation with a person. Of two the one with the higher stamp holds, then the one of the higher device id. */
+export const SettingState = z.object({
+  person: idSchema('person'),
+  name: z.string().min(1).max(32),
+  /** The value as CBOR, so that a device keeps and passes on what it does not know yet. */
+  value: bytesSchema({ min: 1, max: 256 * 1024 }),
+  stamp: timeMs,
+  device: idSchema('device'),
+});
+
+/** What was read: everything of a chain up to `seq`, and single messages beyond a gap. */
+export const ReadState = z.object({
+  /** When, by the server's clock: the time of disappearing messages runs from then on. */
+  at: timeMs,
+  chains: z.array(chainEntry).max(64),
+  also: z.array(idSchema('content')).max(256),
+});
+
+/** State that own devices share. It may be told any number of times and in any order. */
+export const OwnStateContent = z.object({
+  kind: z.literal('own-state'),
+  minReader: uint32,
+  settings: z.array(SettingState).max(256).optional(),
+  read: z.array(ReadState).max(64).optional(),
+  /** Messages that were deleted on all devices of one's own. */
+  removed: z
+    .array(z.object({ device: idSchema('device'), contentId: idSchema('content') }))
+    .max(256)
+    .optional(),
+});
