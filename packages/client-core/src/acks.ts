@@ -18,6 +18,7 @@ import { type ChainSender, takeToldHead } from './chains/follow.ts';
 import { tellHead } from './chains/own-chain.ts';
 import { type Context, newId } from './context.ts';
 import { tellOutgoing } from './conversations/outgoing.ts';
+import { takeAccepted } from './conversations/own-state.ts';
 import { joinReceipts, takeDueReceipt, takeReceipt } from './ticks/receipts.ts';
 
 type Ack = (typeof AckContent)['_zod']['output'];
@@ -98,6 +99,7 @@ export function takeAck(context: Context, sender: ChainSender, ack: Ack): boolea
   }
   if (ack.receipt !== undefined) takeReceipt(context, sender, ack.receipt);
   for (const contentId of ack.also) store.outbox.acknowledgeContent(contentId, sender.device, clock.now());
+  takeAccepted(context);
   tellOutgoing(context, sender.personId);
   return isConsistent;
 }

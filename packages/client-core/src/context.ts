@@ -26,6 +26,10 @@ export interface Context {
   readonly serverOffset: ServerTime;
   /** Receipts wait to be told. */
   receiptsDue(): void;
+  /** Devices of one's own wait to be told something. */
+  ownStateDue(): void;
+  /** The time of a message that disappears has begun to run. */
+  timersStarted(): void;
   /** Something may have come to rest, or may have to be done. */
   changed(): void;
   /** The store cannot go on (full disk): the connection is ended, nothing is lost. */

@@ -21,6 +21,7 @@ import {
   type PersonId,
 } from '@kuvert/protocol';
 import type { Context } from './context.ts';
+import { isMessageContent } from './conversations/arrived.ts';
 import { legHash } from './leg-hash.ts';
 import type { StagedSessions } from './staged-sessions.ts';
 
@@ -117,7 +118,10 @@ export async function openDelivery(
 function fits(context: Context, sender: Sender, header: FrameHeader, content: Content): boolean {
   const { own } = context;
   const kind = content.kind === 'too-new' ? content.originalKind : content.kind;
+  // Only devices of one's own have a say in what was sent, read and set.
+  const isForOwn = content.kind === 'sent' || content.kind === 'own-state';
   return (
+    (!isForOwn || sender.personId === own.personId) &&
     header.tenant === own.tenantId &&
     header.senderPerson === sender.personId &&
     header.senderDevice === sender.entry.device &&
@@ -132,9 +136,10 @@ function fits(context: Context, sender: Sender, header: FrameHeader, content: Co
  */
 function fitsClass(delivery: Delivery, header: FrameHeader, content: Content): boolean {
   if (delivery.class === CLASSES.message) {
-    return (content.kind === 'text' || content.kind === 'too-new') && header.chain !== undefined;
+    return isMessageContent(content) && header.chain !== undefined;
   }
   const isEphemeral = content.kind === 'typing' || content.kind === 'presence';
-  if (header.chain !== undefined || content.kind === 'text') return false;
+  const isMessage = content.kind !== 'too-new' && isMessageContent(content);
+  if (header.chain !== undefined || isMessage) return false;
   return content.kind === 'too-new' || isEphemeral === (delivery.class === CLASSES.ephemeral);
 }

@@ -7,22 +7,23 @@ import {
   CLASSES,
   type ContentId,
   type EventData,
-  encodeContent,
   equalBytes,
   KuvertError,
   mailAddress,
   type Person,
-  READER_VERSION,
   TEXT_LIMITS,
   utf8,
 } from '@kuvert/protocol';
 import { afterRestore } from './after-restore.ts';
 import { reportGaps } from './chains/gaps.ts';
 import { queueHeartbeats } from './chains/own-chain.ts';
-import { type Context, newId } from './context.ts';
+import type { Context } from './context.ts';
 import { ChangeBoard } from './conversations/changes.ts';
 import { Conversations } from './conversations/conversations.ts';
-import { keepOutgoing } from './conversations/outgoing.ts';
+import { Disappearing } from './conversations/disappearing.ts';
+import { queueText } from './conversations/outgoing.ts';
+import { OwnStateTimer } from './conversations/own-state.ts';
+import { readMessages } from './conversations/reading.ts';
 import { withStandingNotices } from './conversations/standing-notices.ts';
 import { activeDevices, Directory } from './directory.ts';
 import { historyOf, incomingOf, stateOf } from './history.ts';
@@ -36,7 +37,7 @@ import { Sender } from './sender.ts';
 import { ServerTime } from './server-time.ts';
 import type { Store } from './store.ts';
 import { NO_POLICY, type PolicyPort } from './ticks/policy.ts';
-import { noteReceipt, ReceiptTimer } from './ticks/receipts.ts';
+import { ReceiptTimer } from './ticks/receipts.ts';
 import { changeSetting, type EffectiveSetting, listSettings, type SettingChange } from './ticks/settings.ts';
 import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from './types.ts';
 
@@ -64,6 +65,8 @@ export class Messenger {
   /** Conversations as a screen shows them. */
   readonly conversations: Conversations;
   readonly #receipts: ReceiptTimer;
+  readonly #ownState: OwnStateTimer;
+  readonly #disappearing: Disappearing;
   readonly #storedListeners = new Set<() => void>();
   readonly #closedListeners = new Set<(reason: KuvertError) => void>();
   readonly #settled = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>();
@@ -81,6 +84,8 @@ export class Messenger {
       operations: new OperationQueue(),
       serverOffset: new ServerTime(options.clock, options.store.values),
       receiptsDue: () => this.#receipts.due(),
+      ownStateDue: () => this.#ownState.due(),
+      timersStarted: () => queueMicrotask(() => this.#disappearing.look()),
       changed: () => this.#checkSettled(),
       failed: (cause) => this.#fail(cause),
     };
@@ -93,7 +98,10 @@ export class Messenger {
       onOutgoing: () => this.#sender.kick(),
     });
     this.#prekeys = new PrekeyUpkeep(this.#context);
-    this.conversations = new Conversations(this.#context);
+    this.conversations = new Conversations(this.#context, () => this.#sender.kick());
+    this.#ownState = new OwnStateTimer(this.#context, () => this.#sender.kick());
+    this.#disappearing = new Disappearing(this.#context);
+    this.#disappearing.look();
     this.#receipts = new ReceiptTimer(this.#context, () => this.#sender.kick());
     this.devices = new OwnDevices(this.#context, this.#directory, {
       connection: () => this.#connection,
@@ -117,29 +125,9 @@ export class Messenger {
    */
   async send(texts: readonly TextToSend[]): Promise<SendResult[]> {
     const checked = texts.map((text) => this.#check(text));
-    const { store, clock } = this.#context;
+    const { store } = this.#context;
     for (const mail of new Set(checked.map(({ to }) => to))) await this.#lookUp(mail);
-    const messageIds = store.transaction(() => {
-      let { sentAtMs } = loadRecord<{ sentAtMs: number }>(store.values, VALUES.lastSent) ?? { sentAtMs: 0 };
-      const ids = checked.map(({ to, text }) => {
-        const contentId = newId(this.#context, 'content');
-        // No two messages of a device have one time, so that every reader puts them in the order in which they were written.
-        sentAtMs = Math.max(sentAtMs + 1, clock.now());
-        store.outbox.add({
-          contentId,
-          kind: 'text',
-          class: CLASSES.message,
-          toMail: to,
-          toPerson: store.directory.findPersonByMail(to)?.personId,
-          content: encodeContent({ kind: 'text', minReader: READER_VERSION, text }),
-          sentAtMs,
-        });
-        keepOutgoing(this.#context, { to, contentId, text, sentAtMs });
-        return contentId;
-      });
-      saveRecord(store.values, VALUES.lastSent, { sentAtMs });
-      return ids;
-    });
+    const messageIds = store.transaction(() => checked.map((text) => queueText(this.#context, text)));
     this.#sender.kick();
     return messageIds.map((messageId) => ({ messageId, state: 'queued' as const }));
   }
@@ -165,18 +153,7 @@ export class Messenger {
   }
   /** Tells the senders that these messages were read, as far as the person lets them see it. */
   markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
-    const { store } = this.#context;
-    const isDue = store.transaction(() => {
-      const read = messages.map(({ senderDevice, messageId }) =>
-        store.messages.find(senderDevice, messageId),
-      );
-      return noteReceipt(
-        this.#context,
-        'read',
-        read.filter((message) => message !== undefined),
-      );
-    });
-    if (isDue) this.#receipts.due();
+    this.#context.store.transaction(() => readMessages(this.#context, messages));
   }
   /** @param options.with mail address of the other person */
   history(options: { with?: string; limit: number }): HistoryEntry[] {
@@ -293,6 +270,7 @@ export class Messenger {
   /** Waits until nothing is being written; the store may be closed then. */
   async close(): Promise<void> {
     this.disconnect();
+    this.#disappearing.stop();
     await this.#context.operations.run(() => undefined);
   }
 
@@ -331,15 +309,27 @@ export class Messenger {
       const { store, own } = this.#context;
       if (isRestored === true) afterRestore(this.#context);
       this.#compareEpoch(installationEpoch);
-      this.#context.serverOffset.ms = serverTime - this.#context.clock.now();
+      this.#takeTime(serverTime);
       this.#prekeys.told(connection, prekeys);
       const known = store.directory.getAccount(own.personId);
       const set = known && deviceSetHash(known.pin.hash, activeDevices(known));
       if (deviceSet && (set === undefined || !equalBytes(set, deviceSet))) this.#refreshOwnList();
     }
     // Nothing goes out before it is known whether this profile was put back from a copy.
-    if (name === 'welcome') this.#sender.connected(connection);
+    if (name === 'welcome') {
+      this.#sender.connected(connection);
+      this.#ownState.connected();
+    }
     if (name === 'devicesChanged') this.#refreshOwnList();
+  }
+
+  #takeTime(serverTime: number): void {
+    try {
+      this.#context.serverOffset.ms = serverTime - this.#context.clock.now();
+      this.#disappearing.look();
+    } catch (cause) {
+      this.#fail(cause);
+    }
   }
 
   #compareEpoch(epoch: number): void {
@@ -373,6 +363,7 @@ export class Messenger {
     this.#sender.disconnected();
     this.#receiver.disconnected();
     this.#receipts.disconnected();
+    this.#ownState.disconnected();
     for (const waiting of this.#settled) waiting.reject(reason);
     this.#settled.clear();
     for (const listener of [...this.#closedListeners]) listener(reason);
@@ -404,10 +395,12 @@ export class Messenger {
   #checkSettled(): void {
     if (this.#settled.size === 0 || this.#connection === undefined) return;
     this.#receiver.hurry();
+    this.#ownState.hurry();
     if (this.#receiver.isIdle()) this.#receipts.send();
     if (this.#listRefreshes > 0) return;
     if (
       !this.#receipts.isIdle() ||
+      !this.#ownState.isIdle() ||
       !this.#receiver.isIdle() ||
       !this.#sender.isIdle() ||
       !this.#prekeys.isIdle()

@@ -12,14 +12,14 @@ import {
   KuvertError,
   LIFETIME_MS,
   type PersonId,
-  utf8,
 } from '@kuvert/protocol';
 import { queueDueAcks, takeAck } from './acks.ts';
 import { type ChainSender, takeIntoChain, takeStart, takeToldHead } from './chains/follow.ts';
 import { keepTombstone, reportGaps } from './chains/gaps.ts';
 import { Sightings } from './chains/sightings.ts';
 import { type Context, stageSessions } from './context.ts';
-import { conversationWith } from './conversations/known.ts';
+import { keepArrived } from './conversations/arrived.ts';
+import { takeOwnState } from './conversations/own-state.ts';
 import { takeName } from './device-names.ts';
 import type { Directory } from './directory.ts';
 import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
@@ -31,8 +31,6 @@ import { noteReceipt, queueDueReceipts, takeReceipt } from './ticks/receipts.ts'
 
 /** Deliveries that are committed together. */
 const BATCH_DELIVERIES = 64;
-/** A sender's clock is believed within this of the server's. */
-const CLOCK_TOLERANCE_MS = 5 * 60_000;
 /** Longest wait of an acknowledgement while messages come in one by one. */
 const ACK_DELAY_MAX_MS = 1_000;
 /** No envelope expires sooner after it was accepted. */
@@ -295,7 +293,10 @@ export class Receiver {
     this.#compareLists(arrived, sender);
     switch (content.kind) {
       case 'text':
-      case 'too-new': {
+      case 'too-new':
+      case 'timer':
+      case 'delete':
+      case 'sent': {
         // A kind that only newer releases know, sent as control, is not for people.
         if (item.delivery.class !== CLASSES.message || header.chain === undefined) return false;
         const { store } = this.#context;
@@ -306,23 +307,16 @@ export class Receiver {
           this.#applyRefusal({ type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
           return false;
         }
-        const conversationId = conversationWith(this.#context, sender.personId);
-        this.#context.changes.entriesOf(conversationId);
         noteReceipt(this.#context, 'delivered', [{ senderPerson: sender.personId, chain: header.chain }]);
-        return store.messages.add({
-          conversationId,
-          senderDevice: sender.device,
-          senderPerson: sender.personId,
-          contentId: header.contentId,
-          sentAtMs: clamp(header.sentAtMs, item.delivery.acceptedAtMs),
-          writtenAtMs: header.sentAtMs,
+        return keepArrived(this.#context, sender, {
+          header,
+          content,
           acceptedAtMs: item.delivery.acceptedAtMs,
-          kind: content.kind,
-          content: Uint8Array.from(content.kind === 'text' ? utf8(content.text) : content.bytes),
-          chain: { id: header.chain.id, seq: header.chain.seq },
-          timerMs: undefined,
         });
       }
+      case 'own-state':
+        takeOwnState(this.#context, content);
+        return false;
       case 'ack':
         if (!takeAck(this.#context, sender, content)) this.#noticeInconsistent(sender);
         return false;
@@ -452,8 +446,4 @@ export class Receiver {
 
 function isDelivery(item: Inbound): item is Delivery {
   return item !== 'drained' && 'leg' in item;
-}
-
-function clamp(sentAtMs: number, acceptedAtMs: number): number {
-  return Math.min(Math.max(sentAtMs, acceptedAtMs - CLOCK_TOLERANCE_MS), acceptedAtMs + CLOCK_TOLERANCE_MS);
 }

@@ -19,6 +19,7 @@ import {
 import { type Context, newSubmitId } from './context.ts';
 import { conversationWith } from './conversations/known.ts';
 import { tellOutgoing } from './conversations/outgoing.ts';
+import { takeAccepted } from './conversations/own-state.ts';
 import type { Directory } from './directory.ts';
 import { LaneBlocks } from './lane-blocks.ts';
 import type { Accepted, Connection } from './ports.ts';
@@ -276,6 +277,7 @@ export class Sender {
       }
       const chains = new Set(answers.map(({ row }) => row.chain?.id).filter((id) => id !== undefined));
       for (const id of chains) this.#advanceAccepted(id);
+      takeAccepted(this.#context);
       for (const lane of new Set(answers.map((answer) => answer.lane))) tellOutgoing(this.#context, lane);
     });
     for (const lane of this.#paused) {

@@ -28,7 +28,13 @@ import type {
   SubmitClass,
   SubmitId,
 } from '@kuvert/protocol';
-import type { ConversationStore, EntryStore, SearchStore } from './conversations/store.ts';
+import type {
+  ConversationStore,
+  EntryStore,
+  OwnStateStore,
+  ReadingStore,
+  SearchStore,
+} from './conversations/store.ts';
 import type { ReceiptStore, SettingStore } from './ticks/store.ts';
 import type { Notice } from './types.ts';
 
@@ -50,6 +56,8 @@ export interface Store {
   readonly conversations: ConversationStore;
   readonly entries: EntryStore;
   readonly search: SearchStore;
+  readonly reading: ReadingStore;
+  readonly ownState: OwnStateStore;
   readonly receipts: ReceiptStore;
   readonly settings: SettingStore;
 }
@@ -173,6 +181,12 @@ export interface OutboxStore {
   /** Keeps legs and frame; the row is to be submitted next. Legs made before stay known by their hash. */
   putSealed(sealed: SealedRow): void;
   setAccepted(seq: number, acceptedAtMs: number): void;
+  /** Messages whose acceptance is news: each is given once. */
+  takeNewlyAccepted(limit: number): OutboxRow[];
+  /** Takes back a message of which nothing has left. False when something may have. */
+  withdraw(contentId: ContentId): boolean;
+  /** Its text is not to be kept any longer than it takes to deliver it. */
+  forgetContent(contentId: ContentId): void;
   /** To be sealed again: one row, or all of a lane that are not accepted and not in `except`. */
   setToSeal(seq: number): void;
   /** What the server has not accepted is made anew, from its content on. */
@@ -222,6 +236,8 @@ export interface StoredMessage {
   readonly chain: { readonly id: ChainId; readonly seq: number } | undefined;
   /** How long after it was read it disappears. */
   readonly timerMs: number | undefined;
+  /** Another device of one's own has read it. */
+  readonly isRead?: boolean;
 }
 
 /** What arrived, as the receiver and `inbox` see it; people see it as entries of conversations. */

@@ -37,6 +37,8 @@ export const ReadState = z.object({
   also: z.array(idSchema('content')).max(256),
 });
 
+export type ReadState = z.infer<typeof ReadState>;
+
 /** State that own devices share. It may be told any number of times and in any order. */
 export const OwnStateContent = z.object({
   kind: z.literal('own-state'),

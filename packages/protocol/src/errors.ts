@@ -556,8 +556,8 @@ export const ERRORS = {
   message_unknown: entry(
     404,
     NEVER,
-    'This profile has sent no message with that id.',
-    'Dieses Profil hat keine Nachricht mit dieser Kennung gesendet.',
+    'This profile has no message with that id.',
+    'Dieses Profil hat keine Nachricht mit dieser Kennung.',
   ),
   text_too_long: entry(
     413,

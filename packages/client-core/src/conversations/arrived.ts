@@ -8,7 +8,7 @@ import {
   type KnownContent,
   utf8,
 } from '@kuvert/protocol';
-import type { ChainSender } from '../chains.ts';
+import type { ChainSender } from '../chains/follow.ts';
 import type { Context } from '../context.ts';
 import { takeBack } from './deleting.ts';
 import { startTimers } from './disappearing.ts';
@@ -52,24 +52,39 @@ export function keepArrived(context: Context, sender: ChainSender, arrived: Arri
     chain,
   };
   const atMs = clamp(header.sentAtMs, acceptedAtMs);
-  const seen = { ...base, direction: 'in', atMs, isUnread: false, isPrinted: true, timerMs: undefined } as const;
+  const seen = {
+    ...base,
+    direction: 'in',
+    atMs,
+    isUnread: false,
+    isPrinted: true,
+    timerMs: undefined,
+  } as const;
   switch (content.kind) {
     case 'text':
     case 'too-new': {
-      if (store.entries.takeEarlyDeletion(header.contentId, sender.personId)) {
-        return store.entries.add({ ...seen, kind: 'deleted', content: NOTHING });
+      const isRemoved = store.entries.takeEarlyDeletion(header.contentId, sender.device);
+      const isTakenBack = store.entries.takeEarlyDeletion(header.contentId, sender.personId);
+      if (isRemoved || isTakenBack) {
+        return store.entries.add({ ...seen, kind: isRemoved ? 'removed' : 'deleted', content: NOTHING });
       }
       const timerMs = content.kind === 'text' ? content.timerMs : undefined;
       const readAtMs = store.reading.findReadAt(header.contentId, chain);
       const bytes = Uint8Array.from(content.kind === 'text' ? utf8(content.text) : content.bytes);
       const message = { ...base, sentAtMs: atMs, kind: content.kind, content: bytes, timerMs };
       const isNew = store.messages.add({ ...message, isRead: readAtMs !== undefined });
-      if (isNew && readAtMs !== undefined) startTimers(context, store.entries.find(header.contentId, sender.device), readAtMs);
+      if (isNew && readAtMs !== undefined)
+        startTimers(context, store.entries.find(header.contentId, sender.device), readAtMs);
       return isNew;
     }
     case 'timer': {
       keepTimer(context, sender, conversationId, content);
-      return store.entries.add({ ...seen, kind: 'timer', content: NOTHING, timerMs: content.timerMs || undefined });
+      return store.entries.add({
+        ...seen,
+        kind: 'timer',
+        content: NOTHING,
+        timerMs: content.timerMs || undefined,
+      });
     }
     case 'delete':
       takeBack(context, sender.personId, content.messages);
@@ -109,7 +124,12 @@ function keepSentElsewhere(context: Context, sender: ChainSender, sent: Sent): v
     store.entries.add({ ...entry, kind: 'text', content: utf8(text), timerMs });
     startTimers(context, store.entries.find(sent.contentId, sender.device), sent.acceptedAt);
   } else if (content.kind === 'too-new') {
-    store.entries.add({ ...entry, kind: 'too-new', content: Uint8Array.from(content.bytes), timerMs: undefined });
+    store.entries.add({
+      ...entry,
+      kind: 'too-new',
+      content: Uint8Array.from(content.bytes),
+      timerMs: undefined,
+    });
   } else if (content.kind === 'timer') {
     keepTimer(context, sender, conversationId, content);
     store.entries.add({ ...entry, kind: 'timer', content: NOTHING, timerMs: content.timerMs || undefined });
@@ -135,7 +155,13 @@ function keepTimer(
   content: Extract<KnownContent, { kind: 'timer' }>,
 ): void {
   const value = encodeCbor(content.timerMs);
-  takeSetting(context, { conversationId, name: 'timer', value, stampMs: content.stamp, device: sender.device });
+  takeSetting(context, {
+    conversationId,
+    name: 'timer',
+    value,
+    stampMs: content.stamp,
+    device: sender.device,
+  });
 }
 
 function clamp(sentAtMs: number, acceptedAtMs: number): number {

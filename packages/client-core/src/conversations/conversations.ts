@@ -2,17 +2,20 @@
  * Conversations as a screen shows them: the list, the entries of one, what is unread, and what a person sets. Everything reads from
  * and writes to the container, at once; nothing here waits for a network. {@link Conversations.onChanged} says when to read again.
  */
-import { type ConversationId, KuvertError, type PersonId } from '@kuvert/protocol';
+import { type ConversationId, KuvertError, type PersonId, READER_VERSION, TIMER_MS } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { type SearchOptions, type SearchPage, searchMessages } from '../search/search.ts';
-import { noteReceipt } from '../ticks/receipts.ts';
+import { deleteMessages } from './deleting.ts';
 import { viewOf } from './entry-view.ts';
 import { conversationAt, conversationWith } from './known.ts';
-import { readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
+import { queueMessage } from './outgoing.ts';
+import { readUpTo } from './reading.ts';
+import { DRAFT_MAX, readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
 import type { ConversationRow, EntryPlace, ListedEntry } from './store.ts';
 import type {
   ConversationChanges,
   ConversationSummary,
+  DeletionScope,
   EntriesOptions,
   Entry,
   EntryCursor,
@@ -25,15 +28,16 @@ const CONVERSATIONS_MAX = 100_000;
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 1_000;
 const PREVIEW_CHARACTERS = 200;
-/** Longest draft, in UTF-16 units; whatever can be sent fits. */
-const DRAFT_MAX = 240_000;
 
 /** @see the top of this file */
 export class Conversations {
   readonly #context: Context;
+  readonly #onOutgoing: () => void;
 
-  constructor(context: Context) {
+  /** @param onOutgoing something was put into the outbox */
+  constructor(context: Context, onOutgoing: () => void) {
     this.#context = context;
+    this.#onOutgoing = onOutgoing;
   }
 
   /** All conversations: pinned ones first, then those with the newest entries. */
@@ -61,7 +65,7 @@ export class Conversations {
         isPinned: values?.pinned ?? false,
         mutedUntilMs: mutedUntilMs > nowMs ? mutedUntilMs : undefined,
         draft: values?.draft ?? '',
-        timerMs: undefined,
+        timerMs: values?.timer || undefined,
         hasProblem: problems.has(row.personId ?? row.mail),
       };
     });
@@ -129,14 +133,8 @@ export class Conversations {
 
   /** Marks everything up to this entry, in display order, as read. */
   markRead(upTo: EntryId): void {
-    const { store, changes } = this.#context;
     const row = this.#entryAt(upTo);
-    const { read, isDue } = store.transaction(() => {
-      const entries = store.entries.markRead(row.conversationId, orderOf(row));
-      return { read: entries, isDue: noteReceipt(this.#context, 'read', entries) };
-    });
-    if (read.length > 0) changes.settingsOf(row.conversationId);
-    if (isDue) this.#context.receiptsDue();
+    this.#context.store.transaction(() => readUpTo(this.#context, row.conversationId, orderOf(row)));
   }
 
   /** Messages that fit what was typed, newest first; see `search/query.ts` for what can be typed. */
@@ -157,6 +155,44 @@ export class Conversations {
     this.#set(conversationId, 'draft', draft.toWellFormed());
   }
 
+  /**
+   * Messages of this conversation that are written from now on disappear so long after they were sent or read, on both sides; undefined: they
+   * stay. The other side is told.
+   * @throws KuvertError `bad_request` for less than a second or more than four years, `not_found`
+   */
+  setTimer(conversationId: ConversationId, timerMs: number | undefined): void {
+    const { store } = this.#context;
+    const isTimer = timerMs === undefined || (timerMs >= TIMER_MS.min && timerMs <= TIMER_MS.max);
+    if (!isTimer) throw new KuvertError('bad_request', { details: { field: 'timer' } });
+    store.transaction(() => {
+      const conversation = store.conversations.get(conversationId);
+      const to = conversation && this.#peerOf(conversation).mail;
+      if (to === undefined) throw new KuvertError('not_found');
+      const value = Math.floor(timerMs ?? 0);
+      const setting = writeSetting(this.#context, conversationId, 'timer', value);
+      if (setting === undefined) return;
+      const content = {
+        kind: 'timer' as const,
+        minReader: READER_VERSION,
+        timerMs: value,
+        stamp: setting.stampMs,
+      };
+      const entry = { kind: 'timer' as const, content: new Uint8Array(), timerMs: value || undefined };
+      queueMessage(this.#context, { to, content, entry });
+    });
+    this.#onOutgoing();
+  }
+
+  /**
+   * Deletes messages, all or none: on this device, on all devices of one's own, or for everybody, who then see that something was
+   * deleted. What was deleted never comes back, also not with a transfer of history.
+   * @throws KuvertError `message_unknown`, `not_own_message` (everywhere, and not one's own)
+   */
+  deleteEntries(entryIds: readonly EntryId[], scope: DeletionScope): void {
+    const { store } = this.#context;
+    if (store.transaction(() => deleteMessages(this.#context, entryIds, scope))) this.#onOutgoing();
+  }
+
   /** Calls `listener` after each change, once for all that a step has changed. @returns stops it */
   onChanged(listener: (changes: ConversationChanges) => void): () => void {
     return this.#context.changes.onChanged(listener);
@@ -168,6 +204,7 @@ export class Conversations {
       if (store.conversations.get(conversationId) === undefined) throw new KuvertError('not_found');
       writeSetting(this.#context, conversationId, name, value);
     });
+    this.#context.ownStateDue();
   }
 
   #entryAt(entryId: EntryId): ListedEntry {

@@ -12,7 +12,11 @@ const MESSAGES_MAX = 256;
  * Deletes messages, all or none. Has to run in a transaction. True when something is to be sent.
  * @throws KuvertError `message_unknown`, `not_own_message` (for everybody, and somebody else's)
  */
-export function deleteMessages(context: Context, entryIds: readonly EntryId[], scope: DeletionScope): boolean {
+export function deleteMessages(
+  context: Context,
+  entryIds: readonly EntryId[],
+  scope: DeletionScope,
+): boolean {
   const { store, own, changes } = context;
   const rows = entryIds.map((entryId) => {
     const row = store.entries.get(entryId);
@@ -47,12 +51,18 @@ function tellOthers(context: Context, rows: readonly EntryRow[]): boolean {
     const conversation = store.conversations.get(conversationId);
     const person = conversation?.personId && store.directory.getPerson(conversation.personId);
     const to = person?.mail ?? conversation?.mail;
-    const sent = deleted.filter((row) => row.senderDevice !== own.deviceId || !store.outbox.withdraw(row.contentId));
+    const sent = deleted.filter(
+      (row) => row.senderDevice !== own.deviceId || !store.outbox.withdraw(row.contentId),
+    );
     if (to === undefined) continue;
     for (let at = 0; at < sent.length; at += MESSAGES_MAX) {
       const messages = sent.slice(at, at + MESSAGES_MAX).map((row) => row.contentId);
       const content = { kind: 'delete' as const, minReader: READER_VERSION, messages };
-      queueMessage(context, { to, content, entry: { kind: 'removed', content: new Uint8Array(), timerMs: undefined } });
+      queueMessage(context, {
+        to,
+        content,
+        entry: { kind: 'removed', content: new Uint8Array(), timerMs: undefined },
+      });
       isQueued = true;
     }
   }

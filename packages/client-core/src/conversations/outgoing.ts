@@ -15,10 +15,18 @@ import { getSetting } from './settings.ts';
 import type { EntryKind } from './store.ts';
 
 /** Queues a text to an address; it disappears as its conversation says. */
-export function queueText(context: Context, { to, text }: { readonly to: string; readonly text: string }): ContentId {
+export function queueText(
+  context: Context,
+  { to, text }: { readonly to: string; readonly text: string },
+): ContentId {
   const timer = getSetting(context, conversationAt(context, to), 'timer');
   const timerMs = timer === 0 ? undefined : timer;
-  const content: KnownContent = { kind: 'text', minReader: READER_VERSION, text, ...(timerMs && { timerMs }) };
+  const content: KnownContent = {
+    kind: 'text',
+    minReader: READER_VERSION,
+    text,
+    ...(timerMs && { timerMs }),
+  };
   return queueMessage(context, { to, content, entry: { kind: 'text', content: utf8(text), timerMs } });
 }
 

@@ -3,14 +3,11 @@
  * reading are marked as due where they change and told together a moment later, so that a draft is not told letter by letter. Whatever
  * is told may be told again and in any order: settings are registers of the last writer, reading and deleting only ever grow.
  */
-import {
-  type KnownContent,
-  type PersonId,
-  READER_VERSION,
-} from '@kuvert/protocol';
+import { type KnownContent, type PersonId, READER_VERSION } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { queueForOwnDevices } from '../own-lane.ts';
 import type { OutboxRow } from '../store.ts';
+import { startTimers } from './disappearing.ts';
 import { conversationWith } from './known.ts';
 import { takeDueReading, takeReading } from './reading.ts';
 import { takeSetting } from './settings.ts';
@@ -23,6 +20,7 @@ const DELAY_MS = 1_000;
 const SETTINGS_BYTES_MAX = 200_000;
 const SETTINGS_MAX = 256;
 const REMOVED_MAX = 256;
+const ROWS = 500;
 /** Contents that are queued at once. */
 const CONTENTS_MAX = 64;
 
@@ -73,7 +71,7 @@ export function takeOwnState(context: Context, told: OwnState): void {
   for (const state of told.read ?? []) takeReading(context, state);
   for (const { contentId, device } of told.removed ?? []) {
     const [row] = store.entries.find(contentId, device);
-    if (row === undefined) store.ownState.addEarlyRemoval(contentId, device);
+    if (row === undefined) store.entries.addEarlyDeletion(contentId, device);
     else {
       store.entries.forget(row.entryId, 'removed');
       changes.entriesOf(row.conversationId);
@@ -81,9 +79,28 @@ export function takeOwnState(context: Context, told: OwnState): void {
   }
 }
 
-/** Queues the copy of a message that the server has accepted, for other devices of one's own. Has to run in a transaction. */
-export function queueSentCopy(context: Context, row: OutboxRow, to: PersonId, acceptedAtMs: number): void {
-  if (to === context.own.personId || !hasOtherDevices(context)) return;
+/**
+ * Messages that the server has accepted, however that became known: their time runs from now on, and other devices of one's own get a copy.
+ * Has to run in a transaction.
+ */
+export function takeAccepted(context: Context): void {
+  const { store, own } = context;
+  const hasOthers = hasOtherDevices(context);
+  for (
+    let rows = store.outbox.takeNewlyAccepted(ROWS);
+    rows.length > 0;
+    rows = store.outbox.takeNewlyAccepted(ROWS)
+  ) {
+    for (const row of rows) {
+      const { toPerson, acceptedAtMs, contentId } = row;
+      if (toPerson === undefined || toPerson === own.personId || acceptedAtMs === undefined) continue;
+      startTimers(context, store.entries.find(contentId, own.deviceId), acceptedAtMs);
+      if (hasOthers) queueSentCopy(context, row, toPerson, acceptedAtMs);
+    }
+  }
+}
+
+function queueSentCopy(context: Context, row: OutboxRow, to: PersonId, acceptedAtMs: number): void {
   queueForOwnDevices(context, {
     class: row.class,
     content: {
@@ -127,6 +144,10 @@ export class OwnStateTimer {
   due(): void {
     if (!this.#isConnected || this.#cancel !== undefined) return;
     this.#cancel = this.#context.clock.after(DELAY_MS, () => this.send());
+  }
+  /** Somebody waits until everything is done. */
+  hurry(): void {
+    if (this.#cancel !== undefined) this.send();
   }
   send(): void {
     this.#cancel?.();

@@ -3,14 +3,7 @@
  * are equal, by the device that wrote and then by the value. So all who hear of the same settings end with the same values, in whatever
  * order they hear of them. `timer` is shared with the other side of the conversation, the others with devices of one's own.
  */
-import {
-  type CborValue,
-  type ConversationId,
-  compareBytes,
-  decodeCbor,
-  encodeCbor,
-  TIMER_MS,
-} from '@kuvert/protocol';
+import { type CborValue, type ConversationId, decodeCbor, encodeCbor, TIMER_MS } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import type { ConversationSetting } from './store.ts';
 import { MUTED_FOR_EVER_MS } from './types.ts';
@@ -46,7 +39,7 @@ export function readSettings(settings: readonly ConversationSetting[]): Map<Conv
   for (const setting of settings) {
     if (!isSettingName(setting.name)) continue;
     const present = all.get(setting.conversationId) ?? UNSET;
-    all.set(setting.conversationId, { ...present, [setting.name]: valueOf(setting.name, setting) });
+    all.set(setting.conversationId, { ...present, [setting.name]: settingValue(setting.name, setting) });
   }
   return all;
 }
@@ -57,7 +50,7 @@ export function getSetting<N extends SettingName>(
   conversationId: ConversationId,
   name: N,
 ): SettingValues[N] {
-  return valueOf(name, store.conversations.getSetting(conversationId, name));
+  return settingValue(name, store.conversations.getSetting(conversationId, name));
 }
 
 /**
@@ -72,9 +65,15 @@ export function writeSetting<N extends SettingName>(
 ): ConversationSetting | undefined {
   const { store, own, serverOffset, changes } = context;
   const present = store.conversations.getSetting(conversationId, name);
-  if (valueOf(name, present) === value) return undefined;
+  if (settingValue(name, present) === value) return undefined;
   const stampMs = Math.max(Math.floor(serverOffset.now()), (present?.stampMs ?? 0) + 1);
-  const setting = { conversationId, name, value: encodeCbor(value as CborValue), stampMs, device: own.deviceId };
+  const setting = {
+    conversationId,
+    name,
+    value: encodeCbor(value as CborValue),
+    stampMs,
+    device: own.deviceId,
+  };
   // The timer travels as a message.
   store.conversations.putSetting(setting, { isDue: name !== 'timer' });
   changes.settingsOf(conversationId);
@@ -95,10 +94,13 @@ export function takeSetting({ store, changes }: Context, setting: ConversationSe
 function compare(a: ConversationSetting, b: ConversationSetting): number {
   if (a.stampMs !== b.stampMs) return a.stampMs - b.stampMs;
   if (a.device !== b.device) return a.device < b.device ? -1 : 1;
-  return compareBytes(a.value, b.value);
+  return a.value.join() < b.value.join() ? -1 : Number(a.value.join() > b.value.join());
 }
 
-function valueOf<N extends SettingName>(name: N, setting: ConversationSetting | undefined): SettingValues[N] {
+function settingValue<N extends SettingName>(
+  name: N,
+  setting: ConversationSetting | undefined,
+): SettingValues[N] {
   const value = setting && decodeOrNothing(setting.value);
   const isValue = IS_VALUE[name] as (value: unknown) => value is SettingValues[N];
   return isValue(value) ? value : UNSET[name];

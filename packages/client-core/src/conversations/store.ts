@@ -91,7 +91,8 @@ export interface ConversationStore {
   /** All settings, the values as their writers encoded them. */
   listSettings(): ConversationSetting[];
   getSetting(conversationId: ConversationId, name: string): ConversationSetting | undefined;
-  putSetting(setting: ConversationSetting): void;
+  /** @param options.isDue other devices of one's own are to be told */
+  putSetting(setting: ConversationSetting, options: { readonly isDue: boolean }): void;
 }
 
 /** A setting with its place among those that other devices of the same person may have made. */
@@ -122,6 +123,39 @@ export interface EntryStore {
   deleteNotices(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): ConversationId[];
   /** Marks what came in as read, up to a place; gives what was unread. */
   markRead(conversationId: ConversationId, upTo: EntryPlace): EntryRow[];
+  /** Marks single ones as read; gives them. */
+  markEachRead(rows: readonly EntryRow[]): readonly EntryRow[];
+  /** `deleted`: shown without its text; `removed`: not shown. Words and text are overwritten. A notice is gone. */
+  forget(entryId: EntryId, as: 'deleted' | 'removed'): void;
+  setExpiry(entryId: EntryId, expiresAtMs: number): void;
+  listExpired(nowMs: number, limit: number): EntryRow[];
+  nextExpiry(): number | undefined;
+  /** A message that has not arrived is to be deleted when it does: by its author, or on the word of a device of one's own. */
+  addEarlyDeletion(contentId: ContentId, who: PersonId | DeviceId): void;
+  takeEarlyDeletion(contentId: ContentId, who: PersonId | DeviceId): boolean;
+}
+
+/** What was read, by the chains of those who wrote it; what other devices of one's own have said, and are to be told. */
+export interface ReadingStore {
+  /** Something of a chain was read here. */
+  markDue(chain: ChainId, device: DeviceId, atMs: number): void;
+  takeDue(limit: number): { readonly chain: ChainId; readonly device: DeviceId; readonly atMs: number }[];
+  /** The lowest unread number of a chain; beyond all numbers when there is none. */
+  firstUnread(chain: ChainId): number;
+  listReadBeyond(chain: ChainId, seq: number, limit: number): ContentId[];
+  /** Another device has read everything up to a number, what has not arrived here included. Gives what was unread. */
+  markChain(chain: ChainId, seq: number, atMs: number): EntryRow[];
+  markSingle(contentId: ContentId, atMs: number): EntryRow[];
+  /** When another device has read this message, which has just arrived. */
+  findReadAt(contentId: ContentId, chain: EntryRow['chain']): number | undefined;
+}
+
+/** What other devices of one's own are still to be told; it counts as told when it is taken. */
+export interface OwnStateStore {
+  /** With the person of the conversation; those without a person wait. */
+  takeDueSettings(limit: number, bytesMax: number): (ConversationSetting & { readonly personId: PersonId })[];
+  addRemoved(contentId: ContentId, device: DeviceId): void;
+  takeRemoved(limit: number): { contentId: ContentId; device: DeviceId }[];
 }
 
 /** What is looked for, people and conversations resolved. */

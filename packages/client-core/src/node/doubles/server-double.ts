@@ -43,8 +43,7 @@ export interface Lies {
 interface Account {
   readonly person: Person;
   record: AccountRecord | undefined;
-  device: DeviceId | undefined;
-  prekeys: { -readonly [K in keyof PrekeyUpload]: PrekeyUpload[K] } | undefined;
+  readonly devices: Map<DeviceId, { -readonly [K in keyof PrekeyUpload]: PrekeyUpload[K] }>;
 }
 
 interface Open {
@@ -79,7 +78,7 @@ export class ServerDouble {
   /** Adds a person and gives a token for their device. */
   addPerson(name: string, mail: string): { person: Person; token: EnrolmentToken } {
     const person = { personId: makeId('person', randomBytes(16)), name, mail };
-    this.#accounts.set(person.personId, { person, record: undefined, device: undefined, prekeys: undefined });
+    this.#accounts.set(person.personId, { person, record: undefined, devices: new Map() });
     const token = {
       tenantId: this.tenantId,
       tokenId: makeId('enrolmentToken', randomBytes(16)),
@@ -107,8 +106,7 @@ export class ServerDouble {
         nowMs: this.#nowMs(),
       });
       account.record ??= { person: personId, authority, account: certificate, deviceList };
-      account.device = deviceId;
-      account.prekeys = { ...prekeys };
+      account.devices.set(deviceId, { ...prekeys });
       return { account: account.record.account };
     };
     return { request: request as EnrolmentConnection['request'] };
@@ -122,6 +120,18 @@ export class ServerDouble {
   }
   setRecord(personId: PersonId, record: AccountRecord): void {
     this.#account(personId).record = record;
+  }
+
+  /** A further device of a person, as the list that a signer has made says. */
+  addDevice(
+    personId: PersonId,
+    device: DeviceId,
+    deviceList: AccountRecord['deviceList'],
+    prekeys: PrekeyUpload,
+  ): void {
+    const account = this.#account(personId);
+    account.record = { ...this.record(personId), deviceList };
+    account.devices.set(device, { ...prekeys });
   }
 
   /** What waits for a device. */
@@ -212,7 +222,7 @@ export class ServerDouble {
       case 'devices.list':
         return this.#record(found(this.#accounts.get(personId as PersonId)));
       case 'devices.owner':
-        return this.#record(found(accounts.find((one) => one.device === params.deviceId)));
+        return this.#record(found(accounts.find((one) => one.devices.has(params.deviceId as DeviceId))));
       case 'prekeys.take':
         return this.#take(device, personId as PersonId, params.requestId ?? '');
       case 'prekeys.upload':
@@ -228,27 +238,29 @@ export class ServerDouble {
     const again = this.#takes.get(name);
     if (again !== undefined) return again;
     const account = found(this.#accounts.get(personId));
-    const { prekeys, device } = account;
-    if (prekeys === undefined || device === undefined) throw new KuvertError('no_device');
-    const [oneTime, ...rest] = prekeys.oneTime;
-    const [kyber, ...restKyber] = prekeys.kyber;
-    prekeys.oneTime = rest;
-    prekeys.kyber = restKyber;
-    const bundle: PrekeyBundle = {
-      device,
-      signed: prekeys.signed,
-      ...(oneTime && { oneTime }),
-      kyber: kyber ?? prekeys.lastResort,
-      kyberIsLastResort: kyber === undefined,
-    };
-    const honest = { account: this.#told(account), bundles: [bundle] };
+    const others = [...account.devices].filter(([device]) => device !== caller);
+    if (others.length === 0) throw new KuvertError('no_device');
+    const bundles = others.map(([device, prekeys]): PrekeyBundle => {
+      const [oneTime, ...rest] = prekeys.oneTime;
+      const [kyber, ...restKyber] = prekeys.kyber;
+      prekeys.oneTime = rest;
+      prekeys.kyber = restKyber;
+      return {
+        device,
+        signed: prekeys.signed,
+        ...(oneTime && { oneTime }),
+        kyber: kyber ?? prekeys.lastResort,
+        kyberIsLastResort: kyber === undefined,
+      };
+    });
+    const honest = { account: this.#told(account), bundles };
     const answer = this.lies.take?.(honest) ?? honest;
     this.#takes.set(name, answer);
     return answer;
   }
 
   #record(account: Account): MethodResult<'devices.list'> {
-    return { account: this.#told(account), active: account.device === undefined ? [] : [account.device] };
+    return { account: this.#told(account), active: [...account.devices.keys()] };
   }
 
   #told(account: Account): AccountRecord {

@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import type { ContentId, EnrolmentToken, Person } from '@kuvert/protocol';
+import { listHash, signDeviceList } from '@kuvert/crypto/identity';
+import {
+  type ContentId,
+  type DeviceList,
+  decodeCbor,
+  type EnrolmentToken,
+  type Person,
+  SUITES,
+} from '@kuvert/protocol';
 import { enrolDevice } from '../../enrolment.ts';
+import { completeLink, makeLinkAnswer, makeLinkOffer } from '../../linking.ts';
 import { Messenger } from '../../messenger.ts';
 import type { OwnDevice } from '../../own-device.ts';
 import type { Random } from '../../ports.ts';
@@ -57,6 +66,41 @@ export class TestDevice {
       connection,
     });
     return new TestDevice({ person, own, store, server, clock });
+  }
+
+  /** A further device of the person of another one, as its signer puts it into the list. */
+  static async link(server: ServerDouble, clock: ManualClock, signer: TestDevice): Promise<TestDevice> {
+    const { person, own } = signer;
+    const store = openSqlcipherStore(':memory:', new Uint8Array(32));
+    const nowMs = clock.now();
+    const { serverUrl, serverStatic, accountPrivateKey } = own;
+    const pending = makeLinkOffer(store, { serverUrl, serverStatic, serverTimeMs: nowMs, nowMs, random });
+    const before = server.record(person.personId);
+    const list = decodeCbor(before.deviceList.bytes) as unknown as DeviceList;
+    const { device, identityKey, noiseStatic, receiptKey, registrationId } = pending.offer;
+    const keys = { device, identityKey, noiseStatic, receiptKey, registrationId };
+    if (accountPrivateKey === undefined) throw new Error('only a signer links');
+    const deviceList = signDeviceList(accountPrivateKey, {
+      ...list,
+      version: list.version + 1,
+      prevHash: listHash(before.deviceList),
+      issuedAt: nowMs,
+      devices: [
+        ...list.devices,
+        { ...keys, suites: [SUITES.signalPairwise], role: 'linked', addedAt: nowMs },
+      ],
+    });
+    server.addDevice(person.personId, device, deviceList, pending.upload);
+    const record = server.record(person.personId);
+    const linked = completeLink(
+      store,
+      pending,
+      makeLinkAnswer(own, pending.offer, { record, isSigner: false }),
+    );
+    const account = store.directory.getAccount(person.personId);
+    // Whoever has signed the list knows it.
+    if (account !== undefined) signer.store.directory.putAccount(account);
+    return new TestDevice({ person, own: linked, store, server, clock });
   }
 
   get mail(): string {

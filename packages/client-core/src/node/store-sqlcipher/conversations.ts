@@ -65,10 +65,11 @@ export class SqlConversationStore implements ConversationStore {
     const row = this.#sql.get(sql, conversationId, name);
     return row && settingOf(row);
   }
-  putSetting({ conversationId, name, value, stampMs, device }: ConversationSetting): void {
-    const sql = `INSERT OR REPLACE INTO conversation_setting (conversation, name, value, stamp, device)
-      VALUES (?, ?, ?, ?, ?)`;
-    this.#sql.run(sql, conversationId, name, value, stampMs, device);
+  putSetting(setting: ConversationSetting, { isDue }: { isDue: boolean }): void {
+    const { conversationId, name, value, stampMs, device } = setting;
+    const sql = `INSERT OR REPLACE INTO conversation_setting (conversation, name, value, stamp, device, due)
+      VALUES (?, ?, ?, ?, ?, ?)`;
+    this.#sql.run(sql, conversationId, name, value, stampMs, device, isDue ? 1 : 0);
   }
 }
 
@@ -81,7 +82,8 @@ function rowOf(row: Row): ConversationRow {
   };
 }
 
-function settingOf(row: Row): ConversationSetting {
+/** A row of `conversation_setting`. */
+export function settingOf(row: Row): ConversationSetting {
   return {
     conversationId: text<ConversationId>(row, 'conversation'),
     name: text(row, 'name'),

@@ -125,6 +125,40 @@ export class SqlEntryStore implements EntryStore {
     return rows.map(entryOf);
   }
 
+  markEachRead(rows: readonly EntryRow[]): readonly EntryRow[] {
+    for (const row of rows) this.#sql.run('UPDATE entry SET unread = 0 WHERE id = ?', row.entryId);
+    return rows;
+  }
+
+  forget(entryId: EntryId, as: 'deleted' | 'removed'): void {
+    const row = this.#sql.get('SELECT * FROM entry WHERE id = ?', entryId);
+    if (row === undefined) return;
+    if (row.direction === NOTICE) {
+      this.#sql.run('DELETE FROM entry WHERE id = ?', entryId);
+      return;
+    }
+    this.#search.delete(entryOf(row));
+    const sql = `UPDATE entry SET kind = ?, content = x'', unread = 0, unprinted = NULL, timer = NULL, expires_at = NULL WHERE id = ?`;
+    this.#sql.run(sql, as, entryId);
+  }
+  setExpiry(entryId: EntryId, expiresAtMs: number): void {
+    this.#sql.run('UPDATE entry SET expires_at = ? WHERE id = ?', expiresAtMs, entryId);
+  }
+  listExpired(nowMs: number, limit: number): EntryRow[] {
+    const sql = 'SELECT * FROM entry WHERE expires_at IS NOT NULL AND expires_at <= ? LIMIT ?';
+    return this.#sql.all(sql, nowMs, limit).map(entryOf);
+  }
+  nextExpiry(): number | undefined {
+    const row = this.#sql.get('SELECT min(expires_at) AS at FROM entry WHERE expires_at IS NOT NULL');
+    return row && numberOrNone(row, 'at');
+  }
+  addEarlyDeletion(contentId: ContentId, who: PersonId | DeviceId): void {
+    this.#sql.run('INSERT OR IGNORE INTO early_deletion (content_id, who) VALUES (?, ?)', contentId, who);
+  }
+  takeEarlyDeletion(contentId: ContentId, who: PersonId | DeviceId): boolean {
+    return this.#sql.run('DELETE FROM early_deletion WHERE content_id = ? AND who = ?', contentId, who) > 0;
+  }
+
   /** The first number of this millisecond, or of the next ones, that no entry has. */
   #freeId(atMs: number): EntryId {
     for (let base = atMs * IDS_PER_MS; ; base += IDS_PER_MS) {

@@ -15,12 +15,12 @@ export class SqlMessageStore implements MessageStore {
     this.#entries = entries;
   }
 
-  add({ sentAtMs, ...message }: StoredMessage): boolean {
+  add({ sentAtMs, isRead = false, ...message }: StoredMessage): boolean {
     return this.#entries.add({
       ...message,
       direction: 'in',
       atMs: sentAtMs,
-      isUnread: true,
+      isUnread: !isRead,
       isPrinted: false,
     });
   }

@@ -29,8 +29,9 @@ CREATE UNIQUE INDEX conversation_by_person ON conversation (person) WHERE person
 CREATE UNIQUE INDEX conversation_by_mail ON conversation (mail) WHERE person IS NULL;
 CREATE TABLE conversation_setting (
   conversation TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, stamp INTEGER NOT NULL, device TEXT NOT NULL,
-  PRIMARY KEY (conversation, name)
+  due INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (conversation, name)
 ) WITHOUT ROWID;
+CREATE INDEX setting_due ON conversation_setting (conversation) WHERE due = 1;
 
 -- id: the time times 2,048, plus a number for those of one millisecond; so the newest have the highest, also after a
 -- transfer of history. direction: 0 in, 1 out, 2 notice, whose content_id is what it replaces others by. unprinted: the number of
@@ -48,6 +49,15 @@ CREATE INDEX entry_unread ON entry (conversation, at) WHERE unread = 1;
 CREATE INDEX entry_by_chain ON entry (chain, chain_seq) WHERE chain IS NOT NULL;
 CREATE INDEX entry_expiring ON entry (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX entry_notice ON entry (kind, sender_person) WHERE direction = 2;
+-- who: the author who takes a message back, or the device of a message that was deleted on another device of one's own.
+CREATE TABLE early_deletion (content_id TEXT NOT NULL, who TEXT NOT NULL, PRIMARY KEY (content_id, who)) WITHOUT ROWID;
+
+CREATE TABLE read_due (chain TEXT PRIMARY KEY, device TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE read_mark (chain TEXT PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE read_single (content_id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE removed_due (content_id TEXT NOT NULL, device TEXT NOT NULL, PRIMARY KEY (content_id, device)) WITHOUT ROWID;
+ALTER TABLE outbox ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX outbox_fresh ON outbox (seq) WHERE fresh = 1;
 `;
 
 /** @see the top of this file */

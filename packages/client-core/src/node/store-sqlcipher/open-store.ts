@@ -8,6 +8,8 @@ import { SqlEntryStore } from './entries.ts';
 import { SqlMessageStore } from './messages.ts';
 import { SqlNoticeStore } from './notices.ts';
 import { SqlOutboxStore } from './outbox.ts';
+import { SqlOwnStateStore } from './own-state.ts';
+import { SqlReadingStore } from './reading.ts';
 import { SqlReceiptStore } from './receipts.ts';
 import { SqlRepairStore } from './repairs.ts';
 import { Sql } from './rows.ts';
@@ -69,6 +71,8 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     conversations: new SqlConversationStore(sql),
     entries,
     search,
+    reading: new SqlReadingStore(sql),
+    ownState: new SqlOwnStateStore(sql),
     receipts: new SqlReceiptStore(sql),
     settings: new SqlSettingStore(sql),
     close: () => database.close(),

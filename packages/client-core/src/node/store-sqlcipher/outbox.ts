@@ -1,15 +1,19 @@
-import type {
-  ChainId,
-  ContentId,
-  DeviceId,
-  ErrorCode,
-  PersonId,
-  SubmitClass,
-  SubmitId,
+import {
+  type ChainId,
+  CLASSES,
+  type ContentId,
+  type DeviceId,
+  type ErrorCode,
+  type PersonId,
+  type SubmitClass,
+  type SubmitId,
 } from '@kuvert/protocol';
 import type { OutboxRow, OutboxStore, OutboxWork, SealedRow } from '../../store.ts';
 import { bytes, bytesOrNone, number, numberOrNone, type Row, type Sql, text, textOrNone } from './rows.ts';
 
+/** Nobody can ask any more for what was not delivered for so long: the server has given it up (wire.md §4). */
+const UNDELIVERED_KEPT_MS = 60 * 86_400_000;
+const FORGOTTEN = "frame = NULL, body = NULL, content = x''";
 const WORK: readonly OutboxWork[] = ['done', 'seal', 'submit'];
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -26,7 +30,7 @@ export class SqlOutboxStore implements OutboxStore {
     row: Pick<OutboxRow, 'contentId' | 'kind' | 'class' | 'toMail' | 'toPerson' | 'content' | 'sentAtMs'>,
   ): number {
     const sql =
-      'INSERT INTO outbox (content_id, kind, class, to_mail, to_person, content, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?)';
+      'INSERT INTO outbox (content_id, kind, class, to_mail, to_person, content, sent_at, fresh) VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
     const { contentId, kind, toMail, toPerson, content, sentAtMs } = row;
     return this.#sql.insert(
       sql,
@@ -37,6 +41,7 @@ export class SqlOutboxStore implements OutboxStore {
       toPerson ?? null,
       content,
       sentAtMs,
+      row.class === CLASSES.message ? 1 : 0,
     );
   }
 
@@ -124,6 +129,21 @@ export class SqlOutboxStore implements OutboxStore {
     );
     this.#sql.run('UPDATE leg SET bytes = NULL WHERE seq = ?', seq);
   }
+  takeNewlyAccepted(limit: number): OutboxRow[] {
+    const sql = 'SELECT * FROM outbox WHERE fresh = 1 AND accepted_at IS NOT NULL ORDER BY seq LIMIT ?';
+    const rows = this.#sql.all(sql, limit).map(rowOf);
+    for (const row of rows) this.#sql.run('UPDATE outbox SET fresh = 0 WHERE seq = ?', row.seq);
+    return rows;
+  }
+  withdraw(contentId: ContentId): boolean {
+    const sql =
+      'DELETE FROM outbox WHERE content_id = ? AND work = 1 AND frame IS NULL AND accepted_at IS NULL';
+    return this.#sql.run(sql, contentId) > 0;
+  }
+  forgetContent(contentId: ContentId): void {
+    const over = 'delivered_at IS NOT NULL AND work = 0';
+    this.#sql.run(`UPDATE outbox SET ${FORGOTTEN} WHERE content_id = ? AND ${over}`, contentId);
+  }
   setToSeal(seq: number): void {
     this.#sql.run('UPDATE outbox SET work = 1 WHERE seq = ?', seq);
   }
@@ -171,7 +191,9 @@ export class SqlOutboxStore implements OutboxStore {
     });
   }
   countWaitingMessages(): number {
-    const row = this.#sql.get('SELECT count(*) AS n FROM outbox WHERE work > 0 AND class = 1');
+    const row = this.#sql.get(
+      "SELECT count(*) AS n FROM outbox WHERE work > 0 AND class = 1 AND kind <> 'sent'",
+    );
     return row === undefined ? 0 : number(row, 'n');
   }
   takeUnsealed(personId: PersonId, kind: string): Bytes[] {
@@ -231,7 +253,10 @@ export class SqlOutboxStore implements OutboxStore {
     this.#sql.transaction(() => {
       const old = 'frame IS NOT NULL AND sent_at < ? AND delivered_at IS NOT NULL AND work = 0';
       this.#sql.run(`DELETE FROM leg WHERE seq IN (SELECT seq FROM outbox WHERE ${old})`, beforeMs);
-      this.#sql.run(`UPDATE outbox SET frame = NULL, body = NULL WHERE ${old}`, beforeMs);
+      // The text is in its conversation, for as long as it is to stay there.
+      this.#sql.run(`UPDATE outbox SET ${FORGOTTEN} WHERE ${old}`, beforeMs);
+      const lost = 'frame IS NOT NULL AND sent_at < ? AND accepted_at IS NOT NULL AND work = 0';
+      this.#sql.run(`UPDATE outbox SET ${FORGOTTEN} WHERE ${lost}`, beforeMs - UNDELIVERED_KEPT_MS);
       const control = 'class <> 1 AND sent_at < ? AND (work = 0 OR parked = 1)';
       this.#sql.run(`DELETE FROM leg WHERE seq IN (SELECT seq FROM outbox WHERE ${control})`, beforeMs);
       this.#sql.run(`DELETE FROM outbox WHERE ${control}`, beforeMs);
