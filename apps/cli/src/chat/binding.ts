@@ -2,9 +2,15 @@
  * The only place where the chat meets the messenger: does what the state asks for (`Effect`) and tells what has become of it
  * (`ChatEvent`). What reads the container answers at once; what needs the server runs on its own and never holds up a key.
  */
-import type { ConversationChanges, ConversationSummary, Entry, EntryId } from '@kuvert/client-core';
+import {
+  type ConversationChanges,
+  type ConversationSummary,
+  type Entry,
+  type EntryId,
+  SETTINGS,
+} from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
-import type { ConversationId, Person } from '@kuvert/protocol';
+import type { ConversationId, DeviceId, Person } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
 import { describeFailure } from '../failure.ts';
 import { noticeSentence } from '../profile-session.ts';
@@ -16,6 +22,8 @@ import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
 
 /** Changes that come within this time are shown at once, so that a full mailbox does not draw the list a thousand times. */
 const GATHER_MS = 60;
+/** Found messages that are shown; more words narrow it down. */
+const HITS_MAX = 200;
 
 /** What a binding needs. */
 export interface BindingOptions {
@@ -37,6 +45,8 @@ export class Binding {
   readonly #connection: KeptConnection;
   readonly #undo: (() => void)[];
   readonly #changed = new Set<string>();
+  /** Codes that were read, until the person has compared the numbers. */
+  readonly #links = new Map<string, ReturnType<Profile['devices']['readCode']>>();
   #people: readonly Person[] = [];
   #gathering: NodeJS.Timeout | undefined;
 
@@ -101,6 +111,24 @@ export class Binding {
         return conversations.setPinned(conversationIdOf(effect.id), effect.isPinned);
       case 'setMuted':
         return conversations.setMuted(conversationIdOf(effect.id), effect.untilMs);
+      case 'search':
+        return this.#search(effect.query);
+      case 'devices':
+        return this.#showDevices();
+      case 'labelDevice':
+        this.#profile.devices.name(deviceIdOf(effect.deviceId), effect.label);
+        return this.#tellDone(this.#texts.labelled());
+      case 'revokeDevice':
+        return this.#revoke(deviceIdOf(effect.deviceId));
+      case 'readLink':
+        return this.#readLink(effect.code);
+      case 'approveLink':
+        return this.#approveLink(effect);
+      case 'settings':
+        return this.#showSettings();
+      case 'setSetting':
+        this.#profile.changeSetting({ name: effect.name, value: effect.value });
+        return this.#showSettings();
       case 'connectNow':
         return this.#connection.connectNow();
       case 'typing':
@@ -131,6 +159,89 @@ export class Binding {
     const { mail } = this.#profile.conversations.get(conversationId).peer;
     this.#profile.conversations.setDraft(conversationId, '');
     await this.#profile.send({ to: mail ?? '', text });
+  }
+
+  #search(query: string): void {
+    const { found } = this.#profile.conversations.search(query, { limit: HITS_MAX });
+    const names = new Map(
+      this.#profile.conversations.list().map(({ conversationId, peer }) => [conversationId, peer]),
+    );
+    const hits = found.map(({ entry, matches }) => {
+      const peer = names.get(entry.conversationId);
+      return {
+        conversationId: entry.conversationId,
+        key: String(entry.entryId),
+        name: peer?.name ?? peer?.mail ?? '',
+        isOwn: entry.direction === 'out',
+        atMs: entry.atMs,
+        text: entry.text,
+        matches,
+      };
+    });
+    this.#tell({ kind: 'found', query, hits });
+  }
+
+  /** As known here, then as the server has them. */
+  async #showDevices(): Promise<void> {
+    this.#tellDevices();
+    if (!this.#profile.isConnected) return;
+    await this.#profile.devices.refresh();
+    this.#tellDevices();
+  }
+
+  #tellDevices(): void {
+    const devices = this.#profile.devices
+      .list()
+      .map(({ deviceId, name, role, isThis, isActive, addedAtMs }) => ({
+        id: deviceId,
+        label: name ?? this.#texts.namelessDevice(),
+        isThis,
+        isActive,
+        canApprove: role === 'signer',
+        addedAtMs,
+      }));
+    this.#tell({ kind: 'devices', devices });
+  }
+
+  async #revoke(deviceId: DeviceId): Promise<void> {
+    const { devices } = this.#profile;
+    if (devices.isSigner) {
+      await devices.revoke(deviceId);
+      this.#tellDone(this.#texts.revoked());
+    } else {
+      devices.askToRevoke(deviceId);
+      this.#tellDone(this.#texts.revokeAsked());
+    }
+    this.#tellDevices();
+  }
+
+  #readLink(code: string): void {
+    const request = this.#profile.devices.readCode(code);
+    this.#links.set(code, request);
+    this.#tell({ kind: 'linkOffer', offer: { code, numbers: request.numbers } });
+  }
+
+  async #approveLink({ offer, isSigner }: Extract<Effect, { do: 'approveLink' }>): Promise<void> {
+    const request = this.#links.get(offer.code);
+    if (request === undefined) return;
+    await this.#profile.devices.approve(request, { isSigner });
+    this.#links.delete(offer.code);
+    this.#tellDone(this.#texts.linked());
+  }
+
+  #showSettings(): void {
+    const settings = this.#profile.settings().map(({ name, value, setBy }) => ({
+      name,
+      label: this.#texts.settingLabel(name),
+      value,
+      values: SETTINGS[name].map((one) => ({ value: one, label: this.#texts.settingValue(one) })),
+      isFixed: setBy === 'policy',
+    }));
+    this.#tell({ kind: 'settings', settings });
+  }
+
+  #tellDone(sentence: string): void {
+    this.#tell({ kind: 'told', sentence, isError: false });
   }
 
   /** Everybody, first as known, then as the server has it. */
@@ -205,7 +316,10 @@ export class Binding {
 
   /** Notices that stand in no conversation; the others are read there. */
   #tellNotices(): void {
-    const notices = this.#profile.notices().filter(({ personId }) => personId === undefined);
+    const own = this.#profile.whoami().personId;
+    const notices = this.#profile
+      .notices()
+      .filter(({ personId }) => personId === undefined || personId === own);
     if (notices.length === 0) return;
     for (const notice of notices) {
       this.#tell({ kind: 'told', sentence: this.#sentenceOf(notice), isError: true });
@@ -263,6 +377,10 @@ export class Binding {
 
 function entryIdOf(key: string): EntryId {
   return Number(key);
+}
+
+function deviceIdOf(id: string): DeviceId {
+  return id as DeviceId;
 }
 
 /** Ids of the list come from the messenger and go back to it. */

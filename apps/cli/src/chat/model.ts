@@ -78,8 +78,9 @@ export interface SearchHit {
   readonly name: string;
   readonly isOwn: boolean;
   readonly atMs: number;
-  /** The words around what was found. */
   readonly text: string;
+  /** Where in the text what was looked for is, as `slice` takes it. */
+  readonly matches: readonly (readonly [start: number, end: number])[];
 }
 
 /** A device of one's own. */
@@ -88,6 +89,8 @@ export interface DeviceItem {
   readonly label: string;
   readonly isThis: boolean;
   readonly canApprove: boolean;
+  /** False while nothing is delivered to it: it was not started yet, or an administrator has revoked it. */
+  readonly isActive: boolean;
   readonly addedAtMs: number | undefined;
 }
 
@@ -102,11 +105,13 @@ export interface SafetyItem {
   readonly verification: Verification;
 }
 
-/** A switch that the person may turn. */
+/** Something that the person may set to one of several values. */
 export interface SettingItem {
   readonly name: string;
   readonly label: string;
-  readonly isOn: boolean;
+  readonly value: string;
+  /** All values with what they are called. */
+  readonly values: readonly { readonly value: string; readonly label: string }[];
   /** Set by the organisation: the person cannot turn it. */
   readonly isFixed: boolean;
 }
@@ -114,9 +119,8 @@ export interface SettingItem {
 /** A new device that asks to be let in. */
 export interface LinkOffer {
   readonly code: string;
-  /** What both screens must show. */
-  readonly check: string;
-  readonly label: string;
+  /** The numbers that both screens must show. */
+  readonly numbers: string;
 }
 
 /** Whether the server is there. */
@@ -150,9 +154,9 @@ export type Effect =
   | { readonly do: 'revokeDevice'; readonly deviceId: string }
   | { readonly do: 'labelDevice'; readonly deviceId: string; readonly label: string }
   | { readonly do: 'readLink'; readonly code: string }
-  | { readonly do: 'approveLink'; readonly offer: LinkOffer }
+  | { readonly do: 'approveLink'; readonly offer: LinkOffer; readonly isSigner: boolean }
   | { readonly do: 'settings' }
-  | { readonly do: 'setSetting'; readonly name: string; readonly isOn: boolean }
+  | { readonly do: 'setSetting'; readonly name: string; readonly value: string }
   | { readonly do: 'connectNow' }
   | { readonly do: 'redraw' | 'suspend' | 'quit' | 'bell' };
 

@@ -71,15 +71,16 @@ function sentencesOf(view: View, old: View, state: ChatState): string[] {
     case 'settings':
       if (view.settings === undefined) return [];
       return [
-        ...view.settings.map(({ label, isOn, isFixed }, index) => {
-          const value = `${isOn ? texts.on() : texts.off()}${isFixed ? `, ${texts.setByOrganisation()}` : ''}`;
+        ...view.settings.map(({ label, value: set, values, isFixed }, index) => {
+          const word = values.find((one) => one.value === set)?.label ?? set;
+          const value = `${word}${isFixed ? `, ${texts.setByOrganisation()}` : ''}`;
           return texts.plainSetting({ number: index + 1, label, state: value });
         }),
         texts.plainChoose(),
       ];
     case 'link':
       if (view.offer === undefined) return view.query.text === '' ? [...texts.linkHow()] : [texts.reading()];
-      return [...texts.linkCheck(showLine(view.offer.label)), view.offer.check, texts.plainYesNo()];
+      return view === old ? [] : [texts.linkCheck(), view.offer.numbers];
     case 'confirm':
       return [view.question, texts.plainYesNo()];
     case 'menu':

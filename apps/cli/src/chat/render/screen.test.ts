@@ -51,7 +51,14 @@ test.each(['en', 'de'] as const)(
           verification: 'changed',
         } as const;
         stage.send({ kind: 'safety', id: ben.id, safety });
-        const device = { id: 'de_1', label: EVIL, isThis: true, canApprove: true, addedAtMs: NOON };
+        const device = {
+          id: 'de_1',
+          label: EVIL,
+          isThis: true,
+          canApprove: true,
+          isActive: false,
+          addedAtMs: NOON,
+        };
         stage.send({ kind: 'devices', devices: [device] });
         const { lines, cursor } = drawScreen(stage.state);
         expect(lines).toHaveLength(size.rows);

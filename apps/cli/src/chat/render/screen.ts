@@ -105,7 +105,7 @@ function hintOf(state: ChatState): string {
     case 'confirm':
       return texts.hintConfirm();
     case 'link':
-      return view.offer === undefined ? texts.hintChoose() : texts.linkHint();
+      return texts.hintTyped();
     default:
       return texts.hintChoose();
   }

@@ -1,13 +1,15 @@
 /** What lies over the conversation: help, people, search, devices, safety number, settings, questions. */
 import { encode as encodeQr } from 'uqr';
+import { showLine } from '../../terminal-text.ts';
+import type { SearchHit } from '../model.ts';
 import type { ChatState, View } from '../state.ts';
-import { fit, pad, widthOf, wrapText } from '../text/cells.ts';
+import { pad, widthOf, wrapText } from '../text/cells.ts';
 import { type Editor, layoutEditor } from '../text/editor.ts';
 import { COMMANDS } from '../update/commands.ts';
 import { KEY_BINDINGS } from '../update/keys.ts';
 import { peopleLike } from '../update/views.ts';
 import { keyName } from './key-names.ts';
-import { type Frame, fillLine, type Line, plain, rule, spread } from './line.ts';
+import { type Frame, fillLine, type Line, plain, rule, type Span, spread } from './line.ts';
 import { oneLine } from './list.ts';
 import { dayAndTime } from './times.ts';
 
@@ -195,7 +197,7 @@ function searchView(state: ChatState, view: Of<'search'>, area: Area): DrawnView
       [{ text: ` ${dayAndTime(hit.atMs, language)} `, style: 'dim' }],
       area.width - 2,
     ),
-    [{ text: `  ${fit(oneLine(hit.text), area.width - 5)}` }],
+    [{ text: '  ' }, ...markedText(hit, area.width - 5)],
   ]);
   const query = { label: texts.searchQuery(), editor: view.query };
   return withQuery(
@@ -208,6 +210,31 @@ function searchView(state: ChatState, view: Of<'search'>, area: Area): DrawnView
   );
 }
 
+/** The part of a text around the first place that was found, with the places marked. */
+function markedText({ text, matches }: SearchHit, width: number): Line {
+  const first = matches[0]?.[0] ?? 0;
+  // Some words before it are shown, so that a long text is not cut off before what was looked for.
+  const from =
+    first > width * 0.6 ? text.lastIndexOf(' ', Math.max(0, first - Math.floor(width / 3))) + 1 : 0;
+  const spans: Span[] = [{ text: from === 0 ? '' : '…' }];
+  let at = from;
+  for (const [start, end] of matches) {
+    if (start < at) continue;
+    spans.push(
+      { text: oneSpace(text.slice(at, start)) },
+      { text: oneSpace(text.slice(start, end)), style: 'match' },
+    );
+    at = end;
+  }
+  spans.push({ text: oneSpace(text.slice(at, at + 4 * width)) });
+  return fillLine(spans, width);
+}
+
+/** Line ends and tabs as spaces; other control characters visible. */
+function oneSpace(text: string): string {
+  return showLine(text.toWellFormed().replaceAll(/[\r\n\t]+/g, ' '));
+}
+
 function devicesView(state: ChatState, view: Of<'devices'>, area: Area): DrawnView {
   const { texts, language } = state;
   if (view.devices === undefined)
@@ -216,6 +243,7 @@ function devicesView(state: ChatState, view: Of<'devices'>, area: Area): DrawnVi
     const facts = [
       ...(device.isThis ? [texts.thisDevice()] : []),
       ...(device.canApprove ? [texts.canApprove()] : []),
+      ...(device.isActive ? [] : [texts.isInactive()]),
       ...(device.addedAtMs === undefined ? [] : [texts.addedAt(dayAndTime(device.addedAtMs, language))]),
     ];
     return [
@@ -294,14 +322,11 @@ function settingsView(state: ChatState, view: Of<'settings'>, area: Area): Drawn
   const { texts } = state;
   if (view.settings === undefined)
     return boxed(texts.settingsTitle(), sentence(texts.reading(), area, 'dim'), area);
-  const choices = view.settings.map(({ label, isOn, isFixed }): Line[] => {
-    const value = `${isOn ? texts.on() : texts.off()}${isFixed ? ` (${texts.setByOrganisation()})` : ''}`;
+  const choices = view.settings.map(({ label, value: set, values, isFixed }): Line[] => {
+    const word = values.find(({ value }) => value === set)?.label ?? set;
+    const value = `${word}${isFixed ? ` (${texts.setByOrganisation()})` : ''}`;
     return [
-      spread(
-        [{ text: label }],
-        [{ text: ` ${value} `, style: isOn ? 'good' : 'dim' }],
-        Math.min(70, area.width - 2),
-      ),
+      spread([{ text: label }], [{ text: ` ${value} `, style: 'accent' }], Math.min(70, area.width - 2)),
     ];
   });
   return chooser(texts.settingsTitle(), choices, view.selected, [[]], area);
@@ -313,13 +338,11 @@ function linkView(state: ChatState, view: Of<'link'>, area: Area): DrawnView {
     const below = [[], ...texts.linkHow().flatMap((line) => sentence(line, area, 'dim'))];
     return withQuery(texts.linkTitle(), { label: texts.linkQuery(), editor: view.query }, below, area);
   }
-  const [who = '', same = ''] = texts.linkCheck(oneLine(view.offer.label));
-  const lines: Line[] = [
+  const below: Line[] = [
     [],
-    ...sentence(who, area),
-    ...sentence(same, area),
+    ...sentence(texts.linkCheck(), area),
     [],
-    plain(`    ${view.offer.check}`, 'strong'),
+    plain(`    ${view.offer.numbers}`, 'strong'),
   ];
-  return boxed(texts.linkTitle(), lines, area);
+  return withQuery(texts.linkTitle(), { label: texts.linkNumbers(), editor: view.query }, below, area);
 }

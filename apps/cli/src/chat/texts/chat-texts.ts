@@ -1,4 +1,6 @@
 /** What the chat says, in both languages. Values are made safe for a terminal where they are drawn. */
+
+import type { EffectiveSetting } from '@kuvert/client-core';
 import type { ErrorCode } from '@kuvert/protocol';
 import type { EntryState, Verification } from '../model.ts';
 
@@ -65,6 +67,10 @@ export interface ChatTexts {
   devicesHint(): string;
   thisDevice(): string;
   canApprove(): string;
+  isInactive(): string;
+  namelessDevice(): string;
+  settingLabel(name: EffectiveSetting['name']): string;
+  settingValue(value: string): string;
   addedAt(day: string): string;
   labelTitle(): string;
   labelQuery(): string;
@@ -80,8 +86,12 @@ export interface ChatTexts {
   linkTitle(): string;
   linkQuery(): string;
   linkHow(): readonly string[];
-  linkCheck(label: string): readonly string[];
-  linkHint(): string;
+  linkNumbers(): string;
+  linkCheck(): string;
+  linkMismatch(): string;
+  linkAsDevice(): string;
+  linkAsSigner(): string;
+  hintTyped(): string;
   confirmTitle(): string;
 
   menuTitle(): string;
@@ -113,6 +123,7 @@ export interface ChatTexts {
   noDay(): string;
   linked(): string;
   revoked(): string;
+  revokeAsked(): string;
   labelled(): string;
   waitsOffline(): string;
   textTooLong(): string;

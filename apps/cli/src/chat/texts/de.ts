@@ -105,7 +105,26 @@ export const de: ChatTexts = {
   devicesTitle: () => 'Ihre Geräte',
   devicesHint: () => 'Enter benennen · r sperren · l neues verbinden · Esc schließen',
   thisDevice: () => 'dieses Gerät',
-  canApprove: () => 'kann neue Geräte zulassen',
+  isInactive: () => 'ihm wird nichts zugestellt',
+  namelessDevice: () => 'Ein Gerät ohne Namen',
+  settingLabel: (name) =>
+    ({
+      deliveredReceipts: 'Andere sehen, dass ihre Nachrichten angekommen sind',
+      readReceipts: 'Andere sehen, dass Sie gelesen haben, und Sie sehen es',
+      typing: 'Andere sehen, dass Sie schreiben, und Sie sehen es',
+      presence: 'Andere sehen, dass Sie da sind, und Sie sehen es',
+      deviceChanges: 'Unterhaltungen melden neue Geräte von anderen',
+      askBeforeSending: 'Auf Sie warten bei Schlüsseln, die',
+    })[name],
+  settingValue: (value) =>
+    ({
+      on: 'an',
+      off: 'aus',
+      never: 'nie warten',
+      changed: 'sich geändert haben',
+      unverified: 'nicht geprüft sind',
+    })[value] ?? value,
+  canApprove: () => 'darf Geräte zulassen und sperren',
   addedAt: (day) => `seit ${day}`,
   labelTitle: () => 'Name des Geräts',
   labelQuery: () => 'Name',
@@ -116,7 +135,7 @@ export const de: ChatTexts = {
   safetyHint: (verified) =>
     verified ? 'u nicht mehr geprüft · Esc schließen' : 'v sie sind gleich · Esc schließen',
   settingsTitle: () => 'Einstellungen',
-  settingsHint: () => '↑↓ wählen · Enter an oder aus · Esc schließen',
+  settingsHint: () => '↑↓ wählen · Enter ändern · Esc schließen',
   on: () => 'an',
   off: () => 'aus',
   setByOrganisation: () => 'von Ihrer Organisation festgelegt',
@@ -126,11 +145,14 @@ export const de: ChatTexts = {
     'Rufen Sie auf dem neuen Gerät auf: kuvert link',
     'Es zeigt einen Code. Fügen Sie ihn hier ein und drücken Sie Enter.',
   ],
-  linkCheck: (label) => [
-    `Ein neues Gerät möchte dazukommen: ${label}`,
-    'Beide Bildschirme müssen dieselbe Nummer zeigen:',
-  ],
-  linkHint: () => 'j sie sind gleich, zulassen · n nein',
+  linkNumbers: () => 'Ziffern',
+  linkCheck: () =>
+    'Tippen Sie die Ziffern ein, die das neue Gerät zeigt. Es müssen diese sein; sind es andere, ist jemand dazwischen.',
+  linkMismatch: () =>
+    'Das sind nicht die Ziffern. Sind sie richtig abgetippt, lassen Sie dieses Gerät nicht zu.',
+  linkAsDevice: () => 'Zulassen',
+  linkAsSigner: () => 'Zulassen, und es darf selbst Geräte zulassen und sperren (für ein Telefon)',
+  hintTyped: () => 'Enter weiter · Esc schließen',
   confirmTitle: () => 'Sind Sie sicher?',
 
   menuTitle: () => 'Nachricht',
@@ -168,6 +190,7 @@ export const de: ChatTexts = {
     isVerified ? `${name} ist geprüft.` : `${name} ist nicht mehr geprüft.`,
   noDay: () => 'An und nach diesem Tag gibt es nichts; das ist das Ende.',
   linked: () => 'Das neue Gerät ist verbunden.',
+  revokeAsked: () => 'Dieses Gerät darf andere nicht sperren und hat Ihre Geräte gebeten, die es dürfen.',
   revoked: () => 'Das Gerät ist gesperrt.',
   labelled: () => 'Das Gerät hat seinen neuen Namen.',
   waitsOffline: () => 'Sie sind offline. Die Nachricht wartet hier und geht von selbst hinaus.',
@@ -193,7 +216,7 @@ export const de: ChatTexts = {
     `Treffer ${number}: ${who}, in der Unterhaltung mit ${name}, ${when}: ${text}`,
   plainPerson: (number, name, mail) => `Person ${number}: ${name}, ${mail}`,
   plainDevice: ({ number, label, isThis, canApprove }) =>
-    `Gerät ${number}: ${label}${isThis ? ', dieses Gerät' : ''}${canApprove ? ', kann neue Geräte zulassen' : ''}.`,
+    `Gerät ${number}: ${label}${isThis ? ', dieses Gerät' : ''}${canApprove ? ', darf Geräte zulassen und sperren' : ''}.`,
   plainSetting: ({ number, label, state }) => `Einstellung ${number}: ${label}: ${state}.`,
   plainChoice: (number, label) => `Auswahl ${number}: ${label}.`,
   plainChoose: () => 'Schreiben Sie Schrägstrich wählen und eine Nummer.',

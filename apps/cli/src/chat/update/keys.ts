@@ -184,7 +184,6 @@ function cancel(state: ChatState): Step {
 
 function keyInView(state: ChatState, key: { name: string; text?: string }): Step {
   const query = queryOf(state.view);
-  const hasQuestion = state.view.kind === 'link' && state.view.offer !== undefined;
   const rows = Math.max(1, layoutNow(state).bodyRows - 4);
   switch (key.name) {
     case 'escape':
@@ -211,7 +210,7 @@ function keyInView(state: ChatState, key: { name: string; text?: string }): Step
     case 'ctrl-z':
       return step(state, { do: 'suspend' });
   }
-  if (query === undefined || hasQuestion) {
+  if (query === undefined) {
     if (key.name === 'home') return moveChoice(state, -1_000_000);
     if (key.name === 'end') return moveChoice(state, 1_000_000);
     const special = key.text === undefined ? undefined : viewLetter(state, key.text);

@@ -171,6 +171,7 @@ test('A8 a search shows results, and Enter jumps to one', () => {
     isOwn: false,
     atMs: NOON - 1,
     text: 'Die Rechnung',
+    matches: [[4, 12]] as const,
   };
   stage.send({ kind: 'found', query: 'rechnung', hits: [hit] });
   expect(stage.screen()).toContain('1 message');

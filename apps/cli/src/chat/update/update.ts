@@ -1,11 +1,11 @@
 /** The heart of the chat: an event and the state before it give the state after it, and what is to be done outside. Pure. */
 import type { ChatEvent, ConversationItem } from '../model.ts';
 import type { ChatState } from '../state.ts';
-import { insert, withText } from '../text/editor.ts';
+import { EMPTY_EDITOR, insert, withText } from '../text/editor.ts';
 import { openConversation, readVisible, takeEntries } from './conversation.ts';
 import { paste, pressKey, submit, TYPING_TOLD_EVERY_MS } from './keys.ts';
 import { andThen, refuse, type Step, show, step, tell } from './step.ts';
-import { answer } from './views.ts';
+import { answer, compareLink } from './views.ts';
 
 export type { Step } from './step.ts';
 
@@ -72,7 +72,7 @@ function takeAnswer(state: ChatState, event: Answer): ChatState {
     case 'settings':
       return view.kind === 'settings' ? show(state, { ...view, settings: event.settings }) : state;
     case 'linkOffer':
-      return view.kind === 'link' ? show(state, { ...view, offer: event.offer }) : state;
+      return view.kind === 'link' ? show(state, { ...view, query: EMPTY_EDITOR, offer: event.offer }) : state;
   }
 }
 
@@ -81,8 +81,8 @@ const YES = ['y', 'yes', 'j', 'ja'];
 /** A line of plain mode: an answer, a command, or a message. */
 function takeLine(state: ChatState, line: string): Step {
   const { view } = state;
-  const isQuestion = view.kind === 'confirm' || (view.kind === 'link' && view.offer !== undefined);
-  if (isQuestion) return answer(state, YES.includes(line.trim().toLowerCase()));
+  if (view.kind === 'link' && view.offer !== undefined) return compareLink(state, line);
+  if (view.kind === 'confirm') return answer(state, YES.includes(line.trim().toLowerCase()));
   if (line.trim() === '') return step(state);
   return submit({ ...state, editor: withText(state.editor, line) });
 }

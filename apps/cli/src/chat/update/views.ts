@@ -176,7 +176,11 @@ export function choose(state: ChatState, index: number): Step {
       const setting = view.settings?.[index];
       if (setting === undefined) return step(state);
       if (setting.isFixed) return refuse(state, texts.setByOrganisation());
-      return step(state, { do: 'setSetting', name: setting.name, isOn: !setting.isOn });
+      const at = setting.values.findIndex(({ value }) => value === setting.value);
+      const next = setting.values[(at + 1) % setting.values.length];
+      return next === undefined
+        ? step(state)
+        : step(state, { do: 'setSetting', name: setting.name, value: next.value });
     }
     case 'menu': {
       const choice = view.choices[index];
@@ -226,7 +230,8 @@ export function enterView(state: ChatState): Step {
     }
     case 'link': {
       const code = view.query.text.trim();
-      return code === '' || view.offer !== undefined ? step(state) : step(state, { do: 'readLink', code });
+      if (view.offer !== undefined) return compareLink(state, code);
+      return code === '' ? step(state) : step(state, { do: 'readLink', code });
     }
     case 'people':
       return countChoices(state) === 0 ? beginTyped(state) : choose(state, view.selected);
@@ -236,6 +241,25 @@ export function enterView(state: ChatState): Step {
     default:
       return 'selected' in view ? choose(state, view.selected) : refuse(state, texts.needsMessage());
   }
+}
+
+/**
+ * The numbers of the new device were typed: whoever does that has looked at it, so nobody stands in between. What it may do is
+ * chosen then.
+ */
+export function compareLink(state: ChatState, typed: string): Step {
+  const { view, texts } = state;
+  if (view.kind !== 'link' || view.offer === undefined) return step(state);
+  const { offer } = view;
+  const digits = (text: string): string => text.replaceAll(/[\s-]/g, '');
+  if (digits(typed) !== digits(offer.numbers)) return refuse(state, texts.linkMismatch());
+  const choices = [false, true].map(
+    (isSigner): Choice => ({
+      label: isSigner ? texts.linkAsSigner() : texts.linkAsDevice(),
+      effects: [{ do: 'approveLink', offer, isSigner }],
+    }),
+  );
+  return step(show(state, { kind: 'menu', title: texts.linkTitle(), choices, selected: 0 }));
 }
 
 /** Another query: what was chosen before may not be there any more. */
@@ -251,19 +275,14 @@ export function editQuery(state: ChatState, edit: (editor: Editor) => Editor): S
 /** The answer to a question. */
 export function answer(state: ChatState, isYes: boolean): Step {
   const { view } = state;
-  const effects: readonly Effect[] =
-    view.kind === 'confirm' && isYes
-      ? view.effects
-      : view.kind === 'link' && view.offer !== undefined && isYes
-        ? [{ do: 'approveLink', offer: view.offer }]
-        : [];
+  const effects: readonly Effect[] = view.kind === 'confirm' && isYes ? view.effects : [];
   return andThen(closeView(state), (closed) => step(closed, ...effects));
 }
 
 /** Keys that mean something in one view only. @returns undefined when the key means nothing there */
 export function viewLetter(state: ChatState, letter: string): Step | undefined {
   const { view, texts } = state;
-  const isQuestion = view.kind === 'confirm' || (view.kind === 'link' && view.offer !== undefined);
+  const isQuestion = view.kind === 'confirm';
   if (isQuestion && 'yYjJ'.includes(letter)) return answer(state, true);
   if (isQuestion && 'nN'.includes(letter)) return answer(state, false);
   if (view.kind === 'devices') {
