@@ -211,6 +211,7 @@ describe('P4 H8 without the operator key of this installation an operator call s
 /** Routes that take nothing: they say the same whatever somebody names beside them. */
 const TAKES_NOTHING: readonly string[] = [
   'public GET /',
+  'public GET /v1/server-key',
   'ops GET /livez',
   'ops GET /readyz',
   'ops GET /metrics',
