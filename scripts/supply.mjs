@@ -1,4 +1,4 @@
-// What is in the product and whether it may and should be: licences, known weaknesses, install scripts, secrets; on request the
+// What is in the product and whether it may and should be: licences, known weaknesses, age of releases, install scripts, secrets; on request the
 // bill of materials.
 //
 //     npm run supply
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { runAudit } from './supply/audit.mjs';
 import { findInstallScriptProblems } from './supply/install-scripts.mjs';
 import { findLicenceProblems } from './supply/licences.mjs';
+import { findYoungReleases, RELEASE_AGE_DAYS_MIN } from './supply/release-age.mjs';
 import { makeSbom } from './supply/sbom.mjs';
 import { findSecrets } from './supply/secrets.mjs';
 
@@ -36,6 +37,14 @@ report('secrets', secrets.found, `none in ${secrets.count} files`);
 const audit = await runAudit(root);
 if (audit.state === 'unavailable') console.log(`${'audit'.padEnd(16)} skipped: ${audit.reason}`);
 else report('audit', audit.serious, `${audit.total} weaknesses known, none of them high or critical`);
+const ages = await findYoungReleases(root);
+if (ages.state === 'unavailable') console.log(`${'release age'.padEnd(16)} skipped: ${ages.reason}`);
+else
+  report(
+    'release age',
+    ages.young,
+    `${ages.count} new in the lockfile, none younger than ${RELEASE_AGE_DAYS_MIN} days`,
+  );
 const sbom = await makeSbom(root);
 if (values.sbom !== undefined) {
   // npm runs scripts in the project's folder; what was typed is relative to where it was typed.

@@ -1,11 +1,9 @@
-// The bill of materials of what is shipped, in CycloneDX 1.6: what npm lists, without what differs from run to run and from
+// The bill of materials of what is shipped, in the version of CycloneDX that npm writes: what npm lists, without what differs from run to run and from
 // machine to machine, so that two of the same commit are equal byte for byte.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runNpm } from './npm.mjs';
-
-const SCHEMA = 'http://cyclonedx.org/schema/bom-1.6.schema.json';
 
 /**
  * @param {string} root
@@ -46,9 +44,10 @@ function normalise(bom, name) {
   const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   const uuid = `${hash.slice(0, 8)}-${hash.slice(8, 12)}-5${hash.slice(13, 16)}-8${hash.slice(17, 20)}-${hash.slice(20, 32)}`;
   return {
-    $schema: SCHEMA,
-    bomFormat: 'CycloneDX',
-    specVersion: '1.6',
+    // Called what it is: a later version would promise fields in a form that npm does not write.
+    $schema: bom.$schema,
+    bomFormat: bom.bomFormat,
+    specVersion: bom.specVersion,
     serialNumber: `urn:uuid:${uuid}`,
     version: 1,
     metadata: {

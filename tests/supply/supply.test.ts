@@ -1,13 +1,20 @@
 /** What comes into the product, and what must not: licences, weaknesses, install scripts, secrets; the bill of materials. */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { encodeToken, makeId } from '@kuvert/protocol';
+import { Ajv } from 'ajv';
+import addFormats from 'ajv-formats';
 import { expect, test } from 'vitest';
 import { readAudit, runAudit } from '../../scripts/supply/audit.mjs';
 import { findInstallScriptProblems } from '../../scripts/supply/install-scripts.mjs';
 import { findLicenceProblems, isCompatible } from '../../scripts/supply/licences.mjs';
+import { judgeReleases, newReleases } from '../../scripts/supply/release-age.mjs';
 import { makeSbom } from '../../scripts/supply/sbom.mjs';
 import { findSecrets, findSecretsIn } from '../../scripts/supply/secrets.mjs';
 import { plantTree, ROOT } from '../house/planted-tree.ts';
+
+const SCHEMAS = join(ROOT, 'node_modules', '@cyclonedx', 'cyclonedx-library', 'res', 'schema');
 
 test('H9 every package that is shipped has a licence that AGPL-3.0-only can take in', () => {
   const { count, problems } = findLicenceProblems(ROOT);
@@ -140,13 +147,27 @@ test('H9 the audit gate fails for a serious weakness, passes for a small one, an
   expect(readAudit('')).toMatchObject({ state: 'unavailable' });
 });
 
-test('H9 the bill of materials is CycloneDX 1.6, names every package with its hash, and nothing of this machine', async () => {
+/** Checks against the schemas that CycloneDX publishes for its own library. */
+function schemaProblems(bom: { readonly specVersion: string }): unknown {
+  const read = (name: string) =>
+    JSON.parse(readFileSync(join(SCHEMAS, `${name}.SNAPSHOT.schema.json`), 'utf8')) as object;
+  const ajv = new Ajv({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  for (const name of ['idn-email', 'iri-reference']) ajv.addFormat(name, true);
+  for (const name of ['spdx', 'jsf-0.82', 'cryptography-defs'])
+    ajv.addSchema({ ...read(name), $id: `http://cyclonedx.org/schema/${name}.SNAPSHOT.schema.json` });
+  const validate = ajv.compile(read(`bom-${bom.specVersion}`));
+  validate(bom);
+  return validate.errors;
+}
+
+test('H9 the bill of materials is valid CycloneDX of the version that it names, names every package with its hash, and nothing of this machine', async () => {
   const { text } = await makeSbom(ROOT);
   const bom = JSON.parse(text);
+  expect(schemaProblems(bom)).toBeNull();
+  expect(bom.$schema).toBe(`http://cyclonedx.org/schema/bom-${bom.specVersion}.schema.json`);
   expect(bom).toMatchObject({
-    $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
     bomFormat: 'CycloneDX',
-    specVersion: '1.6',
     metadata: { component: { name: 'kuvert', type: 'application' } },
   });
   expect(bom.serialNumber).toMatch(
@@ -162,4 +183,43 @@ test('H9 the bill of materials is CycloneDX 1.6, names every package with its ha
   );
   expect(text).not.toContain(ROOT);
   expect(text).not.toContain('node_modules/');
+});
+
+test('H9 a bill of materials that is not what it says is noticed', async () => {
+  const bom = JSON.parse((await makeSbom(ROOT)).text);
+  expect(schemaProblems({ ...bom, bomFormat: 'SPDX' })).not.toBeNull();
+  expect(schemaProblems({ ...bom, serialNumber: 'urn:uuid:none' })).not.toBeNull();
+  const [first, ...others] = bom.components;
+  expect(schemaProblems({ ...bom, components: [{ ...first, type: 'thing' }, ...others] })).not.toBeNull();
+  expect(schemaProblems({ ...bom, components: [first, first, ...others] })).not.toBeNull();
+  expect(schemaProblems({ ...bom, invented: true })).not.toBeNull();
+});
+
+test('finding 28 H9 a release comes in only once it has been public for a week, and silence of the registry is no age', async () => {
+  const before = { 'node_modules/a': { version: '1.0.0' }, 'node_modules/b': { version: '2.0.0' } };
+  const now = {
+    '': { version: '0.1.0' },
+    'node_modules/a': { version: '1.0.0' },
+    'node_modules/b': { version: '2.0.1' },
+    'node_modules/b/node_modules/@c/d': { version: '3.0.0' },
+    'node_modules/@kuvert/cli': { version: '0.1.0', link: true },
+  };
+  const releases = newReleases(before, now);
+  expect(releases).toEqual([
+    ['@c/d', '3.0.0'],
+    ['b', '2.0.1'],
+  ]);
+  const nowMs = Date.parse('2030-01-20T00:00:00Z');
+  const times: Record<string, Record<string, string>> = {
+    b: { '2.0.1': '2030-01-01T00:00:00Z' },
+    '@c/d': { '3.0.0': '2030-01-14T00:00:00Z', '2.0.0': '2020-01-01T00:00:00Z' },
+  };
+  expect(await judgeReleases(releases, async (name) => times[name], nowMs)).toEqual({
+    state: 'done',
+    young: ['@c/d@3.0.0 has been public for 6 days: wait until it is 7'],
+    count: 2,
+  });
+  const unknown = await judgeReleases([['b', '9.9.9']], async (name) => times[name], nowMs);
+  expect(unknown).toMatchObject({ young: [expect.stringContaining('0 days')] });
+  expect(await judgeReleases(releases, async () => undefined, nowMs)).toMatchObject({ state: 'unavailable' });
 });

