@@ -2,7 +2,7 @@
 import { type Document, EJSON } from 'bson';
 import { CommandError } from './command-error.ts';
 import { storable } from './commands-write.ts';
-import { runStages } from './expressions.ts';
+import { evaluate, runStages } from './expressions.ts';
 import { compileFilter } from './match.ts';
 import { asNumber } from './numbers.ts';
 import type { Operation } from './operation.ts';
@@ -32,6 +32,12 @@ export async function aggregateDocs(
   const stages = [...pipeline];
   const last = stages.at(-1);
   const writes = last !== undefined && !readsOf([last]) ? stages.pop() : undefined;
+  if (writes !== undefined && operation.command.readConcern?.level === 'linearizable') {
+    throw new CommandError(
+      'InvalidOptions',
+      `${nameOf(writes)} cannot be used with a 'linearizable' read concern level`,
+    );
+  }
   let docs = source(operation, ns, stages);
   for (const stage of stages) docs = runStage(operation, stage, docs);
   if (writes === undefined) return docs;
@@ -48,14 +54,13 @@ export async function aggregateDocs(
 function source(operation: Operation, ns: string | undefined, stages: Document[]): Document[] {
   const first = stages[0] === undefined ? '' : nameOf(stages[0]);
   if (ns === undefined) {
-    stages.shift();
+    const listed = stages.shift()?.$documents;
     if (first === '$listLocalSessions') {
       const id = operation.session?.id ?? '';
       return [{ _id: { id, uid: '' }, lastUse: new Date() }];
     }
     if (first === '$currentOp') return [{ type: 'op', ns: `${operation.db}.$cmd.aggregate`, command: {} }];
-    if (first === '$documents')
-      throw new CommandError('CommandNotSupported', '$documents is not spoken by the double');
+    if (first === '$documents') return evaluate(listed, {}, operation.variables) as Document[];
     throw new CommandError(
       'InvalidNamespace',
       `{aggregate: 1} is not valid for '${first}'; a collection is required.`,

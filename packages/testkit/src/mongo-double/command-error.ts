@@ -131,3 +131,6 @@ export class Locked extends CommandError {
 export function writeConflict(): CommandError {
   return new Locked(Promise.resolve());
 }
+
+/** The connection ends instead of an answer. */
+export class ConnectionCut extends Error {}

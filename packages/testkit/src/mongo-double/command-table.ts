@@ -1,6 +1,7 @@
 /** The commands that the double speaks. */
 import type { Document } from 'bson';
 import * as admin from './commands-admin.ts';
+import { bulkWrite } from './commands-bulk.ts';
 import * as collections from './commands-collections.ts';
 import * as reading from './commands-read.ts';
 import * as writing from './commands-write.ts';
@@ -40,6 +41,7 @@ export const COMMANDS: Readonly<Record<string, Command | undefined>> = {
   insert: writes(writing.insert, true),
   update: writes(writing.update, true),
   delete: writes(writing.remove, true),
+  bulkWrite: writes(bulkWrite, true),
   findAndModify: writes(writing.findAndModify, true),
   findandmodify: writes(writing.findAndModify, true),
   find: reads(reading.find, true),

@@ -39,6 +39,7 @@ export async function create(operation: Operation): Promise<Document> {
   const { command, ns } = operation;
   const options = optionsOf(command);
   refuseBadOptions(options);
+  if (command.viewOn !== undefined) throw new CommandError('CommandNotSupported', 'the double has no views');
   await operation.alter((unit) => {
     const known = unit.find(ns);
     if (known !== undefined) {

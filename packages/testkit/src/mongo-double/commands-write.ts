@@ -80,7 +80,7 @@ export function storable(doc: Document): Document {
       `object to insert too large. size in bytes: ${calculateObjectSize(doc)}`,
     );
   }
-  return Object.keys(doc)[0] === '_id' ? doc : { _id: doc._id ?? new ObjectId(), ...doc };
+  return Object.keys(doc)[0] === '_id' ? doc : { _id: '_id' in doc ? doc._id : new ObjectId(), ...doc };
 }
 
 /** insert */

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Document } from 'bson';
-import { CommandError, codeName, isRetryableCode, isTransientCode } from './command-error.ts';
+import { CommandError, ConnectionCut, codeName, isRetryableCode, isTransientCode } from './command-error.ts';
 import { COMMANDS } from './command-table.ts';
 import type { Engine } from './engine.ts';
 import type { Failure } from './fail-points.ts';
@@ -22,6 +22,9 @@ export interface Asker {
 
 /** The connection ends without an answer. */
 export const CUT = Symbol('cut');
+
+/** What may read a moment of the past. */
+const SNAPSHOT_READS = new Set(['find', 'aggregate', 'distinct']);
 
 const ELECTION_MS = 300;
 const SLOW_MS = 500;
@@ -162,6 +165,7 @@ async function answerTo(
     }
     return await session.exclusively(() => inSession(engine, command, asker, session, known));
   } catch (error) {
+    if (error instanceof ConnectionCut) return CUT;
     if (error instanceof CommandError) return error.toReply();
     const { message = '', code } = error as NodeJS.ErrnoException;
     return new CommandError('InternalError', `the double failed: ${code ?? ''} ${message}`).toReply();
@@ -174,13 +178,12 @@ async function inSession(
   asker: Asker,
   session: Session,
   known: NonNullable<(typeof COMMANDS)[string]>,
-): Promise<Document | typeof CUT> {
+): Promise<Document> {
   const number = txnNumberOf(command.txnNumber);
   if (command.autocommit === undefined) {
     session.enter(number);
     const operation = operationOf(engine, command, asker, session, number);
-    const reply = await known.run(operation);
-    return operation.cut ? CUT : reply;
+    return known.run(operation);
   }
   const name = Object.keys(command)[0] ?? '';
   if (!known.inTransaction) {
@@ -221,6 +224,13 @@ function operationOf(
   retryableNumber?: bigint,
   transaction?: Session['transaction'],
 ): Operation {
+  const name = Object.keys(command)[0] ?? '';
+  if (transaction === undefined && command.readConcern?.level === 'snapshot' && !SNAPSHOT_READS.has(name)) {
+    throw new CommandError(
+      'InvalidOptions',
+      `Command ${name} does not support readConcern { level: "snapshot" } outside of a transaction`,
+    );
+  }
   const past =
     transaction === undefined && command.readConcern?.level === 'snapshot'
       ? engine.viewAt(command)

@@ -37,11 +37,21 @@ export function runStages(
       .map((doc) => demoted(doc as Document));
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    throw new CommandError(40324, `Unrecognized or failing pipeline stage: ${(error as Error).message}`);
+    const { message } = error as Error;
+    if (message.startsWith('Use of undefined variable')) throw new CommandError(17276, message);
+    throw new CommandError(40324, `Unrecognized or failing pipeline stage: ${message}`);
   }
 }
 
 /** The value of one expression over a document. */
 export function evaluate(expression: unknown, doc: Document, variables: Document): unknown {
-  return runStages([{ $project: { _id: 0, value: expression } }], [doc], variables)[0]?.value;
+  return runStages([{ $replaceWith: { value: expression } }], [doc], variables)[0]?.value;
+}
+
+/** The values of a command's `let`, which are expressions without a document. */
+export function constants(variables: Document | undefined): Document {
+  if (variables === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, evaluate(value, {}, {})]),
+  );
 }

@@ -60,10 +60,11 @@ export class FailPoints {
   }
 
   /** Asked by each retryable write: with a code it is not done, without one it is done and its answer lost. */
-  onTransactionalWrite(): { code: number | undefined } | undefined {
+  onTransactionalWrite(): { code: number | undefined; cuts: boolean } | undefined {
     const point = this.#points.get('onPrimaryTransactionalWrite');
     if (point === undefined || !this.#fires('onPrimaryTransactionalWrite', point)) return undefined;
-    return { code: asNumber(point.data.failBeforeCommitExceptionCode) };
+    const { failBeforeCommitExceptionCode, closeConnection = true } = point.data;
+    return { code: asNumber(failBeforeCommitExceptionCode), cuts: truthy(closeConnection) };
   }
 
   #fires(name: string, point: FailPoint): boolean {

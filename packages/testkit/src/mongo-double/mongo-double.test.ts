@@ -146,12 +146,12 @@ test('B5 a transaction reads its snapshot, and writing what changed since is a c
     await session.abortTransaction();
   }));
 
-test('B5 a hundred transactions on one counter lose no step', () =>
+test('B5 thirty transactions on one counter at once lose no step', () =>
   connected(async (client) => {
     const counters = client.db('test').collection<{ _id: string; n: number }>('counters');
     await counters.insertOne({ _id: 'a', n: 0 });
     await Promise.all(
-      Array.from({ length: 100 }, () =>
+      Array.from({ length: 30 }, () =>
         client.withSession((session) =>
           session.withTransaction(async () => {
             const { n } = (await counters.findOne({ _id: 'a' }, { session })) ?? { n: Number.NaN };
@@ -160,7 +160,7 @@ test('B5 a hundred transactions on one counter lose no step', () =>
         ),
       ),
     );
-    expect(await counters.findOne({ _id: 'a' })).toEqual({ _id: 'a', n: 100 });
+    expect(await counters.findOne({ _id: 'a' })).toEqual({ _id: 'a', n: 30 });
   }));
 
 test.each(['cut-before', 'cut-after', 'step-down', 'step-down-after'] as const)(

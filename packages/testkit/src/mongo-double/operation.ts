@@ -1,8 +1,9 @@
 /** One command on its way through the double: what it may see, how it writes, and what of it is remembered. */
 import type { Document, Timestamp } from 'bson';
 import type { CollectionState } from './collection-state.ts';
-import { CommandError, Locked } from './command-error.ts';
+import { CommandError, ConnectionCut, Locked } from './command-error.ts';
 import type { Engine } from './engine.ts';
+import { constants } from './expressions.ts';
 import type { SessionNote } from './log-record.ts';
 import { asNumber, truthy } from './numbers.ts';
 import type { Session, Transaction } from './sessions.ts';
@@ -36,8 +37,6 @@ export class Operation {
   readonly at: Timestamp | undefined;
   /** Variables of the command's `let`. */
   readonly variables: Document;
-  /** The answer is not to be sent: the connection ends instead. */
-  cut = false;
   readonly #view: View | undefined;
   readonly #deadline: number;
 
@@ -52,7 +51,7 @@ export class Operation {
     this.retryableNumber = retryableNumber;
     this.appName = appName;
     this.at = at;
-    this.variables = command.let ?? {};
+    this.variables = constants(command.let);
     this.#view = view;
     this.#deadline = Date.now() + (asNumber(command.maxTimeMS) || 120_000);
   }
@@ -108,13 +107,14 @@ export class Operation {
         this.retryableNumber === undefined ? undefined : this.engine.failPoints.onTransactionalWrite();
       if (failPoint?.code !== undefined) {
         unit.end();
+        if (failPoint.cuts) throw new ConnectionCut();
         throw new CommandError(failPoint.code, 'Failing write via onPrimaryTransactionalWrite fail point');
       }
       await this.engine.storage.commit(unit, { durable: this.durable, note: this.#note(number, result) });
       this.engine.tick();
       if (result === undefined) throw failure;
-      if (failPoint !== undefined) this.cut = true;
       if (this.retryableNumber !== undefined) this.session?.answers.set(number, result);
+      if (failPoint?.cuts === true) throw new ConnectionCut();
       return result;
     }
   }
