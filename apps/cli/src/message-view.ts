@@ -60,7 +60,7 @@ function senderOf(message: Incoming): string {
 }
 
 /** Local date and time to the minute, the same in both languages. */
-function localTime(timeMs: number): string {
+export function localTime(timeMs: number): string {
   const date = new Date(timeMs);
   const two = (value: number): string => String(value).padStart(2, '0');
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;

@@ -3,11 +3,13 @@ import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { CommandContext } from './command-context.ts';
 import { addChat } from './commands/chat.ts';
+import { addConversations } from './commands/conversations.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDevices } from './commands/devices.ts';
 import { addEnrol } from './commands/enrol.ts';
 import { addHistory } from './commands/history.ts';
 import { addInbox } from './commands/inbox.ts';
+import { addKeeping } from './commands/keeping.ts';
 import { addLink } from './commands/link.ts';
 import { addOperator } from './commands/operator.ts';
 import { addPeople } from './commands/people.ts';
@@ -49,6 +51,8 @@ export function buildProgram(context: CommandContext): Command {
     addInbox,
     addStatus,
     addHistory,
+    addConversations,
+    addKeeping,
     addPeople,
     addWhoami,
     addDevices,

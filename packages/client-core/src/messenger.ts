@@ -6,6 +6,7 @@ import { deviceSetHash } from '@kuvert/crypto/identity';
 import {
   CLASSES,
   type ContentId,
+  type ConversationId,
   type EventData,
   equalBytes,
   KuvertError,
@@ -130,6 +131,16 @@ export class Messenger {
     const messageIds = store.transaction(() => checked.map((text) => queueText(this.#context, text)));
     this.#sender.kick();
     return messageIds.map((messageId) => ({ messageId, state: 'queued' as const }));
+  }
+
+  /**
+   * The conversation with an address, also before anything was written. While connected, an address that nobody has is refused.
+   * @throws KuvertError `recipient_unknown`, `recipient_self`
+   */
+  async conversationAt(mail: string): Promise<ConversationId> {
+    if (mail === this.#context.own.mail) throw new KuvertError('recipient_self');
+    await this.#lookUp(mail);
+    return this.conversations.withMail(mail);
   }
 
   /** @throws KuvertError `message_unknown` */

@@ -2,7 +2,14 @@
  * Conversations as a screen shows them: the list, the entries of one, what is unread, and what a person sets. Everything reads from
  * and writes to the container, at once; nothing here waits for a network. {@link Conversations.onChanged} says when to read again.
  */
-import { type ConversationId, KuvertError, type PersonId, READER_VERSION, TIMER_MS } from '@kuvert/protocol';
+import {
+  type ContentId,
+  type ConversationId,
+  KuvertError,
+  type PersonId,
+  READER_VERSION,
+  TIMER_MS,
+} from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { type SearchOptions, type SearchPage, searchMessages } from '../search/search.ts';
 import { deleteMessages } from './deleting.ts';
@@ -21,6 +28,7 @@ import type {
   EntryCursor,
   EntryId,
   EntryPage,
+  MessageEntry,
   Peer,
 } from './types.ts';
 
@@ -129,6 +137,16 @@ export class Conversations {
   /** One entry. @throws KuvertError `message_unknown` also for one that was deleted here */
   entry(entryId: EntryId): Entry {
     return viewOf(this.#context, this.#entryAt(entryId));
+  }
+
+  /** Messages by the id that their sender gave them; of an honest sender there is at most one. */
+  find(messageId: ContentId): MessageEntry[] {
+    const { entries } = this.#context.store;
+    return entries.find(messageId).flatMap(({ entryId }) => {
+      const row = entries.get(entryId);
+      const entry = row && viewOf(this.#context, row);
+      return entry === undefined || entry.direction === 'system' ? [] : [entry];
+    });
   }
 
   /** Marks everything up to this entry, in display order, as read. */

@@ -1,5 +1,6 @@
 import {
   type ContentId,
+  type ConversationId,
   type ErrorCode,
   encodeCbor,
   type Hello,
@@ -95,6 +96,11 @@ export interface Profile {
   /** What the person should know and has not marked as seen, oldest first. */
   notices(): Notice[];
   markNoticesSeen(noticeIds: readonly number[]): void;
+  /**
+   * The conversation with an address, also before anything was written. While connected, an address that nobody has is refused.
+   * @throws KuvertError `recipient_unknown`, `recipient_self`
+   */
+  conversationAt(mail: string): Promise<ConversationId>;
   /** Conversations as a screen shows them, read from the container at once. */
   readonly conversations: Conversations;
   /** One's own devices: which there are, linking a new one, revoking one. */
@@ -135,6 +141,9 @@ class NodeProfile implements Profile {
     this.#messenger = new Messenger({ own, store: folder.store, clock, random: systemRandom, policy });
   }
 
+  conversationAt(mail: string): Promise<ConversationId> {
+    return this.#messenger.conversationAt(mail);
+  }
   get conversations(): Conversations {
     return this.#messenger.conversations;
   }

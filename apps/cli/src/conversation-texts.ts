@@ -1,0 +1,102 @@
+/** What the commands about conversations say, in both languages. */
+import type { Language } from './config.ts';
+
+/** Sentences by name. Values have been made safe for a terminal by the caller. */
+export interface ConversationTexts {
+  unread(count: number): string;
+  pinned(): string;
+  muted(until: string | undefined): string;
+  timer(duration: string): string;
+  draft(text: string): string;
+  problem(): string;
+  noConversations(): string;
+  nothingUnread(): string;
+  nothingFound(): string;
+  noDraft(): string;
+  draftKept(mail: string): string;
+  draftGone(mail: string): string;
+  pinSet(mail: string, isOn: boolean): string;
+  muteSet(mail: string, until: string | undefined | false): string;
+  timerSet(mail: string, duration: string | undefined): string;
+  /** In a conversation: somebody has set the timer. */
+  timerBy(name: string, duration: string | undefined): string;
+  deleted(count: number, scope: 'here' | 'own-devices' | 'everywhere'): string;
+  exported(count: number, folder: string): string;
+}
+
+const en: ConversationTexts = {
+  unread: (count) => `${count} unread`,
+  pinned: () => 'pinned',
+  muted: (until) => (until === undefined ? 'muted' : `muted until ${until}`),
+  timer: (duration) => `messages disappear after ${duration}`,
+  draft: (text) => `draft: ${text}`,
+  problem: () => 'a message waits, see history',
+  noConversations: () => 'No conversations yet. Begin one with: kuvert send --to MAIL --text TEXT',
+  nothingUnread: () => 'Nothing unread.',
+  nothingFound: () => 'Nothing found.',
+  noDraft: () => 'There is no draft.',
+  draftKept: (mail) => `The draft to ${mail} is kept.`,
+  draftGone: (mail) => `The draft to ${mail} is gone.`,
+  pinSet: (mail, isOn) => (isOn ? `${mail} is pinned.` : `${mail} is not pinned any more.`),
+  muteSet: (mail, until) => {
+    if (until === false) return `${mail} is not muted any more.`;
+    return until === undefined ? `${mail} is muted.` : `${mail} is muted until ${until}.`;
+  },
+  timerSet: (mail, duration) =>
+    duration === undefined
+      ? `New messages with ${mail} stay.`
+      : `New messages with ${mail} disappear: what you send ${duration} after it was sent, what you get ${duration} after you have read it.`,
+  timerBy: (name, duration) =>
+    duration === undefined
+      ? `${name}: new messages stay.`
+      : `${name}: new messages disappear after ${duration}.`,
+  deleted: (count, scope) => {
+    const what = count === 1 ? '1 message is deleted' : `${count} messages are deleted`;
+    if (scope === 'everywhere') return `${what} for everybody.`;
+    return scope === 'here' ? `${what} on this device.` : `${what} on all your devices.`;
+  },
+  exported: (count, folder) =>
+    `${count} messages were written to ${folder}. Whoever has this folder can read them.`,
+};
+
+const de: ConversationTexts = {
+  unread: (count) => `${count} ungelesen`,
+  pinned: () => 'angeheftet',
+  muted: (until) => (until === undefined ? 'stumm' : `stumm bis ${until}`),
+  timer: (duration) => `Nachrichten verschwinden nach ${duration}`,
+  draft: (text) => `Entwurf: ${text}`,
+  problem: () => 'eine Nachricht wartet, siehe history',
+  noConversations: () => 'Noch keine Unterhaltungen. Eine beginnen mit: kuvert send --to MAIL --text TEXT',
+  nothingUnread: () => 'Nichts ungelesen.',
+  nothingFound: () => 'Nichts gefunden.',
+  noDraft: () => 'Es gibt keinen Entwurf.',
+  draftKept: (mail) => `Der Entwurf an ${mail} ist gemerkt.`,
+  draftGone: (mail) => `Der Entwurf an ${mail} ist weg.`,
+  pinSet: (mail, isOn) => (isOn ? `${mail} ist angeheftet.` : `${mail} ist nicht mehr angeheftet.`),
+  muteSet: (mail, until) => {
+    if (until === false) return `${mail} ist nicht mehr stumm.`;
+    return until === undefined ? `${mail} ist stumm.` : `${mail} ist stumm bis ${until}.`;
+  },
+  timerSet: (mail, duration) =>
+    duration === undefined
+      ? `Neue Nachrichten mit ${mail} bleiben.`
+      : `Neue Nachrichten mit ${mail} verschwinden: was Sie senden, ${duration} nach dem Senden, was Sie bekommen, ${duration} nach dem Lesen.`,
+  timerBy: (name, duration) =>
+    duration === undefined
+      ? `${name}: Neue Nachrichten bleiben.`
+      : `${name}: Neue Nachrichten verschwinden nach ${duration}.`,
+  deleted: (count, scope) => {
+    const what = count === 1 ? '1 Nachricht ist' : `${count} Nachrichten sind`;
+    if (scope === 'everywhere') return `${what} für alle gelöscht.`;
+    return scope === 'here'
+      ? `${what} auf diesem Gerät gelöscht.`
+      : `${what} auf allen Ihren Geräten gelöscht.`;
+  },
+  exported: (count, folder) =>
+    `${count} Nachrichten stehen jetzt in ${folder}. Wer diesen Ordner hat, kann sie lesen.`,
+};
+
+/** The sentences in one language. */
+export function conversationTextsIn(language: Language): ConversationTexts {
+  return language === 'de' ? de : en;
+}

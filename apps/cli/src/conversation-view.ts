@@ -1,0 +1,127 @@
+/** How conversations and their entries look: stable JSON lines, and lines for people. */
+import {
+  type ConversationSummary,
+  type Entry,
+  type MessageEntry,
+  MUTED_FOR_EVER_MS,
+} from '@kuvert/client-core';
+import type { Profile } from '@kuvert/client-core/node';
+import { conversationTextsIn } from './conversation-texts.ts';
+import { showDuration } from './duration.ts';
+import { localTime, stateJson } from './message-view.ts';
+import type { Output } from './output.ts';
+import { showLine, showText } from './terminal-text.ts';
+
+/** Who the other side is: the address, or the person's id while the directory has not answered. */
+export function peerName({ peer }: ConversationSummary): string {
+  return peer.mail ?? peer.personId ?? '';
+}
+
+/** One line of `kuvert conversations`. */
+export function conversationJson(summary: ConversationSummary): object {
+  const { conversationId, peer, last, lastAtMs, unread, isPinned, mutedUntilMs, draft, timerMs, hasProblem } =
+    summary;
+  return {
+    conversationId,
+    with: peerName(summary),
+    ...(peer.name !== undefined && { name: peer.name }),
+    unread,
+    lastAt: iso(lastAtMs),
+    ...(last && { last: lastJson(last) }),
+    pinned: isPinned,
+    ...(mutedUntilMs !== undefined && {
+      mutedUntil: mutedUntilMs === MUTED_FOR_EVER_MS ? null : iso(mutedUntilMs),
+    }),
+    ...(draft !== '' && { draft }),
+    ...(timerMs !== undefined && { timerSeconds: timerMs / 1_000 }),
+    ...(hasProblem && { problem: true }),
+  };
+}
+
+/** @see conversationJson */
+export function conversationText(summary: ConversationSummary, output: Output): string {
+  const texts = conversationTextsIn(output.language);
+  const { peer, last, lastAtMs, unread, isPinned, mutedUntilMs, draft, timerMs, hasProblem } = summary;
+  const name = peer.name === undefined ? '' : `${showLine(peer.name)} · `;
+  const marks = [
+    unread > 0 ? texts.unread(unread) : '',
+    isPinned ? texts.pinned() : '',
+    mutedUntilMs === undefined
+      ? ''
+      : texts.muted(mutedUntilMs === MUTED_FOR_EVER_MS ? undefined : localTime(mutedUntilMs)),
+    timerMs === undefined ? '' : texts.timer(showDuration(timerMs)),
+    hasProblem ? texts.problem() : '',
+  ].filter((mark) => mark !== '');
+  const head = `${localTime(lastAtMs)}  ${name}${showLine(peerName(summary))}${marks.length > 0 ? ` (${marks.join(', ')})` : ''}`;
+  const lines = [head];
+  if (last !== undefined && last.direction !== 'system')
+    lines.push(`  ${previewText(last, summary, output)}`);
+  if (draft !== '') lines.push(`  ${texts.draft(showLine(draft))}`);
+  return lines.join('\n');
+}
+
+function lastJson(last: Entry): object {
+  if (last.direction === 'system') return { direction: last.direction, kind: last.kind };
+  const { direction, kind, messageId, text, state } = last;
+  return { direction, kind, messageId, text, ...(state && stateJson(state)) };
+}
+
+function previewText(last: MessageEntry, summary: ConversationSummary, output: Output): string {
+  const who = last.direction === 'out' ? `${output.texts.me()}: ` : '';
+  return `${who}${bodyText(last, last.direction === 'out' ? output.texts.me() : peerName(summary), output, true)}`;
+}
+
+/** A message with its conversation, as `read` and `search` give it. */
+export function entryJson(entry: MessageEntry, summary: ConversationSummary, output: Output): object {
+  const { direction, messageId, kind, text, state, problem, atMs, expiresAtMs, timerMs } = entry;
+  const peer = peerName(summary);
+  return {
+    direction,
+    messageId,
+    ...(direction === 'in' ? { from: peer } : { to: peer }),
+    sentAt: iso(atMs),
+    text: kind === 'too-new' ? output.texts.tooNew() : text,
+    ...(kind === 'too-new' && { tooNew: true }),
+    ...(kind === 'deleted' && { deleted: true }),
+    ...(kind === 'timer' && { timerSeconds: timerMs === undefined ? null : timerMs / 1_000 }),
+    ...(expiresAtMs !== undefined && { expiresAt: iso(expiresAtMs) }),
+    ...(state && stateJson(state)),
+    ...(problem && { problem }),
+  };
+}
+
+/** @see entryJson */
+export function entryText(entry: MessageEntry, summary: ConversationSummary, output: Output): string {
+  const { me, shortState } = output.texts;
+  const peer = showLine(peerName(summary));
+  const who =
+    entry.direction === 'in'
+      ? peer
+      : `${me()} → ${peer}${entry.state ? ` (${shortState(entry.state)})` : ''}`;
+  return `${localTime(entry.atMs)}  ${who}: ${bodyText(entry, entry.direction === 'in' ? peer : me(), output, false)}`;
+}
+
+function bodyText(entry: MessageEntry, by: string, output: Output, isOneLine: boolean): string {
+  switch (entry.kind) {
+    case 'text':
+      return isOneLine ? showLine(entry.text) : showText(entry.text);
+    case 'too-new':
+      return output.texts.tooNew();
+    case 'deleted':
+      return output.texts.deleted();
+    case 'timer': {
+      const duration = entry.timerMs === undefined ? undefined : showDuration(entry.timerMs);
+      return conversationTextsIn(output.language).timerBy(by, duration);
+    }
+  }
+}
+
+/** The conversation with an address; undefined while there is none. */
+export function findConversation(profile: Profile, mail: string): ConversationSummary | undefined {
+  const wanted = mail.trim().toLowerCase();
+  return profile.conversations.list().find((summary) => peerName(summary) === wanted);
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
