@@ -139,6 +139,14 @@ export function noticeSentence(
       return texts.identityProblem();
     case 'list_mismatch':
       return texts.listMismatch();
+    case 'keys_changed':
+      return texts.keysChanged();
+    case 'verification_lost':
+      return texts.verificationLost();
+    case 'person_device_added':
+      return texts.personDeviceAdded();
+    case 'person_device_removed':
+      return texts.personDeviceRemoved();
     case 'device_linked':
       return texts.ownDeviceLinked();
     case 'device_revoked':

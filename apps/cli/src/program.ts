@@ -13,6 +13,7 @@ import { addKeeping } from './commands/keeping.ts';
 import { addLink } from './commands/link.ts';
 import { addOperator } from './commands/operator.ts';
 import { addPeople } from './commands/people.ts';
+import { addSafety } from './commands/safety.ts';
 import { addSend } from './commands/send.ts';
 import { addServe } from './commands/serve.ts';
 import { addSettings } from './commands/settings.ts';
@@ -57,6 +58,7 @@ export function buildProgram(context: CommandContext): Command {
     addWhoami,
     addDevices,
     addSettings,
+    addSafety,
     addServe,
     addDemo,
     addOperator,

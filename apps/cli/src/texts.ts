@@ -33,6 +33,10 @@ export interface Texts {
   ownDeviceLinked(): string;
   ownDeviceRevoked(): string;
   revokeAsked(deviceId: string): string;
+  keysChanged(): string;
+  verificationLost(): string;
+  personDeviceAdded(): string;
+  personDeviceRemoved(): string;
   recipientUnknown(): string;
   notAccepted(): string;
   secretFileOpen(): string;
@@ -92,6 +96,12 @@ const en: Texts = {
   ownDeviceRevoked: () => 'One of your devices was revoked; nothing is sent to it any more.',
   revokeAsked: (deviceId) =>
     `One of your devices asks you to revoke ${deviceId}. If you agree: kuvert devices revoke ${deviceId}`,
+  keysChanged: () =>
+    'The keys of a person you write to have changed: with a new phone that is to be expected; compare the safety number to be sure.',
+  verificationLost: () =>
+    'The keys of a person whose safety number you had compared have changed; compare it again before you write anything confidential.',
+  personDeviceAdded: () => 'A person you write to has added a device; your messages go to it as well.',
+  personDeviceRemoved: () => 'A person you write to has taken out a device; nothing goes to it any more.',
   recipientUnknown: () => 'A message waits, because nobody has the address that it is for.',
   notAccepted: () => 'The server did not accept something, and trying again is of no use.',
   secretFileOpen: () => 'Other users of this machine can read the secret file; chmod 600 keeps it yours.',
@@ -155,6 +165,14 @@ const de: Texts = {
   listMismatch: () => 'Ein anderes Gerät kennt eine Geräteliste, die dieses nicht gesehen hat.',
   revokeAsked: (deviceId) =>
     `Eines Ihrer Geräte bittet, ${deviceId} zu sperren. Wenn Sie zustimmen: kuvert devices revoke ${deviceId}`,
+  keysChanged: () =>
+    'Die Schlüssel einer Person, der Sie schreiben, haben sich geändert: Mit einem neuen Telefon ist das zu erwarten; Gewissheit gibt der Vergleich der Sicherheitsnummer.',
+  verificationLost: () =>
+    'Die Schlüssel einer Person, deren Sicherheitsnummer Sie verglichen hatten, haben sich geändert; bitte vergleichen Sie sie neu, bevor Sie Vertrauliches schreiben.',
+  personDeviceAdded: () =>
+    'Eine Person, der Sie schreiben, hat ein Gerät hinzugefügt; Ihre Nachrichten gehen auch dorthin.',
+  personDeviceRemoved: () =>
+    'Eine Person, der Sie schreiben, hat ein Gerät entfernt; dorthin geht nichts mehr.',
   recipientUnknown: () => 'Eine Nachricht wartet, weil niemand die Adresse hat, an die sie geht.',
   notAccepted: () => 'Der Server hat etwas nicht angenommen, und ein neuer Versuch hilft nicht.',
   secretFileOpen: () =>

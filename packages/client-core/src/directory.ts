@@ -17,6 +17,7 @@ import { type Context, newId } from './context.ts';
 import { tellName } from './device-names.ts';
 import type { Connection } from './ports.ts';
 import type { KnownAccount } from './store.ts';
+import { tellKeyChanges } from './trust/key-events.ts';
 
 /** A repeated take gives the same answer for ten minutes; one minute is left for clocks and the way. */
 const TAKE_REPEATABLE_MS = 9 * 60_000;
@@ -81,6 +82,7 @@ export class Directory {
   #accountChanged(before: KnownAccount | undefined, after: KnownAccount): void {
     const { store, own, clock } = this.#context;
     if (before === undefined) return;
+    tellKeyChanges(this.#context, before, after);
     const was = activeDevices(before);
     const is = activeDevices(after);
     const gone = was.filter((device) => !is.includes(device));

@@ -15,4 +15,5 @@ export type { FoundMessage, SearchOptions, SearchPage } from './search/search.ts
 export type * from './store.ts';
 export type { Policy, PolicyPort } from './ticks/policy.ts';
 export { type EffectiveSetting, SETTINGS, type SettingChange } from './ticks/settings.ts';
+export type { Safety, SafetyInfo, Verification } from './trust/safety.ts';
 export type * from './types.ts';

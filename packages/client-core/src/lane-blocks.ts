@@ -25,6 +25,10 @@ export class LaneBlocks<K> {
     });
     this.#blocks.set(lane, { isShort: pauseMs <= SHORT_PAUSE_MS, cancel });
   }
+  unblock(lane: K): void {
+    this.#blocks.get(lane)?.cancel();
+    this.#blocks.delete(lane);
+  }
   has(lane: K): boolean {
     return this.#blocks.has(lane);
   }

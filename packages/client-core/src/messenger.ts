@@ -40,6 +40,7 @@ import type { Store } from './store.ts';
 import { NO_POLICY, type PolicyPort } from './ticks/policy.ts';
 import { ReceiptTimer } from './ticks/receipts.ts';
 import { changeSetting, type EffectiveSetting, listSettings, type SettingChange } from './ticks/settings.ts';
+import { Safety } from './trust/safety.ts';
 import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from './types.ts';
 
 /** How long what was sent is kept for devices that ask for it again, at least (wire.md §4). */
@@ -68,6 +69,8 @@ export class Messenger {
   readonly #receipts: ReceiptTimer;
   readonly #ownState: OwnStateTimer;
   readonly #disappearing: Disappearing;
+  /** Safety numbers, and what the person has made of them. */
+  readonly safety: Safety;
   readonly #storedListeners = new Set<() => void>();
   readonly #closedListeners = new Set<(reason: KuvertError) => void>();
   readonly #settled = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>();
@@ -103,6 +106,11 @@ export class Messenger {
     this.#ownState = new OwnStateTimer(this.#context, () => this.#sender.kick());
     this.#disappearing = new Disappearing(this.#context);
     this.#disappearing.look();
+    this.conversations = new Conversations(this.#context);
+    this.safety = new Safety(this.#context, this.#directory, {
+      connection: () => this.#connection,
+      released: (personId) => this.#sender.release(personId),
+    });
     this.#receipts = new ReceiptTimer(this.#context, () => this.#sender.kick());
     this.devices = new OwnDevices(this.#context, this.#directory, {
       connection: () => this.#connection,

@@ -24,7 +24,8 @@ import type { Directory } from './directory.ts';
 import { LaneBlocks } from './lane-blocks.ts';
 import type { Accepted, Connection } from './ports.ts';
 import { listDevicesWithoutSession, sealNextRows } from './sealing.ts';
-import type { OutboxRow } from './store.ts';
+import type { KnownAccount, OutboxRow } from './store.ts';
+import { awaitsConfirmation, isAskedAtFirst } from './trust/confirmation.ts';
 
 /** Submits under way at once. */
 const IN_FLIGHT_MAX = 64;
@@ -163,14 +164,20 @@ export class Sender {
     const { store, operations } = this.#context;
     try {
       let account = store.directory.getAccount(lane);
+      if (account === undefined && isAskedAtFirst(this.#context, lane)) {
+        // No prekeys are taken for somebody whose keys are to be looked at first.
+        account = await this.#directory.refresh(connection, lane);
+      }
       let bundles: Awaited<ReturnType<Directory['take']>>['bundles'] = new Map();
       if (account !== undefined && this.#outdated.has(lane)) {
         account = await this.#directory.refresh(connection, lane);
       }
+      if (account !== undefined) this.#confirm(account);
       if (account === undefined || listDevicesWithoutSession(this.#context, account).length > 0) {
         ({ account, bundles } = await this.#directory.take(connection, lane));
       }
       if (this.#connection !== connection) return;
+      this.#confirm(account);
       this.#outdated.delete(lane);
       const present = account;
       const count = await operations.run(() => sealNextRows(this.#context, present, bundles));
@@ -179,6 +186,17 @@ export class Sender {
       if (!(error instanceof KuvertError)) throw error;
       if (this.#connection === connection) this.#blockLane(lane, error);
     }
+  }
+
+  /** @throws KuvertError `keys_unconfirmed` while the person is to be asked first */
+  #confirm(account: KnownAccount): void {
+    if (awaitsConfirmation(this.#context, account)) throw new KuvertError('keys_unconfirmed');
+  }
+
+  /** Whatever held messages to a person back is over. */
+  release(lane: PersonId): void {
+    this.#lanes.unblock(lane);
+    this.kick();
   }
 
   #blockLane(lane: PersonId, error: KuvertError): void {
@@ -206,6 +224,11 @@ export class Sender {
       const lane = row.toPerson;
       const legs = store.outbox.listLegs(row.seq);
       const submitId = row.submitId && this.#presentId(row.seq, row.submitId);
+      const account = lane && store.directory.getAccount(lane);
+      if (lane && account && awaitsConfirmation(this.#context, account)) {
+        this.#blockLane(lane, new KuvertError('keys_unconfirmed'));
+        continue;
+      }
       if (!lane || !submitId || !row.listHash || legs.length === 0) {
         store.outbox.setToSeal(row.seq);
         this.#again = true;

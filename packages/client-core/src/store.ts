@@ -36,6 +36,7 @@ import type {
   SearchStore,
 } from './conversations/store.ts';
 import type { ReceiptStore, SettingStore } from './ticks/store.ts';
+import type { TrustStore } from './trust/store.ts';
 import type { Notice } from './types.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -60,6 +61,7 @@ export interface Store {
   readonly ownState: OwnStateStore;
   readonly receipts: ReceiptStore;
   readonly settings: SettingStore;
+  readonly trust: TrustStore;
 }
 
 /** Single values by name; what is in them is up to those who write them. */

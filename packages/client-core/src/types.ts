@@ -84,6 +84,13 @@ export type NoticeKind =
   | 'device_revoked'
   /** A device of one's own that may not revoke another asks this one to do it. */
   | 'revoke_asked'
+  /** A person has another account key than before; messages go out under it unless the person asked to be asked. */
+  | 'keys_changed'
+  /** The same, and the keys before had been compared. */
+  | 'verification_lost'
+  /** Somebody else has added a device to their own, or taken one out. */
+  | 'person_device_added'
+  | 'person_device_removed'
   /** A message waits because nobody has the address that it is for. */
   | 'recipient_unknown'
   /** The server would not have something of ours, and trying again is of no use. */

@@ -18,4 +18,5 @@ export * from './methods.ts';
 export * from './operator.ts';
 export * from './people.ts';
 export * from './prekeys.ts';
+export * from './safety-code.ts';
 export * from './schemas.ts';

@@ -14,6 +14,7 @@ export const LABELS = {
   leg: 'kuvert/leg/1',
   sharedBody: 'kuvert/shared-body/1',
   conversation: 'kuvert/conversation/1',
+  safetyNumber: 'kuvert/safety-number/1',
   listHash: 'kuvert/list-hash/1',
   rootHash: 'kuvert/root-hash/1',
   deviceSet: 'kuvert/device-set/1',

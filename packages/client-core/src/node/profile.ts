@@ -14,6 +14,7 @@ import type { OwnDevices } from '../own-devices.ts';
 import type { Clock, Connection, ConnectionEvents } from '../ports.ts';
 import { NO_POLICY, type PolicyPort } from '../ticks/policy.ts';
 import type { EffectiveSetting, SettingChange } from '../ticks/settings.ts';
+import type { Safety } from '../trust/safety.ts';
 import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from '../types.ts';
 
 import { openConnection } from './connection.ts';
@@ -72,6 +73,8 @@ export interface Profile {
   inbox(options?: { limit?: number }): IncomingMessage[];
   /** Tells the senders that these messages were read, as far as the person lets them see it; with the next batch of receipts. */
   markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void;
+  /** Safety numbers, and what the person has made of them. */
+  readonly safety: Safety;
   /** How settings hold, everywhere or in the conversation with a person (by mail). @throws KuvertError `recipient_unknown` */
   settings(options?: { with?: string }): EffectiveSetting[];
   /**
@@ -219,6 +222,9 @@ class NodeProfile implements Profile {
 
   markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
     this.#messenger.markRead(messages);
+  }
+  get safety(): Safety {
+    return this.#messenger.safety;
   }
   settings(options: { with?: string } = {}): EffectiveSetting[] {
     return this.#messenger.settings(options);

@@ -7,6 +7,7 @@ import {
   type ChainId,
   type ChainRange,
   CLASSES,
+  decodeContent,
   encodeContent,
   type PersonId,
   READER_VERSION,
@@ -92,9 +93,14 @@ export function queueDueReceipts(context: Context): boolean {
   return store.transaction(() => {
     let isQueued = false;
     for (const personId of store.receipts.listPeopleDue()) {
-      const receipt = takeDueReceipt(context, personId);
-      if (receipt === undefined) continue;
+      const due = takeDueReceipt(context, personId);
+      if (due === undefined) continue;
       isQueued = true;
+      const earlier = store.outbox.takeUnsealed(personId, 'receipt').map((content) => decodeContent(content));
+      const receipt = joinReceipts([
+        ...earlier.map((one) => (one.kind === 'receipt' ? one : undefined)),
+        due,
+      ]);
       store.outbox.add({
         contentId: newId(context, 'content'),
         kind: 'receipt',

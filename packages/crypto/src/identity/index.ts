@@ -11,6 +11,13 @@ export {
   type TenantIdentity,
 } from './issue.ts';
 export { verifyPrekeys } from './prekey-signatures.ts';
+export {
+  compareSafetyNumber,
+  type SafetyComparison,
+  type SafetyNumber,
+  type SafetyParty,
+  safetyNumber,
+} from './safety-number.ts';
 export { generateSigningKey, type SigningKey, signingKeyFromSeed } from './signing-key.ts';
 export {
   deviceSetHash,

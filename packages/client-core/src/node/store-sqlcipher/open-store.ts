@@ -18,6 +18,7 @@ import { SqlSearchStore } from './search.ts';
 import { SqlSessionStore } from './sessions.ts';
 import { SqlSettingStore } from './settings.ts';
 import { SqlSightingStore } from './sightings.ts';
+import { SqlTrustStore } from './trust.ts';
 import { SqlValueStore } from './values.ts';
 
 /** An open database of a profile. */
@@ -75,6 +76,7 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     ownState: new SqlOwnStateStore(sql),
     receipts: new SqlReceiptStore(sql),
     settings: new SqlSettingStore(sql),
+    trust: new SqlTrustStore(sql),
     close: () => database.close(),
   };
 }

@@ -1,0 +1,29 @@
+/** What people are told in a conversation when the other side's keys or devices change (B6): never nothing. */
+import { equalBytes } from '@kuvert/protocol';
+import type { Context } from '../context.ts';
+import type { KnownAccount } from '../store.ts';
+import { effectiveSetting } from '../ticks/settings.ts';
+
+/** Tells what is different in what was verified of another person. Runs in the transaction that keeps it. */
+export function tellKeyChanges(context: Context, before: KnownAccount, after: KnownAccount): void {
+  const { store, own, clock } = context;
+  const { personId } = after;
+  if (personId === own.personId) return;
+  const atMs = clock.now();
+  const accountKey = Uint8Array.from(after.pin.accountKey);
+  if (!equalBytes(before.pin.accountKey, accountKey)) {
+    const { verifiedKey } = store.trust.get(personId);
+    const wasVerified = verifiedKey !== undefined && equalBytes(verifiedKey, before.pin.accountKey);
+    store.trust.setChanged(personId, accountKey);
+    store.notices.add({ kind: wasVerified ? 'verification_lost' : 'keys_changed', atMs, personId });
+  }
+  if (effectiveSetting(context, 'deviceChanges', personId).value === 'off') return;
+  const idsOf = (account: KnownAccount) => new Set(account.list.devices.map(({ device }) => device));
+  const [were, are] = [idsOf(before), idsOf(after)];
+  for (const deviceId of are) {
+    if (!were.has(deviceId)) store.notices.add({ kind: 'person_device_added', atMs, personId, deviceId });
+  }
+  for (const deviceId of were) {
+    if (!are.has(deviceId)) store.notices.add({ kind: 'person_device_removed', atMs, personId, deviceId });
+  }
+}
