@@ -106,7 +106,6 @@ export class Messenger {
     this.#ownState = new OwnStateTimer(this.#context, () => this.#sender.kick());
     this.#disappearing = new Disappearing(this.#context);
     this.#disappearing.look();
-    this.conversations = new Conversations(this.#context);
     this.safety = new Safety(this.#context, this.#directory, {
       connection: () => this.#connection,
       released: (personId) => this.#sender.release(personId),
