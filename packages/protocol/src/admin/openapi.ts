@@ -1,0 +1,116 @@
+/** OpenAPI 3.1 from the table of operations: what is documented is what is checked. */
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from '../errors.ts';
+import { ADMIN_BASE, ADMIN_HEADERS, type AdminOperation, statusOf } from './operation.ts';
+import { PERMISSIONS } from './permissions.ts';
+
+type Json = { readonly [name: string]: unknown };
+
+/** What every request may be refused with. */
+const COMMON: readonly ErrorCode[] = ['bad_request', 'rate_limited', 'overloaded', 'internal', 'shutting_down'];
+/** What those may be refused with who have to sign in. */
+const SIGNED_IN: readonly ErrorCode[] = ['unauthenticated', 'not_found'];
+
+/** The document of a table of operations. */
+export function openApiOf(operations: Readonly<Record<string, AdminOperation>>): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const [id, one] of Object.entries(operations)) {
+    const path = paths[one.path] ?? {};
+    path[one.method.toLowerCase()] = operationOf(id, one);
+    paths[one.path] = path;
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Kuvert administration',
+      version: 'v1',
+      description:
+        'Fields that are not known are refused in requests and are to be passed over in answers. An answer may gain fields within a version; nothing is taken away or renamed.',
+      license: { name: 'AGPL-3.0-only', identifier: 'AGPL-3.0-only' },
+    },
+    servers: [{ url: ADMIN_BASE }],
+    paths,
+    components: {
+      schemas: { Problem: PROBLEM },
+      securitySchemes: {
+        session: { type: 'apiKey', in: 'cookie', name: '__Host-kuvert' },
+        bearer: { type: 'http', scheme: 'bearer' },
+      },
+    },
+  };
+}
+
+const PROBLEM: Json = {
+  type: 'object',
+  description: 'RFC 9457, in German or English by Accept-Language.',
+  properties: {
+    title: { type: 'string', description: 'A sentence for people.' },
+    status: { type: 'integer' },
+    code: { type: 'string', enum: Object.keys(ERRORS) },
+    retry: { type: 'object', properties: { kind: { enum: ['never', 'now', 'after', 'resync'] }, ms: { type: 'integer' } } },
+    details: { type: 'object' },
+  },
+  required: ['title', 'status', 'code', 'retry'],
+};
+
+function operationOf(id: string, one: AdminOperation): Json {
+  const isOpen = one.access === 'public';
+  const permission = one.access in PERMISSIONS ? PERMISSIONS[one.access as keyof typeof PERMISSIONS] : undefined;
+  return {
+    operationId: id,
+    tags: [id.split('.')[0]],
+    summary: one.summary,
+    ...(permission && { description: `Needs \`${one.access}\`, which have: ${permission.roles.join(', ')}.` }),
+    ...(isOpen ? { security: [] } : { security: [{ session: [] }, { bearer: [] }] }),
+    parameters: [
+      ...parametersOf('path', one.params, one.example.params),
+      ...parametersOf('query', one.query, one.example.query),
+      ...(one.idempotent ? [headerOf(ADMIN_HEADERS.idempotencyKey, false)] : []),
+      ...(one.versioned && one.method !== 'GET' ? [headerOf(ADMIN_HEADERS.ifMatch, true)] : []),
+    ],
+    ...(one.body && { requestBody: { required: true, content: contentOf(one.body, one.example.body, 'input') } }),
+    responses: {
+      [statusOf(one)]: {
+        description: one.result === undefined ? 'Done.' : 'Done; see the schema.',
+        ...(one.result && { content: contentOf(one.result, one.example.result, 'output') }),
+      },
+      ...refusals([...one.errors, ...(isOpen ? [] : SIGNED_IN), ...COMMON]),
+    },
+  };
+}
+
+function contentOf(schema: z.ZodType, example: unknown, io: 'input' | 'output'): Json {
+  return { 'application/json': { schema: jsonSchemaOf(schema, io), ...(example === undefined ? {} : { example }) } };
+}
+
+function parametersOf(place: 'path' | 'query', fields: z.ZodObject, example: Json = {}): Json[] {
+  return Object.entries(fields.shape).map(([name, schema]) => ({
+    name,
+    in: place,
+    required: place === 'path' || !(schema as z.ZodType).safeParse(undefined).success,
+    schema: jsonSchemaOf(schema as z.ZodType, 'input'),
+    ...(example[name] === undefined ? {} : { example: example[name] }),
+  }));
+}
+
+function headerOf(name: string, required: boolean): Json {
+  return { name, in: 'header', required, schema: { type: 'string', maxLength: 100 } };
+}
+
+/** Refusals by status, with the codes that it can have. */
+function refusals(codes: readonly ErrorCode[]): Json {
+  const byStatus = new Map<number, Set<ErrorCode>>();
+  for (const code of codes) {
+    const { status } = ERRORS[code];
+    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
+  }
+  const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+  return Object.fromEntries(
+    [...byStatus].map(([status, ones]) => [status, { description: [...ones].sort().join(', '), content }]),
+  );
+}
+
+function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): unknown {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return rest;
+}

@@ -1,0 +1,91 @@
+/**
+ * How an operation of the administration API is declared: once, here. Routes, authorisation, OpenAPI, the typed client, examples and tests
+ * are all made from it.
+ */
+import { z } from 'zod';
+import type { ErrorCode } from '../errors.ts';
+import type { Permission } from './permissions.ts';
+
+/** Where the API begins. */
+export const ADMIN_BASE = '/api/v1';
+
+/** Headers with a meaning of their own. */
+export const ADMIN_HEADERS = { idempotencyKey: 'idempotency-key', etag: 'etag', ifMatch: 'if-match' } as const;
+
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** Who may call: anybody, anybody who has signed in, or who holds a permission in the place that the path names. */
+export type OperationAccess = 'public' | 'signed-in' | Permission;
+
+type Fields = z.ZodObject;
+
+/** One operation. */
+export interface AdminOperation<
+  P extends Fields = Fields,
+  Q extends Fields = Fields,
+  B extends Fields | undefined = Fields | undefined,
+  R extends Fields | undefined = Fields | undefined,
+> {
+  readonly method: HttpMethod;
+  /** Below {@link ADMIN_BASE}, with its parameters in braces: `/tenants/{tenantId}/people`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: OperationAccess;
+  /** A second factor must have been shown within the last five minutes. */
+  readonly stepUp?: true;
+  /** Takes an `Idempotency-Key`: the same key with the same request gets the same answer for a day. */
+  readonly idempotent?: true;
+  /** Answers with an `ETag`; a change wants it back as `If-Match`. */
+  readonly versioned?: true;
+  readonly params: P;
+  readonly query: Q;
+  /** Undefined for an operation without a body. */
+  readonly body: B;
+  /** Undefined for `204 No Content`. */
+  readonly result: R;
+  /** What it may be refused with, besides what any request may. */
+  readonly errors: readonly ErrorCode[];
+  /** A request that works where there is what it names, and its answer. */
+  readonly example: {
+    readonly params?: Readonly<Record<string, string>>;
+    readonly query?: Readonly<Record<string, unknown>>;
+    readonly body?: Readonly<Record<string, unknown>>;
+    readonly result?: Readonly<Record<string, unknown>>;
+  };
+}
+
+type Parts<P, Q, B, R> = {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly result?: R;
+  readonly errors?: readonly ErrorCode[];
+};
+const nothing = z.object({});
+type Nothing = typeof nothing;
+
+/** Declares an operation; what is left out is empty. */
+export function operation<
+  P extends Fields = Nothing,
+  Q extends Fields = Nothing,
+  B extends Fields | undefined = undefined,
+  R extends Fields | undefined = undefined,
+>(
+  declaration: Omit<AdminOperation<P, Q, B, R>, keyof Parts<P, Q, B, R>> & Parts<P, Q, B, R>,
+): AdminOperation<P, Q, B, R> {
+  const { params, query, body, result, errors, ...rest } = declaration;
+  return {
+    ...rest,
+    params: (params ?? nothing) as P,
+    query: (query ?? nothing) as Q,
+    body: body as B,
+    result: result as R,
+    errors: errors ?? [],
+  };
+}
+
+/** The status of an answer that is none of refusal. */
+export function statusOf({ method, result }: Pick<AdminOperation, 'method' | 'result'>): 200 | 201 | 204 {
+  if (result === undefined) return 204;
+  return method === 'POST' ? 201 : 200;
+}
