@@ -301,6 +301,50 @@ export const ERRORS = {
     'Das Postfach des Empfängers ist voll; bitte später erneut versuchen.',
   ),
 
+  // Administration
+  sign_in_failed: entry(
+    401,
+    NEVER,
+    'Mail address, password or second factor do not fit.',
+    'Mailadresse, Passwort oder zweiter Faktor passen nicht.',
+  ),
+  not_allowed: entry(
+    403,
+    NEVER,
+    'Your role does not include this; ask an administrator who may grant it.',
+    'Ihre Rolle umfasst das nicht; bitte jemanden aus der Administration fragen, der sie vergeben darf.',
+  ),
+  step_up_required: entry(
+    403,
+    NEVER,
+    'This needs a fresh second factor; show it again, then repeat the request.',
+    'Dafür ist ein frischer zweiter Faktor nötig; bitte erneut zeigen und die Anfrage wiederholen.',
+  ),
+  invitation_not_valid: entry(
+    404,
+    NEVER,
+    'This code is not valid, has been used or is too old; ask for a new one. The set-up code is printed when the server starts.',
+    'Dieser Code gilt nicht, wurde schon benutzt oder ist zu alt; bitte einen neuen anfordern. Den Einrichtungscode zeigt der Server beim Start.',
+  ),
+  password_weak: entry(
+    422,
+    NEVER,
+    'This password is too easy to guess; the details say why.',
+    'Dieses Passwort ist zu leicht zu erraten; die Einzelheiten sagen, warum.',
+  ),
+  version_required: entry(
+    428,
+    NEVER,
+    'Say with If-Match which version you have read.',
+    'Bitte mit If-Match angeben, welche Version gelesen wurde.',
+  ),
+  version_conflict: entry(
+    412,
+    NEVER,
+    'Somebody else has changed this meanwhile; read it again.',
+    'Jemand anderes hat das inzwischen geändert; bitte neu lesen.',
+  ),
+
   // Operator
   mail_taken: entry(
     409,

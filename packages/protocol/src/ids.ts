@@ -21,6 +21,8 @@ export const ID_TYPES = {
   conversation: { byte: 0x0a, prefix: 'cv' },
   chain: { byte: 0x0b, prefix: 'ch' },
   installation: { byte: 0x0c, prefix: 'in' },
+  administrator: { byte: 0x0d, prefix: 'ad' },
+  session: { byte: 0x0e, prefix: 'se' },
 } as const;
 
 export type IdType = keyof typeof ID_TYPES;
@@ -40,6 +42,8 @@ export type RequestId = Id<'request'>;
 export type ConversationId = Id<'conversation'>;
 export type ChainId = Id<'chain'>;
 export type InstallationId = Id<'installation'>;
+export type AdministratorId = Id<'administrator'>;
+export type SessionId = Id<'session'>;
 
 /** Size of an id on the wire, type byte included. */
 export const ID_BYTES = 17;

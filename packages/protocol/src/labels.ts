@@ -43,6 +43,10 @@ export const LABELS = {
   // Merkle logs
   logLeaf: 'kuvert/log-leaf/1',
   logPromise: 'kuvert/log-promise/1',
+  // Administration
+  sessionToken: 'kuvert/session-token/1',
+  invitationCode: 'kuvert/invitation-code/1',
+  recoveryCode: 'kuvert/recovery-code/1',
   // Operator access
   operatorRequest: 'kuvert/operator-request/1',
 } as const;

@@ -7,7 +7,13 @@ import { PERMISSIONS } from './permissions.ts';
 type Json = { readonly [name: string]: unknown };
 
 /** What every request may be refused with. */
-const COMMON: readonly ErrorCode[] = ['bad_request', 'rate_limited', 'overloaded', 'internal', 'shutting_down'];
+const COMMON: readonly ErrorCode[] = [
+  'bad_request',
+  'rate_limited',
+  'overloaded',
+  'internal',
+  'shutting_down',
+];
 /** What those may be refused with who have to sign in. */
 const SIGNED_IN: readonly ErrorCode[] = ['unauthenticated', 'not_found'];
 
@@ -47,7 +53,10 @@ const PROBLEM: Json = {
     title: { type: 'string', description: 'A sentence for people.' },
     status: { type: 'integer' },
     code: { type: 'string', enum: Object.keys(ERRORS) },
-    retry: { type: 'object', properties: { kind: { enum: ['never', 'now', 'after', 'resync'] }, ms: { type: 'integer' } } },
+    retry: {
+      type: 'object',
+      properties: { kind: { enum: ['never', 'now', 'after', 'resync'] }, ms: { type: 'integer' } },
+    },
     details: { type: 'object' },
   },
   required: ['title', 'status', 'code', 'retry'],
@@ -55,12 +64,15 @@ const PROBLEM: Json = {
 
 function operationOf(id: string, one: AdminOperation): Json {
   const isOpen = one.access === 'public';
-  const permission = one.access in PERMISSIONS ? PERMISSIONS[one.access as keyof typeof PERMISSIONS] : undefined;
+  const permission =
+    one.access in PERMISSIONS ? PERMISSIONS[one.access as keyof typeof PERMISSIONS] : undefined;
   return {
     operationId: id,
     tags: [id.split('.')[0]],
     summary: one.summary,
-    ...(permission && { description: `Needs \`${one.access}\`, which have: ${permission.roles.join(', ')}.` }),
+    ...(permission && {
+      description: `Needs \`${one.access}\`, which have: ${permission.roles.join(', ')}.`,
+    }),
     ...(isOpen ? { security: [] } : { security: [{ session: [] }, { bearer: [] }] }),
     parameters: [
       ...parametersOf('path', one.params, one.example.params),
@@ -68,7 +80,9 @@ function operationOf(id: string, one: AdminOperation): Json {
       ...(one.idempotent ? [headerOf(ADMIN_HEADERS.idempotencyKey, false)] : []),
       ...(one.versioned && one.method !== 'GET' ? [headerOf(ADMIN_HEADERS.ifMatch, true)] : []),
     ],
-    ...(one.body && { requestBody: { required: true, content: contentOf(one.body, one.example.body, 'input') } }),
+    ...(one.body && {
+      requestBody: { required: true, content: contentOf(one.body, one.example.body, 'input') },
+    }),
     responses: {
       [statusOf(one)]: {
         description: one.result === undefined ? 'Done.' : 'Done; see the schema.',
@@ -80,7 +94,9 @@ function operationOf(id: string, one: AdminOperation): Json {
 }
 
 function contentOf(schema: z.ZodType, example: unknown, io: 'input' | 'output'): Json {
-  return { 'application/json': { schema: jsonSchemaOf(schema, io), ...(example === undefined ? {} : { example }) } };
+  return {
+    'application/json': { schema: jsonSchemaOf(schema, io), ...(example === undefined ? {} : { example }) },
+  };
 }
 
 function parametersOf(place: 'path' | 'query', fields: z.ZodObject, example: Json = {}): Json[] {

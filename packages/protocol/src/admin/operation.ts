@@ -10,7 +10,11 @@ import type { Permission } from './permissions.ts';
 export const ADMIN_BASE = '/api/v1';
 
 /** Headers with a meaning of their own. */
-export const ADMIN_HEADERS = { idempotencyKey: 'idempotency-key', etag: 'etag', ifMatch: 'if-match' } as const;
+export const ADMIN_HEADERS = {
+  idempotencyKey: 'idempotency-key',
+  etag: 'etag',
+  ifMatch: 'if-match',
+} as const;
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 

@@ -52,7 +52,9 @@ function permission(about: string, at: PermissionEntry['at'], roles: readonly Ro
  * An auditor reads and changes nothing.
  */
 export const PERMISSIONS = {
-  'installation.read': permission('See health, versions and counts of the installation.', 'installation', ['operator']),
+  'installation.read': permission('See health, versions and counts of the installation.', 'installation', [
+    'operator',
+  ]),
   'tenants.read': permission('List the tenants of the installation.', 'installation', ['operator']),
   'tenants.create': permission('Create a tenant.', 'installation', ['operator']),
   'tenant.read': permission('See name and settings of the tenant.', 'tenant', ['tenant-admin', 'auditor']),
@@ -64,16 +66,37 @@ export const PERMISSIONS = {
     'integration',
   ]),
   'people.create': permission('Add people.', 'tenant', ['tenant-admin', 'integration']),
-  'people.change': permission('Change names and addresses of people.', 'tenant', ['tenant-admin', 'integration']),
-  'devices.read': permission('See the devices of people.', 'part', ['tenant-admin', 'group-admin', 'help-desk']),
+  'people.change': permission('Change names and addresses of people.', 'tenant', [
+    'tenant-admin',
+    'integration',
+  ]),
+  'devices.read': permission('See the devices of people.', 'part', [
+    'tenant-admin',
+    'group-admin',
+    'help-desk',
+  ]),
   'devices.revoke': permission('Revoke a device.', 'part', ['tenant-admin', 'help-desk']),
-  'tokens.create': permission('Make enrolment tokens.', 'part', ['tenant-admin', 'group-admin', 'help-desk', 'integration']),
+  'tokens.create': permission('Make enrolment tokens.', 'part', [
+    'tenant-admin',
+    'group-admin',
+    'help-desk',
+    'integration',
+  ]),
   'administrators.read': permission('List who administers what.', 'tenant', ['tenant-admin', 'auditor']),
-  'administrators.change': permission('Grant and take roles, reset a second factor.', 'tenant', ['tenant-admin']),
+  'administrators.change': permission('Grant and take roles, reset a second factor.', 'tenant', [
+    'tenant-admin',
+  ]),
   'operators.read': permission('List the operators.', 'installation', ['operator']),
-  'operators.change': permission('Name operators and first administrators of tenants.', 'installation', ['operator']),
-  'audit.read': permission('Search and export the audit log of the tenant.', 'tenant', ['tenant-admin', 'auditor']),
-  'operator-audit.read': permission('Search and export the audit log of the installation.', 'installation', ['operator']),
+  'operators.change': permission('Name operators and first administrators of tenants.', 'installation', [
+    'operator',
+  ]),
+  'audit.read': permission('Search and export the audit log of the tenant.', 'tenant', [
+    'tenant-admin',
+    'auditor',
+  ]),
+  'operator-audit.read': permission('Search and export the audit log of the installation.', 'installation', [
+    'operator',
+  ]),
 } as const satisfies Record<string, PermissionEntry>;
 export type Permission = keyof typeof PERMISSIONS;
 

@@ -1,0 +1,43 @@
+/** Where a request of the administration API carries who it is from: a cookie in browsers, a bearer token in programs. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { KuvertError } from '@kuvert/protocol';
+import type { FastifyRequest } from 'fastify';
+
+/** The cookie of a session. `__Host-`: of this host only, over TLS only, for all paths. */
+export const SESSION_COOKIE = '__Host-kuvert';
+const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+
+/** A token as it came, not checked. */
+export interface Credential {
+  readonly kind: 'cookie' | 'bearer';
+  readonly token: string;
+}
+
+/** The token of a request; undefined without one, and for a request with two, which nobody sends who means well. */
+export function credentialOf(headers: IncomingHttpHeaders): Credential | undefined {
+  const bearer = /^Bearer ([^\s]+)$/i.exec(headers.authorization ?? '')?.[1];
+  const cookies = (headers.cookie ?? '')
+    .split(';')
+    .map((part) => part.trim())
+    .filter((part) => part.startsWith(`${SESSION_COOKIE}=`))
+    .map((part) => part.slice(SESSION_COOKIE.length + 1));
+  const [token, ...others] = bearer === undefined ? cookies : [bearer, ...cookies];
+  if (token === undefined || others.length > 0 || !TOKEN.test(token)) return undefined;
+  return { kind: bearer === undefined ? 'cookie' : 'bearer', token };
+}
+
+/**
+ * A browser sends cookies along whoever asked it to, so a request with one must come from our own pages: browsers say so in
+ * `Sec-Fetch-Site`, and in `Origin` for everything that changes something.
+ * @throws KuvertError `origin_refused`
+ */
+export function refuseForeignOrigin(request: FastifyRequest, publicOrigin: string | undefined): void {
+  const site = request.headers['sec-fetch-site'];
+  const { origin } = request.headers;
+  const own = publicOrigin ?? `${request.protocol}://${request.host}`;
+  const isForeign =
+    (site !== undefined && site !== 'same-origin' && site !== 'none') ||
+    (origin !== undefined && origin !== own);
+  const isBlind = request.method !== 'GET' && site === undefined && origin === undefined;
+  if (isForeign || isBlind) throw new KuvertError('origin_refused');
+}
