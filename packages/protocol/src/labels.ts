@@ -45,6 +45,7 @@ export const LABELS = {
   logPromise: 'kuvert/log-promise/1',
   // Administration
   sessionToken: 'kuvert/session-token/1',
+  signInTry: 'kuvert/sign-in-try/1',
   invitationCode: 'kuvert/invitation-code/1',
   recoveryCode: 'kuvert/recovery-code/1',
   // Operator access

@@ -1,7 +1,15 @@
 /** The administration API as a table: operations, permissions, and what is made from them. */
 import { installationGet } from './installation.ts';
 import type { AdminOperation } from './operation.ts';
-import { invitationAccept, invitationOpen, me, sessionCreate, sessionEnd, sessionList, sessionStepUp } from './sign-in.ts';
+import {
+  invitationAccept,
+  invitationOpen,
+  me,
+  sessionCreate,
+  sessionEnd,
+  sessionList,
+  sessionStepUp,
+} from './sign-in.ts';
 
 /** Every operation by its id. */
 export const ADMIN_OPERATIONS = {

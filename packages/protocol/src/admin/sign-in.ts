@@ -7,7 +7,10 @@ import { GrantScope, PERMISSIONS, ROLES } from './permissions.ts';
 /** Bounds of a password; what else is asked of it, its strength decides. */
 export const PASSWORD_LIMITS = { charactersMin: 12, charactersMax: 128 } as const;
 
-const password = z.string().min(1).max(PASSWORD_LIMITS.charactersMax * 2);
+const password = z
+  .string()
+  .min(1)
+  .max(PASSWORD_LIMITS.charactersMax * 2);
 /** Six digits of an authenticator app (RFC 6238). */
 const totpCode = z.string().regex(/^\d{6}$/);
 const code = z.string().min(1).max(100);
@@ -34,29 +37,44 @@ export const invitationOpen = operation({
   result: z.object({ mail: mailAddress, totpSecret: z.string(), totpUri: z.string() }),
   errors: ['invitation_not_valid', 'password_weak', 'mail_taken'],
   example: {
-    body: { code: 'KV1-7Q2M-…', password: 'a long sentence that only I know', name: 'Anna', mail: 'anna@acme.test' },
-    result: { mail: 'anna@acme.test', totpSecret: 'JBSWY3DP…', totpUri: 'otpauth://totp/Kuvert:anna@acme.test?secret=JBSWY3DP…' },
+    body: {
+      code: 'KV1-7Q2M-…',
+      password: 'a long sentence that only I know',
+      name: 'Anna',
+      mail: 'anna@acme.test',
+    },
+    result: {
+      mail: 'anna@acme.test',
+      totpSecret: 'JBSWY3DP…',
+      totpUri: 'otpauth://totp/Kuvert:anna@acme.test?secret=JBSWY3DP…',
+    },
   },
 });
 
 export const invitationAccept = operation({
   method: 'POST',
   path: '/invitations/accept',
-  summary: 'Accepts an invitation with a code of the authenticator app, and signs in. The recovery codes are shown this once.',
+  summary:
+    'Accepts an invitation with a code of the authenticator app, and signs in. The recovery codes are shown this once.',
   access: 'public',
   body: z.object({ code, totp: totpCode, cookie: z.boolean().default(false) }),
   result: SessionToken.extend({ recoveryCodes: z.array(z.string()).length(10) }),
   errors: ['invitation_not_valid', 'sign_in_failed', 'mail_taken'],
   example: {
     body: { code: 'KV1-7Q2M-…', totp: '287082' },
-    result: { token: 'jv0m…', expiresAt: '2026-01-02T20:00:00Z', recoveryCodes: Array.from({ length: 10 }, () => 'k3fq-…') },
+    result: {
+      token: 'jv0m…',
+      expiresAt: '2026-01-02T20:00:00Z',
+      recoveryCodes: Array.from({ length: 10 }, () => 'k3fq-…'),
+    },
   },
 });
 
 export const sessionCreate = operation({
   method: 'POST',
   path: '/sessions',
-  summary: 'Signs in with mail address, password and second factor, all at once; a refusal does not say which of them was wrong.',
+  summary:
+    'Signs in with mail address, password and second factor, all at once; a refusal does not say which of them was wrong.',
   access: 'public',
   body: z.object({
     mail: mailAddress,
@@ -70,7 +88,11 @@ export const sessionCreate = operation({
   result: SessionToken,
   errors: ['sign_in_failed'],
   example: {
-    body: { mail: 'anna@acme.test', password: 'a long sentence that only I know', secondFactor: { kind: 'totp', code: '287082' } },
+    body: {
+      mail: 'anna@acme.test',
+      password: 'a long sentence that only I know',
+      secondFactor: { kind: 'totp', code: '287082' },
+    },
     result: { token: 'jv0m…', expiresAt: '2026-01-02T20:00:00Z' },
   },
 });
@@ -126,7 +148,9 @@ export const me = operation({
     name: displayName,
     mail: mailAddress,
     sessionId: idSchema('session'),
-    grants: z.array(Grant.extend({ permissions: z.array(z.enum(Object.keys(PERMISSIONS) as [keyof typeof PERMISSIONS])) })),
+    grants: z.array(
+      Grant.extend({ permissions: z.array(z.enum(Object.keys(PERMISSIONS) as [keyof typeof PERMISSIONS])) }),
+    ),
     stepUpUntil: time.nullable(),
     recoveryCodesLeft: z.int(),
   }),

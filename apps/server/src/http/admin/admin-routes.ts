@@ -5,16 +5,16 @@
  *     export const tenantAdminRoutes = (tenants: TenantService) =>
  *       defineAdminRoutes({ 'tenants.create': async ({ body }) => ({ result: await tenants.create(body.name) }) });
  */
-import type { GrantScope } from '@kuvert/protocol/admin';
-import { ADMIN_OPERATIONS, type AdminOperationId, type Grant } from '@kuvert/protocol/admin';
+import type { AdministratorId, SessionId } from '@kuvert/protocol';
+import { ADMIN_OPERATIONS, type AdminOperationId, type Grant, type GrantScope } from '@kuvert/protocol/admin';
 import type { z } from 'zod';
 
 type Operations = typeof ADMIN_OPERATIONS;
 
 /** Who calls, once signed in. */
 export interface AdminCaller {
-  readonly administratorId: string;
-  readonly sessionId: string;
+  readonly administratorId: AdministratorId;
+  readonly sessionId: SessionId;
   readonly grants: readonly Grant[];
   /** When the session last showed a second factor. */
   readonly stepUpAtMs: number;

@@ -4,7 +4,11 @@ import { KuvertError } from '@kuvert/protocol';
 import type { FastifyRequest } from 'fastify';
 
 /** The cookie of a session. `__Host-`: of this host only, over TLS only, for all paths. */
-export const SESSION_COOKIE = '__Host-kuvert';
+const SESSION_COOKIE = '__Host-kuvert';
+/** The header that gives a browser its session; without `Max-Age`, so that it goes with the browser. */
+export function sessionCookie(token: string): string {
+  return `${SESSION_COOKIE}=${token}; Path=/; Secure; HttpOnly; SameSite=Strict`;
+}
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
 /** A token as it came, not checked. */

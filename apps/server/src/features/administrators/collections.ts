@@ -1,0 +1,96 @@
+/** What is stored of those who administer: all in the control file, sealed under the installation's key. */
+import { bytesSchema, displayName, idSchema, mailAddress, timeMs } from '@kuvert/protocol';
+import { GrantScope, ROLES } from '@kuvert/protocol/admin';
+import { z } from 'zod';
+import { binaryCollection, bytesPart, collection } from '../../store/index.ts';
+
+const Grant = z.object({ role: z.enum(ROLES), scope: GrantScope });
+
+/** Somebody who administers. One mail address is one account, whatever they administer. */
+export const administrators = collection('administrators', {
+  scope: 'operator',
+  document: z.object({
+    administratorId: idSchema('administrator'),
+    name: displayName,
+    mail: mailAddress,
+    /** PHC string of Argon2id. */
+    passwordHash: z.string(),
+    passwordSetAt: timeMs,
+    /** Base32, RFC 6238. */
+    totpSecret: z.string(),
+    /** The last time step that was accepted: neither it nor an earlier one is accepted again. */
+    totpStep: z.int(),
+    /** SHA-256 of the recovery codes that are left. */
+    recoveryHashes: z.array(bytesSchema(32)).max(10),
+    grants: z.array(Grant).max(100),
+    createdAt: timeMs,
+  }),
+  key: ['administratorId'],
+  sealed: ['name', 'mail', 'passwordHash', 'totpSecret'],
+  blind: { byMail: { field: 'mail', unique: true } },
+});
+
+/** Where an administrator is signed in. */
+export const adminSessions = collection('admin-sessions', {
+  scope: 'operator',
+  document: z.object({
+    sessionId: idSchema('session'),
+    administratorId: idSchema('administrator'),
+    /** SHA-256 of the token under its label. */
+    tokenHash: bytesSchema(32),
+    createdAt: timeMs,
+    lastSeenAt: timeMs,
+    stepUpAt: timeMs,
+    address: z.string(),
+    /** From then on it is over, whatever happens in it. */
+    endsAt: timeMs,
+  }),
+  key: ['sessionId'],
+  indexes: {
+    byToken: { on: ['tokenHash'], unique: true },
+    byAdministrator: ['administratorId', 'createdAt'],
+  },
+  sealed: ['address'],
+  retention: 'endsAt',
+});
+
+/** Codes with which somebody becomes an administrator; the set-up code of the first start is one. */
+export const invitations = collection('admin-invitations', {
+  scope: 'operator',
+  document: z.object({
+    /** SHA-256 of the code under its label. */
+    codeHash: bytesSchema(32),
+    kind: z.enum(['set-up', 'invitation']),
+    grants: z.array(Grant).max(100),
+    /** What whoever holds the code has chosen so far; null before. */
+    chosen: z
+      .object({ name: displayName, mail: mailAddress, passwordHash: z.string(), totpSecret: z.string() })
+      .nullable(),
+    createdAt: timeMs,
+    expiresAt: timeMs,
+  }),
+  key: ['codeHash'],
+  indexes: { byKind: ['kind', 'createdAt'] },
+  sealed: ['chosen'],
+  retention: 'expiresAt',
+});
+
+/** Failed sign-ins, by who and where from (`sign-in-delays.ts`). */
+export const signInFailures = binaryCollection('sign-in-failures', {
+  scope: 'operator',
+  key: [bytesPart(32)],
+  codec: {
+    encode({ count, lastAtMs }: { count: number; lastAtMs: number }): Uint8Array {
+      const bytes = new Uint8Array(16);
+      const view = new DataView(bytes.buffer);
+      view.setFloat64(0, count);
+      view.setFloat64(8, lastAtMs);
+      return bytes;
+    },
+    decode(bytes: Uint8Array) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      return { count: view.getFloat64(0), lastAtMs: view.getFloat64(8) };
+    },
+  },
+  expires: true,
+});

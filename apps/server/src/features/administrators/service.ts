@@ -1,0 +1,118 @@
+/** The rules of administrators: who they are, how they sign in, what they hold. */
+import { type AdministratorId, KuvertError } from '@kuvert/protocol';
+import type { Clock, Random } from '../../clock.ts';
+import type { AdminCaller } from '../../http/admin/admin-routes.ts';
+import type { RowOf, Store } from '../../store/index.ts';
+import { administrators } from './collections.ts';
+import { Invitations } from './invitations.ts';
+import { acceptTotp, hashOfCode } from './one-time-codes.ts';
+import { createPasswords, type Passwords } from './passwords.ts';
+import { Sessions } from './sessions.ts';
+import { SignInDelays } from './sign-in-delays.ts';
+
+type Administrator = RowOf<typeof administrators>;
+
+/** What somebody shows besides the password. */
+export type SecondFactor =
+  | { readonly kind: 'totp'; readonly code: string }
+  | { readonly kind: 'recovery'; readonly code: string };
+
+/** @see the head of this file */
+export class AdministratorService {
+  readonly invitations: Invitations;
+  readonly sessions: Sessions;
+  readonly passwords: Passwords;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #delays: SignInDelays;
+
+  constructor(deps: { store: Store; clock: Clock; random: Random; onLimit: () => void }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.passwords = createPasswords(deps.random);
+    this.invitations = new Invitations({ ...deps, passwords: this.passwords });
+    this.sessions = new Sessions(deps);
+    this.#delays = new SignInDelays(deps);
+  }
+
+  /** True once there is an operator. */
+  async isSetUp(): Promise<boolean> {
+    const { rows } = await this.#store.operator().list(administrators, { limit: 500 });
+    return rows.some(({ grants }) => grants.some(({ role }) => role === 'operator'));
+  }
+
+  /**
+   * Signs in. Whatever is wrong, exactly one password hash is computed and one answer given.
+   * @throws KuvertError `sign_in_failed`, `rate_limited`
+   */
+  async signIn(tried: {
+    readonly mail: string;
+    readonly password: string;
+    readonly secondFactor: SecondFactor;
+    readonly address: string;
+  }): Promise<{ token: string; endsAtMs: number }> {
+    await this.#delays.admit(tried);
+    const found = await this.#store.operator().findBy(administrators, 'byMail', tried.mail);
+    const isRight = await this.passwords.verify(tried.password, found?.passwordHash);
+    const isAccepted =
+      found !== undefined && isRight && (await this.#useFactor(found.administratorId, tried.secondFactor));
+    if (!isAccepted) {
+      await this.#delays.failed(tried);
+      throw new KuvertError('sign_in_failed');
+    }
+    await this.#delays.succeeded(tried);
+    return this.sessions.begin(found.administratorId, tried.address);
+  }
+
+  /** Shows a second factor again within a session. @throws KuvertError `sign_in_failed`, `rate_limited` */
+  async stepUp(caller: AdminCaller, totp: string, address: string): Promise<number> {
+    const { mail } = await this.get(caller.administratorId);
+    const tried = { mail, address };
+    await this.#delays.admit(tried);
+    if (!(await this.#useFactor(caller.administratorId, { kind: 'totp', code: totp }))) {
+      await this.#delays.failed(tried);
+      throw new KuvertError('sign_in_failed');
+    }
+    await this.#delays.succeeded(tried);
+    return this.sessions.stepUp(caller.sessionId);
+  }
+
+  /** Who holds a token, with what they hold now. */
+  async authenticate(token: string): Promise<AdminCaller | undefined> {
+    const session = await this.sessions.find(token);
+    if (session === undefined) return undefined;
+    const found = await this.#store.operator().find(administrators, session.administratorId);
+    if (found === undefined) return undefined;
+    const { administratorId, sessionId, stepUpAt } = session;
+    return { administratorId, sessionId, grants: found.grants, stepUpAtMs: stepUpAt };
+  }
+
+  /** @throws KuvertError `not_found` */
+  get(administratorId: AdministratorId): Promise<Administrator> {
+    return this.#store.operator().get(administrators, administratorId);
+  }
+
+  /** Checks a second factor and uses it up, in one commit, so that it serves once however many try at once. */
+  async #useFactor(administratorId: AdministratorId, factor: SecondFactor): Promise<boolean> {
+    const nowMs = this.#clock.nowMs();
+    return this.#store.operator().write(async (tx) => {
+      const row = await tx.find(administrators, administratorId);
+      if (row === undefined) return false;
+      const used =
+        factor.kind === 'totp' ? useTotp(row, factor.code, nowMs) : useRecoveryCode(row, factor.code);
+      if (used !== undefined) tx.put(administrators, used);
+      return used !== undefined;
+    });
+  }
+}
+
+function useTotp(row: Administrator, code: string, nowMs: number): Administrator | undefined {
+  const step = acceptTotp(code, { secret: row.totpSecret, afterStep: row.totpStep, nowMs });
+  return step === undefined ? undefined : { ...row, totpStep: step };
+}
+
+function useRecoveryCode(row: Administrator, code: string): Administrator | undefined {
+  const hash = Buffer.from(hashOfCode(code, 'recoveryCode'));
+  const left = row.recoveryHashes.filter((other) => !hash.equals(other));
+  return left.length === row.recoveryHashes.length ? undefined : { ...row, recoveryHashes: left };
+}

@@ -1,0 +1,111 @@
+/** Where administrators are signed in: opaque tokens of which only the hash is kept, over by themselves and ended at once when somebody says so. */
+import { createHash } from 'node:crypto';
+import { type AdministratorId, KuvertError, LABELS, makeId, type SessionId, utf8 } from '@kuvert/protocol';
+import type { Clock, Random } from '../../clock.ts';
+import type { RowOf, Store } from '../../store/index.ts';
+import { adminSessions } from './collections.ts';
+
+/** When a session is over, and how long a second factor counts as fresh (ASVS 5.0 7.3, 7.5; NIST SP 800-63B AAL3). */
+export const SESSION_LIMITS = {
+  idleMs: 15 * 60_000,
+  wholeMs: 12 * 3_600_000,
+  stepUpMs: 5 * 60_000,
+  perAdministrator: 20,
+} as const;
+/** Being seen is written down this often at most. */
+const SEEN_EVERY_MS = 60_000;
+const TOKEN_BYTES = 32;
+
+/** A session as it is stored. */
+export type SessionRow = RowOf<typeof adminSessions>;
+
+/** @see the head of this file */
+export class Sessions {
+  readonly #store: Pick<Store, 'operator'>;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(deps: { store: Pick<Store, 'operator'>; clock: Clock; random: Random }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+  }
+
+  /** Begins a session for somebody who has shown both factors. Beyond the greatest number the oldest one ends. */
+  async begin(
+    administratorId: AdministratorId,
+    address: string,
+  ): Promise<{ token: string; endsAtMs: number }> {
+    const token = Buffer.from(this.#random(TOKEN_BYTES)).toString('base64url');
+    const sessionId = makeId('session', this.#random(16));
+    const nowMs = this.#clock.nowMs();
+    const endsAtMs = nowMs + SESSION_LIMITS.wholeMs;
+    const others = await this.list(administratorId);
+    await this.#store.operator().write((tx) => {
+      for (const { sessionId: old } of others.slice(SESSION_LIMITS.perAdministrator - 1))
+        tx.delete(adminSessions, old);
+      tx.insert(adminSessions, {
+        sessionId,
+        administratorId,
+        tokenHash: hashOf(token),
+        createdAt: nowMs,
+        lastSeenAt: nowMs,
+        stepUpAt: nowMs,
+        address,
+        endsAt: endsAtMs,
+      });
+    });
+    return { token, endsAtMs };
+  }
+
+  /** The session of a token that is not over; notes that it was seen. */
+  async find(token: string): Promise<SessionRow | undefined> {
+    const row = await this.#store.operator().findBy(adminSessions, 'byToken', hashOf(token));
+    const nowMs = this.#clock.nowMs();
+    if (row === undefined || this.#isOver(row, nowMs)) return undefined;
+    if (nowMs - row.lastSeenAt < SEEN_EVERY_MS) return row;
+    const seen = { ...row, lastSeenAt: nowMs };
+    await this.#change(row.sessionId, (present) => ({ ...present, lastSeenAt: nowMs }));
+    return seen;
+  }
+
+  /** A second factor was shown again. @returns until when it counts as fresh */
+  async stepUp(sessionId: SessionId): Promise<number> {
+    const nowMs = this.#clock.nowMs();
+    await this.#change(sessionId, (present) => ({ ...present, stepUpAt: nowMs }));
+    return nowMs + SESSION_LIMITS.stepUpMs;
+  }
+
+  /** Where somebody is signed in, newest first. */
+  async list(administratorId: AdministratorId): Promise<SessionRow[]> {
+    const query = { index: 'byAdministrator', equals: [administratorId], order: 'desc', limit: 100 } as const;
+    const { rows } = await this.#store.operator().list(adminSessions, query);
+    const nowMs = this.#clock.nowMs();
+    return rows.filter((row) => !this.#isOver(row, nowMs));
+  }
+
+  /** Ends one's own session. @throws KuvertError `not_found`, also for one of somebody else */
+  async end(administratorId: AdministratorId, sessionId: SessionId): Promise<void> {
+    await this.#store.operator().write(async (tx) => {
+      const row = await tx.get(adminSessions, sessionId);
+      if (row.administratorId !== administratorId) throw new KuvertError('not_found');
+      tx.delete(adminSessions, sessionId);
+    });
+  }
+
+  #isOver(row: SessionRow, nowMs: number): boolean {
+    return nowMs >= row.endsAt || nowMs - row.lastSeenAt >= SESSION_LIMITS.idleMs;
+  }
+
+  /** One that has ended meanwhile stays ended. */
+  async #change(sessionId: SessionId, change: (row: SessionRow) => SessionRow): Promise<void> {
+    await this.#store.operator().write(async (tx) => {
+      const present = await tx.find(adminSessions, sessionId);
+      if (present !== undefined) tx.put(adminSessions, change(present));
+    });
+  }
+}
+
+function hashOf(token: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(createHash('sha256').update(utf8(LABELS.sessionToken)).update(token).digest());
+}

@@ -1,0 +1,121 @@
+/**
+ * How long somebody has to wait after wrong passwords: per account and address, doubling, kept in the store. From many addresses at once an account can
+ * still be tried, so beyond a hundred failures in a row only addresses are heard from which it was signed in to before; so nobody can lock somebody out.
+ */
+import { createHash } from 'node:crypto';
+import { KuvertError, LABELS, utf8 } from '@kuvert/protocol';
+import type { Clock } from '../../clock.ts';
+import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
+import type { Store } from '../../store/index.ts';
+import { signInFailures } from './collections.ts';
+
+/** Failures that cost nothing but their hash, the longest wait, and when an account listens to known addresses only. */
+export const SIGN_IN_LIMITS = {
+  freeFailures: 5,
+  waitMaxMs: 900_000,
+  strangersUpTo: 100,
+  /** Without a failure for so long, all is forgotten. */
+  rememberedMs: 86_400_000,
+  perAddress: { burst: 60, perSecond: 0.2 },
+} as const;
+/** How long an address is known after a sign-in. */
+const KNOWN_MS = 30 * 86_400_000;
+
+/** Who wants to sign in, and from where. Nobody need be there by that mail address. */
+export interface SignInTry {
+  readonly mail: string;
+  readonly address: string;
+}
+
+interface Failures {
+  readonly count: number;
+  readonly lastAtMs: number;
+}
+
+/** @see the head of this file */
+export class SignInDelays {
+  readonly #store: Pick<Store, 'operator' | 'ops'>;
+  readonly #clock: Clock;
+  readonly #perAddress: LeakyBuckets;
+
+  /** @param deps.onLimit an address or an account has begun to be refused */
+  constructor(deps: { store: Pick<Store, 'operator' | 'ops'>; clock: Clock; onLimit: () => void }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#perAddress = new LeakyBuckets({
+      limit: SIGN_IN_LIMITS.perAddress,
+      clock: deps.clock,
+      onClosed: deps.onLimit,
+    });
+  }
+
+  /** To be asked before a password is looked at. @throws KuvertError `rate_limited` with the time to wait */
+  async admit(tried: SignInTry): Promise<void> {
+    this.#perAddress.take(tried.address);
+    const [here, everywhere, known] = await this.#read(tried);
+    const nowMs = this.#clock.nowMs();
+    const waitMs = here.lastAtMs + waitAfter(here.count) - nowMs;
+    if (waitMs > 0) throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: waitMs } });
+    if (everywhere.count > SIGN_IN_LIMITS.strangersUpTo && known.count === 0) {
+      const { waitMaxMs } = SIGN_IN_LIMITS;
+      throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: waitMaxMs } });
+    }
+  }
+
+  /** What was shown was wrong. */
+  async failed(tried: SignInTry): Promise<void> {
+    const [here, everywhere] = await this.#read(tried);
+    const lastAtMs = this.#clock.nowMs();
+    const until = lastAtMs + SIGN_IN_LIMITS.rememberedMs;
+    const keys = keysOf(tried);
+    const { ops } = this.#store;
+    await this.#store
+      .operator()
+      .commit([
+        ops.put(signInFailures, [keys.here], { count: here.count + 1, lastAtMs }, until),
+        ops.put(signInFailures, [keys.everywhere], { count: everywhere.count + 1, lastAtMs }, until),
+      ]);
+  }
+
+  /** It was right: what failed before is forgotten, and this address is known from now on. */
+  async succeeded(tried: SignInTry): Promise<void> {
+    const { ops } = this.#store;
+    const keys = keysOf(tried);
+    const lastAtMs = this.#clock.nowMs();
+    this.#perAddress.giveBack(tried.address, 1);
+    await this.#store
+      .operator()
+      .commit([
+        ops.delete(signInFailures, [keys.here]),
+        ops.delete(signInFailures, [keys.everywhere]),
+        ops.put(signInFailures, [keys.known], { count: 1, lastAtMs }, lastAtMs + KNOWN_MS),
+      ]);
+  }
+
+  #read(tried: SignInTry): Promise<[Failures, Failures, Failures]> {
+    const keys = keysOf(tried);
+    return Promise.all([this.#count(keys.here), this.#count(keys.everywhere), this.#count(keys.known)]);
+  }
+
+  async #count(key: Uint8Array): Promise<Failures> {
+    const row = await this.#store.operator().find(signInFailures, key);
+    const isOver = row?.expiresAt !== undefined && row.expiresAt <= this.#clock.nowMs();
+    return row === undefined || isOver ? { count: 0, lastAtMs: 0 } : row.value;
+  }
+}
+
+function waitAfter(failures: number): number {
+  const beyond = failures - SIGN_IN_LIMITS.freeFailures;
+  return beyond < 0 ? 0 : Math.min(SIGN_IN_LIMITS.waitMaxMs, 1_000 * 2 ** Math.min(beyond, 20));
+}
+
+/** Hashes, because a list of who failed to sign in where is nothing to keep readable. */
+function keysOf({ mail, address }: SignInTry) {
+  const hash = (...parts: string[]) =>
+    Uint8Array.from(createHash('sha256').update(utf8(LABELS.signInTry)).update(parts.join('\n')).digest());
+  return {
+    here: hash('here', mail, address),
+    everywhere: hash('everywhere', mail),
+    known: hash('known', mail, address),
+  };
+}
