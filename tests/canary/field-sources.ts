@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as protocol from '@kuvert/protocol';
+import { ADMIN_OPERATIONS, type AdminOperation } from '@kuvert/protocol/admin';
 import { createLog, readConfig } from '@kuvert/server';
 import { PROJECT_ROOT, type TestInstallation } from '@kuvert/testkit';
 import { leavesOf, type Schema } from './field-walk.ts';
@@ -30,6 +31,7 @@ export function findFields(installation: TestInstallation): FoundField[] {
     ...shapes(),
     ...methods(),
     ...operatorCalls(),
+    ...adminOperations(),
     ...routes(installation),
     ...stored(installation),
     ...logged(),
@@ -133,6 +135,16 @@ function operatorCalls(): FoundField[] {
     .flatMap(([name, { params, result }]) => [
       ...fieldsOf(`operator ${name}`, params),
       ...fieldsOf(`operator answer ${name}`, result),
+    ])
+    .filter(isDecided);
+}
+
+/** The administration API. */
+function adminOperations(): FoundField[] {
+  return Object.entries<AdminOperation>(ADMIN_OPERATIONS)
+    .flatMap(([id, { params, query, body, result }]) => [
+      ...[params, query, body].flatMap((part) => (part === undefined ? [] : fieldsOf(`admin ${id}`, part))),
+      ...(result === undefined ? [] : fieldsOf(`admin answer ${id}`, result)),
     ])
     .filter(isDecided);
 }

@@ -5,6 +5,7 @@
  */
 import type { KuvertError } from '@kuvert/protocol';
 import type { ServerProcess, TestPerson, TestTenant } from '@kuvert/testkit';
+import { generateSync } from 'otplib';
 import { expect } from 'vitest';
 
 /** Where it happens. */
@@ -49,6 +50,41 @@ export const PLANTINGS: readonly Planting[] = [
         return profile.send({ to, text: 'nobody' }).catch((error: unknown) => error);
       });
       expect((refusal as KuvertError).code).toBe('recipient_unknown');
+    },
+  },
+  {
+    fields: [
+      'admin invitations.open: name',
+      'admin invitations.open: mail',
+      'admin invitations.open: password',
+      'admin sessions.create: mail',
+      'admin sessions.create: password',
+    ],
+    async plant({ server, canary }) {
+      const post = async (path: string, body: object) => {
+        const headers = { 'content-type': 'application/json' };
+        const response = await fetch(new URL(`/api/v1${path}`, server.url), {
+          method: 'POST',
+          body: JSON.stringify(body),
+          headers,
+        });
+        return (await response.json()) as { code?: string; totpSecret: string; recoveryCodes: string[] };
+      };
+      const name = canary('admin invitations.open: name');
+      const mail = `${canary('admin invitations.open: mail')}@acme.test`;
+      const password = canary('admin invitations.open: password');
+      const code = server.setUpCode;
+      const { totpSecret } = await post('/invitations/open', { code, name, mail, password });
+      const totp = generateSync({ secret: totpSecret });
+      const { recoveryCodes } = await post('/invitations/accept', { code, totp });
+      const secondFactor = { kind: 'recovery', code: recoveryCodes[0] };
+      expect(await post('/sessions', { mail, password, secondFactor })).toHaveProperty('token');
+      const refused = await post('/sessions', {
+        mail: `${canary('admin sessions.create: mail')}@acme.test`,
+        password: canary('admin sessions.create: password'),
+        secondFactor,
+      });
+      expect(refused.code).toBe('sign_in_failed');
     },
   },
   {

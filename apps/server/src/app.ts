@@ -12,6 +12,7 @@ import { ChannelServer } from './channel/channel-server.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 import type { ServerConfig } from './config.ts';
 import { buildContext, type Context } from './context.ts';
+import { addAdminApi } from './http/admin/admin-api.ts';
 import { createOpsListener } from './http/ops-listener.ts';
 import { createPublicListener } from './http/public-listener.ts';
 import { type Route, routesOf } from './http/route-list.ts';
@@ -56,6 +57,8 @@ export interface Installation {
   readonly empty: boolean;
   /** Every HTTP route by listener; the device channel is an upgrade and no route. */
   readonly routes: { readonly public: readonly Route[]; readonly ops: readonly Route[] };
+  /** Makes whoever has it the first operator, once; undefined where there is one. */
+  readonly setUpCode: string | undefined;
   /** For tests that look behind the doors. */
   readonly context: Context;
   readonly channel: ChannelServer;
@@ -100,6 +103,13 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
       });
       publicListener.server.on('upgrade', (request, socket, head) => channel.upgrade(request, socket, head));
       closers.push(() => publicListener.close());
+      addAdminApi(publicListener, {
+        gate: context.adminGate,
+        routes: context.adminTable,
+        log,
+        clock,
+        publicOrigin: config.publicUrl === undefined ? undefined : new URL(config.publicUrl).origin,
+      });
       const opsListener = createOpsListener({
         readiness: context.readiness,
         gate: context.operatorGate,
@@ -169,6 +179,9 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
     },
     get keysFolder() {
       return now().context.keysFolder;
+    },
+    get setUpCode() {
+      return now().context.setUpCode;
     },
     get empty() {
       return now().context.empty;

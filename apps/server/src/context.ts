@@ -8,11 +8,14 @@ import { joinRoutes } from './channel/routes.ts';
 import { loadServerStatics, serverStatics } from './channel/server-statics.ts';
 import type { Clock, Random } from './clock.ts';
 import type { ServerConfig } from './config.ts';
+import { administratorCollections, createAdministratorsFeature } from './features/administrators/index.ts';
 import { createDevicesFeature, deviceCollections } from './features/devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './features/mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './features/people/index.ts';
 import { createPrekeyStock, createPrekeysFeature, prekeyCollections } from './features/prekeys/index.ts';
 import { createTenantsFeature, tenantCollections } from './features/tenants/index.ts';
+import type { AdminGate } from './http/admin/admin-api.ts';
+import { type AdminTable, joinAdminRoutes } from './http/admin/admin-routes.ts';
 import { keysOperatorRoutes } from './http/keys-routes.ts';
 import { OperatorGate } from './http/operator-gate.ts';
 import { joinOperatorRoutes, type OperatorTable } from './http/operator-routes.ts';
@@ -37,6 +40,7 @@ export const COLLECTIONS = [
   ...deviceCollections,
   ...prekeyCollections,
   ...mailboxCollections,
+  ...administratorCollections,
 ] as const;
 
 /** Everything of a server but its listeners. */
@@ -49,6 +53,10 @@ export interface Context {
   readonly channelHost: ChannelHost;
   readonly operatorGate: OperatorGate;
   readonly operatorTable: OperatorTable;
+  readonly adminGate: AdminGate;
+  readonly adminTable: AdminTable;
+  /** Makes whoever has it the first operator; undefined once there is one. */
+  readonly setUpCode: string | undefined;
   readonly readiness: Readiness;
   readonly sweeper: Sweeper;
   /** When the envelope that expires next was accepted, undefined when none waits. */
@@ -188,6 +196,10 @@ async function wire(parts: {
     onLimit,
     onError: (error) => log.error({ event: 'delivery-failed', ...describeError(error) }),
   });
+  const administrators = createAdministratorsFeature({
+    ...base,
+    onLimit: () => onLimit('signIns'),
+  });
   const channelHost: ChannelHost = {
     statics: () => statics,
     store,
@@ -257,6 +269,15 @@ async function wire(parts: {
       mailbox.operatorRoutes,
       keysOperatorRoutes(store, folders.provider),
     ]),
+    adminGate: {
+      authenticate: (token) => administrators.service.authenticate(token),
+      onRefused: async ({ administratorId }, operation) =>
+        log.warn({ event: 'admin-refused', administratorId, method: operation }),
+    },
+    adminTable: joinAdminRoutes([administrators.adminRoutes]),
+    setUpCode: (await administrators.service.isSetUp())
+      ? undefined
+      : await administrators.service.invitations.makeSetUpCode(),
     readiness: new Readiness(store, clock),
     sweeper,
     oldestWaitingMs: () => mailbox.service.oldestWaitingMs(),

@@ -20,6 +20,7 @@ const FIELDS: { readonly [F in keyof Required<LogFields>]: Check } = {
   tenantId: id,
   personId: id,
   deviceId: id,
+  administratorId: id,
   code: word,
   name: word,
   method: word,
@@ -39,6 +40,7 @@ export interface LogFields {
   readonly tenantId?: string;
   readonly personId?: string;
   readonly deviceId?: string;
+  readonly administratorId?: string;
   /** Code of an error: of the catalogue, of the channel or of the system. */
   readonly code?: string;
   /** Class of an error. */

@@ -50,10 +50,13 @@ async function run(): Promise<void> {
     exitWith(1, sentenceOfStartFailure(error));
   }
   if (coreDumps === 'on') log.warn({ event: 'core-dumps-on' });
-  const { url, opsUrl, dataFolder, keysFolder, empty } = installation;
+  const { url, opsUrl, dataFolder, keysFolder, empty, setUpCode } = installation;
   process.stdout.write(
     `Kuvert is running. Clients reach it at ${url}\nHealth is at ${opsUrl}/readyz, data in ${dataFolder}, keys in ${keysFolder}\n`,
   );
+  if (setUpCode !== undefined) {
+    process.stdout.write(`Set-up code for the first operator, good once and for 30 minutes: ${setUpCode}\n`);
+  }
   process.send?.({ type: 'ready', url, opsUrl, dataDir: dataFolder, keysDir: keysFolder, empty });
 }
 

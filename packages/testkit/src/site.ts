@@ -53,6 +53,8 @@ export interface ServerProcess {
   readonly dataDir: string;
   readonly keysDir: string;
   readonly operator: Operator;
+  /** What it printed for whoever sets it up; empty where there is an operator. */
+  readonly setUpCode: string;
   /** Its log so far. */
   readonly log: string;
   tenant(name: string): Promise<TestTenant>;
@@ -103,6 +105,9 @@ export class Site implements AsyncDisposable {
       dataDir,
       keysDir,
       operator,
+      get setUpCode() {
+        return /Set-up code.*: (\S+)$/m.exec(child.stdout.toString())?.[1] ?? '';
+      },
       get log() {
         return child.stderr;
       },

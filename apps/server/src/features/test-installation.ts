@@ -31,6 +31,7 @@ import { createKekFile, openFileKeyProvider } from '../keys/file-key-provider.ts
 import type { Admission } from '../limits/admission.ts';
 import { createServerMetrics } from '../metrics/server-metrics.ts';
 import { openStore, type Store } from '../store/index.ts';
+import { administratorCollections, createAdministratorsFeature } from './administrators/index.ts';
 import { createDevicesFeature, deviceCollections } from './devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './people/index.ts';
@@ -207,6 +208,7 @@ export async function openTestInstallation(
         ...deviceCollections,
         ...prekeyCollections,
         ...mailboxCollections,
+        ...administratorCollections,
       ],
       onFailure: (error) => {
         throw error;
@@ -251,7 +253,8 @@ export async function openTestInstallation(
         errors.push(error);
       },
     });
-    return { store, tenants, people, devices, prekeys, mailbox };
+    const administrators = createAdministratorsFeature({ ...base, onLimit: () => undefined });
+    return { store, tenants, people, devices, prekeys, mailbox, administrators };
   }
 
   let features = await build();

@@ -11,6 +11,7 @@ export const LIMIT_NAMES = [
   'enrolmentToken',
   'prekeyTakes',
   'operatorCalls',
+  'signIns',
 ] as const;
 /** The name of a limit. */
 export type LimitName = (typeof LIMIT_NAMES)[number];

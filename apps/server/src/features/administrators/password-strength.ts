@@ -35,11 +35,24 @@ export async function requireStrongPassword(password: string, words: readonly st
   const { charactersMin, charactersMax } = PASSWORD_LIMITS;
   if (characters < charactersMin) throw weak({ reason: 'too_short', charactersMin });
   if (characters > charactersMax) throw weak({ reason: 'too_long', charactersMax });
-  const parts = words
-    .flatMap((word) => [word, ...word.split(/[^\p{L}\p{N}]+/u)])
-    .filter((word) => word.length > 2);
-  const { score, feedback } = (await loadEstimator()).check(password, [...parts, ...PRODUCT_WORDS]);
-  if (score < SCORE_MIN) throw weak({ reason: feedback.warning || 'guessable', score });
+  const known = [
+    ...words,
+    ...words.flatMap((word) => word.split(/[^\p{L}\p{N}]+/u)),
+    ...PRODUCT_WORDS,
+  ].filter((word) => word.length > 2);
+  const estimate = (await loadEstimator()).check(password, known);
+  if (estimate.score < SCORE_MIN) {
+    throw weak({ reason: estimate.feedback.warning || 'guessable', score: estimate.score });
+  }
+  // What everybody here knows counts for nothing, however many of such words are strung together.
+  const rest = withoutWords(password, known);
+  const { score } = rest.length === password.length ? estimate : (await loadEstimator()).check(rest);
+  if (score < SCORE_MIN) throw weak({ reason: 'known_words', score });
+}
+
+function withoutWords(password: string, words: readonly string[]): string {
+  const longestFirst = words.map((word) => word.toLowerCase()).sort((a, b) => b.length - a.length);
+  return longestFirst.reduce((rest, word) => rest.replaceAll(word, ''), password.toLowerCase());
 }
 
 function weak(details: ErrorDetails): KuvertError {

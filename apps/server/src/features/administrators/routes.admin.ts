@@ -1,11 +1,11 @@
 /** Operations about signing in and about oneself. */
 import { KuvertError } from '@kuvert/protocol';
 import { PERMISSIONS, type Permission, type Role } from '@kuvert/protocol/admin';
+import { STEP_UP_MS } from '../../http/admin/admin-api.ts';
 import { type AdminCaller, defineAdminRoutes } from '../../http/admin/admin-routes.ts';
 import { sessionCookie } from '../../http/admin/credentials.ts';
 import { totpUri } from './one-time-codes.ts';
 import type { AdministratorService } from './service.ts';
-import { SESSION_LIMITS } from './sessions.ts';
 
 /** @see ADMIN_OPERATIONS */
 export const administratorAdminRoutes = (administrators: AdministratorService) =>
@@ -67,7 +67,7 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
           mail,
           sessionId,
           grants: grants.map((grant) => ({ ...grant, permissions: permissionsOf(grant.role) })),
-          stepUpUntil: isoTime(stepUpAtMs + SESSION_LIMITS.stepUpMs),
+          stepUpUntil: isoTime(stepUpAtMs + STEP_UP_MS),
           recoveryCodesLeft: recoveryHashes.length,
         },
       };

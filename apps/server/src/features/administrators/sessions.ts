@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type AdministratorId, KuvertError, LABELS, makeId, type SessionId, utf8 } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
+import { STEP_UP_MS } from '../../http/admin/admin-api.ts';
 import type { RowOf, Store } from '../../store/index.ts';
 import { adminSessions } from './collections.ts';
 
@@ -9,7 +10,6 @@ import { adminSessions } from './collections.ts';
 export const SESSION_LIMITS = {
   idleMs: 15 * 60_000,
   wholeMs: 12 * 3_600_000,
-  stepUpMs: 5 * 60_000,
   perAdministrator: 20,
 } as const;
 /** Being seen is written down this often at most. */
@@ -73,7 +73,7 @@ export class Sessions {
   async stepUp(sessionId: SessionId): Promise<number> {
     const nowMs = this.#clock.nowMs();
     await this.#change(sessionId, (present) => ({ ...present, stepUpAt: nowMs }));
-    return nowMs + SESSION_LIMITS.stepUpMs;
+    return nowMs + STEP_UP_MS;
   }
 
   /** Where somebody is signed in, newest first. */

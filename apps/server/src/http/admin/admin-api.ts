@@ -16,6 +16,7 @@ import {
   statusOf,
 } from '@kuvert/protocol/admin';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { AdminCaller, AdminHandler, AdminTable } from './admin-routes.ts';
 import { API_PAGE_HEADERS, apiPage } from './api-page.ts';
@@ -23,12 +24,14 @@ import { credentialOf, refuseForeignOrigin } from './credentials.ts';
 
 /** Greatest size of a request's body. */
 const BODY_BYTES_MAX = 65_536;
+/** How long a second factor counts as fresh. */
+export const STEP_UP_MS = 5 * 60_000;
 const JSON_TYPE = /^application\/json(?:;\s*charset=utf-8)?$/i;
 
 /** What the API needs from the features. */
 export interface AdminGate {
   /** Who holds this token; undefined when nobody does. */
-  authenticate(token: string, address: string): Promise<AdminCaller | undefined>;
+  authenticate(token: string): Promise<AdminCaller | undefined>;
   /** Told of every request that was refused for want of a right. */
   onRefused(caller: AdminCaller, operation: AdminOperationId, place: GrantScope): Promise<void>;
 }
@@ -48,10 +51,11 @@ export function addAdminApi(
     readonly gate: AdminGate;
     readonly routes: AdminTable;
     readonly log: Log;
+    readonly clock: Pick<Clock, 'nowMs'>;
     readonly publicOrigin: string | undefined;
   },
 ): void {
-  const { gate, routes, log, publicOrigin } = parts;
+  const { gate, routes, log, clock, publicOrigin } = parts;
   app.register(async (api) => {
     api.removeAllContentTypeParsers();
     // Whatever it calls itself, it is kept as bytes and read as JSON by the handler, which knows what it wants.
@@ -93,12 +97,7 @@ export function addAdminApi(
     const caller = one.access === 'public' ? undefined : await authenticated(request);
     const params = parsed(one.params, request.params);
     const place = placeOf(params);
-    if (caller !== undefined && one.access !== 'signed-in' && one.access !== 'public') {
-      if (!isAllowed(caller.grants, one.access, place)) {
-        await gate.onRefused(caller, id, place);
-        throw new KuvertError('not_found');
-      }
-    }
+    if (caller !== undefined) await authorise(caller, id, one, place);
     const input = {
       params,
       query: parsed(one.query, request.query),
@@ -122,11 +121,29 @@ export function addAdminApi(
       : reply.type('application/json; charset=utf-8').send(JSON.stringify(checked.data));
   }
 
+  async function authorise(
+    caller: AdminCaller,
+    id: AdminOperationId,
+    one: AdminOperation,
+    place: GrantScope,
+  ): Promise<void> {
+    if (one.access === 'public') return;
+    if (one.access !== 'signed-in' && !isAllowed(caller.grants, one.access, place)) {
+      await gate.onRefused(caller, id, place);
+      // Of a tenant in which somebody has no part it is not even said that it is there.
+      throw new KuvertError(
+        caller.grants.some(({ scope }) => touches(scope, place)) ? 'not_allowed' : 'not_found',
+      );
+    }
+    if (one.stepUp && clock.nowMs() - caller.stepUpAtMs > STEP_UP_MS)
+      throw new KuvertError('step_up_required');
+  }
+
   async function authenticated(request: FastifyRequest): Promise<AdminCaller> {
     const credential = credentialOf(request.headers);
     if (credential === undefined) throw new KuvertError('unauthenticated');
     if (credential.kind === 'cookie') refuseForeignOrigin(request, publicOrigin);
-    const caller = await gate.authenticate(credential.token, request.ip);
+    const caller = await gate.authenticate(credential.token);
     if (caller === undefined) throw new KuvertError('unauthenticated');
     return caller;
   }
@@ -139,6 +156,12 @@ function placeOf(params: Readonly<Record<string, unknown>>): GrantScope {
   if (poolId !== undefined) return { kind: 'pool', tenantId, poolId };
   if (groupId !== undefined) return { kind: 'group', tenantId, groupId };
   return { kind: 'tenant', tenantId };
+}
+
+/** Whether somebody with a grant there knows that this place exists. */
+function touches(scope: GrantScope, place: GrantScope): boolean {
+  if (scope.kind === 'installation' || place.kind === 'installation') return true;
+  return scope.tenantId === place.tenantId;
 }
 
 /** A field that nobody declared is a mistake of the caller's, who should hear of it. */
