@@ -19,6 +19,7 @@ import {
   operatorRequestText,
   type TenantId,
 } from '@kuvert/protocol';
+import { ADMIN_BASE, ADMIN_OPERATIONS, type AdminOperation } from '@kuvert/protocol/admin';
 import { DeviceChannel, HandMadeDevice, startInstallation, type TestInstallation } from '@kuvert/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { helloOf, openingOf, Peer } from '../fuzz/peer.ts';
@@ -212,15 +213,29 @@ describe('P4 H8 without the operator key of this installation an operator call s
 const TAKES_NOTHING: readonly string[] = [
   'public GET /',
   'public GET /v1/server-key',
+  `public GET ${ADMIN_BASE}/installation`,
+  `public GET ${ADMIN_BASE}/openapi.json`,
+  `public GET ${ADMIN_BASE}/docs`,
   'ops GET /livez',
   'ops GET /readyz',
   'ops GET /metrics',
 ];
 
+/** Tried from their table in administration.test.ts. */
+const ADMIN_ROUTES = Object.values<AdminOperation>(ADMIN_OPERATIONS).map(
+  ({ method, path }) => `public ${method} ${ADMIN_BASE}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+);
+
 describe('P4 H8 every HTTP route is tried', () => {
   test('and there are no others', () => {
     const { routes } = installation.server;
-    const tried = [...TAKES_NOTHING, ...Object.values(operatorCalls).map(({ path }) => `ops POST ${path}`)];
+    const tried = [
+      ...new Set([
+        ...TAKES_NOTHING,
+        ...Object.values(operatorCalls).map(({ path }) => `ops POST ${path}`),
+        ...ADMIN_ROUTES,
+      ]),
+    ];
     const found = (['public', 'ops'] as const).flatMap((listener) =>
       routes[listener]
         .filter(({ method }) => method !== 'HEAD')

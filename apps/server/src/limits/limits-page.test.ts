@@ -2,6 +2,7 @@
 import { CHANNEL_LIMITS, LIFETIME_MS, MAILBOX_LIMITS, TEXT_LIMITS } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../channel/limits.ts';
+import { SIGN_IN_LIMITS } from '../features/administrators/sign-in-delays.ts';
 import { ATTEMPT_LIMITS } from '../features/devices/attempts.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, MAILBOX_MAX, TRAFFIC } from '../features/mailbox/limits.ts';
 import { HIT_COST, PROBE_LIMIT } from '../features/people/probes.ts';
@@ -35,6 +36,7 @@ const flowOfBytes = ({ burst, perSecond }: BucketLimit) =>
 type Row = readonly [what: string, number: string, answer: string, where: string];
 
 const CHANNEL = '`channel/limits.ts`';
+const SIGN_IN = '`features/administrators/sign-in-delays.ts`';
 const SIZES: readonly Row[] = [
   [
     'Noise message',
@@ -179,6 +181,19 @@ const SECRETS: readonly Row[] = [
     '`rate_limited`',
     '`http/operator-gate.ts`',
   ],
+  [
+    'Failed sign-ins to one account from one address',
+    `${SIGN_IN_LIMITS.freeFailures}, then waiting that doubles up to ${time(SIGN_IN_LIMITS.waitMaxMs)} (stored)`,
+    '`rate_limited`',
+    SIGN_IN,
+  ],
+  [
+    'Failed sign-ins to one account from anywhere',
+    `${SIGN_IN_LIMITS.strangersUpTo} in ${time(SIGN_IN_LIMITS.rememberedMs)} (stored)`,
+    '`rate_limited`, but not from where it was signed in to before',
+    SIGN_IN,
+  ],
+  ['Sign-ins of an address', flow(SIGN_IN_LIMITS.perAddress), '`rate_limited`', SIGN_IN],
 ];
 const LOAD: readonly Row[] = [
   [

@@ -12,7 +12,7 @@ import { requireStrongPassword } from './password-strength.ts';
 import type { Passwords } from './passwords.ts';
 
 /** How long the set-up code of a start works, and any other invitation. */
-export const INVITATION_MS = { setUp: 30 * 60_000, other: 72 * 3_600_000 } as const;
+const INVITATION_MS = { setUp: 30 * 60_000, other: 72 * 3_600_000 } as const;
 
 type Administrator = RowOf<typeof administrators>;
 

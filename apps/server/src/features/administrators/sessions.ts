@@ -7,7 +7,7 @@ import type { RowOf, Store } from '../../store/index.ts';
 import { adminSessions } from './collections.ts';
 
 /** When a session is over, and how long a second factor counts as fresh (ASVS 5.0 7.3, 7.5; NIST SP 800-63B AAL3). */
-export const SESSION_LIMITS = {
+const SESSION_LIMITS = {
   idleMs: 15 * 60_000,
   wholeMs: 12 * 3_600_000,
   perAdministrator: 20,
