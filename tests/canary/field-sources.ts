@@ -110,13 +110,38 @@ function sampleFields(what: string, sample: unknown, path = ''): FoundField[] {
   return [{ name: `${what}: ${path}`, kind, must: undefined }];
 }
 
-/** What stands in messages of the device channel, in signed statements and in answers. */
+/** What stands in messages of the device channel, in signed statements and in answers; what stands in content alone is sealed with it. */
 function shapes(): FoundField[] {
   const kinds = new Set<unknown>(protocol.CONTENT_SCHEMAS);
+  const inContent = namesIn(protocol.CONTENT_SCHEMAS);
+  const outside = namesIn([
+    ...Object.values(protocol.METHODS).flatMap(({ params, result }) => [params, result]),
+    ...Object.values(protocol.operatorCalls).flatMap(({ params, result }) => [params, result]),
+    ...Object.values(protocol.EVENTS),
+  ]);
   return [...SHAPES]
     .filter(([schema]) => !kinds.has(schema))
-    .flatMap(([schema, name]) => fieldsOf(`shape ${name}`, schema as Schema))
+    .flatMap(([schema, name]) => {
+      const isContent = inContent.has(name) && !outside.has(name);
+      return fieldsOf(`shape ${name}`, schema as Schema, isContent ? 'end-to-end' : undefined);
+    })
     .filter(isDecided);
+}
+
+/** Names of the shapes that stand in some schemas, at any depth. */
+function namesIn(schemas: readonly Schema[]): Set<string> {
+  const names = new Set<string>();
+  const schemaOf = new Map([...SHAPES].map(([schema, name]) => [name, schema as Schema]));
+  const look = (schema: Schema): void => {
+    for (const { kind } of leavesOf(schema, SHAPES)) {
+      const inner = schemaOf.get(kind);
+      if (inner === undefined || names.has(kind)) continue;
+      names.add(kind);
+      look(inner);
+    }
+  };
+  for (const schema of schemas) look(schema);
+  return names;
 }
 
 function methods(): FoundField[] {

@@ -108,6 +108,29 @@ export const PLANTINGS: readonly Planting[] = [
       );
     },
   },
+  {
+    fields: ['content device-name: name', 'shape SettingState: value'],
+    async plant({ anna, ben, canary }) {
+      const name = canary('content device-name: name');
+      const draft = canary('shape SettingState: value');
+      const laptop = await ben.addDevice();
+      /** Names a device and begins a message; one's other devices are told of both. */
+      const tell = (end: string) =>
+        ben.with(async (profile) => {
+          await profile.flush({ timeoutMs: 20_000 });
+          profile.devices.name(ben.deviceId, name + end);
+          profile.conversations.setDraft(profile.conversations.withMail(anna.mail), draft + end);
+          expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+        });
+      await tell('');
+      await laptop.with(async (profile) => {
+        await profile.flush({ timeoutMs: 20_000 });
+        expect(profile.devices.list().map((device) => device.name)).toContain(name);
+        expect(profile.conversations.list().map((conversation) => conversation.draft)).toContain(draft);
+      });
+      await tell(' again');
+    },
+  },
 ];
 
 /** Settings that hold a text of their own. The server is started once with these. */
