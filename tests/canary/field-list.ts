@@ -120,7 +120,7 @@ function isStored({ name }: ListedField): boolean {
 
 /** What the server itself hashes before it stores it. */
 function isHash({ fieldClass, note }: ListedField): boolean {
-  return fieldClass === 'blind' && /\bhash\b/.test(note);
+  return fieldClass === 'blind' && /\bhash(es)?\b/.test(note);
 }
 
 function keyOf({ name, kind }: { readonly name: string; readonly kind: string }): string {
