@@ -1,5 +1,5 @@
 /** How a failure is told: a code of the catalogue, one sentence, whether to try again, and the exit code. Never a stack trace. */
-import { ERRORS, type ErrorCode, isErrorCode, type Retry, sentenceFor } from '@kuvert/protocol';
+import { ERRORS, type ErrorCode, isErrorCode, KuvertError, type Retry, sentenceFor } from '@kuvert/protocol';
 import { CommanderError } from 'commander';
 import type { Language } from './config.ts';
 import { EXIT, type ExitCode, exitCodeFor } from './exit-codes.ts';
@@ -38,6 +38,16 @@ export class OutputClosedError extends Error {
   override readonly name = 'OutputClosedError';
 }
 
+/** A refusal of the catalogue with the folder, variable or address that it is about. */
+export class FailureAbout extends KuvertError {
+  readonly about: string | undefined;
+
+  constructor(code: ErrorCode, about: string | undefined) {
+    super(code);
+    this.about = about;
+  }
+}
+
 /** Turns whatever was thrown into what is told. */
 export function describeFailure(error: unknown, language: Language): Failure {
   if (error instanceof UsageError) return failureOf('usage', error.sentences[language]);
@@ -45,7 +55,12 @@ export function describeFailure(error: unknown, language: Language): Failure {
   const code = codeOf(error);
   const sentence = sentenceFor(code, language);
   // What only the system or our own code knows is named by its code word; its text may hold paths or content.
-  const name = code === 'unexpected' ? unexpectedName(error) : '';
+  const name =
+    error instanceof FailureAbout
+      ? showLine(error.about ?? '')
+      : code === 'unexpected'
+        ? unexpectedName(error)
+        : '';
   const failure = failureOf(code, name === '' ? sentence : `${sentence} (${name})`);
   const retry = (error as { retry?: Retry } | null)?.retry;
   return retry === undefined ? failure : { ...failure, retry };

@@ -18,6 +18,7 @@ import { addSend } from './commands/send.ts';
 import { addServe } from './commands/serve.ts';
 import { addSettings } from './commands/settings.ts';
 import { addStatus } from './commands/status.ts';
+import { addStore } from './commands/store.ts';
 import { addWhoami } from './commands/whoami.ts';
 
 const AFTER_HELP = `
@@ -62,6 +63,7 @@ export function buildProgram(context: CommandContext): Command {
     addServe,
     addDemo,
     addOperator,
+    addStore,
   ]) {
     add(program, context);
   }

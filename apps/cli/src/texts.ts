@@ -40,6 +40,11 @@ export interface Texts {
   recipientUnknown(): string;
   notAccepted(): string;
   secretFileOpen(): string;
+  storeAsDeclared(): string;
+  storeCopied(rows: number): string;
+  storeBackedUp(tenants: number, folder: string): string;
+  storeRestored(tenants: number, replayed: number): string;
+  storeFinalised(level: number): string;
 }
 
 const en: Texts = {
@@ -105,6 +110,13 @@ const en: Texts = {
   recipientUnknown: () => 'A message waits, because nobody has the address that it is for.',
   notAccepted: () => 'The server did not accept something, and trying again is of no use.',
   secretFileOpen: () => 'Other users of this machine can read the secret file; chmod 600 keeps it yours.',
+  storeAsDeclared: () => 'Everything is as it should be.',
+  storeCopied: (rows) => `${rows} rows are in the new place and were compared. Start the server with it.`,
+  storeBackedUp: (tenants, folder) =>
+    `${folder} holds ${tenants} tenants, each in a file of its own. It opens only with the keys folder; keep the two apart.`,
+  storeRestored: (tenants, replayed) =>
+    `${tenants} tenants are back, and ${replayed} revocations were gone through. Start the server.`,
+  storeFinalised: (level) => `Data is written at level ${level} from now on.`,
 };
 
 const de: Texts = {
@@ -177,6 +189,14 @@ const de: Texts = {
   notAccepted: () => 'Der Server hat etwas nicht angenommen, und ein neuer Versuch hilft nicht.',
   secretFileOpen: () =>
     'Andere Benutzer dieser Maschine können die Geheimnisdatei lesen; chmod 600 macht sie wieder privat.',
+  storeAsDeclared: () => 'Alles ist, wie es sein soll.',
+  storeCopied: (rows) =>
+    `${rows} Zeilen sind am neuen Ort und wurden verglichen. Der Server kann damit gestartet werden.`,
+  storeBackedUp: (tenants, folder) =>
+    `${folder} enthält ${tenants} Mandanten, jeden in einer eigenen Datei. Sie öffnet sich nur mit dem Schlüsselordner; beides getrennt aufbewahren.`,
+  storeRestored: (tenants, replayed) =>
+    `${tenants} Mandanten sind wieder da, und ${replayed} Sperrungen wurden durchgesehen. Der Server kann gestartet werden.`,
+  storeFinalised: (level) => `Daten werden ab jetzt in Stufe ${level} geschrieben.`,
 };
 
 /** The sentences in one language. */

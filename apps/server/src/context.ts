@@ -1,13 +1,14 @@
 /** The wiring of a server, by hand and in one place: the only file that chooses engines and knows all features. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DeviceId, TenantId } from '@kuvert/protocol';
+import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
 import { TickFlusher } from './channel/outgoing.ts';
 import { joinRoutes } from './channel/routes.ts';
 import { loadServerStatics, serverStatics } from './channel/server-statics.ts';
 import type { Clock, Random } from './clock.ts';
-import type { ServerConfig } from './config.ts';
+import type { DatabaseConfig, ServerConfig } from './config.ts';
 import { administratorCollections, createAdministratorsFeature } from './features/administrators/index.ts';
 import { createDevicesFeature, deviceCollections } from './features/devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './features/mailbox/index.ts';
@@ -27,7 +28,7 @@ import { describeError, type Log } from './log.ts';
 import { createServerMetrics, type LimitName, type ServerMetrics } from './metrics/server-metrics.ts';
 import { openFolders } from './open-folders.ts';
 import { startErrorFrom } from './start-error.ts';
-import { openMongoEngine } from './store/engine-mongodb/engine.ts';
+import { isEmptyMongo, openMongoEngine } from './store/engine-mongodb/engine.ts';
 import { type OpenEngine, openStore, type Store } from './store/index.ts';
 import { Sweeper } from './sweeper.ts';
 
@@ -95,6 +96,7 @@ export async function buildContext(
   const metrics = createServerMetrics();
   let store: Store | undefined;
   try {
+    if (config.database !== undefined) await refuseDataElsewhere(config.database, folders.data.path);
     store = await openStore({
       folder: folders.data.path,
       keys: folders.provider,
@@ -129,6 +131,12 @@ function whatItIsAbout(
   if (typeof code !== 'string') return config.dataFolder;
   if (code.startsWith('keys_')) return config.keysFolder;
   return config.database === undefined ? config.dataFolder : 'KUVERT_STORE';
+}
+
+/** Whoever has just changed KUVERT_STORE would otherwise find an empty installation instead of their own. */
+async function refuseDataElsewhere(database: DatabaseConfig, dataFolder: string): Promise<void> {
+  if (!existsSync(join(dataFolder, 'control.db')) || !(await isEmptyMongo(database))) return;
+  throw new KuvertError('store_elsewhere');
 }
 
 /** The engine that a configuration asks for; by default the store takes files. */

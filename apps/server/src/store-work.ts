@@ -92,11 +92,11 @@ export async function restore(
   onProgress: Progress,
   config = readConfig(),
 ): Promise<BackupFacts & { readonly epoch: number; readonly replayed: number }> {
-  const facts = await checkBackup(what.from);
+  const facts = await told(config, () => checkBackup(what.from));
   const ledger = await told(config, () =>
     openLedger(config.ledgerFolder ?? join(config.keysFolder, 'ledger')),
   );
-  await mergeLedgers(ledger, what.ledgers);
+  await told(config, () => mergeLedgers(ledger, what.ledgers));
   const found = await withFolders(config, async ({ folders, end }) => {
     const staging = join(end.folder, STAGING);
     const waiting = await unfinished(end, folders.provider);

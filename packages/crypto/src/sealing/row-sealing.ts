@@ -1,5 +1,5 @@
 /**
- * Sealing of whole rows, for an engine whose database has no encrypted files of its own (docs/decisions/0006). Everything but keys and
+ * Sealing of whole rows, for an engine whose database has no encrypted files of its own (docs/decisions/0007). Everything but keys and
  * ids is inside; where a row stands goes into the associated data, so that a row put in another's place does not open.
  *
  *     sealed row = version 1 (1 byte) ‖ salt (16) ‖ nonce (12) ‖ ciphertext ‖ tag (16)

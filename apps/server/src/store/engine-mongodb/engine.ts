@@ -1,6 +1,6 @@
 /**
  * The engine for those who outgrow one machine: a MongoDB replica set or sharded cluster, shared by any number of servers. Read
- * docs/decisions/0006 first, then `stored-rows.ts` (what is stored), `round.ts` (how lists are committed) and `nodes.ts` (several servers).
+ * docs/decisions/0007 first, then `stored-rows.ts` (what is stored), `round.ts` (how lists are committed) and `nodes.ts` (several servers).
  */
 import { randomInt } from 'node:crypto';
 import { KuvertError } from '@kuvert/protocol';
@@ -64,6 +64,16 @@ export async function openMongoEngine(settings: MongoSettings, options: MongoEng
   } catch (error) {
     await client.close().catch(() => undefined);
     throw storeFailure(error);
+  }
+}
+
+/** True for a database in which no installation lies. @throws KuvertError as {@link openMongoEngine} */
+export async function isEmptyMongo(settings: MongoSettings): Promise<boolean> {
+  const client = await connect(settings);
+  try {
+    return (await databaseKeyring({ db: client.db(databaseName(settings.url)) }).read()) === undefined;
+  } finally {
+    await client.close().catch(() => undefined);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a row looks like in MongoDB (docs/decisions/0006). Everything starts with the tenant, so that a tenant stays on one shard:
+ * What a row looks like in MongoDB (docs/decisions/0007). Everything starts with the tenant, so that a tenant stays on one shard:
  *
  *     _id      tenant ‖ key; binary where keys have one width, else `tenant/hex of the key`, because MongoDB orders binary by length first
  *     t        tenant, the shard key
