@@ -74,7 +74,7 @@ const PLANTED: [rule: string, path: string, text: string][] = [
   ['rules-without-framework', 'apps/server/src/features/people/collections.ts', `import 'ws';`],
   ['rules-without-framework', 'apps/server/src/features/people/jobs.ts', `import 'pino';`],
   ['sqlcipher-home', 'apps/server/src/store/shortcut.ts', `import '@signalapp/sqlcipher';`],
-  ['mongodb-home', 'apps/server/src/store/shortcut.ts', `import 'mongodb';`],
+  ['mongodb-home', 'apps/server/src/store/detour.ts', `import 'mongodb';`],
   ['ws-home', 'apps/server/src/http/socket.ts', `import 'ws';`],
   ['fastify-home', 'apps/server/src/channel/route.ts', `import 'fastify';`],
   ['libsignal-home', 'packages/client-core/src/ratchet.ts', `import '@signalapp/libsignal-client';`],

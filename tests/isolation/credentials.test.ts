@@ -213,7 +213,6 @@ describe('P4 H8 without the operator key of this installation an operator call s
 const TAKES_NOTHING: readonly string[] = [
   'public GET /',
   'public GET /v1/server-key',
-  `public GET ${ADMIN_BASE}/installation`,
   `public GET ${ADMIN_BASE}/openapi.json`,
   `public GET ${ADMIN_BASE}/docs`,
   'ops GET /livez',

@@ -26,7 +26,7 @@ export const administrators = collection('administrators', {
     createdAt: timeMs,
   }),
   key: ['administratorId'],
-  sealed: ['name', 'mail', 'passwordHash', 'totpSecret'],
+  sealed: ['name', 'mail', 'passwordHash', 'totpSecret', 'recoveryHashes'],
   blind: { byMail: { field: 'mail', unique: true } },
 });
 
