@@ -133,6 +133,11 @@ export interface Engine {
   commit(space: SpaceName, list: readonly EngineOp[]): Promise<EngineOutcome>;
   get(space: SpaceName, collection: number, key: Uint8Array): Promise<StoredRow | undefined>;
   range(space: SpaceName, query: RangeQuery): Promise<StoredRow[]>;
+  /** How many rows a range over the key has, `limit` at most. An engine without it is asked for the rows. */
+  count?(
+    space: SpaceName,
+    query: Pick<RangeQuery, 'collection' | 'from' | 'before' | 'limit'>,
+  ): Promise<number>;
   /**
    * Removes up to `limit` rows with a time at or before `nowMs`, oldest first, in steps that hold the writer for a few milliseconds;
    * returns how many.

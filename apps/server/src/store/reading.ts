@@ -101,6 +101,25 @@ export async function listRows(
   return { rows, next: last === undefined ? undefined : writeCursor(paged, positionOf(last)) };
 }
 
+/** How many rows have these leading key values. */
+export async function countRows(
+  space: Space,
+  collection: AnyCollection,
+  query: { readonly equals: readonly unknown[]; readonly limit: number },
+): Promise<number> {
+  const { limit } = query;
+  if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_ROWS_MAX) throw new KuvertError('bad_request');
+  const { engine, name } = space;
+  const range = {
+    collection: space.numberOf(collection),
+    limit,
+    ...(await boundsOf(space, collection, undefined, query)),
+  };
+  if (engine.count !== undefined) return engine.count(name, range);
+  return (await engine.range(name, { ...range, index: undefined, after: undefined, descending: false }))
+    .length;
+}
+
 function positionOf(row: StoredRow) {
   return { entry: row.entry, key: row.key };
 }

@@ -7,7 +7,7 @@ import { engineOp } from './commit-ops.ts';
 import type { EngineOp, EngineOutcome } from './engine.ts';
 import { StoreError } from './errors.ts';
 import { isBinary } from './handles.ts';
-import { type AnyQuery, findRow, findRowBy, listRows } from './reading.ts';
+import { type AnyQuery, countRows, findRow, findRowBy, listRows } from './reading.ts';
 import type { Space } from './space.ts';
 import type { CommitOp, CommitOutcome, Scope, Tx } from './store.ts';
 import { type PreparedList, ReadChangedError, Transaction } from './transaction.ts';
@@ -61,6 +61,13 @@ export class SpaceScope {
     if (this.space.numbers.layouts[number]?.expires !== true)
       throw new Error(`rows of ${collection.name} do not expire`);
     return this.space.engine.expire(this.space.name, number, nowMs, limit);
+  }
+
+  count(
+    collection: AnyCollection,
+    query: { readonly equals: readonly unknown[]; readonly limit: number },
+  ): Promise<number> {
+    return countRows(this.space, collection, query);
   }
 
   async listExpiring(collection: AnyCollection, untilMs: number, limit: number): Promise<unknown> {

@@ -180,6 +180,11 @@ export interface Scope<S extends ScopeKind> extends Reads<S> {
    * @returns how many were removed; less than `limit` means that nothing is left to do.
    */
   expire(collection: CollectionIn<S>, nowMs: number, limit?: number): Promise<number>;
+  /** How many rows have these leading key values, `limit` at most (1 to {@link PAGE_ROWS_MAX}). Nothing is opened or decoded. */
+  count<C extends CollectionIn<S>>(
+    collection: C,
+    query: { readonly equals: Prefix<KeyOf<C>>; readonly limit: number },
+  ): Promise<number>;
   /**
    * Rows of a binary collection whose retention time is at or before `untilMs`, soonest first, for a feature that has to do something
    * for each row that it removes. Values are not read.

@@ -8,7 +8,7 @@
  * tick share a Noise message, because sealing costs about the same for one record as for fifty; a record is
  * only cut when it does not fit into a Noise message of its own.
  */
-import { CHANNEL_LIMITS, sliceBytes } from '@kuvert/protocol';
+import { CHANNEL_LIMITS } from '@kuvert/protocol';
 import { ChannelError } from './channel-error.ts';
 import { NOISE_PLAINTEXT_BYTES_MAX } from './cipher-state.ts';
 
@@ -41,21 +41,32 @@ export class RecordWriter {
 
   /** Gives all that was added as Noise plaintexts, in order, and is empty then. */
   take(): Uint8Array<ArrayBuffer>[] {
+    return this.takeAs((plaintext) => plaintext.slice());
+  }
+
+  /**
+   * Makes something of each Noise plaintext and is empty then. A plaintext is only there during the call: the next one takes its place, for
+   * memory of its own would cost more than filling it.
+   */
+  takeAs<T>(use: (plaintext: Uint8Array<ArrayBuffer>) => T): T[] {
     const records = this.#records;
     this.#records = [];
     this.#pendingBytes = 0;
-    const plaintexts: Uint8Array<ArrayBuffer>[] = [];
+    const made: T[] = [];
     let first = 0;
     let offset = 0;
     while (first < records.length) {
       const { end, cutAt, sizeBytes } = fitOne(records, first, offset);
-      plaintexts.push(pack(records, { first, offset, end, cutAt, sizeBytes }));
+      made.push(use(pack(records, { first, offset, end, cutAt, sizeBytes })));
       first = end;
       offset = cutAt;
     }
-    return plaintexts;
+    return made;
   }
 }
+
+/** Where plaintexts are packed, one after the other. */
+const PLAINTEXT = new Uint8Array(NOISE_PLAINTEXT_BYTES_MAX);
 
 interface Piece {
   /** The records `first` (from `offset` on) up to, not including, `end` are whole in this plaintext. */
@@ -88,7 +99,7 @@ function fitOne(
 }
 
 function pack(records: readonly Uint8Array[], piece: Piece): Uint8Array<ArrayBuffer> {
-  const plaintext = sliceBytes(piece.sizeBytes);
+  const plaintext = PLAINTEXT.subarray(0, piece.sizeBytes);
   let at = 0;
   const put = (bytes: Uint8Array, flags: number): void => {
     plaintext[at] = flags;

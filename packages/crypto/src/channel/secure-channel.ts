@@ -49,8 +49,10 @@ export class SecureChannel {
 
   /** Frames with all that was queued: one, where it fits. @throws ChannelError `exhausted`, `closed` */
   flush(): Uint8Array<ArrayBuffer>[] {
-    return this.#writer.take().map((plaintext) => this.#cipher.seal(plaintext));
+    return this.#writer.takeAs(this.#seal);
   }
+
+  readonly #seal = (plaintext: Uint8Array): Uint8Array<ArrayBuffer> => this.#cipher.seal(plaintext);
 
   /** Queues and flushes. */
   seal(records: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {

@@ -28,6 +28,7 @@ function watched(store: Store): Store {
     write: scope.write.bind(scope),
     expire: scope.expire.bind(scope),
     listExpiring: scope.listExpiring.bind(scope),
+    count: scope.count.bind(scope),
     list: async (collection, query) => {
       if ((collection as unknown) === mailboxRows) await faults.beforeList?.();
       return scope.list(collection, query);

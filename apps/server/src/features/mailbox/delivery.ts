@@ -274,7 +274,7 @@ export function createDelivery(deps: {
       if (stopped) return;
       if (live && late.length === 0 && hasRoom(row.record.length)) {
         // What a pass handed over may be told of once more by its commit.
-        const isKnown = held.size > 0 && row.storedKey !== undefined && isHeld(keyText(row.storedKey));
+        const isKnown = held.size > 0 && row.storedKey !== undefined && held.has(keyText(row.storedKey));
         if (!isKnown) deliver(row);
         return;
       }

@@ -22,21 +22,44 @@ export class SubmitOrder {
   /** To be called as a submit comes, before anything else is awaited. */
   take(): Turn {
     this.#last += 1;
-    const number = this.#last;
-    return {
-      wait: () => {
-        if (number <= this.#serving) return undefined;
-        return new Promise((resolve) => this.#waiting.set(number, resolve));
-      },
-      done: () => this.#finish(number),
-    };
+    return new OneTurn(this, this.#last);
   }
 
-  #finish(number: number): void {
+  /** @see Turn.wait */
+  wait(number: number): Promise<void> | undefined {
+    if (number <= this.#serving) return undefined;
+    return new Promise((resolve) => this.#waiting.set(number, resolve));
+  }
+
+  /** @see Turn.done */
+  finish(number: number): void {
     if (number < this.#serving) return;
-    this.#done.add(number);
+    if (number > this.#serving) {
+      this.#done.add(number);
+      return;
+    }
+    this.#serving += 1;
     while (this.#done.delete(this.#serving)) this.#serving += 1;
+    if (this.#waiting.size === 0) return;
     this.#waiting.get(this.#serving)?.();
     this.#waiting.delete(this.#serving);
+  }
+}
+
+class OneTurn implements Turn {
+  readonly #order: SubmitOrder;
+  readonly #number: number;
+
+  constructor(order: SubmitOrder, number: number) {
+    this.#order = order;
+    this.#number = number;
+  }
+
+  wait(): Promise<void> | undefined {
+    return this.#order.wait(this.#number);
+  }
+
+  done(): void {
+    this.#order.finish(this.#number);
   }
 }

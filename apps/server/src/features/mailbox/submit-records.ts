@@ -4,9 +4,8 @@
  * the legs of the answer are those of the request, whose hash is the same. Day keys are random and forgotten with the last record
  * of their day.
  */
-import { createHmac, hash } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import {
-  concatBytes,
   ID_BYTES,
   KuvertError,
   LABELS,
@@ -105,17 +104,18 @@ export interface RecordKeys {
 
 /** @see RecordKeys */
 export function createRecordKeys(random: Random): RecordKeys {
-  const byTenant = new Map<TenantId, Map<number, Uint8Array>>();
+  const byTenant = new Map<TenantId, Map<number, KeyObject>>();
 
-  async function loadDayKey(scope: TenantScope, day: number): Promise<Uint8Array> {
+  async function loadDayKey(scope: TenantScope, day: number): Promise<KeyObject> {
     const fresh = Uint8Array.from(random(32));
-    const key = await scope.write(async (tx) => {
+    const bytes = await scope.write(async (tx) => {
       const row = await tx.find(submitDayKeys, day);
       if (row !== undefined) return row.key;
       tx.insert(submitDayKeys, { day, key: fresh, expiresAt: (day + 1) * DAY_MS + SUBMIT_MEMORY_MS });
       return fresh;
     });
-    const keys = byTenant.get(scope.tenant) ?? new Map<number, Uint8Array>();
+    const key = createSecretKey(bytes);
+    const keys = byTenant.get(scope.tenant) ?? new Map<number, KeyObject>();
     byTenant.set(scope.tenant, keys);
     for (const known of keys.keys()) if (known < day - 9) keys.delete(known);
     keys.set(day, key);
@@ -138,11 +138,14 @@ function dayOf(submitId: Uint8Array): number {
 }
 
 const LABEL = utf8(LABELS.submitRecord);
+/** What is hashed next: one buffer for all, because each new one would be copied to where the library can read it. */
+const HASHED = Buffer.alloc(LABEL.length + 2 * ID_BYTES);
+HASHED.set(LABEL);
 
-function recordKey(dayKey: Uint8Array, deviceBytes: Uint8Array, submitId: Uint8Array): RecordKey {
-  const mac = createHmac('sha256', dayKey)
-    .update(concatBytes(LABEL, deviceBytes, submitId))
-    .digest('latin1');
+function recordKey(dayKey: KeyObject, deviceBytes: Uint8Array, submitId: Uint8Array): RecordKey {
+  HASHED.set(deviceBytes, LABEL.length);
+  HASHED.set(submitId, LABEL.length + ID_BYTES);
+  const mac = createHmac('sha256', dayKey).update(HASHED).digest('latin1');
   const key = new Uint8Array(TIME_BYTES + MAC_BYTES);
   for (let i = 0; i < TIME_BYTES; i++) key[i] = submitId[1 + i] ?? 0;
   for (let i = 0; i < MAC_BYTES; i++) key[TIME_BYTES + i] = mac.charCodeAt(i);

@@ -277,18 +277,31 @@ export function createSubmit(deps: {
         if (before !== undefined) return before;
         throw error;
       }
-      const done = await commitSubmit(sender, { set, key, hash, legs, nowMs, submit, turn });
-      if (done === 'committed') return accepted(submit, nowMs);
-      if (done === 'repeated') {
-        const before = await answerAgain(scope, key, hash, submit);
-        if (before !== undefined) return before;
+      let isCommitted = false;
+      try {
+        const committing = scope.commit(submitList(sender, { set, key, hash, legs, nowMs, submit }));
+        turn.done();
+        const outcome = await committing;
+        if (outcome.committed) {
+          isCommitted = true;
+          for (const { deviceId, storedKey, record } of legs) push(scope, deviceId, { storedKey, record });
+          return accepted(submit, nowMs);
+        }
+        if (outcome.failedAt === 2) throw new KuvertError('device_not_accepted');
+        if (outcome.failedAt > 0) directory.forget(scope.tenant, set.personId);
+        else {
+          const before = await answerAgain(scope, key, hash, submit);
+          if (before !== undefined) return before;
+        }
+      } finally {
+        if (!isCommitted) release(scope, legs);
       }
     }
     throw new KuvertError('store_busy');
   }
 
-  /** Commits one submit. @throws KuvertError `device_not_accepted` when the sender has been revoked */
-  async function commitSubmit(
+  /** What one submit commits: the conditions first, which cost nothing then. */
+  function submitList(
     sender: Sender,
     parts: {
       set: DeviceSet;
@@ -297,11 +310,9 @@ export function createSubmit(deps: {
       legs: readonly PreparedLeg[];
       nowMs: number;
       submit: Submit;
-      turn: Turn;
     },
-  ): Promise<'committed' | 'repeated' | 'changed'> {
-    const { set, key, hash, legs, nowMs, submit, turn } = parts;
-    const { scope } = sender;
+  ): CommitOp[] {
+    const { set, key, hash, legs, nowMs, submit } = parts;
     const expiresAt = nowMs + LIFETIME_MS[submit.lifetime];
     const list: CommitOp[] = [
       ops.insert(submitRecords, key, encodeRecord(hash, nowMs)),
@@ -309,25 +320,7 @@ export function createSubmit(deps: {
       sender.gate,
     ];
     for (const leg of legs) list.push(ops.put(mailboxRows, leg.storedKey, leg.row, expiresAt));
-    let isCommitted = false;
-    try {
-      const committing = scope.commit(list);
-      turn.done();
-      const outcome = await committing;
-      if (outcome.committed) {
-        isCommitted = true;
-        for (const leg of legs) {
-          push(scope, leg.deviceId, { storedKey: leg.storedKey, record: leg.record });
-        }
-        return 'committed';
-      }
-      if (outcome.failedAt === 0) return 'repeated';
-      if (outcome.failedAt === 2) throw new KuvertError('device_not_accepted');
-      directory.forget(scope.tenant, set.personId);
-      return 'changed';
-    } finally {
-      if (!isCommitted) release(scope, legs);
-    }
+    return list;
   }
 
   /** @throws KuvertError `overloaded`, `rate_limited`, each with the time after which there is room */

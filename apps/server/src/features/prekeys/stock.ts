@@ -87,7 +87,7 @@ export function createPrekeyStock(store: Store) {
 
   async function countKind(scope: TenantScope, deviceId: DeviceId, kind: Kind): Promise<number> {
     const equals = [deviceId, PREKEY_KINDS[kind]] as const;
-    return (await scope.list(oneTimePrekeys, { equals, limit: STOCK[kind] })).rows.length;
+    return scope.count(oneTimePrekeys, { equals, limit: STOCK[kind] });
   }
 
   return {

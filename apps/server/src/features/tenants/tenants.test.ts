@@ -25,6 +25,7 @@ const failing = (store: Store): Store => ({
       commit: scope.commit.bind(scope),
       expire: scope.expire.bind(scope),
       listExpiring: scope.listExpiring.bind(scope),
+      count: scope.count.bind(scope),
       write: () => Promise.reject(new KuvertError('disk_full')),
     };
   },

@@ -139,6 +139,9 @@ export function describeQueries(engine: EngineUnderTest): void {
       await place.commit(
         times.map((time, n) => store.ops.put(envelopes, [device, rowId(n)], new Uint8Array([n]), time)),
       );
+      expect(await place.count(envelopes, { equals: [device], limit: 10 })).toBe(5);
+      expect(await place.count(envelopes, { equals: [device], limit: 3 })).toBe(3);
+      expect(await place.count(envelopes, { equals: [newId('device')], limit: 3 })).toBe(0);
       expect(await place.expire(envelopes, 9)).toBe(0);
       expect(await place.expire(envelopes, 30, 2)).toBe(2);
       expect((await place.list(envelopes)).rows.map((row) => row.expiresAt)).toEqual([30, undefined, 40]);

@@ -21,7 +21,7 @@ import type {
 } from '../engine.ts';
 import { folderKeyring } from '../keyring.ts';
 import { readExpired, readOutcome, readRows } from './answers.ts';
-import { packCommit, packExpire, packExpiring, packGet, packRange } from './packing.ts';
+import { packCommit, packCount, packExpire, packExpiring, packGet, packRange } from './packing.ts';
 import { scanRows } from './scanning.ts';
 import { type BatchFacts, QueueRoom, WriterLane } from './writer-lane.ts';
 
@@ -70,7 +70,7 @@ class SqliteEngine implements Engine {
   readonly #layouts: readonly CollectionLayout[];
 
   constructor(options: SqliteEngineOptions) {
-    const { threads = THREADS_DEFAULT, openFilesMax = 64 } = options;
+    const { threads = THREADS_DEFAULT, openFilesMax = 128 } = options;
     this.keyring = folderKeyring(options.folder);
     this.#layouts = options.layouts;
     this.#room = new QueueRoom(options.queueMax ?? 16_384, options.queueBytesMax ?? 64 * 1024 * 1024);
@@ -110,6 +110,17 @@ class SqliteEngine implements Engine {
 
   range(space: SpaceName, query: RangeQuery): Promise<StoredRow[]> {
     return this.#laneOf(space).request(space, (packer) => packRange(packer, query), readRows);
+  }
+
+  count(
+    space: SpaceName,
+    query: Pick<RangeQuery, 'collection' | 'from' | 'before' | 'limit'>,
+  ): Promise<number> {
+    return this.#laneOf(space).request(
+      space,
+      (packer) => packCount(packer, query),
+      (reader) => reader.u32(),
+    );
   }
 
   expiring(space: SpaceName, collection: number, untilMs: number, limit: number): Promise<StoredRow[]> {

@@ -6,7 +6,7 @@
  */
 import type { EngineOp, RangeQuery } from '../engine.ts';
 
-export const REQUEST = { commit: 1, get: 2, range: 3, expire: 4, expiring: 5 } as const;
+export const REQUEST = { commit: 1, get: 2, range: 3, expire: 4, expiring: 5, count: 6 } as const;
 export const OP = { put: 1, insert: 2, delete: 3, check: 4 } as const;
 /** What a check compares with, where it is not a version. Versions are positive. */
 export const VERSION = { absent: 0, present: -1 } as const;
@@ -176,6 +176,18 @@ export function packRange(into: Packer, query: RangeQuery): void {
   into.bytes(query.before ?? null);
   into.bytes(query.after?.entry ?? null);
   into.bytes(query.after?.key ?? null);
+}
+
+/** Adds a question for the number of rows in a range over the key as one request. */
+export function packCount(
+  into: Packer,
+  query: Pick<RangeQuery, 'collection' | 'from' | 'before' | 'limit'>,
+): void {
+  into.u8(REQUEST.count);
+  into.u32(query.collection);
+  into.u32(query.limit);
+  into.bytes(query.from);
+  into.bytes(query.before ?? null);
 }
 
 /** Adds an expiry as one request. */

@@ -15,7 +15,7 @@ export const FORMAT_VERSION = 1;
 const APPLICATION_ID = 0x4b565254;
 const PAGE_BYTES = 4096;
 /** Memory for pages of one file, in KiB. */
-const CACHE_KIB = 16_384;
+const CACHE_KIB = 8_192;
 
 /** What a step of removing expired rows should take, its commit included. */
 const EXPIRE_STEP_MS = 5;
@@ -338,6 +338,17 @@ export class SpaceFile {
     return this.#prepare(
       `SELECT k, ver, doc, exp${index === undefined ? '' : `, ${column} AS ix`} FROM "${name}" WHERE ${where.join(' AND ')} ORDER BY ${order} LIMIT ?`,
     ).all<Row>(values);
+  }
+
+  /** How many rows a range over the key has, `limit` at most. */
+  count(query: { collection: number; limit: number; from: Bytes; before: Bytes | null }): number {
+    const { name } = this.#layout(query.collection);
+    const [upTo, bound] = query.before === null ? ['', []] : ['AND k < ? ', [query.before]];
+    return (
+      this.#prepare(`SELECT count(*) AS n FROM (SELECT 1 FROM "${name}" WHERE k >= ? ${upTo}LIMIT ?)`).get<{
+        n: number;
+      }>([query.from, ...bound, query.limit])?.n ?? 0
+    );
   }
 
   /** One step of removing what has expired, of at most `limit` rows; {@link SpaceFile.sizeExpireStep} says how many it really takes. */

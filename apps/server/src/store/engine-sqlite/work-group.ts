@@ -22,6 +22,16 @@ interface WriteRequest {
   readonly shrinking: boolean;
 }
 
+type Answer = (file: SpaceFile, reader: Unpacker, answers: Packer) => void;
+
+/** How reads are answered, by kind of request. */
+const READS: ReadonlyMap<number, Answer> = new Map([
+  [REQUEST.get, answerGet],
+  [REQUEST.range, answerRange],
+  [REQUEST.expiring, answerExpiring],
+  [REQUEST.count, answerCount],
+]);
+
 /** What the group needs from its thread. */
 export interface Surroundings {
   readonly reserve: Pick<DiskReserve, 'isTight' | 'release'>;
@@ -45,11 +55,10 @@ export function runGroup(
   const writes: WriteRequest[] = [];
   for (let request = 0; !reader.done; request++) {
     const kind = reader.u8();
-    if (kind === REQUEST.get || kind === REQUEST.range || kind === REQUEST.expiring) {
+    const answer = READS.get(kind);
+    if (answer !== undefined) {
       reads.u32(request);
-      if (kind === REQUEST.get) answerGet(file, reader, reads);
-      else if (kind === REQUEST.expiring) answerExpiring(file, reader, reads);
-      else answerRange(file, reader, reads);
+      answer(file, reader, reads);
     } else if (kind === REQUEST.commit) {
       const shrinking = reader.u8() === 1;
       writes.push({ request, position: reader.position, kind, shrinking });
@@ -161,6 +170,11 @@ function answerGet(file: SpaceFile, reader: Unpacker, answers: Packer): void {
 
 function answerExpiring(file: SpaceFile, reader: Unpacker, answers: Packer): void {
   packRows(answers, file.expiring(reader.u32(), reader.f64(), reader.u32()));
+}
+
+function answerCount(file: SpaceFile, reader: Unpacker, answers: Packer): void {
+  const [collection, limit, from, before] = [reader.u32(), reader.u32(), reader.some(), reader.bytes()];
+  answers.u32(file.count({ collection, limit, from, before }));
 }
 
 function answerRange(file: SpaceFile, reader: Unpacker, answers: Packer): void {
