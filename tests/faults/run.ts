@@ -1,6 +1,7 @@
 /**
  * `npm run faults -- --kills N --powercuts N --partitions N --seed S --engine E --json`: a campaign of faults of any length. Exits with 1
- * when a promise was broken, with 2 when it was called wrongly. The same seed repeats the same faults.
+ * when a promise was broken, with 2 when it was called wrongly. The same seed repeats the same faults. With `--engine mongodb` the server
+ * keeps everything in a real `mongod` where there is one, else in the wire double, which is killed, cut off and deposed as well.
  */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -15,7 +16,30 @@ const NUMBERS = {
   'full-disks': 1,
   'clock-jumps': 1,
 } as const;
-type NumberName = keyof typeof NUMBERS;
+
+/** With the engine mongodb: its database fails too, and the server has no disk of its own to fail. */
+const MONGODB_NUMBERS = {
+  'database-kills': 4,
+  'cuts-before': 4,
+  'cuts-after': 4,
+  'step-downs': 4,
+  'slow-majorities': 1,
+  'full-databases': 1,
+} as const;
+type NumberName = keyof typeof NUMBERS | keyof typeof MONGODB_NUMBERS;
+const NAMES = [...Object.keys(NUMBERS), ...Object.keys(MONGODB_NUMBERS)] as NumberName[];
+
+/** How many there are unless told. */
+function usual(name: NumberName, engine: Engine): number {
+  if (name in MONGODB_NUMBERS)
+    return engine === 'mongodb' ? MONGODB_NUMBERS[name as keyof typeof MONGODB_NUMBERS] : 0;
+  if (engine === 'mongodb' && (name === 'failing-fsyncs' || name === 'slow-fsyncs' || name === 'full-disks'))
+    return 0;
+  return NUMBERS[name as keyof typeof NUMBERS];
+}
+
+const ENGINES = ['sqlite', 'mongodb'] as const;
+type Engine = (typeof ENGINES)[number];
 
 process.exitCode = await main();
 // A campaign closes what it has opened; should something be forgotten, that must not keep a long run from ending.
@@ -30,23 +54,24 @@ async function main(): Promise<number> {
     process.stderr.write(`${options}\n`);
     return 2;
   }
-  const { seed, counts, json } = options;
+  const { seed, counts, json, engine } = options;
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   process.stderr.write(`Seed ${seed}\n`);
   const result = await runCampaign({
     seed,
     counts,
+    engine,
     signal: stopping.signal,
     onProgress: (line) => process.stderr.write(`${line}\n`),
   });
-  process.stdout.write(json ? `${JSON.stringify({ engine: 'sqlite', ...result })}\n` : inWords(result));
+  process.stdout.write(json ? `${JSON.stringify({ engine, ...result })}\n` : inWords(result));
   return result.ok ? 0 : 1;
 }
 
-function readOptions(): { seed: string; counts: FaultCounts; json: boolean } | string {
+function readOptions(): { seed: string; counts: FaultCounts; json: boolean; engine: Engine } | string {
   const text = { type: 'string' } as const;
-  const numbers = Object.fromEntries(Object.keys(NUMBERS).map((name) => [name, text]));
+  const numbers = Object.fromEntries(NAMES.map((name) => [name, text]));
   let values: Record<string, string | boolean | undefined>;
   try {
     ({ values } = parseArgs({
@@ -55,19 +80,23 @@ function readOptions(): { seed: string; counts: FaultCounts; json: boolean } | s
   } catch (error) {
     return (error as Error).message;
   }
-  const { engine = 'sqlite', seed = randomBytes(4).toString('hex'), json = false } = values;
-  if (engine !== 'sqlite')
-    return `There is only the engine sqlite; ${String(engine)} comes with a later version.`;
+  const { engine: named = 'sqlite', seed = randomBytes(4).toString('hex'), json = false } = values;
+  const engine = ENGINES.find((one) => one === named);
+  if (engine === undefined)
+    return `There are the engines ${ENGINES.join(' and ')}; ${String(named)} is not one of them.`;
   if (!/^[\w-]{1,40}$/.test(String(seed))) return 'A seed is made of up to 40 letters and digits.';
   const counted = {} as Record<NumberName, number>;
-  for (const name of Object.keys(NUMBERS) as NumberName[]) {
-    const value = Number(values[name] ?? NUMBERS[name]);
+  for (const name of NAMES) {
+    const value = Number(values[name] ?? usual(name, engine));
     if (!Number.isSafeInteger(value) || value < 0 || value > 1_000_000) return `--${name} takes a number.`;
+    if (value > 0 && name in MONGODB_NUMBERS && engine !== 'mongodb')
+      return `--${name} needs --engine mongodb.`;
     counted[name] = value;
   }
   return {
     seed: String(seed),
     json: json === true,
+    engine,
     counts: {
       kills: counted.kills,
       powerCuts: counted.powercuts,
@@ -76,6 +105,12 @@ function readOptions(): { seed: string; counts: FaultCounts; json: boolean } | s
       slowFsyncs: counted['slow-fsyncs'],
       fullDisks: counted['full-disks'],
       clockJumps: counted['clock-jumps'],
+      databaseKills: counted['database-kills'],
+      cutsBefore: counted['cuts-before'],
+      cutsAfter: counted['cuts-after'],
+      stepDowns: counted['step-downs'],
+      slowMajorities: counted['slow-majorities'],
+      fullDatabases: counted['full-databases'],
     },
   };
 }

@@ -73,7 +73,8 @@ test('H9 a campaign says in a sentence what it cannot do', async () => {
   await using children = new Children();
   const answers: string[] = [];
   for (const args of [
-    ['--engine', 'mongodb'],
+    ['--engine', 'paper'],
+    ['--step-downs', '3'],
     ['--kills', 'many'],
     ['--seed', 'a b'],
     ['--kill', '3'],
@@ -83,7 +84,8 @@ test('H9 a campaign says in a sentence what it cannot do', async () => {
     answers.push(stderr.trim());
   }
   expect(answers).toEqual([
-    'There is only the engine sqlite; mongodb comes with a later version.',
+    'There are the engines sqlite and mongodb; paper is not one of them.',
+    '--step-downs needs --engine mongodb.',
     '--kills takes a number.',
     'A seed is made of up to 40 letters and digits.',
     expect.stringContaining('--kill'),

@@ -11,6 +11,7 @@ import { checkLedger } from '../ledger/checker.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
 import { makeTenant, TestTenant } from '../people.ts';
 import { Site } from '../site.ts';
+import { DatabaseUnderFaults } from './database.ts';
 import { canMakeImageDisks, ImageDisk } from './image-disk.ts';
 import { Network } from './network.ts';
 import { mergeNotebooks, Notebook } from './notebook.ts';
@@ -38,6 +39,8 @@ const FSYNC_FAILS_WITHIN_MS = 5_000;
 export interface CampaignOptions {
   readonly seed: string;
   readonly counts: FaultCounts;
+  /** Where the server keeps everything; its own files unless told. */
+  readonly engine?: 'sqlite' | 'mongodb';
   /** Faults between two settlements. */
   readonly faultsPerCast?: number;
   /** Lets fsync do nothing on the server's disk, to show that the campaign notices. */
@@ -66,6 +69,7 @@ class Campaign {
   readonly #site = new Site();
   readonly #network = new Network(PEOPLE_COUNT);
   readonly #server: ServerUnderFaults;
+  readonly #database: DatabaseUnderFaults | undefined;
   readonly #home: Notebook;
   /** What all processes of the campaign are started with. */
   readonly #environment: Readonly<Record<string, string>>;
@@ -82,12 +86,21 @@ class Campaign {
     mkdirSync(this.#site.at('notebooks'));
     this.#home = new Notebook(this.#site.at('notebooks', 'home'));
     this.#environment = { NODE_COMPILE_CACHE: this.#site.at('compiled') };
+    if (options.engine === 'mongodb') {
+      this.#database = new DatabaseUnderFaults(
+        this.#site,
+        () => this.#serverDisk?.at('mongodb') ?? this.#site.at('mongodb'),
+      );
+    }
     this.#server = new ServerUnderFaults({
       site: this.#site,
       network: this.#network,
       dataDir: () => this.#serverDisk?.at('data') ?? this.#site.at('data'),
       keysDir: this.#site.at('keys'),
-      environment: this.#environment,
+      environment: () =>
+        this.#database === undefined
+          ? this.#environment
+          : { ...this.#environment, KUVERT_STORE: this.#database.url },
     });
   }
 
@@ -97,6 +110,10 @@ class Campaign {
     if (await canMakeImageDisks(this.#site.at('trial'))) {
       this.#serverDisk = await ImageDisk.create(this.#site.at('server'), DISK_BYTES);
       this.#clientsDisk = await ImageDisk.create(this.#site.at('clients'), DISK_BYTES);
+    }
+    if (this.#database !== undefined) {
+      this.#options.onProgress?.(`MongoDB: ${this.#database.what}`);
+      await this.#database.start();
     }
     // The first graceful end fills the cache of compiled code; after it a start takes half as long.
     await this.#server.start();
@@ -125,6 +142,7 @@ class Campaign {
 
   async end(): Promise<void> {
     await Promise.allSettled(this.#underWay);
+    await this.#database?.stop();
     await this.#site.children[Symbol.asyncDispose]();
     await this.#network[Symbol.asyncDispose]();
     await this.#serverDisk?.unmount();
@@ -190,6 +208,8 @@ class Campaign {
       }
       case 'power-cut':
         if (this.#options.lyingDisk === true) await pause(LYING_FOR_MS);
+        if (this.#database?.isReal === false && fault.of !== 'clients')
+          return this.tally.skipped('power-cut');
         if (!(await this.#cutPower(this.#options.lyingDisk === true ? 'server' : fault.of))) {
           return this.tally.skipped('power-cut');
         }
@@ -199,9 +219,11 @@ class Campaign {
         this.tally.done(`partition ${fault.how}`);
         break;
       case 'failing-fsync':
+        if (this.#database !== undefined) return this.tally.skipped('failing-fsync');
         if (!(await this.#failFsync(fault.nth))) return this.tally.skipped('failing-fsync');
         break;
       case 'slow-fsync': {
+        if (this.#database !== undefined) return this.tally.skipped('slow-fsync');
         const injection = await Injection.begin(this.#server.pid, `delay_enter=${fault.delayMs * 1_000}`);
         if (injection === undefined) return this.tally.skipped('slow-fsync');
         await pause(fault.forMs);
@@ -216,6 +238,33 @@ class Campaign {
         disk.clear();
         break;
       }
+      case 'kill-database': {
+        if (this.#database === undefined) return this.tally.skipped('kill-database');
+        await this.#database.kill();
+        await pause(fault.restMs);
+        await this.#database.start();
+        break;
+      }
+      case 'database-command': {
+        const { how, command, skip } = fault;
+        if (this.#database?.isReal !== false) return this.tally.skipped(how);
+        const met = await this.#database.meet({ kind: how, commands: [command], skip, ms: 100 });
+        this.tally[met ? 'done' : 'skipped'](`${how} ${command}`);
+        if (!met) return;
+        return this.tally.done(how);
+      }
+      case 'slow-majority':
+        if (this.#database?.isReal !== false) return this.tally.skipped('slow-majority');
+        await this.#database.set({ majorityDelayMs: fault.delayMs });
+        await pause(fault.forMs);
+        await this.#database.set({ majorityDelayMs: 0 });
+        break;
+      case 'full-database':
+        if (this.#database?.isReal !== false) return this.tally.skipped('full-database');
+        await this.#database.set({ diskFull: true });
+        await pause(fault.forMs);
+        await this.#database.set({ diskFull: false });
+        break;
       case 'clock-jump': {
         const file =
           fault.of === 'server'
@@ -250,15 +299,20 @@ class Campaign {
     if (of !== 'clients') {
       this.#server.letEnd();
       this.#server.signal('SIGSTOP');
+      this.#database?.signal('SIGSTOP');
       await untilStopped(this.#server.pid);
+      if (this.#database !== undefined) await untilStopped(this.#database.pid);
     }
     for (const person of people) person.signal('SIGSTOP');
     for (const person of people) await untilStopped(person.pid);
     for (const disk of disks) await disk.copy();
-    if (of !== 'clients') await this.#server.kill();
+    if (of !== 'clients') await Promise.all([this.#server.kill(), this.#database?.kill()]);
     await Promise.all(people.map((person) => person.kill()));
     for (const disk of disks) await disk.becomeCopy();
-    if (of !== 'clients') await this.#server.start();
+    if (of !== 'clients') {
+      await this.#database?.start();
+      await this.#server.start();
+    }
     for (const person of people) person.start();
     return true;
   }
@@ -285,6 +339,8 @@ class Campaign {
 
   #noteEnds(): void {
     for (const end of this.#server.unexpectedEnds.splice(0)) this.tally.wrong(`the server ended: ${end}`);
+    for (const end of this.#database?.unexpectedEnds.splice(0) ?? [])
+      this.tally.wrong(`the database ended: ${end}`);
     for (const person of this.#cast) {
       for (const end of person.unexpectedEnds.splice(0)) this.tally.wrong(`a client ended: ${end}`);
     }

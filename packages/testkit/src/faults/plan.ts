@@ -78,7 +78,23 @@ export type Fault = { readonly afterMs: number } & (
       readonly byMs: number;
       readonly forMs: number;
     }
+  | { readonly kind: 'kill-database'; readonly restMs: number }
+  /** A command of the server meets it: the connection ends before or after it is done, or the primary steps down. */
+  | {
+      readonly kind: 'database-command';
+      readonly how: CommandFault;
+      readonly command: string;
+      readonly skip: number;
+    }
+  | { readonly kind: 'slow-majority'; readonly forMs: number; readonly delayMs: number }
+  | { readonly kind: 'full-database'; readonly forMs: number }
 );
+
+/** What happens to a command on its way to the database and back. */
+export type CommandFault = 'cut-before' | 'cut-after' | 'step-down' | 'step-down-after';
+
+/** Commands that commit, write and read. */
+const COMMANDS = ['commitTransaction', 'insert', 'update', 'delete', 'find', 'aggregate'] as const;
 
 /** How many of which fault. */
 export interface FaultCounts {
@@ -89,6 +105,13 @@ export interface FaultCounts {
   readonly slowFsyncs: number;
   readonly fullDisks: number;
   readonly clockJumps: number;
+  /** Faults of a database in a process of its own, see database.ts. */
+  readonly databaseKills?: number;
+  readonly cutsBefore?: number;
+  readonly cutsAfter?: number;
+  readonly stepDowns?: number;
+  readonly slowMajorities?: number;
+  readonly fullDatabases?: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -99,6 +122,13 @@ export function planFaults(seed: string, counts: FaultCounts, people: number): F
   const afterMs = (): number => dice.below(400);
   const times = (count: number, make: (index: number) => Fault): Fault[] =>
     Array.from({ length: count }, (_, index) => make(index));
+  const commandFault = (how: CommandFault, index: number): Fault => ({
+    kind: 'database-command',
+    afterMs: afterMs(),
+    how,
+    command: (index % 2 === 0 ? COMMANDS[0] : COMMANDS[(index >> 1) % COMMANDS.length]) ?? 'find',
+    skip: dice.below(4),
+  });
   return dice.shuffle([
     ...times(counts.kills, (index) => {
       // Of five kills three meet the server at work, one meets it starting, one meets a client.
@@ -148,6 +178,27 @@ export function planFaults(seed: string, counts: FaultCounts, people: number): F
       of: index % 3 === 2 ? 'client' : 'server',
       byMs: dice.pick([72, 24, 1, -1, -24]) * HOUR_MS,
       forMs: 200 + dice.below(1_000),
+    })),
+    ...times(counts.databaseKills ?? 0, () => ({
+      kind: 'kill-database',
+      afterMs: afterMs(),
+      restMs: dice.below(400),
+    })),
+    ...times(counts.cutsBefore ?? 0, (index) => commandFault('cut-before', index)),
+    ...times(counts.cutsAfter ?? 0, (index) => commandFault('cut-after', index)),
+    ...times(counts.stepDowns ?? 0, (index) =>
+      commandFault(index % 2 === 0 ? 'step-down' : 'step-down-after', index),
+    ),
+    ...times(counts.slowMajorities ?? 0, () => ({
+      kind: 'slow-majority',
+      afterMs: afterMs(),
+      forMs: 500 + dice.below(1_000),
+      delayMs: 50 + dice.below(400),
+    })),
+    ...times(counts.fullDatabases ?? 0, () => ({
+      kind: 'full-database',
+      afterMs: afterMs(),
+      forMs: 300 + dice.below(1_200),
     })),
   ]);
 }

@@ -23,7 +23,7 @@ export class ServerUnderFaults {
   readonly #network: Network;
   readonly #dataDir: () => string;
   readonly #keysDir: string;
-  readonly #environment: Readonly<Record<string, string>>;
+  readonly #environment: () => Readonly<Record<string, string>>;
   #child: Child | undefined;
   #mayEnd = false;
   #opsUrl = '';
@@ -33,7 +33,7 @@ export class ServerUnderFaults {
     network: Network;
     dataDir: () => string;
     keysDir: string;
-    environment: Readonly<Record<string, string>>;
+    environment: () => Readonly<Record<string, string>>;
   }) {
     this.#site = options.site;
     this.#network = options.network;
@@ -65,7 +65,7 @@ export class ServerUnderFaults {
     const env = this.#site.environment({
       dataDir: this.#dataDir(),
       keysDir: this.#keysDir,
-      env: { ...this.#environment, NODE_OPTIONS: `--import=${CLOCK}`, FAULTS_CLOCK_FILE: this.clockFile },
+      env: { ...this.#environment(), NODE_OPTIONS: `--import=${CLOCK}`, FAULTS_CLOCK_FILE: this.clockFile },
     });
     const child = this.#site.children.start(process.execPath, [MAIN], {
       cwd: this.#site.folder.path,

@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   InvalidLength: 16,
   InvalidIdField: 53,
   IllegalOperation: 20,
+  AlreadyInitialized: 23,
   LockTimeout: 24,
   NamespaceNotFound: 26,
   IndexNotFound: 27,

@@ -1,5 +1,6 @@
 /** The commands that the double speaks. */
 import type { Document } from 'bson';
+import { CommandError } from './command-error.ts';
 import * as admin from './commands-admin.ts';
 import { bulkWrite } from './commands-bulk.ts';
 import * as collections from './commands-collections.ts';
@@ -73,6 +74,9 @@ export const COMMANDS: Readonly<Record<string, Command | undefined>> = {
   getDefaultRWConcern: anywhere(admin.defaultConcerns),
   replSetGetStatus: anywhere(admin.replicaSetStatus),
   replSetGetConfig: anywhere(admin.replicaSetStatus),
+  replSetInitiate: anywhere(() => {
+    throw new CommandError('AlreadyInitialized', 'already initialized');
+  }),
   replSetStepDown: anywhere(admin.stepDown),
   connectionStatus: anywhere(admin.connectionStatus),
   hostInfo: anywhere(fine),

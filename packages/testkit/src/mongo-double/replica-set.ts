@@ -18,7 +18,8 @@ export class ReplicaSet {
   readonly #processId = new ObjectId();
   readonly #changed = new EventEmitter().setMaxListeners(0);
   #primary: number | undefined = 0;
-  #term = 1;
+  /** Later in each process, as a set never goes back to an election before: a driver would take the primary for one of the past. */
+  #term = Date.now();
   #version = 0;
   #election: NodeJS.Timeout | undefined;
 
