@@ -13,6 +13,7 @@ export type * from './ports.ts';
 export type { MatchRange } from './search/matches.ts';
 export type { FoundMessage, SearchOptions, SearchPage } from './search/search.ts';
 export type * from './store.ts';
+export type { Activity, PersonActivity } from './ticks/activity.ts';
 export type { Policy, PolicyPort } from './ticks/policy.ts';
 export { type EffectiveSetting, SETTINGS, type SettingChange } from './ticks/settings.ts';
 export type { Safety, SafetyInfo, Verification } from './trust/safety.ts';

@@ -37,6 +37,7 @@ import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import { ServerTime } from './server-time.ts';
 import type { Store } from './store.ts';
+import { Activity } from './ticks/activity.ts';
 import { NO_POLICY, type PolicyPort } from './ticks/policy.ts';
 import { ReceiptTimer } from './ticks/receipts.ts';
 import { changeSetting, type EffectiveSetting, listSettings, type SettingChange } from './ticks/settings.ts';
@@ -67,6 +68,8 @@ export class Messenger {
   /** Conversations as a screen shows them. */
   readonly conversations: Conversations;
   readonly #receipts: ReceiptTimer;
+  /** Who writes and who is there. */
+  readonly activity: Activity;
   readonly #ownState: OwnStateTimer;
   readonly #disappearing: Disappearing;
   /** Safety numbers, and what the person has made of them. */
@@ -95,11 +98,13 @@ export class Messenger {
     };
     this.#directory = new Directory(this.#context);
     this.#sender = new Sender(this.#context, this.#directory);
+    this.activity = new Activity(this.#context);
     this.#receiver = new Receiver(this.#context, this.#directory, {
       onStored: () => {
         for (const listener of [...this.#storedListeners]) listener();
       },
       onOutgoing: () => this.#sender.kick(),
+      onHeard: (...heard) => this.activity.heard(...heard),
     });
     this.#prekeys = new PrekeyUpkeep(this.#context);
     this.conversations = new Conversations(this.#context, () => this.#sender.kick());
@@ -246,6 +251,7 @@ export class Messenger {
     this.#connection = opened;
     this.#receiver.connected(opened, visit);
     this.#receipts.connected();
+    this.activity.connected(opened);
     for (const action of early) action();
     // A device that the server does not accept learns it only now: the handshake has told the server who calls.
     const cancelTimer = clock.after(WELCOME_TIMEOUT_MS, () => opened.close());
@@ -381,6 +387,7 @@ export class Messenger {
     this.#sender.disconnected();
     this.#receiver.disconnected();
     this.#receipts.disconnected();
+    this.activity.disconnected();
     this.#ownState.disconnected();
     for (const waiting of this.#settled) waiting.reject(reason);
     this.#settled.clear();
@@ -418,6 +425,7 @@ export class Messenger {
     if (this.#listRefreshes > 0) return;
     if (
       !this.#receipts.isIdle() ||
+      !this.activity.isIdle() ||
       !this.#ownState.isIdle() ||
       !this.#receiver.isIdle() ||
       !this.#sender.isIdle() ||

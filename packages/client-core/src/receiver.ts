@@ -27,6 +27,7 @@ import { ownListHead } from './own-device.ts';
 import type { Connection } from './ports.ts';
 import { requestAgain, requestOverdue, sendAgain } from './repairs.ts';
 import type { StagedSessions } from './staged-sessions.ts';
+import type { Activity } from './ticks/activity.ts';
 import { noteReceipt, queueDueReceipts, takeReceipt } from './ticks/receipts.ts';
 
 /** Deliveries that are committed together. */
@@ -51,6 +52,7 @@ export class Receiver {
   readonly #directory: Directory;
   readonly #onStored: () => void;
   readonly #onOutgoing: () => void;
+  readonly #onHeard: Activity['heard'];
   #inbound: Inbound[] = [];
   #connection: Connection | undefined;
   #isRunning = false;
@@ -64,16 +66,18 @@ export class Receiver {
   /**
    * @param hooks.onStored new messages are there to be shown
    * @param hooks.onOutgoing something was put into the outbox
+   * @param hooks.onHeard something verified has come from somebody
    */
   constructor(
     context: Context,
     directory: Directory,
-    hooks: { onStored: () => void; onOutgoing: () => void },
+    hooks: { onStored: () => void; onOutgoing: () => void; onHeard: Activity['heard'] },
   ) {
     this.#context = context;
     this.#directory = directory;
     this.#onStored = hooks.onStored;
     this.#onOutgoing = hooks.onOutgoing;
+    this.#onHeard = hooks.onHeard;
     this.#sightings = new Sightings(context);
   }
 
@@ -291,6 +295,7 @@ export class Receiver {
     const { content, item, commitment, header } = arrived;
     const sender: ChainSender = { device: arrived.sender.entry.device, personId: arrived.sender.personId };
     this.#compareLists(arrived, sender);
+    this.#onHeard(sender, content, item.delivery.acceptedAtMs);
     switch (content.kind) {
       case 'text':
       case 'too-new':
@@ -329,6 +334,7 @@ export class Receiver {
       case 'receipt':
         takeReceipt(this.#context, sender, content);
         return false;
+      // What is ephemeral was told above and leaves nothing behind.
       case 'typing':
       case 'presence':
         return false;

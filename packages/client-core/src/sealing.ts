@@ -31,7 +31,7 @@ const BATCH_ROWS = 32;
 const BATCH_BYTES = 2_000_000;
 
 /** To whom something for a person is sealed: all devices that count, but this one. */
-function peersOf({ own }: Context, { list, inactive }: KnownAccount): ListedDevice[] {
+export function peersOf({ own }: Context, { list, inactive }: KnownAccount): ListedDevice[] {
   return list.devices.filter(({ device }) => device !== own.deviceId && !inactive.includes(device));
 }
 
@@ -84,7 +84,12 @@ export async function sealNextRows(
     let { frame } = row;
     let link = row.chain;
     if (frame === undefined) {
-      const header = headerOf(context, { row, account, conversation, chain });
+      const header = headerOf(context, {
+        row,
+        account,
+        conversation,
+        chain: row.class === CLASSES.message ? chain : undefined,
+      });
       const built = buildFrame({ frankingKey: random(32), header, body: row.content });
       frame = built.bytes;
       if (header.chain !== undefined) {
@@ -132,13 +137,14 @@ function takeBatch(rows: readonly OutboxRow[]): readonly OutboxRow[] {
   return end === -1 ? rows : rows.slice(0, Math.max(1, end));
 }
 
-function headerOf(
+/** What stands in front of content; without a chain it takes no number. */
+export function headerOf(
   context: Context,
   parts: {
-    row: OutboxRow;
+    row: Pick<OutboxRow, 'contentId' | 'kind' | 'sentAtMs'>;
     account: KnownAccount;
     conversation: FrameHeader['conversation'];
-    chain: OwnChain;
+    chain: OwnChain | undefined;
   },
 ): FrameHeader {
   const { own } = context;
@@ -155,6 +161,6 @@ function headerOf(
     sentAtMs: row.sentAtMs,
     lifetimeMs: LIFETIME_MS[1],
     lists: { own: ownListHead(context), peer },
-    ...(row.class === CLASSES.message && { chain: nextChainEntry(chain.head) }),
+    ...(chain && { chain: nextChainEntry(chain.head) }),
   };
 }

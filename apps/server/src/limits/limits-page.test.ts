@@ -138,6 +138,12 @@ const MAILBOX: readonly Row[] = [
     '`features/mailbox/limits.ts`',
   ],
   [
+    'Signs of writing and of presence, of one device to one person ×',
+    flow(TRAFFIC.pairEphemerals),
+    '`rate_limited`; nobody waits for them',
+    '`features/mailbox/limits.ts`',
+  ],
+  [
     'Bytes to one person, of everybody ×',
     flowOfBytes(TRAFFIC.recipientBytes),
     '`rate_limited`',

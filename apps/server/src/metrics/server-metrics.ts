@@ -5,6 +5,7 @@ import { type Counter, type Histogram, type LabelledCounter, Registry } from './
 /** Limits by the name under which reaching them is counted. */
 export const LIMIT_NAMES = [
   'pairSubmits',
+  'pairEphemerals',
   'recipientBytes',
   'peopleProbes',
   'enrolmentAddress',

@@ -12,6 +12,7 @@ import { Messenger } from '../messenger.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
 import type { OwnDevices } from '../own-devices.ts';
 import type { Clock, Connection, ConnectionEvents } from '../ports.ts';
+import type { Activity } from '../ticks/activity.ts';
 import { NO_POLICY, type PolicyPort } from '../ticks/policy.ts';
 import type { EffectiveSetting, SettingChange } from '../ticks/settings.ts';
 import type { Safety } from '../trust/safety.ts';
@@ -73,6 +74,8 @@ export interface Profile {
   inbox(options?: { limit?: number }): IncomingMessage[];
   /** Tells the senders that these messages were read, as far as the person lets them see it; with the next batch of receipts. */
   markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void;
+  /** Who writes and who is there; nothing of it is kept. */
+  readonly activity: Activity;
   /** Safety numbers, and what the person has made of them. */
   readonly safety: Safety;
   /** How settings hold, everywhere or in the conversation with a person (by mail). @throws KuvertError `recipient_unknown` */
@@ -222,6 +225,9 @@ class NodeProfile implements Profile {
 
   markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
     this.#messenger.markRead(messages);
+  }
+  get activity(): Activity {
+    return this.#messenger.activity;
   }
   get safety(): Safety {
     return this.#messenger.safety;

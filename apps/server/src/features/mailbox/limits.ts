@@ -14,6 +14,8 @@ export const CONNECTION_SUBMITS_OPEN_MAX = 1_024;
 export const TRAFFIC = {
   /** Submits of one device to one person. */
   pairSubmits: { burst: 10_000, perSecond: 50 },
+  /** Signs of writing and of being there (class `ephemeral`) of one device to one person; they take nothing from messages. */
+  pairEphemerals: { burst: 30, perSecond: 1 },
   /** Bytes of envelopes to one person, of all senders, counted for each of their devices. */
   recipientBytes: { burst: 128 * 1_048_576, perSecond: 65_536 },
 } as const satisfies Record<string, BucketLimit>;

@@ -296,6 +296,21 @@ test('P7 what one device sends one person flows: over the limit the answer says 
   expect(await rowsOf(ben)).toHaveLength(22);
 });
 
+test('A3 P7 signs of writing have a limit of their own, are refused beyond it, and hold up no message', async () => {
+  const sign = (text: string) => ({ ...installation.makeSubmit(ben, text), class: CLASSES.ephemeral });
+  const all = await Promise.allSettled(
+    Array.from({ length: TRAFFIC.pairEphemerals.burst + 5 }, (_, at) =>
+      installation.send(anna, sign(`${at}`)),
+    ),
+  );
+  const refused = all.filter((outcome) => outcome.status === 'rejected');
+  expect(refused).toHaveLength(5);
+  for (const outcome of refused) expect((outcome.reason as KuvertError).code).toBe('rate_limited');
+  expect(installation.limits).toEqual(['pairEphemerals']);
+  await installation.send(anna, installation.makeSubmit(ben, 'a message'));
+  expect(await rowsOf(ben)).toHaveLength(1);
+});
+
 test('P7 a device of another tenant that took the id of a device here does not use up what that one may send', async () => {
   await installation.close();
   installation = await openTestInstallation({ trafficFactor: 2 / TRAFFIC.pairSubmits.burst });

@@ -107,6 +107,7 @@ export function createSubmit(deps: {
     });
   };
   const pairSubmits = buckets('pairSubmits');
+  const pairEphemerals = buckets('pairEphemerals');
   const recipientBytes = buckets('recipientBytes');
 
   function senderOf(connection: Connection): Sender {
@@ -327,12 +328,14 @@ export function createSubmit(deps: {
   function enter(sender: Sender, submit: Submit, bytes: number): () => void {
     if (sender.open >= CONNECTION_SUBMITS_OPEN_MAX) throw refusal('overloaded', ADMISSION.retryMs);
     const { pair, recipient } = bucketKeysOf(sender, submit.to);
-    pairSubmits.take(pair);
+    // Signs of writing use up nothing that messages need.
+    const ofPair = submit.class === CLASSES.ephemeral ? pairEphemerals : pairSubmits;
+    ofPair.take(pair);
     recipientBytes.take(recipient, bytes);
     try {
       return admission.enter(bytes);
     } catch (error) {
-      pairSubmits.giveBack(pair, 1);
+      ofPair.giveBack(pair, 1);
       recipientBytes.giveBack(recipient, bytes);
       throw error;
     }
@@ -350,7 +353,9 @@ export function createSubmit(deps: {
 
   return async (connection, submit, record = encodeSubmit(submit)) => {
     const sender = senderOf(connection);
-    const place = sender.refusedFirst.enter(submit, clock.monotonicMs());
+    // What is ephemeral does not come again when it was refused, so nothing waits for it.
+    const isKept = submit.class !== CLASSES.ephemeral;
+    const place = isKept ? sender.refusedFirst.enter(submit, clock.monotonicMs()) : 0;
     let leave: (() => void) | undefined;
     let turn: Turn | undefined;
     try {
@@ -359,7 +364,7 @@ export function createSubmit(deps: {
       sender.open++;
       return await accept(connection, sender, submit, record, turn);
     } catch (error) {
-      sender.refusedFirst.failed(submit, place, error, clock.monotonicMs());
+      if (isKept) sender.refusedFirst.failed(submit, place, error, clock.monotonicMs());
       throw error;
     } finally {
       if (turn !== undefined) {
