@@ -2,7 +2,7 @@
  * Who is who, as far as signatures hold: every record of the server goes through `verifyAccount` against the pinned root
  * and what is pinned of the person, and only then is kept (wire.md §2). What does not verify becomes a notice and is not used.
  */
-import { verifyAccount } from '@kuvert/crypto/identity';
+import { type KeyChangeKind, verifyAccount } from '@kuvert/crypto/identity';
 import {
   type AccountRecord,
   type DeviceId,
@@ -61,6 +61,7 @@ export class Directory {
         if (isNews(known, account)) {
           store.directory.putAccount(account);
           this.#accountChanged(known, account);
+          this.#tellKeyChange(personId, verified.keyChange);
         }
         store.notices.withdraw({ kind: 'identity_problem', personId });
       });
@@ -76,6 +77,14 @@ export class Directory {
   async refresh(connection: Connection, personId: PersonId): Promise<KnownAccount> {
     const { account, active } = await connection.request('devices.list', { personId });
     return this.pin(account, personId, active);
+  }
+
+  /** Another account key is never taken silently, whoever vouches for it. */
+  #tellKeyChange(personId: PersonId, keyChange: KeyChangeKind | undefined): void {
+    if (keyChange === undefined) return;
+    const { store, clock } = this.#context;
+    const kind = keyChange === 'reset' ? 'key_reset' : 'key_renewed';
+    store.notices.add({ kind, atMs: clock.now(), personId });
   }
 
   /** Nobody waits any more for a device that is gone; changes of one's own devices are told. */

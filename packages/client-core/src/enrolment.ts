@@ -60,16 +60,23 @@ export async function enrolDevice(options: {
     pending = prepare(options, await connection.request('enrolment.open', { tenantId, tokenId, secret }));
   }
   const { own, secret, upload } = pending;
-  const { account } = await connection.request('enrolment.finish', {
-    tenantId: own.tenantId,
-    tokenId: own.tokenId,
-    secret,
-    deviceId: own.deviceId,
-    accountKey: own.accountKey,
-    deviceList: own.deviceList,
-    prekeys: upload,
-  });
-  const record = { person: own.personId, authority: own.authority, account, deviceList: own.deviceList };
+  const { account, changes } = await connection
+    .request('enrolment.finish', {
+      tenantId: own.tenantId,
+      tokenId: token.tokenId,
+      secret,
+      deviceId: own.deviceId,
+      accountKey: own.accountKey,
+      deviceList: own.deviceList,
+      prekeys: upload,
+    })
+    .catch((error: unknown) => {
+      // After a reset the account may have changed meanwhile: the next attempt asks again what it has to follow.
+      if (error instanceof KuvertError && error.code === 'devices_changed') store.values.delete(VALUES.pending);
+      throw error;
+    });
+  const { authority, deviceList } = own;
+  const record = { person: own.personId, authority, account, deviceList, ...(changes && { changes }) };
   const { tenantId, personId, root } = own;
   const verified = verifyAccount(record, { tenantId, root, personId });
   if (!equalBytes(verified.accountKey, own.accountKey)) throw new KuvertError('identity_not_trusted');
@@ -88,7 +95,7 @@ function prepare(
   opened: MethodResult<'enrolment.open'>,
 ): PendingEnrolment {
   const { store, token, serverUrl, clock, random } = options;
-  const { person, tenantName, root, authority } = opened;
+  const { person, tenantName, root, authority, reset } = opened;
   if (opened.mustLink) throw new KuvertError('link_needed');
   const { tenantId, tokenId } = token;
   if (!equalBytes(rootHash(root), token.rootHash)) throw new KuvertError('identity_not_trusted');
@@ -104,6 +111,7 @@ function prepare(
     tenantId,
     personId: person.personId,
     nowMs,
+    follows: reset && { version: reset.version, hash: reset.listHash },
     device: {
       device: deviceId,
       identityKey: keys.identityKey,
@@ -128,7 +136,7 @@ function prepare(
     root,
     authority,
     deviceList,
-    listVersion: 1,
+    listVersion: (reset?.version ?? 0) + 1,
     accountKey: accountKey.publicKey,
     accountPrivateKey: accountKey.privateKey,
     identityKey: keys.identityKey,

@@ -61,6 +61,7 @@ export const VALUES = {
   firstUpload: 'first-upload',
   pendingLink: 'pending-link',
   serverTime: 'server-time',
+  accountKeys: 'account-keys',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

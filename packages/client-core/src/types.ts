@@ -91,6 +91,9 @@ export type NoticeKind =
   /** Somebody else has added a device to their own, or taken one out. */
   | 'person_device_added'
   | 'person_device_removed'
+  /** A person has another account key: the old one vouches for it, or the organisation alone does. Verification is lost with it. */
+  | 'key_renewed'
+  | 'key_reset'
   /** A message waits because nobody has the address that it is for. */
   | 'recipient_unknown'
   /** The server would not have something of ours, and trying again is of no use. */

@@ -49,6 +49,8 @@ export const devicesPublish = method({
   access: 'device',
   params: z.object({
     deviceList: Signed,
+    /** Puts another account key in the place of the present one: signed by the present one; the list is signed by the new one. */
+    succession: z.object({ accountKey: bytesSchema(33), statement: Signed }).optional(),
     link: z.object({ linkId, answer: bytesSchema({ min: 1, max: 32_768 }) }).optional(),
   }),
   result: z.object({}),

@@ -1,10 +1,10 @@
 /** Enrolment of a device with a one-time token over Noise NK (wire.md §3). */
 import { z } from 'zod';
-import { Signed } from './identity.ts';
+import { KEY_CHANGES_MAX, KeyChange, Signed } from './identity.ts';
 import { method } from './method.ts';
 import { Person } from './people.ts';
 import { PrekeyUpload } from './prekeys.ts';
-import { bytesSchema, displayName, idSchema } from './schemas.ts';
+import { bytesSchema, displayName, idSchema, uint32 } from './schemas.ts';
 
 /** What is inside an enrolment token; its text form is made and read by `encodeToken` and `decodeToken`. */
 export interface EnrolmentToken {
@@ -37,6 +37,8 @@ export const enrolmentOpen = method({
     authority: Signed,
     /** The person has a device already: this one has to be linked by it. */
     mustLink: z.boolean().optional(),
+    /** The organisation has reset the account: the new list and key follow these. */
+    reset: z.object({ version: uint32, listHash: bytesSchema(32), accountKey: bytesSchema(33) }).optional(),
   }),
 });
 
@@ -53,5 +55,5 @@ export const enrolmentFinish = method({
     deviceList: Signed,
     prekeys: PrekeyUpload,
   }),
-  result: z.object({ account: Signed }),
+  result: z.object({ account: Signed, changes: z.array(KeyChange).max(KEY_CHANGES_MAX).optional() }),
 });

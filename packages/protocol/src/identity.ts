@@ -28,16 +28,39 @@ export const AuthorityCertificate = z.object({
 });
 export type AuthorityCertificate = z.infer<typeof AuthorityCertificate>;
 
-/** The authority's statement that this is the first account key of a person. */
+/**
+ * The authority's statement that this is the account key of a person: the first one, one that the key before it vouches for, or one that
+ * the organisation has reset because all signers were lost.
+ */
 export const AccountCertificate = z.object({
   v: z.literal(1),
   tenant: idSchema('tenant'),
   person: idSchema('person'),
   accountKey: ed25519PublicKey,
-  kind: z.enum(['first']),
+  kind: z.enum(['first', 'succession', 'reset']),
+  /** The key that this one follows; absent in the first one. */
+  previousKey: ed25519PublicKey.optional(),
   issuedAt: timeMs,
 });
 export type AccountCertificate = z.infer<typeof AccountCertificate>;
+
+/** An account key's statement that another one follows it. */
+export const AccountSuccession = z.object({
+  v: z.literal(1),
+  tenant: idSchema('tenant'),
+  person: idSchema('person'),
+  from: ed25519PublicKey,
+  to: ed25519PublicKey,
+  issuedAt: timeMs,
+});
+export type AccountSuccession = z.infer<typeof AccountSuccession>;
+
+/** One change of an account key: the authority's certificate of the new key, and in a succession the statement of the old one. */
+export const KeyChange = z.object({ certificate: Signed, succession: Signed.optional() });
+export type KeyChange = z.infer<typeof KeyChange>;
+
+/** As many changes as are kept and handed out, the last ones. */
+export const KEY_CHANGES_MAX = 16;
 
 /** One device in a device list. */
 export const ListedDevice = z.object({
@@ -76,5 +99,7 @@ export const AccountRecord = z.object({
   authority: Signed,
   account: Signed,
   deviceList: Signed,
+  /** How the account key came to follow others, oldest first; absent while it is the first one. */
+  changes: z.array(KeyChange).max(KEY_CHANGES_MAX).optional(),
 });
 export type AccountRecord = z.infer<typeof AccountRecord>;

@@ -7,6 +7,7 @@ export const LABELS = {
   // Signatures (Ed25519)
   authorityCertificate: 'kuvert/authority-certificate/1',
   accountCertificate: 'kuvert/account-certificate/1',
+  accountSuccession: 'kuvert/account-succession/1',
   deviceList: 'kuvert/device-list/1',
   // Message formats
   frank: 'kuvert/frank/1',
@@ -22,6 +23,7 @@ export const LABELS = {
   linkId: 'kuvert/link-id/1',
   linkAnswer: 'kuvert/link-answer/1',
   linkCode: 'kuvert/link-code/1',
+  accountKeyCopy: 'kuvert/account-key-copy/1',
   // Device channel
   channelPrologue: 'kuvert/channel/1',
   enrolmentPrologue: 'kuvert/enrolment/1',

@@ -43,6 +43,12 @@ export const operatorCalls = {
     z.object({ personId: idSchema('person') }),
     z.object({ token: z.string(), expiresAt: z.iso.datetime() }),
   ),
+  /** For a person who has lost all devices that may sign: a token whose device begins anew; all others are out with it. */
+  personReset: call(
+    '/operator/v1/people/reset',
+    z.object({ personId: idSchema('person') }),
+    z.object({ token: z.string(), expiresAt: z.iso.datetime() }),
+  ),
   deviceRevoke: call('/operator/v1/devices/revoke', z.object({ deviceId: idSchema('device') }), z.object({})),
   keysRotate: call(
     '/operator/v1/keys/rotate',

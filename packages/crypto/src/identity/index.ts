@@ -10,6 +10,14 @@ export {
   signDeviceList,
   type TenantIdentity,
 } from './issue.ts';
+export {
+  type AccountName,
+  certifyNextAccount,
+  followKeyChanges,
+  type KeyChangeKind,
+  signSuccession,
+  verifySuccession,
+} from './key-changes.ts';
 export { verifyPrekeys } from './prekey-signatures.ts';
 export {
   compareSafetyNumber,

@@ -78,7 +78,7 @@ export function certifyFirstAccount(options: {
   );
 }
 
-/** Version 1 of a person's device list: one device, role `signer`. */
+/** Version 1 of a person's device list, or the first one after a reset: one device, role `signer`. */
 export function makeFirstDeviceList(options: {
   /** The account key's private half: 32-byte seed. */
   readonly accountPrivateKey: Uint8Array;
@@ -86,13 +86,15 @@ export function makeFirstDeviceList(options: {
   readonly personId: PersonId;
   readonly device: Omit<ListedDevice, 'role' | 'addedAt'>;
   readonly nowMs: number;
+  /** After a reset: the list that this one follows. */
+  readonly follows?: { readonly version: number; readonly hash: Uint8Array<ArrayBuffer> } | undefined;
 }): Signed {
   return signDeviceList(options.accountPrivateKey, {
     v: 1,
     tenant: options.tenantId,
     person: options.personId,
-    version: 1,
-    prevHash: new Uint8Array(32),
+    version: (options.follows?.version ?? 0) + 1,
+    prevHash: options.follows?.hash ?? new Uint8Array(32),
     accountKey: signingKeyFromSeed(options.accountPrivateKey).publicKey,
     issuedAt: options.nowMs,
     devices: [{ ...options.device, role: 'signer', addedAt: options.nowMs }],

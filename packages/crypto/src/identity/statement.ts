@@ -19,7 +19,11 @@ import {
 import { signBytes, verifyBytes } from './signing-key.ts';
 
 /** The labels that statements are signed under; each belongs to one kind of statement and one key. */
-export type StatementLabel = 'authorityCertificate' | 'accountCertificate' | 'deviceList';
+export type StatementLabel =
+  | 'authorityCertificate'
+  | 'accountCertificate'
+  | 'accountSuccession'
+  | 'deviceList';
 
 /** What a statement must look like once decoded; every zod schema is one. */
 export interface StatementSchema<T> {

@@ -19,6 +19,7 @@ import {
   type TenantId,
 } from '@kuvert/protocol';
 import { FIRST_PREV_HASH } from './issue.ts';
+import { type AccountName, followKeyChanges, type KeyChangeKind } from './key-changes.ts';
 import { listHash, openStatement } from './statement.ts';
 
 /** What a client keeps of a person for good: the account key and the highest list version it has seen. */
@@ -40,6 +41,8 @@ export interface VerifiedAccount {
   readonly list: DeviceList;
   readonly listHash: Uint8Array<ArrayBuffer>;
   readonly pin: PinnedAccount;
+  /** How another account key came in the place of the pinned one; undefined when it is the same, or none was pinned. */
+  readonly keyChange: KeyChangeKind | undefined;
 }
 
 /**
@@ -53,7 +56,7 @@ export interface VerifiedAccount {
  *
  * @throws KuvertError `identity_not_trusted` when a signature, tenant, person or key does not fit;
  *   `identity_rolled_back` for an older list, another list of the same version, or a successor of another list;
- *   `identity_changed` for another account key than the pinned one
+ *   `identity_changed` for another account key than the pinned one that nobody vouches for
  */
 export function verifyAccount(
   record: AccountRecord,
@@ -83,7 +86,15 @@ export function verifyAccount(
   trust(list.version > 1 || equalBytes(list.prevHash, FIRST_PREV_HASH));
   trust(hasDistinctDevices(list));
   const hash = listHash(record.deviceList);
-  if (pinned !== undefined) checkAgainstPin(list, hash, pinned);
+  const keyChange =
+    pinned &&
+    changeSince(record, pinned, {
+      tenantId,
+      personId,
+      authorityKey: authority.authorityKey,
+      to: account.accountKey,
+    });
+  if (pinned !== undefined) checkAgainstPin(list, hash, pinned, keyChange !== undefined);
   return {
     tenantId,
     personId,
@@ -91,12 +102,25 @@ export function verifyAccount(
     list,
     listHash: hash,
     pin: { accountKey: account.accountKey, version: list.version, hash },
+    keyChange,
   };
+}
+
+/** How the key came in the place of the pinned one; undefined for the pinned one. @throws KuvertError `identity_changed` */
+function changeSince(
+  record: AccountRecord,
+  pinned: PinnedAccount,
+  account: AccountName & { readonly authorityKey: Uint8Array; readonly to: Uint8Array },
+): KeyChangeKind | undefined {
+  if (equalBytes(account.to, pinned.accountKey)) return undefined;
+  const kind = followKeyChanges(record.changes ?? [], { ...account, from: pinned.accountKey });
+  if (kind === undefined) throw new KuvertError('identity_changed');
+  return kind;
 }
 
 /**
  * Checks, on the server, the list that a client sends at its first enrolment: signed by the account key, for
- * this person and tenant, version 1, exactly one device, which is the enrolling one and a signer.
+ * this person and tenant, version 1 or the next one after a reset, exactly one device, which is the enrolling one and a signer.
  * @throws KuvertError `device_list_invalid`
  */
 export function verifyEnrolmentList(
@@ -107,6 +131,8 @@ export function verifyEnrolmentList(
     readonly deviceId: DeviceId;
     /** 33 bytes. */
     readonly accountKey: Uint8Array;
+    /** After a reset: the list that this one follows. */
+    readonly follows?: { readonly version: number; readonly hash: Uint8Array } | undefined;
   },
 ): DeviceList {
   let list: DeviceList;
@@ -119,8 +145,8 @@ export function verifyEnrolmentList(
   const fits =
     list.tenant === expected.tenantId &&
     list.person === expected.personId &&
-    list.version === 1 &&
-    equalBytes(list.prevHash, FIRST_PREV_HASH) &&
+    list.version === (expected.follows?.version ?? 0) + 1 &&
+    equalBytes(list.prevHash, expected.follows?.hash ?? FIRST_PREV_HASH) &&
     equalBytes(list.accountKey, expected.accountKey) &&
     others.length === 0 &&
     device?.device === expected.deviceId &&
@@ -144,11 +170,14 @@ export interface ListChange {
 export function verifyNextList(
   signed: Signed,
   previous: { readonly list: DeviceList; readonly hash: Uint8Array },
+  /** The key that signs from now on, in a succession. */
+  nextKey?: Uint8Array,
 ): ListChange {
   const before = previous.list;
+  const accountKey = nextKey ?? before.accountKey;
   let list: DeviceList;
   try {
-    list = openStatement('deviceList', DeviceList, signed, before.accountKey);
+    list = openStatement('deviceList', DeviceList, signed, accountKey);
   } catch (cause) {
     throw new KuvertError('device_list_invalid', { cause });
   }
@@ -159,7 +188,7 @@ export function verifyNextList(
     list.person === before.person &&
     list.version === before.version + 1 &&
     equalBytes(list.prevHash, previous.hash) &&
-    equalBytes(list.accountKey, before.accountKey) &&
+    equalBytes(list.accountKey, accountKey) &&
     hasDistinctDevices(list) &&
     list.devices.some((entry) => entry.role === 'signer') &&
     keeps.every((entry) => isSameDevice(entry, known.get(entry.device)));
@@ -181,8 +210,14 @@ function encoded(facts: object): Uint8Array {
   return encodeCbor(facts as CborValue);
 }
 
-function checkAgainstPin(list: DeviceList, hash: Uint8Array, pinned: PinnedAccount): void {
-  if (!equalBytes(list.accountKey, pinned.accountKey)) throw new KuvertError('identity_changed');
+function checkAgainstPin(
+  list: DeviceList,
+  hash: Uint8Array,
+  pinned: PinnedAccount,
+  isOtherKey: boolean,
+): void {
+  // A new key signs a new version, so no version is ever signed by two.
+  if (isOtherKey && list.version <= pinned.version) throw new KuvertError('identity_rolled_back');
   const isOlder = list.version < pinned.version;
   const isOtherOfSameVersion = list.version === pinned.version && !equalBytes(hash, pinned.hash);
   const isOtherBranch = list.version === pinned.version + 1 && !equalBytes(list.prevHash, pinned.hash);

@@ -11,6 +11,7 @@ import {
   idFromBytes,
   idSchema,
   idToBytes,
+  KeyChange,
   Signed,
   timeMs,
   uint32,
@@ -31,6 +32,8 @@ export const enrolmentTokens = collection('enrolment-tokens', {
     expiresAt: timeMs,
     /** Who used it up: the hash of the device list that came with it. */
     usedForList: bytesSchema(32).nullable(),
+    /** `reset`: its device begins a new account in the place of the old one. */
+    purpose: z.enum(['enrol', 'reset']).optional(),
     /** From then on the row may be removed. */
     forgetAt: timeMs,
   }),
@@ -54,6 +57,8 @@ export const accounts = collection('accounts', {
     /** `listHash` of the list. */
     listHash: bytesSchema(32),
     listVersion: uint32,
+    /** How the account key came to follow others, the last changes. */
+    changes: z.array(KeyChange).optional(),
   }),
   key: ['personId'],
 });

@@ -68,7 +68,6 @@ export function createDevicesFeature(deps: {
     clock: deps.clock,
     onClosed: () => deps.onLimit('enrolmentAddress'),
   });
-  const enrolment = createEnrolment({ ...deps, tokens });
   const service = createDeviceService({
     ...deps,
     directory,
@@ -76,6 +75,7 @@ export function createDevicesFeature(deps: {
     tellChanged: (tenantId, deviceId, deviceSet) =>
       deps.connections.find(tenantId, deviceId)?.sendEvent('devicesChanged', { deviceSet }),
   });
+  const enrolment = createEnrolment({ ...deps, tokens, devices: service });
   const linking = createLinking({ ...deps, devices: service });
   return {
     service,

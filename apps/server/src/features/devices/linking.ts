@@ -3,20 +3,23 @@
  * The server can neither make a list nor read an answer; it only sees to it that versions follow each other, that a removed device is out
  * at once, and that nothing is used twice.
  */
-import { listHash, verifyNextList } from '@kuvert/crypto/identity';
+import { listHash, verifyNextList, verifySuccession } from '@kuvert/crypto/identity';
 import {
   DEVICES_MAX,
   type DeviceId,
   DeviceList,
   decodeCbor,
   equalBytes,
+  KEY_CHANGES_MAX,
+  type KeyChange,
   KuvertError,
   LINK_LIFETIME_MS,
   type PersonId,
   type Signed,
 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
-import { type Store, StoreError, type TenantScope } from '../../store/index.ts';
+import { type RowOf, type Store, StoreError, type TenantScope } from '../../store/index.ts';
+import type { TenantService } from '../tenants/index.ts';
 import {
   accounts,
   activeDevices,
@@ -38,6 +41,9 @@ interface Publisher {
 /** What it publishes. */
 interface Publication {
   readonly deviceList: Signed;
+  readonly succession?:
+    | { readonly accountKey: Uint8Array<ArrayBuffer>; readonly statement: Signed }
+    | undefined;
   readonly link?: { readonly linkId: Uint8Array; readonly answer: Uint8Array<ArrayBuffer> } | undefined;
 }
 
@@ -54,8 +60,9 @@ export function createLinking(deps: {
   readonly store: Store;
   readonly clock: Clock;
   readonly devices: DeviceService;
+  readonly tenants: TenantService;
 }): Linking {
-  const { store, clock, devices } = deps;
+  const { store, clock, devices, tenants } = deps;
 
   /** Takes the link id for this tenant. @throws KuvertError `link_used` when somebody of another tenant has answered it */
   async function claim(scope: TenantScope, linkId: string, expiresAt: number): Promise<void> {
@@ -66,10 +73,33 @@ export function createLinking(deps: {
     });
   }
 
+  /** Countersigns a new account key that the present one vouches for. @throws KuvertError `device_list_invalid` */
+  async function succeed(
+    scope: TenantScope,
+    personId: PersonId,
+    parts: {
+      before: DeviceList;
+      account: RowOf<typeof accounts>;
+      succession: NonNullable<Publication['succession']>;
+    },
+  ): Promise<{ account: Signed; changes: KeyChange[] }> {
+    const { before, account, succession } = parts;
+    const { accountKey: to, statement } = succession;
+    const from = before.accountKey;
+    try {
+      verifySuccession(statement, { tenantId: scope.tenant, personId, from, to });
+    } catch (cause) {
+      throw new KuvertError('device_list_invalid', { cause });
+    }
+    const certificate = await tenants.certifyNext(scope, { personId, kind: 'succession', from, to });
+    const change = { certificate, succession: statement };
+    return { account: certificate, changes: [...(account.changes ?? []), change].slice(-KEY_CHANGES_MAX) };
+  }
+
   /** @returns the devices that are out, undefined when this very list is there already */
   async function commit(
     { scope, personId, deviceId }: Publisher,
-    { deviceList, link }: Publication,
+    { deviceList, link, succession }: Publication,
   ): Promise<readonly DeviceId[] | undefined> {
     const nowMs = clock.nowMs();
     const expiresAt = nowMs + LINK_LIFETIME_MS;
@@ -82,13 +112,15 @@ export function createLinking(deps: {
       const before = DeviceList.parse(decodeCbor(account.deviceList.bytes));
       const next = versionOf(deviceList);
       if (next !== undefined && next !== before.version + 1) throw new KuvertError('devices_changed');
-      const { list, added, removed } = verifyNextList(deviceList, { list: before, hash: account.listHash });
+      const previous = { list: before, hash: account.listHash };
+      const { list, added, removed } = verifyNextList(deviceList, previous, succession?.accountKey);
+      const certified = succession && (await succeed(scope, personId, { before, account, succession }));
       const [entry, ...others] = added;
       if ((entry !== undefined) !== (link !== undefined) || others.length > 0) {
         throw new KuvertError('device_list_invalid');
       }
       if (list.devices.length > DEVICES_MAX) throw new KuvertError('device_limit');
-      tx.put(accounts, { ...account, deviceList, listHash: hash, listVersion: list.version });
+      tx.put(accounts, { ...account, ...certified, deviceList, listHash: hash, listVersion: list.version });
       const { rows } = await tx.list(deviceSets, { equals: [personId] });
       for (const { key, value } of rows) {
         tx.delete(deviceSets, ...key);

@@ -27,18 +27,22 @@ export const deviceEnrolmentRoutes = (enrolment: Enrolment, linking: Linking, fa
       return answer === undefined ? {} : { answer };
     },
     'enrolment.open': async ({ address }, proof) => {
-      const { person, tenant, mustLink } = await counted(failures, address, () => enrolment.open(proof));
+      const { person, tenant, mustLink, reset } = await counted(failures, address, () =>
+        enrolment.open(proof),
+      );
       return {
         person,
         tenantName: tenant.name,
         root: tenant.root,
         authority: tenant.authority,
         ...(mustLink && { mustLink }),
+        ...(reset && { reset }),
       };
     },
-    'enrolment.finish': async ({ address }, request) => ({
-      account: await counted(failures, address, () => enrolment.finish(request)),
-    }),
+    'enrolment.finish': async ({ address }, request) => {
+      const { account, changes } = await counted(failures, address, () => enrolment.finish(request));
+      return { account, ...(changes && { changes }) };
+    },
   });
 
 /** Counts attempts without a valid token by address. This machine itself is none: there a proxy or a test stands for many. */

@@ -10,6 +10,10 @@ export const deviceOperatorRoutes = (parts: { readonly devices: DeviceService; r
       const { token, expiresAtMs } = await parts.tokens.create(personId);
       return { token, expiresAt: new Date(expiresAtMs).toISOString() };
     },
+    personReset: async ({ personId }) => {
+      const { token, expiresAtMs } = await parts.tokens.create(personId, 'reset');
+      return { token, expiresAt: new Date(expiresAtMs).toISOString() };
+    },
     deviceRevoke: async ({ deviceId }) => {
       await parts.devices.revoke(deviceId);
       return {};

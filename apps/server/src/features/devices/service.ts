@@ -7,7 +7,7 @@ import {
   type TenantId,
 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
-import type { Store, TenantScope, Tx } from '../../store/index.ts';
+import type { RowOf, Store, TenantScope, Tx } from '../../store/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { accounts, activeDevices, deviceSets, devices, deviceTenants } from './collections.ts';
 import type { DeviceDirectory } from './directory.ts';
@@ -94,7 +94,7 @@ export function createDeviceService(deps: {
     const { authority } = await tenants.profile(scope);
     const { rows } = await scope.list(deviceSets, { equals: [personId], order: 'desc', limit: 1 });
     return {
-      account: { person: personId, authority, account: row.account, deviceList: row.deviceList },
+      account: { ...recordOf(row), authority },
       active: [...(rows[0]?.value.devices ?? [])],
     };
   }
@@ -152,7 +152,7 @@ export function createDeviceService(deps: {
       if (row === undefined) return undefined;
       const { rows } = await tx.list(deviceSets, { equals: [personId], limit: 1 });
       return {
-        account: { person: personId, account: row.account, deviceList: row.deviceList },
+        account: recordOf(row),
         active: rows[0]?.value.devices ?? [],
       };
     },
@@ -213,4 +213,9 @@ export function createDeviceService(deps: {
       }
     },
   };
+}
+
+function recordOf(row: RowOf<typeof accounts>): Omit<AccountRecord, 'authority'> {
+  const { personId: person, account, deviceList, changes } = row;
+  return { person, account, deviceList, ...(changes && { changes }) };
 }

@@ -40,7 +40,7 @@ export interface Tokens {
    * device has to be linked by one that may sign.
    * @throws KuvertError `not_found`
    */
-  create(personId: PersonId): Promise<{ token: string; expiresAtMs: number }>;
+  create(personId: PersonId, purpose?: 'enrol' | 'reset'): Promise<{ token: string; expiresAtMs: number }>;
   /**
    * The token's row, used and expired ones included.
    * @throws KuvertError `token_not_valid` for an unknown tenant, an unknown token and a wrong secret alike; `rate_limited` after some of them
@@ -62,7 +62,7 @@ export function createTokens(deps: {
   const { store, clock, random, people, tenants, serverStatic, attempts } = deps;
 
   return {
-    async create(personId) {
+    async create(personId, purpose = 'enrol') {
       const tenantId = await people.tenantOf(personId);
       const scope = store.tenant(tenantId);
       const { rootHash } = await tenants.profile(scope);
@@ -78,6 +78,7 @@ export function createTokens(deps: {
           createdAt,
           expiresAt,
           usedForList: null,
+          purpose,
           forgetAt: expiresAt + TOKEN_MEMORY_MS,
         });
       });

@@ -1,5 +1,11 @@
 /** The rules of tenants. */
-import { certifyFirstAccount, createTenantIdentity, rootHash } from '@kuvert/crypto/identity';
+import {
+  certifyFirstAccount,
+  certifyNextAccount,
+  createTenantIdentity,
+  type KeyChangeKind,
+  rootHash,
+} from '@kuvert/crypto/identity';
 import { KuvertError, makeId, type PersonId, type Signed, type TenantId } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
@@ -31,6 +37,16 @@ export interface TenantService {
   certifyFirst(
     scope: TenantScope,
     account: { readonly personId: PersonId; readonly accountKey: Uint8Array<ArrayBuffer> },
+  ): Promise<Signed>;
+  /** The authority's certificate for a key that follows another; the caller has checked the old key's word, or that it is a reset. */
+  certifyNext(
+    scope: TenantScope,
+    change: {
+      readonly personId: PersonId;
+      readonly kind: KeyChangeKind;
+      readonly from: Uint8Array<ArrayBuffer>;
+      readonly to: Uint8Array<ArrayBuffer>;
+    },
   ): Promise<Signed>;
 }
 
@@ -91,6 +107,15 @@ export function createTenantService(deps: {
     async profile(scope) {
       const row = await scope.get(tenantProfiles, scope.tenant);
       return { name: row.name, root: row.root, rootHash: rootHash(row.root), authority: row.authority };
+    },
+
+    async certifyNext(scope, change) {
+      const { authorityPrivateKey } = await scope.get(tenantProfiles, scope.tenant);
+      return certifyNextAccount(authorityPrivateKey, {
+        ...change,
+        tenantId: scope.tenant,
+        nowMs: clock.nowMs(),
+      });
     },
 
     async certifyFirst(scope, account) {
