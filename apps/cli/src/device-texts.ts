@@ -13,6 +13,7 @@ export interface DeviceTexts {
   revoked(deviceId: string): string;
   revokeAsked(deviceId: string): string;
   named(deviceId: string, name: string): string;
+  keyRenewed(): string;
   roles(role: 'signer' | 'linked'): string;
   thisDevice(): string;
   inactive(): string;
@@ -34,6 +35,8 @@ const en: DeviceTexts = {
   revokeAsked: (deviceId) =>
     `This device may not revoke ${deviceId}, so it has asked those of yours that may. If none of them is at hand, ask your administrator.`,
   named: (deviceId, name) => `${deviceId} is called ${name} now.`,
+  keyRenewed: () =>
+    'Your account key is new. People you write with are told; compare safety numbers with them again.',
   roles: (role) => (role === 'signer' ? 'may link and revoke' : 'linked'),
   thisDevice: () => 'this device',
   inactive: () => 'nothing is delivered to it',
@@ -56,6 +59,8 @@ const de: DeviceTexts = {
   revokeAsked: (deviceId) =>
     `Dieses Gerät darf ${deviceId} nicht sperren und hat deshalb Ihre Geräte gebeten, die es dürfen. Ist keines davon zur Hand, bitte die Administration fragen.`,
   named: (deviceId, name) => `${deviceId} heißt jetzt ${name}.`,
+  keyRenewed: () =>
+    'Ihr Kontoschlüssel ist neu. Wer mit Ihnen schreibt, erfährt es; bitte Sicherheitsnummern erneut vergleichen.',
   roles: (role) => (role === 'signer' ? 'darf koppeln und sperren' : 'gekoppelt'),
   thisDevice: () => 'dieses Gerät',
   inactive: () => 'ihm wird nichts zugestellt',

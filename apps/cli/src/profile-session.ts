@@ -151,6 +151,8 @@ export function noticeSentence(
       return texts.ownDeviceLinked();
     case 'device_revoked':
       return texts.ownDeviceRevoked();
+    case 'key_reset':
+      return texts.keyReset();
     case 'revoke_asked':
       return texts.revokeAsked(notice.deviceId ?? '');
     case 'recipient_unknown':

@@ -7,6 +7,7 @@ export interface Texts {
   tenantCreated(name: string, id: string): string;
   personAdded(name: string, id: string): string;
   tokenCreated(token: string, expiresAt: string): string;
+  personReset(token: string, expiresAt: string): string;
   deviceRevoked(id: string): string;
   keysRotated(keyId: string, count: number): string;
   enrolled(deviceId: string, profile: string): string;
@@ -37,6 +38,7 @@ export interface Texts {
   verificationLost(): string;
   personDeviceAdded(): string;
   personDeviceRemoved(): string;
+  keyReset(): string;
   recipientUnknown(): string;
   notAccepted(): string;
   secretFileOpen(): string;
@@ -51,6 +53,8 @@ const en: Texts = {
   tenantCreated: (name, id) => `Tenant ${name} is there: ${id}`,
   personAdded: (name, id) => `${name} is there: ${id}`,
   tokenCreated: (token, expiresAt) => `One device can enrol with this token until ${expiresAt}:\n${token}`,
+  personReset: (token, expiresAt) =>
+    `The device that enrols with this token until ${expiresAt} takes the place of all others of this person, and everybody they write with is told:\n${token}`,
   deviceRevoked: (id) => `${id} is revoked; its connections are closed.`,
   keysRotated: (keyId, count) => `The wrapping key is now ${keyId}; ${count} keys were wrapped anew.`,
   enrolled: (deviceId, profile) => `This device is enrolled: ${deviceId} in ${profile}`,
@@ -99,6 +103,8 @@ const en: Texts = {
   ownDeviceLinked: () =>
     'A device was added to yours. If that was not you, revoke it: “kuvert devices list” shows it.',
   ownDeviceRevoked: () => 'One of your devices was revoked; nothing is sent to it any more.',
+  keyReset: () =>
+    'The account of a person was reset by your organisation, so their keys are new. Ask them before you write anything confidential.',
   revokeAsked: (deviceId) =>
     `One of your devices asks you to revoke ${deviceId}. If you agree: kuvert devices revoke ${deviceId}`,
   keysChanged: () =>
@@ -124,6 +130,8 @@ const de: Texts = {
   personAdded: (name, id) => `${name} ist angelegt: ${id}`,
   tokenCreated: (token, expiresAt) =>
     `Mit diesem Token kann sich bis ${expiresAt} ein Gerät registrieren:\n${token}`,
+  personReset: (token, expiresAt) =>
+    `Das Gerät, das sich bis ${expiresAt} mit diesem Token registriert, tritt an die Stelle aller anderen dieser Person, und alle, mit denen sie schreibt, erfahren es:\n${token}`,
   deviceRevoked: (id) => `${id} ist gesperrt; seine Verbindungen sind geschlossen.`,
   keysRotated: (keyId, count) =>
     `Der Hüllschlüssel ist jetzt ${keyId}; ${count} Schlüssel wurden neu verpackt.`,
@@ -175,6 +183,8 @@ const de: Texts = {
     'Zu Ihren Geräten ist eines hinzugekommen. Waren Sie das nicht, bitte sperren: „kuvert devices list“ zeigt es.',
   ownDeviceRevoked: () => 'Eines Ihrer Geräte wurde gesperrt; an dieses wird nichts mehr gesendet.',
   listMismatch: () => 'Ein anderes Gerät kennt eine Geräteliste, die dieses nicht gesehen hat.',
+  keyReset: () =>
+    'Das Konto einer Person wurde von Ihrer Organisation zurückgesetzt; ihre Schlüssel sind neu. Bitte nachfragen, bevor Sie Vertrauliches schreiben.',
   revokeAsked: (deviceId) =>
     `Eines Ihrer Geräte bittet, ${deviceId} zu sperren. Wenn Sie zustimmen: kuvert devices revoke ${deviceId}`,
   keysChanged: () =>

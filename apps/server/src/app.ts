@@ -96,10 +96,8 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
       const publicListener = await createPublicListener({
         tls: config.tls,
         log,
-        serverKey: () => ({
-          key: Buffer.from(context.channelHost.statics()[0]?.publicKey ?? []).toString('base64url'),
-          time: clock.nowMs(),
-        }),
+        serverKey: () => Buffer.from(context.channelHost.statics()[0]?.publicKey ?? []).toString('base64url'),
+        nowMs: () => clock.nowMs(),
       });
       publicListener.server.on('upgrade', (request, socket, head) => channel.upgrade(request, socket, head));
       closers.push(() => publicListener.close());

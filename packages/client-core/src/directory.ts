@@ -60,8 +60,7 @@ export class Directory {
       store.transaction(() => {
         if (isNews(known, account)) {
           store.directory.putAccount(account);
-          this.#accountChanged(known, account);
-          this.#tellKeyChange(personId, verified.keyChange);
+          this.#accountChanged(known, account, verified.keyChange);
         }
         store.notices.withdraw({ kind: 'identity_problem', personId });
       });
@@ -79,19 +78,15 @@ export class Directory {
     return this.pin(account, personId, active);
   }
 
-  /** Another account key is never taken silently, whoever vouches for it. */
-  #tellKeyChange(personId: PersonId, keyChange: KeyChangeKind | undefined): void {
-    if (keyChange === undefined) return;
-    const { store, clock } = this.#context;
-    const kind = keyChange === 'reset' ? 'key_reset' : 'key_renewed';
-    store.notices.add({ kind, atMs: clock.now(), personId });
-  }
-
   /** Nobody waits any more for a device that is gone; changes of one's own devices are told. */
-  #accountChanged(before: KnownAccount | undefined, after: KnownAccount): void {
+  #accountChanged(
+    before: KnownAccount | undefined,
+    after: KnownAccount,
+    keyChange: KeyChangeKind | undefined,
+  ): void {
     const { store, own, clock } = this.#context;
     if (before === undefined) return;
-    tellKeyChanges(this.#context, before, after);
+    tellKeyChanges(this.#context, before, after, keyChange);
     const was = activeDevices(before);
     const is = activeDevices(after);
     const gone = was.filter((device) => !is.includes(device));

@@ -72,7 +72,8 @@ export async function enrolDevice(options: {
     })
     .catch((error: unknown) => {
       // After a reset the account may have changed meanwhile: the next attempt asks again what it has to follow.
-      if (error instanceof KuvertError && error.code === 'devices_changed') store.values.delete(VALUES.pending);
+      if (error instanceof KuvertError && error.code === 'devices_changed')
+        store.values.delete(VALUES.pending);
       throw error;
     });
   const { authority, deviceList } = own;

@@ -114,10 +114,13 @@ export function loadPendingLink(store: Store, nowMs: number): PendingLink | unde
 export function makeLinkAnswer(
   own: OwnDevice,
   offer: LinkOffer,
-  parts: { readonly record: AccountRecord; readonly isSigner: boolean },
+  parts: {
+    readonly record: AccountRecord;
+    /** For a device that shall be a signer. */
+    readonly accountPrivateKey: Bytes | undefined;
+  },
 ): Bytes {
-  const { record, isSigner } = parts;
-  const { accountPrivateKey } = own;
+  const { record, accountPrivateKey } = parts;
   const answer: LinkAnswer = {
     v: 1,
     serverStatic: own.serverStatic,
@@ -127,7 +130,7 @@ export function makeLinkAnswer(
     name: own.name,
     mail: own.mail,
     record,
-    ...(isSigner && accountPrivateKey && { accountPrivateKey }),
+    ...(accountPrivateKey && { accountPrivateKey }),
   };
   return sealLinkAnswer(offer, encodeCbor(answer as CborValue));
 }

@@ -4,8 +4,14 @@
  */
 
 import { serverKeyId } from '@kuvert/crypto/channel';
-import { listHash, signDeviceList } from '@kuvert/crypto/identity';
-import { isIdentityKey, linkIdOf, linkNumbers } from '@kuvert/crypto/session';
+import {
+  generateSigningKey,
+  listHash,
+  signDeviceList,
+  signingKeyFromSeed,
+  signSuccession,
+} from '@kuvert/crypto/identity';
+import { isIdentityKey, linkIdOf, linkNumbers, sealAccountKey } from '@kuvert/crypto/session';
 import {
   type AccountRecord,
   DEVICES_MAX,
@@ -18,8 +24,10 @@ import {
   type LinkOffer,
   type ListedDevice,
   READER_VERSION,
+  type Signed,
   SUITES,
 } from '@kuvert/protocol';
+import { accountPrivateKey, keepAccountKey } from './account-keys.ts';
 import type { Context } from './context.ts';
 import { nameDevice, nameOf } from './device-names.ts';
 import type { Directory } from './directory.ts';
@@ -27,6 +35,8 @@ import { makeLinkAnswer } from './linking.ts';
 import { queueForOwnDevices } from './own-lane.ts';
 import type { Connection } from './ports.ts';
 import type { KnownAccount } from './store.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
 
 /** How often a list is made anew because another signer was faster. */
 const TRIES_MAX = 5;
@@ -87,7 +97,7 @@ export class OwnDevices {
 
   /** True when this device may change the list. */
   get isSigner(): boolean {
-    return this.#context.own.accountPrivateKey !== undefined;
+    return accountPrivateKey(this.#context) !== undefined;
   }
 
   /**
@@ -130,25 +140,44 @@ export class OwnDevices {
         if (devices.length >= DEVICES_MAX) throw new KuvertError('device_limit');
         return [...devices, entry];
       },
-      (record) => ({
-        linkId: linkIdOf(offer),
-        answer: makeLinkAnswer(own, offer, { record, isSigner: options.isSigner }),
-      }),
+      {
+        link: (record, key) => ({
+          linkId: linkIdOf(offer),
+          answer: makeLinkAnswer(own, offer, {
+            record,
+            accountPrivateKey: options.isSigner ? key : undefined,
+          }),
+        }),
+      },
     );
     return offer.device;
   }
 
   /**
-   * Takes a device out of the list. Needs a connection.
+   * Takes a device out of the list. One that may sign holds the account key, so with it goes the key: a new one takes its place. Needs a
+   * connection.
    * @throws KuvertError `not_a_signer`, `device_unknown`, `last_signer`, `server_unreachable`, …
    */
   async revoke(deviceId: DeviceId): Promise<void> {
-    await this.#publish((devices) => {
-      const left = devices.filter(({ device }) => device !== deviceId);
-      if (left.length === devices.length) throw new KuvertError('device_unknown');
-      if (!left.some(({ role }) => role === 'signer')) throw new KuvertError('last_signer');
-      return left;
-    });
+    const renewsKey = this.list().some((entry) => entry.deviceId === deviceId && entry.role === 'signer');
+    await this.#publish(
+      (devices) => {
+        const left = devices.filter(({ device }) => device !== deviceId);
+        if (left.length === devices.length) throw new KuvertError('device_unknown');
+        if (!left.some(({ role }) => role === 'signer')) throw new KuvertError('last_signer');
+        return left;
+      },
+      { renewsKey },
+    );
+  }
+
+  /**
+   * Puts a new account key in the place of the present one, which vouches for it: when somebody else may have got hold of it. Needs a
+   * connection.
+   * @throws KuvertError `not_a_signer`, `server_unreachable`, …
+   */
+  async renewKey(): Promise<void> {
+    await this.#publish((devices) => [...devices], { renewsKey: true });
   }
 
   /** Names a device, for all devices of one's own. @throws KuvertError `device_unknown`, `bad_request` */
@@ -178,26 +207,36 @@ export class OwnDevices {
 
   async #publish(
     change: (devices: readonly ListedDevice[]) => ListedDevice[],
-    link?: (record: AccountRecord) => { linkId: Uint8Array<ArrayBuffer>; answer: Uint8Array<ArrayBuffer> },
+    also: {
+      readonly renewsKey?: boolean;
+      readonly link?: (record: AccountRecord, accountPrivateKey: Bytes) => { linkId: Bytes; answer: Bytes };
+    } = {},
   ): Promise<void> {
     const { own, clock, serverOffset } = this.#context;
-    const { accountPrivateKey, personId } = own;
-    if (accountPrivateKey === undefined) throw new KuvertError('not_a_signer');
+    const { personId } = own;
     for (let tries = 1; ; tries++) {
       const connection = this.#connected();
       const { account, active } = await connection.request('devices.list', { personId });
       const { list, pin } = this.#directory.pin(account, personId, active);
+      const key = accountPrivateKey(this.#context);
+      if (key === undefined) throw new KuvertError('not_a_signer');
+      const nowMs = clock.now() + serverOffset.ms;
+      const renewed = also.renewsKey === true ? this.#makeKey(key, nowMs) : undefined;
       const next: DeviceList = {
         ...list,
         version: list.version + 1,
         prevHash: Uint8Array.from(pin.hash),
-        issuedAt: clock.now() + serverOffset.ms,
+        accountKey: renewed?.succession.accountKey ?? list.accountKey,
+        issuedAt: nowMs,
         devices: change(list.devices),
       };
-      const deviceList = signDeviceList(accountPrivateKey, next);
+      const deviceList = signDeviceList(renewed?.privateKey ?? key, next);
       try {
-        const record = { ...account, deviceList };
-        await connection.request('devices.publish', { deviceList, ...(link && { link: link(record) }) });
+        await connection.request('devices.publish', {
+          deviceList,
+          ...(renewed && { succession: renewed.succession }),
+          ...(also.link && { link: also.link({ ...account, deviceList }, key) }),
+        });
       } catch (error) {
         const isLate = error instanceof KuvertError && error.code === 'devices_changed';
         if (!isLate || tries >= TRIES_MAX) throw error;
@@ -207,8 +246,38 @@ export class OwnDevices {
       if (!equalBytes(after.pin.hash, listHash(deviceList)) && after.list.version <= next.version) {
         throw new KuvertError('identity_rolled_back');
       }
+      if (renewed !== undefined) this.#tellKey(next, renewed.privateKey);
       return;
     }
+  }
+
+  /** A new account key, kept before anybody hears of it, and the present one's word for it. */
+  #makeKey(
+    present: Bytes,
+    nowMs: number,
+  ): { privateKey: Bytes; succession: { accountKey: Bytes; statement: Signed } } {
+    const { tenantId, personId } = this.#context.own;
+    const { publicKey: accountKey, privateKey } = generateSigningKey();
+    keepAccountKey(this.#context, privateKey);
+    const from = signingKeyFromSeed(present).publicKey;
+    const statement = signSuccession(present, { tenantId, personId, from, to: accountKey, nowMs });
+    return { privateKey, succession: { accountKey, statement } };
+  }
+
+  /** The other signers need the new key too. */
+  #tellKey({ devices }: DeviceList, privateKey: Bytes): void {
+    const { own } = this.#context;
+    const copies = devices
+      .filter(({ device, role }) => role === 'signer' && device !== own.deviceId)
+      .map(({ device, identityKey }) => ({
+        device,
+        sealed: sealAccountKey(identityKey, device, privateKey),
+      }));
+    if (copies.length === 0) return;
+    queueForOwnDevices(this.#context, {
+      content: { kind: 'account-key', minReader: READER_VERSION, copies },
+    });
+    this.#onOutgoing();
   }
 
   #connected(): Connection {

@@ -13,6 +13,7 @@ import {
   LIFETIME_MS,
   type PersonId,
 } from '@kuvert/protocol';
+import { accountPrivateKey, takeAccountKey } from './account-keys.ts';
 import { queueDueAcks, takeAck } from './acks.ts';
 import { type ChainSender, takeIntoChain, takeStart, takeToldHead } from './chains/follow.ts';
 import { keepTombstone, reportGaps } from './chains/gaps.ts';
@@ -341,6 +342,9 @@ export class Receiver {
       case 'device-name':
         if (this.#isOwn(sender)) takeName(this.#context, content);
         return false;
+      case 'account-key':
+        if (this.#isOwn(sender)) takeAccountKey(this.#context, content.copies);
+        return false;
       case 'revoke-request':
         if (this.#isOwn(sender)) this.#noticeRevokeRequest(content.device);
         return false;
@@ -402,7 +406,7 @@ export class Receiver {
 
   #noticeRevokeRequest(deviceId: DeviceId): void {
     const { store, own, clock } = this.#context;
-    if (own.accountPrivateKey === undefined) return;
+    if (accountPrivateKey(this.#context) === undefined) return;
     store.notices.add({ kind: 'revoke_asked', atMs: clock.now(), personId: own.personId, deviceId });
   }
 

@@ -91,8 +91,7 @@ export type NoticeKind =
   /** Somebody else has added a device to their own, or taken one out. */
   | 'person_device_added'
   | 'person_device_removed'
-  /** A person has another account key: the old one vouches for it, or the organisation alone does. Verification is lost with it. */
-  | 'key_renewed'
+  /** The organisation has reset somebody's account: nobody but it vouches for the new keys. */
   | 'key_reset'
   /** A message waits because nobody has the address that it is for. */
   | 'recipient_unknown'

@@ -15,7 +15,7 @@ export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
 /** Path of the WebSocket on port 443. */
 export const CHANNEL_PATH = '/v1/channel';
 
-/** Path at which a server tells its Noise static to a device that is to be linked, as JSON {key, time}. */
+/** Path at which a server tells its Noise static to a device that is to be linked, as JSON {key}; its time is in the header `date`. */
 export const SERVER_KEY_PATH = '/v1/server-key';
 
 /** First byte of a record. */

@@ -123,6 +123,18 @@ export const DeviceNameContent = z.object({
   atMs: timeMs,
 });
 
+/**
+ * The private half of a new account key for those devices of one's own that may sign, sealed to each of them. Only ever sent to one's own
+ * devices.
+ */
+export const AccountKeyContent = z.object({
+  kind: z.literal('account-key'),
+  minReader: uint32,
+  copies: z
+    .array(z.object({ device: idSchema('device'), sealed: bytesSchema({ min: 1, max: 256 }) }))
+    .max(16),
+});
+
 /** A device of one's own that may not sign asks those that may to revoke one. Only ever sent to one's own devices. */
 export const RevokeRequestContent = z.object({
   kind: z.literal('revoke-request'),
@@ -139,6 +151,7 @@ const known = z.discriminatedUnion('kind', [
   TypingContent,
   PresenceContent,
   DeviceNameContent,
+  AccountKeyContent,
   RevokeRequestContent,
   TimerContent,
   DeleteContent,

@@ -87,9 +87,7 @@ export class TestPerson {
    * @returns the same person at the new device, with a folder and a secret of its own
    */
   async addDevice(options: { isSigner?: boolean } = {}): Promise<TestPerson> {
-    this.#furtherDevices += 1;
-    const folder = `${this.#facts.folder}-${this.#furtherDevices + 1}`;
-    const further = new TestPerson(this.#home, { ...this.#facts, folder });
+    const further = this.anotherProfile();
     const { profileDir, secret } = further;
     const { url: serverUrl, now } = this.#home;
     const linking = await beginLink({ serverUrl, profileDir, secret, ...(now ? { now } : {}) });
@@ -107,6 +105,13 @@ export class TestPerson {
     // The first connection brings its prekeys; from then on others write to it.
     await further.with((profile) => profile.flush({ timeoutMs: 20_000 }));
     return further;
+  }
+
+  /** The same person with a profile of its own that has no device yet. */
+  anotherProfile(): TestPerson {
+    this.#furtherDevices += 1;
+    const folder = `${this.#facts.folder}-${this.#furtherDevices + 1}`;
+    return new TestPerson(this.#home, { ...this.#facts, folder });
   }
 
   /** Opens the profile in this process. The caller closes it. */

@@ -33,6 +33,7 @@ export function addDevices(program: Command, context: CommandContext): void {
   addApprove(devices, context);
   addRevoke(devices, context);
   addLabel(devices, context);
+  addNewKey(devices, context);
 }
 
 function addList(devices: Command, context: CommandContext): void {
@@ -166,6 +167,24 @@ function addLabel(devices: Command, context: CommandContext): void {
     });
   });
   finishCommand(command, ['kuvert devices label de_… Laptop --profile anna --secret-file anna.secret']);
+}
+
+function addNewKey(devices: Command, context: CommandContext): void {
+  const command = devices
+    .command('new-key')
+    .description(
+      'renew your account key, when somebody else may have got hold of it; people you write with are told',
+    );
+  profileCommand(command).action(async (options: ProfileOptions) => {
+    const { output } = context;
+    await withProfile(options, output, async (profile) => {
+      await profile.connect();
+      await profile.devices.renewKey();
+      await output.result({ state: 'renewed' }, () => deviceTextsIn(output.language).keyRenewed());
+      await flushIfReachable(profile);
+    });
+  });
+  finishCommand(command, ['kuvert devices new-key --profile anna --secret-file anna.secret']);
 }
 
 function readDevice(text: string): DeviceId {

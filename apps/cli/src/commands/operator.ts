@@ -18,6 +18,7 @@ Examples:
   kuvert operator tenant create --name Acme
   kuvert operator person add --tenant tn_… --name Anna --mail anna@acme.test
   kuvert operator token create --person pe_…
+  kuvert operator person reset --person pe_…
   kuvert operator device revoke --device de_…
   kuvert operator keys rotate`;
 
@@ -67,6 +68,19 @@ export function addOperator(program: Command, context: CommandContext): void {
         await output.result(result, () => output.texts.personAdded(showLine(name.trim()), result.personId));
       }),
     ['kuvert operator person add --tenant tn_… --name Anna --mail anna@acme.test'],
+  );
+
+  finishCommand(
+    add(person, 'reset', 'let somebody who has lost all devices that may sign begin anew, with one token')
+      .requiredOption('--person <id>', 'the person (pe_…)')
+      .action(async (options: DataOption & { person: string }) => {
+        const { token: text, expiresAt } = await (await find(options)).call('personReset', {
+          personId: options.person as PersonId,
+        });
+        const { output } = context;
+        await output.result({ token: text }, () => output.texts.personReset(showLine(text), expiresAt));
+      }),
+    ['kuvert operator person reset --person pe_… --json'],
   );
 
   const token = group('token', 'enrolment tokens');

@@ -30,8 +30,9 @@ const SOCKETS_MAX = 110_000;
 export async function createPublicListener(parts: {
   readonly tls: ServerConfig['tls'];
   readonly log: Log;
-  /** The server's Noise static as base64url, and its time. */
-  readonly serverKey: () => { readonly key: string; readonly time: number };
+  /** The server's Noise static as base64url. */
+  readonly serverKey: () => string;
+  readonly nowMs: () => number;
 }): Promise<FastifyInstance> {
   const makeServer = await serverMaker(parts.tls);
   const app = fastify({
@@ -55,7 +56,10 @@ export async function createPublicListener(parts: {
   });
   // Public by nature: whoever connects must know it. What a device pins comes from its token, or from the device that links it.
   app.get(SERVER_KEY_PATH, async (_request, reply) =>
-    reply.header('cache-control', 'no-store').send(parts.serverKey()),
+    reply
+      .header('cache-control', 'no-store')
+      .header('date', new Date(parts.nowMs()).toUTCString())
+      .send({ key: parts.serverKey() }),
   );
   return app;
 }

@@ -107,9 +107,10 @@ async function askServerKey(serverUrl: string): Promise<{ key: Uint8Array; timeM
   try {
     const signal = AbortSignal.timeout(SERVER_KEY_TIMEOUT_MS);
     const answer = await fetch(serverKeyUrl(serverUrl), { signal, redirect: 'error' });
-    const { key, time } = (await answer.json()) as { key?: unknown; time?: unknown };
+    const { key } = (await answer.json()) as { key?: unknown };
+    const time = Date.parse(answer.headers.get('date') ?? '');
     const bytes = Buffer.from(typeof key === 'string' ? key : '', 'base64url');
-    if (!answer.ok || bytes.length !== 32 || typeof time !== 'number' || !Number.isSafeInteger(time)) {
+    if (!answer.ok || bytes.length !== 32 || !Number.isSafeInteger(time)) {
       throw new KuvertError('server_unreachable');
     }
     return { key: Uint8Array.from(bytes), timeMs: time };

@@ -32,7 +32,15 @@ export {
   parseFrame,
 } from './frame.ts';
 export type { OpenedLeg } from './leg.ts';
-export { isIdentityKey, linkIdOf, linkNumbers, openLinkAnswer, sealLinkAnswer } from './linking.ts';
+export {
+  isIdentityKey,
+  linkIdOf,
+  linkNumbers,
+  openAccountKey,
+  openLinkAnswer,
+  sealAccountKey,
+  sealLinkAnswer,
+} from './linking.ts';
 export {
   FIRST_PREKEY_COUNTERS,
   listExpiredPrekeys,

@@ -4,7 +4,7 @@
  * can read it. Both keys depend on every byte of the code.
  */
 import { createHash, scryptSync } from 'node:crypto';
-import { encodeLinkCode, LABELS, type LinkOffer, utf8 } from '@kuvert/protocol';
+import { type DeviceId, encodeLinkCode, idToBytes, LABELS, type LinkOffer, utf8 } from '@kuvert/protocol';
 import { PrivateKey, PublicKey } from '@signalapp/libsignal-client';
 import { aeadOpen, aeadSeal, hkdf, KEY_BYTES, NONCE_BYTES, NotOpenedError } from '../sealing/primitives.ts';
 import { SessionError } from './session-error.ts';
@@ -46,6 +46,22 @@ export function openLinkAnswer(offer: LinkOffer, identityPrivateKey: Bytes, seal
   } catch (cause) {
     const why = cause instanceof NotOpenedError ? 'another code' : 'another device';
     throw new SessionError('undecryptable', `a link answer for ${why}`, { cause });
+  }
+}
+
+/** Seals the private half of an account key for another device of the same person that may sign. */
+export function sealAccountKey(identityKey: Bytes, device: DeviceId, privateKey: Bytes): Bytes {
+  const recipient = PublicKey.deserialize(identityKey);
+  return Uint8Array.from(recipient.seal(privateKey, LABELS.accountKeyCopy, idToBytes(device)));
+}
+
+/** Opens what {@link sealAccountKey} made. @throws SessionError `undecryptable` */
+export function openAccountKey(identityPrivateKey: Bytes, device: DeviceId, sealed: Bytes): Bytes {
+  try {
+    const key = PrivateKey.deserialize(identityPrivateKey);
+    return Uint8Array.from(key.open(sealed, LABELS.accountKeyCopy, idToBytes(device)));
+  } catch (cause) {
+    throw new SessionError('undecryptable', 'an account key for another device', { cause });
   }
 }
 

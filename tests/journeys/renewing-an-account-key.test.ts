@@ -1,0 +1,109 @@
+/** Another account key is never taken silently: its old one vouches for it, or the organisation resets it for all to see (A4 B6 N5). */
+import type { Notice } from '@kuvert/client-core';
+import { startInstallation, type TestInstallation, type TestPerson, type TestTenant } from '@kuvert/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const FLUSH = { timeoutMs: 60_000 };
+
+let installation: TestInstallation;
+let acme: TestTenant;
+beforeAll(async () => {
+  installation = await startInstallation();
+  acme = await installation.tenant('Acme');
+});
+afterAll(() => installation[Symbol.asyncDispose]());
+
+function write(from: TestPerson, to: TestPerson, text: string): Promise<{ waiting: number }> {
+  return from.with(async (profile) => {
+    await profile.send({ to: to.mail, text });
+    return profile.flush(FLUSH);
+  });
+}
+
+/** Fetches what waits. */
+function read(person: TestPerson): Promise<{ texts: string[]; notices: Notice[] }> {
+  return person.with(async (profile) => {
+    await profile.flush(FLUSH);
+    const messages = profile.inbox();
+    profile.markPrinted(messages);
+    const notices = profile.notices();
+    profile.markNoticesSeen(notices.map(({ noticeId }) => noticeId));
+    return { texts: messages.map(({ text }) => text), notices };
+  });
+}
+
+test('A4 B6 with a signer that is revoked goes the account key; the new one is told to all and used by the other signer', {
+  timeout: 240_000,
+}, async () => {
+  const anna = await acme.person('Anna');
+  const phone = await acme.person('Ben');
+  const tablet = await phone.addDevice({ isSigner: true });
+  const stolen = await phone.addDevice({ isSigner: true });
+  expect(await write(anna, phone, 'before')).toEqual({ waiting: 0 });
+  await read(phone);
+  await read(tablet);
+
+  await phone.with(async (profile) => {
+    await profile.connect();
+    await profile.devices.revoke(stolen.deviceId);
+    await profile.flush(FLUSH);
+  });
+  await expect(read(stolen)).rejects.toMatchObject({ code: 'device_not_accepted' });
+  expect(await write(phone, anna, 'under the new key')).toEqual({ waiting: 0 });
+  const told = await read(anna);
+  expect(told.texts).toEqual(['under the new key']);
+  expect(told.notices).toContainEqual(
+    expect.objectContaining({ kind: 'keys_changed', personId: phone.personId }),
+  );
+  await anna.with(({ conversations }) => {
+    const { entries } = conversations.entries(conversations.withPerson(phone.personId));
+    expect(entries.filter(({ direction }) => direction === 'system').map(({ kind }) => kind)).toContain(
+      'keys_changed',
+    );
+  });
+  expect(await write(anna, phone, 'after')).toEqual({ waiting: 0 });
+  expect((await read(phone)).texts).toEqual(['after']);
+
+  // The other signer has got the new key, sealed to it, and signs with it.
+  expect((await read(tablet)).texts).toEqual(['after']);
+  const laptop = await tablet.addDevice();
+  await phone.with(async (profile) => {
+    await profile.flush(FLUSH);
+    expect(profile.devices.isSigner).toBe(true);
+    expect(profile.devices.list().map(({ deviceId }) => deviceId)).toEqual([
+      phone.deviceId,
+      tablet.deviceId,
+      laptop.deviceId,
+    ]);
+  });
+});
+
+test('A4 B6 whoever has lost all signers begins anew by a reset, which everybody they wrote with is told', {
+  timeout: 240_000,
+}, async () => {
+  const anna = await acme.person('Carla');
+  const lost = await acme.person('Dino');
+  const laptop = await lost.addDevice();
+  expect(await write(anna, lost, 'before')).toEqual({ waiting: 0 });
+  await read(laptop);
+
+  const { operator } = installation;
+  await operator.call('deviceRevoke', { deviceId: lost.deviceId });
+  const { token } = await operator.call('personReset', { personId: lost.personId });
+  const anew = lost.anotherProfile();
+  await anew.enrol(token);
+  await expect(read(laptop)).rejects.toMatchObject({ code: 'device_not_accepted' });
+
+  expect(await write(anna, lost, 'after')).toEqual({ waiting: 0 });
+  expect((await read(anew)).texts).toEqual(['after']);
+  const { notices } = await read(anna);
+  expect(notices).toContainEqual(expect.objectContaining({ kind: 'key_reset', personId: lost.personId }));
+  expect(await write(anew, anna, 'here I am again')).toEqual({ waiting: 0 });
+  expect((await read(anna)).texts).toEqual(['here I am again']);
+
+  // A signer again, with all that belongs to it; and the token is used up.
+  const tablet = await anew.addDevice();
+  expect(await write(anna, lost, 'to both')).toEqual({ waiting: 0 });
+  expect((await read(tablet)).texts).toEqual(['to both']);
+  await expect(lost.anotherProfile().enrol(token)).rejects.toMatchObject({ code: 'token_used' });
+});
