@@ -36,7 +36,7 @@ function changeKey(of: TestDevice, who: TestDevice, byte: number): void {
   const clock = new ManualClock();
   const context = { own: of.own, clock, policy: NO_POLICY };
   const store = withStandingNotices(of.store, of.own, new ChangeBoard());
-  tellKeyChanges({ ...context, store } as unknown as Context, before, after);
+  tellKeyChanges({ ...context, store } as unknown as Context, before, after, 'succession');
 }
 
 test('B6 both see one number; what one shows, the other can verify, and take back', async () => {

@@ -95,7 +95,7 @@ export class TestDevice {
     const linked = completeLink(
       store,
       pending,
-      makeLinkAnswer(own, pending.offer, { record, isSigner: false }),
+      makeLinkAnswer(own, pending.offer, { record, accountPrivateKey: undefined }),
     );
     const account = store.directory.getAccount(person.personId);
     // Whoever has signed the list knows it.
