@@ -25,20 +25,9 @@ import {
   deviceTenants,
   enrolmentTokens,
 } from './collections.ts';
+import type { PrekeyStock } from './prekey-stock.ts';
 import type { DeviceService } from './service.ts';
 import type { TokenProof, TokenRow, Tokens } from './tokens.ts';
-
-/** What enrolment and revocation need of the prekeys: a part of the same commit. */
-export interface PrekeyStock {
-  /** @throws KuvertError `prekeys_invalid` */
-  verify(identityKey: Uint8Array<ArrayBuffer>, upload: PrekeyUpload): void;
-  /** Stores the first keys of a device. */
-  store(tx: Tx<'tenant'>, deviceId: DeviceId, upload: PrekeyUpload): void;
-  /** Removes the one-time keys of a device. */
-  voidOneTime(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
-  /** Removes all keys of a device. */
-  remove(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
-}
 
 /** The second step's request. */
 export interface EnrolmentRequest extends TokenProof {

@@ -19,8 +19,9 @@ import {
   tokenAttempts,
 } from './collections.ts';
 import { createDeviceDirectory } from './directory.ts';
-import { createEnrolment, type PrekeyStock } from './enrolment.ts';
+import { createEnrolment } from './enrolment.ts';
 import { createLinking } from './linking.ts';
+import type { PrekeyStock } from './prekey-stock.ts';
 import { deviceDeviceRoutes, deviceEnrolmentRoutes } from './routes.device.ts';
 import { deviceOperatorRoutes } from './routes.operator.ts';
 import { createDeviceService } from './service.ts';
@@ -28,7 +29,7 @@ import { createNoteState } from './state-counter.ts';
 import { createTokens } from './tokens.ts';
 
 export type { DeviceDirectory, DeviceSet } from './directory.ts';
-export type { PrekeyStock } from './enrolment.ts';
+export type { PrekeyStock } from './prekey-stock.ts';
 export type { DeviceService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */

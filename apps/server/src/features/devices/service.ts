@@ -11,7 +11,7 @@ import type { RowOf, Store, TenantScope, Tx } from '../../store/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { accounts, activeDevices, deviceSets, devices, deviceTenants } from './collections.ts';
 import type { DeviceDirectory } from './directory.ts';
-import type { PrekeyStock } from './enrolment.ts';
+import type { PrekeyStock } from './prekey-stock.ts';
 
 /** What is to be done when a device was revoked, after the commit; may be called again for the same device. */
 export type RevocationListener = (scope: TenantScope, deviceId: DeviceId) => Promise<void>;

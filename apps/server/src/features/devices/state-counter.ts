@@ -6,7 +6,7 @@
 import type { DeviceId } from '@kuvert/protocol';
 import type { Store, TenantScope } from '../../store/index.ts';
 import { deviceStates } from './collections.ts';
-import type { PrekeyStock } from './enrolment.ts';
+import type { PrekeyStock } from './prekey-stock.ts';
 import type { DeviceService } from './service.ts';
 
 /** Notes the counter of a device that connects. @returns true when it has stepped back */
