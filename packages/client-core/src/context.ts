@@ -28,6 +28,10 @@ export interface Context {
   receiptsDue(): void;
   /** Devices of one's own wait to be told something. */
   ownStateDue(): void;
+  /** A part of a history has left, or was asked for. */
+  historyDue(): void;
+  /** Something was missed here that another device of one's own may have. */
+  historyMissed(): void;
   /** The time of a message that disappears has begun to run. */
   timersStarted(): void;
   /** Something may have come to rest, or may have to be done. */

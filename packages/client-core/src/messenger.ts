@@ -28,6 +28,7 @@ import { readMessages } from './conversations/reading.ts';
 import { withStandingNotices } from './conversations/standing-notices.ts';
 import { activeDevices, Directory } from './directory.ts';
 import { historyOf, incomingOf, stateOf } from './history.ts';
+import { HistoryTransfer } from './history-transfer/history-transfer.ts';
 import { OperationQueue } from './operation-queue.ts';
 import { loadRecord, type OwnDevice, saveRecord, selfOf, VALUES } from './own-device.ts';
 import { OwnDevices } from './own-devices.ts';
@@ -67,6 +68,8 @@ export class Messenger {
   readonly devices: OwnDevices;
   /** Conversations as a screen shows them. */
   readonly conversations: Conversations;
+  /** History from and to other devices of one's own. */
+  readonly historyTransfer: HistoryTransfer;
   readonly #receipts: ReceiptTimer;
   /** Who writes and who is there. */
   readonly activity: Activity;
@@ -92,6 +95,8 @@ export class Messenger {
       serverOffset: new ServerTime(options.clock, options.store.values),
       receiptsDue: () => this.#receipts.due(),
       ownStateDue: () => this.#ownState.due(),
+      historyDue: () => this.historyTransfer.work(),
+      historyMissed: () => queueMicrotask(() => this.historyTransfer.askForMissed()),
       timersStarted: () => queueMicrotask(() => this.#disappearing.look()),
       changed: () => this.#checkSettled(),
       failed: (cause) => this.#fail(cause),
@@ -109,6 +114,7 @@ export class Messenger {
     this.#prekeys = new PrekeyUpkeep(this.#context);
     this.conversations = new Conversations(this.#context, () => this.#sender.kick());
     this.#ownState = new OwnStateTimer(this.#context, () => this.#sender.kick());
+    this.historyTransfer = new HistoryTransfer(this.#context, () => this.#sender.kick());
     this.#disappearing = new Disappearing(this.#context);
     this.#disappearing.look();
     this.safety = new Safety(this.#context, this.#directory, {
@@ -343,6 +349,7 @@ export class Messenger {
     if (name === 'welcome') {
       this.#sender.connected(connection);
       this.#ownState.connected();
+      this.historyTransfer.connected();
     }
     if (name === 'devicesChanged') this.#refreshOwnList();
   }
@@ -389,6 +396,7 @@ export class Messenger {
     this.#receipts.disconnected();
     this.activity.disconnected();
     this.#ownState.disconnected();
+    this.historyTransfer.disconnected();
     for (const waiting of this.#settled) waiting.reject(reason);
     this.#settled.clear();
     for (const listener of [...this.#closedListeners]) listener(reason);
@@ -427,6 +435,7 @@ export class Messenger {
       !this.#receipts.isIdle() ||
       !this.activity.isIdle() ||
       !this.#ownState.isIdle() ||
+      !this.historyTransfer.isIdle() ||
       !this.#receiver.isIdle() ||
       !this.#sender.isIdle() ||
       !this.#prekeys.isIdle()

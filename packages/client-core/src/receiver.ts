@@ -23,6 +23,8 @@ import { keepArrived } from './conversations/arrived.ts';
 import { takeOwnState } from './conversations/own-state.ts';
 import { takeName } from './device-names.ts';
 import type { Directory } from './directory.ts';
+import { takePart } from './history-transfer/receive.ts';
+import { giveHistory } from './history-transfer/send.ts';
 import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
 import { ownListHead } from './own-device.ts';
 import type { Connection } from './ports.ts';
@@ -177,7 +179,10 @@ export class Receiver {
       const same = unseen.find((notice) => notice.kind === kind && notice.personId === undefined);
       const before = isPossible ? (same?.count ?? 0) : 0;
       store.notices.add({ kind, atMs: clock.now(), ...(isPossible && { count: before + count }) });
-      if (isPossible) keepTombstone(this.#context, told);
+      if (isPossible) {
+        keepTombstone(this.#context, told);
+        this.#context.historyMissed();
+      }
     });
     connection.ack(deliverySeq);
   }
@@ -323,6 +328,11 @@ export class Receiver {
       case 'own-state':
         takeOwnState(this.#context, content);
         return false;
+      case 'history-request':
+        giveHistory(this.#context, sender.device, content);
+        return false;
+      case 'history':
+        return takePart(this.#context, sender.device, content);
       case 'ack':
         if (!takeAck(this.#context, sender, content)) this.#noticeInconsistent(sender);
         return false;

@@ -301,6 +301,12 @@ export class Sender {
       const chains = new Set(answers.map(({ row }) => row.chain?.id).filter((id) => id !== undefined));
       for (const id of chains) this.#advanceAccepted(id);
       takeAccepted(this.#context);
+      for (const { row, outcome } of answers) {
+        if (row.kind !== 'history' || outcome instanceof KuvertError) continue;
+        // What a device cannot open of it, it asks for as a whole.
+        store.outbox.discard(row.seq);
+        this.#context.historyDue();
+      }
       for (const lane of new Set(answers.map((answer) => answer.lane))) tellOutgoing(this.#context, lane);
     });
     for (const lane of this.#paused) {

@@ -35,6 +35,7 @@ import type {
   ReadingStore,
   SearchStore,
 } from './conversations/store.ts';
+import type { TransferStore } from './history-transfer/store.ts';
 import type { ReceiptStore, SettingStore } from './ticks/store.ts';
 import type { TrustStore } from './trust/store.ts';
 import type { Notice } from './types.ts';
@@ -57,6 +58,7 @@ export interface Store {
   readonly conversations: ConversationStore;
   readonly entries: EntryStore;
   readonly search: SearchStore;
+  readonly transfers: TransferStore;
   readonly reading: ReadingStore;
   readonly ownState: OwnStateStore;
   readonly receipts: ReceiptStore;

@@ -51,3 +51,32 @@ export const OwnStateContent = z.object({
     .max(256)
     .optional(),
 });
+
+/** A device asks another one of its person for what was said before, and for what it has missed. */
+export const HistoryRequestContent = z.object({
+  kind: z.literal('history-request'),
+  minReader: uint32,
+  transfer: idSchema('request'),
+  /** Which device is to answer; the others have nothing to do. */
+  from: idSchema('device'),
+});
+
+/** Bytes of history in one part. */
+export const HISTORY_PART_MAX_BYTES = 240_000;
+
+/**
+ * A part of the history, the newest entries first: CBOR of its own, so that what cannot be read by an older device is passed over as a
+ * whole. It travels sealed like everything between devices, so the server learns a number of envelopes and their size.
+ */
+export const HistoryContent = z.object({
+  kind: z.literal('history'),
+  minReader: uint32,
+  transfer: idSchema('request'),
+  to: idSchema('device'),
+  /** 0, 1, 2 … */
+  part: uint32,
+  isLast: z.boolean(),
+  /** Messages of the whole transfer, as counted at its beginning. */
+  total: uint32,
+  data: bytesSchema({ min: 1, max: HISTORY_PART_MAX_BYTES }),
+});

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts';
-import { OwnStateContent, SentContent } from './content-own.ts';
+import { HistoryContent, HistoryRequestContent, OwnStateContent, SentContent } from './content-own.ts';
 import { bytesSchema, deviceName, idSchema, timeMs, uint32 } from './schemas.ts';
 
 /** The content version that this release can show. */
@@ -157,6 +157,8 @@ const known = z.discriminatedUnion('kind', [
   DeleteContent,
   SentContent,
   OwnStateContent,
+  HistoryRequestContent,
+  HistoryContent,
 ]);
 /** The schema of every kind that this release knows. */
 export const CONTENT_SCHEMAS = known.options;

@@ -8,6 +8,7 @@ export * from './devices.ts';
 export * from './enrolment.ts';
 export * from './enrolment-token.ts';
 export * from './errors.ts';
+export * from './history-part.ts';
 export * from './identity.ts';
 export * from './ids.ts';
 export * from './labels.ts';

@@ -8,6 +8,7 @@ import {
   type Person,
 } from '@kuvert/protocol';
 import type { Conversations } from '../conversations/conversations.ts';
+import type { HistoryTransfer } from '../history-transfer/history-transfer.ts';
 import { Messenger } from '../messenger.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
 import type { OwnDevices } from '../own-devices.ts';
@@ -107,6 +108,8 @@ export interface Profile {
    * @throws KuvertError `recipient_unknown`, `recipient_self`
    */
   conversationAt(mail: string): Promise<ConversationId>;
+  /** History from and to other devices of one's own: a new device asks for it by itself. */
+  readonly historyTransfer: HistoryTransfer;
   /** Conversations as a screen shows them, read from the container at once. */
   readonly conversations: Conversations;
   /** One's own devices: which there are, linking a new one, revoking one. */
@@ -149,6 +152,9 @@ class NodeProfile implements Profile {
 
   conversationAt(mail: string): Promise<ConversationId> {
     return this.#messenger.conversationAt(mail);
+  }
+  get historyTransfer(): HistoryTransfer {
+    return this.#messenger.historyTransfer;
   }
   get conversations(): Conversations {
     return this.#messenger.conversations;

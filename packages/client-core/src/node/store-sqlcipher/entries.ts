@@ -17,7 +17,8 @@ const DIRECTIONS = ['in', 'out', 'system'] as const;
 
 const NEXT_ARRIVAL = '(SELECT coalesce(max(unprinted), 0) + 1 FROM entry WHERE unprinted IS NOT NULL)';
 const HAS = 'SELECT 1 FROM entry WHERE content_id = ? AND sender_device = ?';
-const WITH_OUTBOX = `SELECT entry.*, outbox.accepted_at AS sent_accepted_at, outbox.chain AS sent_chain, outbox.chain_seq AS sent_chain_seq,
+/** Entries with what the outbox says of those of one's own. */
+export const WITH_OUTBOX = `SELECT entry.*, outbox.accepted_at AS sent_accepted_at, outbox.chain AS sent_chain, outbox.chain_seq AS sent_chain_seq,
   outbox.problem AS sent_problem, outbox.seq AS sent_seq
   FROM entry LEFT JOIN outbox ON direction = 1 AND outbox.content_id = entry.content_id`;
 

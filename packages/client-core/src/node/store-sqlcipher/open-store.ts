@@ -18,6 +18,7 @@ import { SqlSearchStore } from './search.ts';
 import { SqlSessionStore } from './sessions.ts';
 import { SqlSettingStore } from './settings.ts';
 import { SqlSightingStore } from './sightings.ts';
+import { SqlTransferStore } from './transfers.ts';
 import { SqlTrustStore } from './trust.ts';
 import { SqlValueStore } from './values.ts';
 
@@ -72,6 +73,7 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     conversations: new SqlConversationStore(sql),
     entries,
     search,
+    transfers: new SqlTransferStore(sql),
     reading: new SqlReadingStore(sql),
     ownState: new SqlOwnStateStore(sql),
     receipts: new SqlReceiptStore(sql),

@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import { CLASSES, encodeContent, encodeHistoryPart, type KnownContent, makeId, utf8 } from '@kuvert/protocol';
+import { expect, test } from 'vitest';
+import { ManualClock } from '../node/doubles/manual-clock.ts';
+import { ServerDouble } from '../node/doubles/server-double.ts';
+import { TestDevice } from '../node/doubles/test-device.ts';
+
+async function world() {
+  const clock = new ManualClock();
+  const server = new ServerDouble(() => clock.now());
+  const phone = await TestDevice.enrol(server, clock, 'Anna');
+  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  const cleo = await TestDevice.enrol(server, clock, 'Cleo');
+  const say = async (from: TestDevice, to: TestDevice, ...texts: string[]) => {
+    for (const text of texts) {
+      await from.write(to, text);
+      clock.advance(1_000);
+    }
+    for (const device of [from, to, from]) await device.sync();
+  };
+  return { clock, server, phone, bela, cleo, say };
+}
+
+/** Each conversation by its other side, with what is in it. */
+function all(device: TestDevice): Record<string, unknown> {
+  const { conversations } = device.messenger;
+  return Object.fromEntries(
+    conversations.list().map(({ conversationId, peer, unread, isPinned, draft }) => [
+      peer.name,
+      {
+        unread,
+        isPinned,
+        draft,
+        entries: conversations
+          .entries(conversationId, { limit: 1_000 })
+          .entries.map((entry) =>
+            entry.direction === 'system'
+              ? entry.kind
+              : `${entry.direction} ${entry.kind} ${entry.text} ${entry.state ?? ''}`,
+          ),
+      },
+    ]),
+  );
+}
+
+test('A4 N9 a new device has what was said before, with names, settings, states and what is unread', async () => {
+  const { clock, server, phone, bela, cleo, say } = await world();
+  await say(bela, phone, 'one', 'two');
+  await say(phone, bela, 'three', 'four');
+  await say(cleo, phone, 'five');
+  const { conversations } = phone.messenger;
+  const withBela = conversations.withMail(bela.mail);
+  conversations.markRead(conversations.entries(withBela).entries[0]?.entryId ?? 0);
+  conversations.setPinned(withBela, true);
+  conversations.setDraft(withBela, 'half');
+  const wrong = conversations.entries(withBela).entries.at(-1)?.entryId ?? 0;
+  conversations.deleteEntries([wrong], 'everywhere');
+  await phone.sync();
+  const laptop = await TestDevice.link(server, clock, phone);
+  await laptop.sync();
+  await phone.sync();
+  await laptop.sync();
+  expect(all(laptop)).toEqual(all(phone));
+  expect(laptop.messenger.historyTransfer.progress()).toMatchObject({
+    from: phone.own.deviceId,
+    isComplete: true,
+    messages: 5,
+    total: 5,
+  });
+  expect(laptop.messenger.conversations.search('one').found).toHaveLength(1);
+  expect(laptop.texts()).toEqual([]);
+  await say(bela, phone, 'six');
+  await laptop.sync();
+  expect(all(laptop)).toEqual(all(phone));
+  expect(laptop.noticeKinds()).toEqual([]);
+});
+
+test('A4 a history of many parts goes on after each cut, on either side, and arrives once', async () => {
+  const { clock, server, phone, bela, say } = await world();
+  const texts = Array.from({ length: 30 }, (_, i) => `${i} ${'long '.repeat(5_000)}`);
+  await say(bela, phone, ...texts);
+  const laptop = await TestDevice.link(server, clock, phone);
+  await laptop.sync();
+  // The connection of the phone ends after every third part, and that of the laptop while they come in.
+  let submits = 0;
+  server.lies.loseAnswer = ({ to }) => to === phone.person.personId && ++submits % 3 === 0;
+  for (let round = 0; round < 20; round++) {
+    await phone.sync().catch(() => undefined);
+    phone.restart();
+    const [, progress] = [await laptop.sync(), laptop.messenger.historyTransfer.progress()];
+    if (progress?.isComplete) break;
+    laptop.restart();
+  }
+  expect(submits).toBeGreaterThan(5);
+  delete server.lies.loseAnswer;
+  await phone.sync();
+  await laptop.sync();
+  expect(laptop.messenger.historyTransfer.progress()).toMatchObject({ isComplete: true, messages: 30 });
+  expect(laptop.messenger.history({ limit: 100 }).map(({ text }) => text)).toEqual(texts);
+  expect(phone.store.transfers.listOutgoing()).toEqual([]);
+});
+
+test('B6 nobody but a device of one’s own is given a history, and nobody else’s word is taken for one', async () => {
+  const { clock, server, phone, bela, say } = await world();
+  await say(bela, phone, 'between us');
+  const laptop = await TestDevice.link(server, clock, phone);
+  await laptop.sync();
+  const asked = laptop.store.transfers.getIncoming();
+  const { transfer } = asked ?? { transfer: makeId('request', new Uint8Array(16)) };
+  /** What a dishonest client of Bela's would send. */
+  const forge = (content: KnownContent) =>
+    bela.store.outbox.add({
+      contentId: makeId('content', Uint8Array.from(randomBytes(16))),
+      kind: content.kind,
+      class: CLASSES.control,
+      toMail: undefined,
+      toPerson: phone.person.personId,
+      content: encodeContent(content),
+      sentAtMs: clock.now(),
+    });
+  const past = {
+    peer: bela.person.personId,
+    direction: 'out',
+    kind: 'text',
+    contentId: makeId('content', new Uint8Array(16)),
+    senderDevice: phone.own.deviceId,
+    content: utf8('I owe you everything'),
+    atMs: 1,
+    writtenAtMs: 1,
+    acceptedAtMs: 1,
+    chain: undefined,
+    isUnread: false,
+    receipt: undefined,
+    timerMs: undefined,
+    expiresAtMs: undefined,
+  } as const;
+  const data = encodeHistoryPart({ people: [], settings: [], read: [], items: [past] });
+  forge({ kind: 'history-request', minReader: 1, transfer, from: phone.own.deviceId });
+  forge({
+    kind: 'history',
+    minReader: 1,
+    transfer,
+    to: laptop.own.deviceId,
+    part: 0,
+    isLast: true,
+    total: 1,
+    data,
+  });
+  await bela.sync();
+  await laptop.sync();
+  expect(laptop.messenger.history({ limit: 10 })).toEqual([]);
+  expect(laptop.messenger.historyTransfer.progress()).toMatchObject({ isComplete: false });
+  await phone.sync();
+  await bela.sync();
+  await laptop.sync();
+  expect(laptop.messenger.history({ limit: 10 }).map(({ text }) => text)).toEqual(['between us']);
+  expect(bela.messenger.history({ limit: 10 }).map(({ text }) => text)).toEqual(['between us']);
+});
+
+test('P1 a device that the server had to give messages up for gets them from another one of its person', async () => {
+  const { clock, server, phone, bela, say } = await world();
+  const laptop = await TestDevice.link(server, clock, phone);
+  await laptop.sync();
+  await phone.sync();
+  await laptop.sync();
+  await say(bela, phone, 'hello');
+  await laptop.sync();
+  server.lies.store = (row, to) => (to === laptop.own.deviceId ? [] : [row]);
+  await say(bela, phone, 'while the laptop', 'was in a drawer');
+  delete server.lies.store;
+  expect(laptop.messenger.history({ limit: 10 })).toHaveLength(1);
+  laptop.messenger.historyTransfer.ask();
+  await laptop.sync();
+  await phone.sync();
+  await laptop.sync();
+  expect(laptop.messenger.history({ limit: 10 }).map(({ text }) => text)).toEqual([
+    'hello',
+    'while the laptop',
+    'was in a drawer',
+  ]);
+});

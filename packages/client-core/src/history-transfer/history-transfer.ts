@@ -1,0 +1,97 @@
+/**
+ * History between devices of one person (A4, N9): a new device asks for it by itself; one that has missed something, because the server had
+ * to give messages up or because it was put back from a copy, asks again.
+ */
+import { type DeviceId, KuvertError } from '@kuvert/protocol';
+import type { Context } from '../context.ts';
+import { hasOtherDevices } from '../conversations/own-state.ts';
+import { askForHistory, chooseSource, type HistoryProgress, historyProgress } from './receive.ts';
+import { queueParts } from './send.ts';
+
+/** After so long a request that was not answered is made again by itself. */
+const ASK_AGAIN_MS = 24 * 3_600_000;
+
+/** @see the top of this file */
+export class HistoryTransfer {
+  readonly #context: Context;
+  readonly #onOutgoing: () => void;
+  #isConnected = false;
+  #isWorking = false;
+  #again = false;
+
+  constructor(context: Context, onOutgoing: () => void) {
+    this.#context = context;
+    this.#onOutgoing = onOutgoing;
+  }
+
+  connected(): void {
+    this.#isConnected = true;
+    this.#askWhenNew();
+    this.work();
+  }
+  disconnected(): void {
+    this.#isConnected = false;
+  }
+  isIdle(): boolean {
+    return !this.#isWorking;
+  }
+
+  /** @see HistoryProgress */
+  progress(): HistoryProgress | undefined {
+    return historyProgress(this.#context);
+  }
+  /**
+   * Asks a device of one's own for the history.
+   * @param from which one; the one that was there longest unless told
+   * @throws KuvertError `device_unknown` when there is no such device, or no other at all
+   */
+  ask(from?: DeviceId): void {
+    const { store, own } = this.#context;
+    const account = store.directory.getAccount(own.personId);
+    const isKnown =
+      from !== own.deviceId && account?.list.devices.some(({ device }) => device === from) === true;
+    const source = from === undefined ? chooseSource(this.#context) : isKnown ? from : undefined;
+    if (source === undefined) throw new KuvertError('device_unknown');
+    store.transaction(() => askForHistory(this.#context, source));
+    this.#onOutgoing();
+  }
+  /** Something was missed here that another device of one's own may have. */
+  askForMissed(): void {
+    if (!hasOtherDevices(this.#context) || chooseSource(this.#context) === undefined) return;
+    const { store, clock } = this.#context;
+    const incoming = store.transfers.getIncoming();
+    const isUnderWay =
+      incoming?.partsTotal === undefined && clock.now() - (incoming?.askedAtMs ?? 0) < ASK_AGAIN_MS;
+    if (incoming === undefined || !isUnderWay) this.ask();
+  }
+
+  /** There may be parts to be queued. */
+  work(): void {
+    this.#again = true;
+    if (this.#isWorking || !this.#isConnected) return;
+    this.#isWorking = true;
+    this.#context.operations
+      .run(() => {
+        this.#again = false;
+        return queueParts(this.#context);
+      })
+      .then((isQueued) => isQueued && this.#onOutgoing())
+      .catch((cause: unknown) => this.#context.failed(cause))
+      .finally(() => {
+        this.#isWorking = false;
+        if (this.#again) this.work();
+        this.#context.changed();
+      });
+  }
+
+  /** A device that was linked has been given no history yet. */
+  #askWhenNew(): void {
+    const { own, store, clock } = this.#context;
+    const isLinked = own.tokenId === undefined;
+    const incoming = store.transfers.getIncoming();
+    const isAnswered = incoming?.partsTotal !== undefined;
+    const isRecent = incoming !== undefined && clock.now() - incoming.askedAtMs < ASK_AGAIN_MS;
+    if (!isLinked || isAnswered || isRecent || chooseSource(this.#context) === undefined) return;
+    this.ask();
+  }
+}

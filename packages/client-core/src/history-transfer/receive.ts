@@ -1,0 +1,139 @@
+/**
+ * Takes the history from another device of one's own. What is here already stays as it is, except that what was deleted there for everybody
+ * is deleted here and what was read there is read here; so a transfer may come twice, in pieces, or to a device that has most of it.
+ */
+import { conversationIdFor } from '@kuvert/crypto/session';
+import {
+  type DeviceId,
+  decodeHistoryPart,
+  type HistoryItem,
+  type KnownContent,
+  makeId,
+  READER_VERSION,
+} from '@kuvert/protocol';
+import type { Context } from '../context.ts';
+import { conversationWith } from '../conversations/known.ts';
+import { takeSetting } from '../conversations/settings.ts';
+import { queueForOwnDevices } from '../own-lane.ts';
+
+type HistoryContent = Extract<KnownContent, { kind: 'history' }>;
+
+/** Requests of one history, when parts of it did not arrive. */
+const TRIES_MAX = 3;
+
+/** How far a history that was asked for has come. */
+export interface HistoryProgress {
+  readonly from: DeviceId;
+  readonly askedAtMs: number;
+  /** Messages that have arrived, and how many there are, as far as that is known. */
+  readonly messages: number;
+  readonly total: number;
+  readonly isComplete: boolean;
+}
+
+/** The history that was last asked for. */
+export function historyProgress({ store }: Context): HistoryProgress | undefined {
+  const incoming = store.transfers.getIncoming();
+  if (incoming === undefined) return undefined;
+  const { from, askedAtMs, messages, total, parts, partsTotal } = incoming;
+  return { from, askedAtMs, messages, total, isComplete: partsTotal !== undefined && parts >= partsTotal };
+}
+
+/** Which device is asked: one that may sign, if there is one, because it has been there longest. */
+export function chooseSource({ store, own }: Context): DeviceId | undefined {
+  const account = store.directory.getAccount(own.personId);
+  const others = (account?.list.devices ?? []).filter(
+    ({ device }) => device !== own.deviceId && !account?.inactive.includes(device),
+  );
+  return (others.find(({ role }) => role === 'signer') ?? others[0])?.device;
+}
+
+/** Asks for the history. Has to run in a transaction. */
+export function askForHistory(context: Context, from: DeviceId, tries = 1): void {
+  const { store, clock, random } = context;
+  const transfer = makeId('request', random(16));
+  queueForOwnDevices(context, {
+    content: { kind: 'history-request', minReader: READER_VERSION, transfer, from },
+  });
+  const fresh = { transfer, from, askedAtMs: clock.now(), tries };
+  store.transfers.putIncoming({ ...fresh, parts: 0, partsTotal: undefined, messages: 0, total: 0 });
+}
+
+/** Takes a part. True when there is something new to show. Has to run in a transaction. */
+export function takePart(context: Context, sender: DeviceId, content: HistoryContent): boolean {
+  const { store, own } = context;
+  if (content.to !== own.deviceId) return false;
+  const incoming = store.transfers.getIncoming();
+  // Nobody is believed a past that was not asked for.
+  if (incoming === undefined || incoming.transfer !== content.transfer || incoming.from !== sender)
+    return false;
+  const part = decodeHistoryPart(content.data);
+  for (const person of part?.people ?? []) {
+    if (store.directory.getPerson(person.personId) === undefined) store.directory.putPerson(person);
+  }
+  for (const { person, name, value, stamp: stampMs, device } of part?.settings ?? []) {
+    takeSetting(context, { conversationId: conversationWith(context, person), name, value, stampMs, device });
+  }
+  const items = part?.items ?? [];
+  for (const item of items) takeItem(context, sender, item);
+  const parts = incoming.parts + 1;
+  const partsTotal = content.isLast ? content.part + 1 : incoming.partsTotal;
+  const messages = incoming.messages + items.length;
+  store.transfers.putIncoming({ ...incoming, parts, partsTotal, messages, total: content.total });
+  const isHole = content.isLast && parts < content.part + 1;
+  if (isHole && incoming.tries < TRIES_MAX) askForHistory(context, sender, incoming.tries + 1);
+  return items.length > 0;
+}
+
+function takeItem(context: Context, source: DeviceId, item: HistoryItem): void {
+  const { store, own, serverOffset, changes, clock } = context;
+  const { peer, direction, senderDevice, contentId, chain, receipt, kind, expiresAtMs } = item;
+  if (peer === own.personId || (expiresAtMs !== undefined && expiresAtMs <= serverOffset.now())) return;
+  const conversationId = knownConversation(context, item);
+  const [present] = store.entries.find(contentId, senderDevice);
+  changes.entriesOf(conversationId);
+  if (receipt !== undefined && chain !== undefined) {
+    const range = {
+      kind: receipt,
+      chain: chain.id,
+      first: chain.seq,
+      last: chain.seq,
+      device: source,
+      personId: peer,
+    };
+    store.receipts.add(range, { atMs: clock.now(), isDue: false });
+  }
+  if (present !== undefined) {
+    if (kind === 'deleted' && present.kind !== 'removed') store.entries.forget(present.entryId, 'deleted');
+    if (present.isUnread && !item.isUnread) store.entries.markEachRead([present]);
+    return;
+  }
+  const { content, atMs, writtenAtMs, acceptedAtMs, isUnread, timerMs } = item;
+  store.entries.add({
+    conversationId,
+    direction,
+    kind,
+    contentId,
+    senderDevice,
+    senderPerson: direction === 'out' ? own.personId : peer,
+    content,
+    atMs,
+    writtenAtMs,
+    acceptedAtMs,
+    chain,
+    isUnread: direction === 'in' && isUnread,
+    isPrinted: true,
+    timerMs,
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  });
+  if (expiresAtMs !== undefined) context.timersStarted();
+}
+
+/** As `conversationWith`, without asking the store for the name of everybody for each message. */
+function knownConversation(context: Context, { peer }: HistoryItem) {
+  const { store, own } = context;
+  const conversationId = conversationIdFor(own.tenantId, own.personId, peer);
+  return store.conversations.get(conversationId) === undefined
+    ? conversationWith(context, peer)
+    : conversationId;
+}

@@ -1,0 +1,139 @@
+/**
+ * Gives the history to another device of one's own that has asked for it: part by part through the lane to one's own devices, the newest
+ * messages first. Few parts wait in the outbox at a time, and how far it has come is written down with each, so it goes on after a cut.
+ */
+import {
+  type DeviceId,
+  encodeHistoryPart,
+  HISTORY_PART_MAX_BYTES,
+  type HistoryItem,
+  type KnownContent,
+  type Person,
+  READER_VERSION,
+} from '@kuvert/protocol';
+import type { Context } from '../context.ts';
+import { queueForOwnDevices } from '../own-lane.ts';
+import type { OutgoingTransfer } from './store.ts';
+
+/** Parts that wait in the outbox; enough to fill the connection. */
+const PARTS_WAITING_MAX = 8;
+/** Bytes of content in a part, so that with what is around them the padding (160·2ⁿ) is well used. */
+const PART_BYTES = 130_000;
+const PART_ITEMS_MAX = 2_000;
+/** What an entry takes beside its content. */
+const ITEM_BYTES = 70;
+const STATES_PER_PART = 400;
+
+/** Another device of one's own asks; it is given everything from the newest message on. Has to run in a transaction. */
+export function giveHistory(
+  { store, own, historyDue }: Context,
+  to: DeviceId,
+  request: Extract<KnownContent, { kind: 'history-request' }>,
+): void {
+  if (request.from !== own.deviceId) return;
+  const total = store.transfers.countMessages();
+  const { transfer } = request;
+  store.transfers.putOutgoing({ transfer, to, part: 0, beforeEntry: Number.MAX_SAFE_INTEGER, total });
+  historyDue();
+}
+
+/** Queues the next parts. True when there are any. Runs in the operation queue. */
+export function queueParts(context: Context): boolean {
+  const { store } = context;
+  let isQueued = false;
+  while (store.transfers.countPartsWaiting() < PARTS_WAITING_MAX) {
+    const [next] = store.transfers.listOutgoing();
+    if (next === undefined) return isQueued;
+    store.transaction(() => queuePart(context, next));
+    isQueued = true;
+  }
+  return isQueued;
+}
+
+function queuePart(context: Context, transfer: OutgoingTransfer): void {
+  const { store } = context;
+  const { to, part, total } = transfer;
+  const states = part === 0 ? listStates(context) : undefined;
+  let size = states?.size ?? 0;
+  const items: HistoryItem[] = [];
+  let beforeEntry = transfer.beforeEntry;
+  let isLast = true;
+  for (const row of store.transfers.listMessages(beforeEntry, PART_ITEMS_MAX)) {
+    size += row.content.length + ITEM_BYTES;
+    // One message alone always fits: it has come through the same door.
+    if (size > PART_BYTES && (items.length > 0 || states !== undefined)) {
+      isLast = false;
+      break;
+    }
+    beforeEntry = row.entryId;
+    const item = itemOf(context, row);
+    if (item !== undefined) items.push(item);
+  }
+  isLast &&= store.transfers.listMessages(beforeEntry, 1).length === 0;
+  const { people = [], settings = [] } = states ?? {};
+  const data = encodeHistoryPart({ people, settings, read: [], items });
+  const content: KnownContent = {
+    kind: 'history',
+    minReader: READER_VERSION,
+    transfer: transfer.transfer,
+    to,
+    part,
+    isLast,
+    total,
+    data:
+      data.length > HISTORY_PART_MAX_BYTES
+        ? encodeHistoryPart({ people: [], settings: [], read: [], items: [] })
+        : data,
+  };
+  queueForOwnDevices(context, { content });
+  if (isLast) store.transfers.deleteOutgoing(transfer.transfer);
+  else store.transfers.putOutgoing({ ...transfer, part: part + 1, beforeEntry });
+}
+
+/** People and settings, which the first part brings: conversations have their names at once. */
+function listStates({ store }: Context) {
+  const people = store.transfers
+    .listPeers()
+    .slice(0, STATES_PER_PART)
+    .map((personId) => store.directory.getPerson(personId))
+    .filter((person): person is Person => person !== undefined);
+  let size = people.length * 80;
+  const settings = store.conversations
+    .listSettings()
+    .flatMap(({ conversationId, name, value, stampMs, device }) => {
+      const person = store.conversations.get(conversationId)?.personId;
+      if (person === undefined || size + value.length > PART_BYTES) return [];
+      size += value.length + 120;
+      return [{ person, name, value, stamp: stampMs, device }];
+    });
+  return { people, settings, size };
+}
+
+type Row = ReturnType<Context['store']['transfers']['listMessages']>[number];
+
+/** Undefined for what the server has not accepted yet: its copy goes to all devices when it has. */
+function itemOf({ store }: Context, row: Row): HistoryItem | undefined {
+  const peer = store.conversations.get(row.conversationId)?.personId;
+  const acceptedAtMs = row.outgoing?.acceptedAtMs ?? row.acceptedAtMs;
+  const { kind } = row;
+  if (peer === undefined || acceptedAtMs === undefined || kind === 'removed') return undefined;
+  const chain = row.outgoing?.chain ?? row.chain;
+  const { direction, contentId, senderDevice, content, atMs, writtenAtMs, isUnread, timerMs, expiresAtMs } =
+    row;
+  return {
+    peer,
+    direction,
+    kind,
+    contentId,
+    senderDevice,
+    content,
+    atMs,
+    writtenAtMs,
+    acceptedAtMs,
+    chain,
+    isUnread,
+    receipt: direction === 'out' && chain ? store.receipts.furthest(peer, chain.id, chain.seq) : undefined,
+    timerMs,
+    expiresAtMs,
+  };
+}

@@ -1,0 +1,72 @@
+import { type DeviceId, decodeCbor, encodeCbor, type PersonId, type RequestId } from '@kuvert/protocol';
+import type { ListedEntry } from '../../conversations/store.ts';
+import type { EntryId } from '../../conversations/types.ts';
+import type { IncomingTransfer, OutgoingTransfer, TransferStore } from '../../history-transfer/store.ts';
+import { WITH_OUTBOX } from './entries.ts';
+import { listedOf, NOTICE } from './entry-rows.ts';
+import { number, type Sql, text } from './rows.ts';
+import { SqlValueStore } from './values.ts';
+
+const INCOMING = 'history-incoming';
+const SHOWN = `direction <> ${NOTICE} AND entry.kind <> 'removed'`;
+
+/** @see TransferStore */
+export class SqlTransferStore implements TransferStore {
+  readonly #sql: Sql;
+  readonly #values: SqlValueStore;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+    this.#values = new SqlValueStore(sql);
+  }
+
+  putOutgoing({ transfer, to, part, beforeEntry, total }: OutgoingTransfer): void {
+    const sql =
+      'INSERT OR REPLACE INTO transfer (device, transfer, part, before_entry, total) VALUES (?, ?, ?, ?, ?)';
+    this.#sql.run(sql, to, transfer, part, beforeEntry, total);
+  }
+  listOutgoing(): OutgoingTransfer[] {
+    return this.#sql.all('SELECT * FROM transfer LIMIT 100').map((row) => ({
+      to: text<DeviceId>(row, 'device'),
+      transfer: text<RequestId>(row, 'transfer'),
+      part: number(row, 'part'),
+      beforeEntry: number(row, 'before_entry'),
+      total: number(row, 'total'),
+    }));
+  }
+  deleteOutgoing(transfer: RequestId): void {
+    this.#sql.run('DELETE FROM transfer WHERE transfer = ?', transfer);
+  }
+  countPartsWaiting(): number {
+    const sql = "SELECT count(*) AS n FROM outbox WHERE work > 0 AND class = 2 AND kind = 'history'";
+    const row = this.#sql.get(sql);
+    return row === undefined ? 0 : number(row, 'n');
+  }
+
+  putIncoming(transfer: IncomingTransfer): void {
+    this.#values.put(INCOMING, encodeCbor({ ...transfer }));
+  }
+  getIncoming(): IncomingTransfer | undefined {
+    const value = this.#values.get(INCOMING);
+    return (
+      value && ({ partsTotal: undefined, ...(decodeCbor(value) as object) } as unknown as IncomingTransfer)
+    );
+  }
+
+  countMessages(): number {
+    const row = this.#sql.get(`SELECT count(*) AS n FROM entry WHERE ${SHOWN}`);
+    return row === undefined ? 0 : number(row, 'n');
+  }
+  listMessages(beforeEntry: EntryId, limit: number): Exclude<ListedEntry, { direction: 'system' }>[] {
+    const sql = `${WITH_OUTBOX} WHERE entry.id < ? AND ${SHOWN} ORDER BY entry.id DESC LIMIT ?`;
+    return this.#sql
+      .all(sql, beforeEntry, limit)
+      .map(listedOf)
+      .filter((row) => row.direction !== 'system');
+  }
+  listPeers(): PersonId[] {
+    const sql =
+      'SELECT person FROM conversation WHERE person IS NOT NULL ORDER BY created_at DESC LIMIT 100000';
+    return this.#sql.all(sql).map((row) => text<PersonId>(row, 'person'));
+  }
+}
