@@ -233,6 +233,7 @@ export class Binding {
     const settings = this.#profile.settings().map(({ name, value, setBy }) => ({
       name,
       label: this.#texts.settingLabel(name),
+      help: this.#texts.settingHelp(name),
       value,
       values: SETTINGS[name].map((one) => ({ value: one, label: this.#texts.settingValue(one) })),
       isFixed: setBy === 'policy',

@@ -29,6 +29,7 @@ export class ChatEngine {
   readonly #events: ChatEvent[] = [];
   #state: ChatState;
   #isRunning = false;
+  #isEnded = false;
   #ticking: NodeJS.Timeout | undefined;
   readonly #underWay = new Set<Promise<void>>();
 
@@ -56,6 +57,7 @@ export class ChatEngine {
 
   /** Takes an event; those that it leads to come after it. */
   send(event: ChatEvent): void {
+    if (this.#isEnded) return;
     this.#events.push(event);
     if (this.#isRunning) return;
     this.#isRunning = true;
@@ -78,6 +80,7 @@ export class ChatEngine {
     clearInterval(this.#ticking);
     const { effects } = leaveConversation(this.#state);
     for (const effect of effects) if (isMessengerEffect(effect)) await this.#binding.run(effect);
+    this.#isEnded = true;
     this.#binding.end();
   }
 

@@ -109,6 +109,8 @@ export interface SafetyItem {
 export interface SettingItem {
   readonly name: string;
   readonly label: string;
+  /** What it does, in a few words. */
+  readonly help: string;
   readonly value: string;
   /** All values with what they are called. */
   readonly values: readonly { readonly value: string; readonly label: string }[];

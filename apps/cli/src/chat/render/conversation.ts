@@ -124,8 +124,10 @@ function message(entry: EntryItem, facts: BlockFacts, state: ChatState): Line[] 
     const markWidth = mark.reduce((sum, span) => sum + widthOf(span.text), 0);
     const last = lines.at(-1) ?? [];
     const left = width - widthOf(rows.at(-1) ?? '') - markWidth;
+    const at = GUTTER + width - markWidth;
+    const placed = mark.map((span, index) => (index === 0 ? { ...span, at } : span));
     if (left >= 1) {
-      lines[lines.length - 1] = [...last, { text: ' '.repeat(left) }, ...mark];
+      lines[lines.length - 1] = [...last, { text: ' '.repeat(left) }, ...placed];
     } else {
       lines.push([gutter('', facts), { text: ' '.repeat(Math.max(0, width - markWidth)) }, ...mark]);
     }

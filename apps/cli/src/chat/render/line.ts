@@ -27,7 +27,7 @@ export interface Span {
   readonly text: string;
   readonly style?: Style;
   /**
-   * The column, from 0, at which this piece begins whatever the terminal made of what stands before it: terminals do not
+   * The column, from 0 in its pane, at which this piece begins whatever the terminal made of what stands before it: terminals do not
    * agree on how wide every emoji is, and a pane must not move because of one.
    */
   readonly at?: number;
@@ -75,7 +75,10 @@ export function fillLine(line: Line, width: number, style?: Style): Line {
 /** Two texts at both ends of a line; the left one gives way. */
 export function spread(left: Line, right: Line, width: number, style?: Style): Line {
   const rightWidth = Math.min(lineWidth(right), width);
-  return [...fillLine(left, width - rightWidth, style), ...fillLine(right, rightWidth, style)];
+  const end = fillLine(right, rightWidth, style).map((span, index) =>
+    index === 0 ? { ...span, at: width - rightWidth } : span,
+  );
+  return [...fillLine(left, width - rightWidth, style), ...end];
 }
 
 /** Panes side by side: each keeps its columns. Missing lines are empty. */
@@ -85,10 +88,13 @@ export function besides(panes: readonly { lines: readonly Line[]; width: number 
     return panes.flatMap(({ lines, width }, index) => {
       const border: Line = index === 0 ? [] : [{ text: '│', style: 'border', at }];
       if (index > 0) at += 1;
-      const [first, ...rest] = fillLine(lines[row] ?? [], width);
       const start = at;
       at += width;
-      return [...border, ...(first === undefined ? [] : [{ ...first, at: start }]), ...rest];
+      const line = fillLine(lines[row] ?? [], width).map((span, place): Span => {
+        if (place > 0 && span.at === undefined) return span;
+        return { ...span, at: start + (span.at ?? 0) };
+      });
+      return [...border, ...line];
     });
   });
 }

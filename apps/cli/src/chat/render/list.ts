@@ -60,7 +60,7 @@ function itemLines(item: ConversationItem, state: ChatState, width: number): Lin
   const top: Line = [
     { text: marker, ...on('accent') },
     { text: pad(oneLine(item.name), nameWidth), ...on(isBold ? 'unread' : undefined) },
-    { text: fit(right, width - 1 - nameWidth), ...on('dim') },
+    { text: fit(right, width - 1 - nameWidth), ...on('dim'), at: 1 + nameWidth },
   ];
   const count = item.unread === 0 ? '' : ` (${item.unread > 999 ? '999+' : item.unread}) `;
   const preview = previewOf(item, state);
@@ -68,7 +68,7 @@ function itemLines(item: ConversationItem, state: ChatState, width: number): Lin
   const bottom: Line = [
     { text: `${marker === '>' ? ' ' : marker}  `.slice(0, 3), ...on(undefined) },
     { text: pad(preview.text, restWidth), ...on(preview.style) },
-    { text: count, ...on('unread') },
+    { text: count, ...on('unread'), at: 3 + restWidth },
   ];
   return [fillLine(top, width, ground), fillLine(bottom, width, ground)];
 }

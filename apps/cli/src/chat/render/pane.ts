@@ -1,14 +1,34 @@
 /** The conversation with its header and the line in which one writes, and beside it, in a wide window, who it is. */
 import type { ConversationItem } from '../model.ts';
 import { type ChatState, openItem } from '../state.ts';
-import { widthOf, wrapText } from '../text/cells.ts';
+import { pad, widthOf, wrapText } from '../text/cells.ts';
 import { layoutEditor } from '../text/editor.ts';
 import { commandsLike } from '../update/commands.ts';
+import { KEY_BINDINGS } from '../update/keys.ts';
 import { conversationLines, visibleLines } from './conversation.ts';
+import { keyName } from './key-names.ts';
 import type { Layout } from './layout.ts';
 import { type Frame, fillLine, type Line, plain, rule, type Span, spread } from './line.ts';
 import { oneLine } from './list.ts';
-import { clockTime, dayAndTime } from './times.ts';
+import { dayAndTime } from './times.ts';
+
+/** Keys that a wide window shows beside the conversation. */
+const DETAILS_KEYS = [
+  'f1',
+  'f2',
+  'f3',
+  'f4',
+  'f5',
+  'f6',
+  'f7',
+  'f8',
+  'f9',
+  'alt-t',
+  'alt-o',
+  'alt-down',
+  'tab',
+  'ctrl-q',
+];
 
 /** Lines of a pane, and where its cursor is, if it has one. */
 export interface Pane {
@@ -160,6 +180,14 @@ export function detailsPane(state: ChatState, width: number): Line[] {
       presence: undefined,
       timerMs: undefined,
     }).flatMap((fact) => row(fact)),
-    ...(item.last === undefined ? [] : [[], ...row(`${clockTime(item.lastAtMs, language)}`, 'dim')]),
+    [],
+    ...DETAILS_KEYS.flatMap((name): Line[] => {
+      const found = KEY_BINDINGS.find(({ keys }) => keys.includes(name));
+      const line: Line = [
+        { text: ` ${pad(keyName(name, language), 9)}`, style: 'accent' },
+        { text: found?.help[language] ?? '', style: 'dim' },
+      ];
+      return [line];
+    }),
   ];
 }

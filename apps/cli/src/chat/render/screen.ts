@@ -12,15 +12,14 @@ export function drawScreen(state: ChatState): Frame {
   const { columns, rows } = state.size;
   const layout = layoutNow(state);
   const { bodyRows, listWidth, conversationWidth, detailsWidth } = layout;
-  const over = drawView(state, {
-    width: conversationWidth === 0 ? columns : conversationWidth,
-    rows: bodyRows,
-  });
+  // Help, and codes to be photographed, take all the room there is.
+  const isWhole = conversationWidth === 0 || ['help', 'safety', 'link'].includes(state.view.kind);
+  const over = drawView(state, { width: isWhole ? columns : conversationWidth, rows: bodyRows });
   const isOver = over !== undefined;
   const middle = over ?? (conversationWidth === 0 ? undefined : conversationPane(state, layout));
   const isNarrow = listWidth > 0 && conversationWidth === 0;
   const panes =
-    isNarrow && isOver
+    isWhole && isOver
       ? [{ lines: over.lines, width: columns }]
       : [
           ...(listWidth > 0 ? [{ lines: listLines(state, listWidth, bodyRows), width: listWidth }] : []),
@@ -29,7 +28,7 @@ export function drawScreen(state: ChatState): Frame {
         ];
   const body = besides(panes, bodyRows);
   const lines = [topBar(state, columns), ...body, bottomBar(state, columns)].slice(0, rows);
-  const left = isNarrow ? 0 : listWidth > 0 ? listWidth + 1 : 0;
+  const left = isNarrow || (isWhole && isOver) ? 0 : listWidth > 0 ? listWidth + 1 : 0;
   if (middle?.cursor === undefined) return { lines };
   const row = Math.min(rows - 1, middle.cursor.row + 1);
   return { lines, cursor: { row, column: Math.min(columns - 1, left + middle.cursor.column) } };

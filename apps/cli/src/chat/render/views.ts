@@ -126,37 +126,45 @@ function withQuery(
   return { lines, cursor: { row: 1, column: widthOf(label) + cursorColumn } };
 }
 
+/** Keys and commands, beside each other where there is room. */
 function helpLines(state: ChatState, width: number): Line[] {
   const { texts, language } = state;
-  const row = (name: string, text: string, column: number): Line[] =>
-    wrapText(text, Math.max(10, width - column - 3)).map((part, index) => [
-      { text: `  ${pad(index === 0 ? name : '', column)} `, style: 'accent' },
+  const isWide = width >= 120;
+  const half = isWide ? Math.floor(width / 2) : width;
+  const column = Math.min(30, Math.floor(half * 0.4));
+  const row = (name: string, text: string, nameWidth = column): Line[] =>
+    wrapText(text, Math.max(10, half - nameWidth - 3)).map((part, index) => [
+      { text: `  ${pad(index === 0 ? name : '', nameWidth)} `, style: 'accent' },
       { text: part },
     ]);
-  const column = Math.min(30, Math.floor(width * 0.4));
-  const keys = KEY_BINDINGS.flatMap(({ keys: names, help }) =>
-    row(
-      names
-        .slice(0, 2)
-        .map((name) => keyName(name, language))
-        .join(', '),
-      help[language],
-      column,
+  const names = (keys: readonly string[]): string =>
+    keys
+      .slice(0, 2)
+      .map((key) => keyName(key, language))
+      .join(', ');
+  const keys: Line[] = [
+    plain(`  ${texts.helpKeys()}`, 'strong'),
+    ...KEY_BINDINGS.flatMap((binding) => row(names(binding.keys), binding.help[language])),
+  ];
+  const commands: Line[] = [
+    plain(`  ${texts.helpCommands()}`, 'strong'),
+    ...COMMANDS.flatMap(({ names: name, usage, help }) =>
+      row(`/${name[language]} ${usage[language]}`.trim(), help[language]),
     ),
-  );
-  const commands = COMMANDS.flatMap(({ names, usage, help }) =>
-    row(`/${names[language]} ${usage[language]}`.trim(), help[language], column),
-  );
+  ];
+  const signs: Line[] = [
+    plain(`  ${texts.helpSignsTitle()}`, 'strong'),
+    ...texts.helpSigns().flatMap(([sign, meaning]) => row(sign, meaning, Math.min(column, 12))),
+  ];
+  if (!isWide) return [[], ...keys, [], ...commands, [], ...signs];
+  const right = [...commands, [], ...signs];
+  const rows = Math.max(keys.length, right.length);
   return [
     [],
-    plain(`  ${texts.helpKeys()}`, 'strong'),
-    ...keys,
-    [],
-    plain(`  ${texts.helpCommands()}`, 'strong'),
-    ...commands,
-    [],
-    plain(`  ${texts.helpSignsTitle()}`, 'strong'),
-    ...texts.helpSigns().flatMap(([signs, meaning]) => row(signs, meaning, Math.min(column, 12))),
+    ...Array.from({ length: rows }, (_, index) => [
+      ...fillLine(keys[index] ?? [], half),
+      ...(right[index] ?? []),
+    ]),
   ];
 }
 
@@ -322,11 +330,12 @@ function settingsView(state: ChatState, view: Of<'settings'>, area: Area): Drawn
   const { texts } = state;
   if (view.settings === undefined)
     return boxed(texts.settingsTitle(), sentence(texts.reading(), area, 'dim'), area);
-  const choices = view.settings.map(({ label, value: set, values, isFixed }): Line[] => {
+  const choices = view.settings.map(({ label, help, value: set, values, isFixed }): Line[] => {
     const word = values.find(({ value }) => value === set)?.label ?? set;
     const value = `${word}${isFixed ? ` (${texts.setByOrganisation()})` : ''}`;
     return [
       spread([{ text: label }], [{ text: ` ${value} `, style: 'accent' }], Math.min(70, area.width - 2)),
+      [{ text: `  ${help}`, style: 'dim' }],
     ];
   });
   return chooser(texts.settingsTitle(), choices, view.selected, [[]], area);

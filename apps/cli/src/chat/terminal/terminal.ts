@@ -12,6 +12,8 @@ import { type DecodedKey, KeyReader } from './keys.ts';
 
 /** How long an escape may stand alone before it is the key and not the beginning of a sequence. */
 const ESCAPE_TIMEOUT_MS = 40;
+/** How long a job that was asked to stop may still run. */
+const RESUME_ANYWAY_MS = 200;
 /** Alternate screen, bracketed paste, reports of focus; the ground's colour is asked for. */
 const ENTER = '\u001b[?1049h\u001b[?2004h\u001b[?1004h\u001b[?7l\u001b[2J\u001b[H';
 const ASK_BACKGROUND = '\u001b]11;?\u001b\\';
@@ -19,6 +21,10 @@ const LEAVE = '\u001b[?2026l\u001b[m\u001b[?7h\u001b[?1004l\u001b[?2004l\u001b[?
 /** The answer to that, ended by BEL or by ST. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is made of control characters.
 const BACKGROUND = /\u001b]11;([^\u0007\u001b]*)(?:\u0007|\u001b\\)/;
+
+const ANSWER_BEGIN = '\u001b]11;';
+/** More than this is no answer of a terminal. */
+const ANSWER_LENGTH_MAX = 64;
 
 /** What a terminal tells. */
 export interface TerminalEvents {
@@ -44,6 +50,8 @@ export class Terminal {
   readonly #decoder = new PassThrough();
   readonly #undo: (() => void)[] = [];
   #isEntered = false;
+  /** The beginning of the answer about the ground, when the rest has not come yet. */
+  #held = '';
 
   constructor(input: ReadStream, output: WriteStream, events: TerminalEvents) {
     this.#input = input;
@@ -104,9 +112,11 @@ export class Terminal {
     const stop = process.listeners('SIGTSTP');
     process.removeAllListeners('SIGTSTP');
     process.kill(0, 'SIGTSTP');
-    setImmediate(() => {
+    setTimeout(() => {
       for (const listener of stop) process.on('SIGTSTP', listener as () => void);
-    });
+      // Nobody could stop us (no shell that would bring us back): the terminal is ours again.
+      if (!this.#isEntered) this.#resume();
+    }, RESUME_ANYWAY_MS);
   }
 
   #resume(): void {
@@ -117,10 +127,15 @@ export class Terminal {
   }
 
   #read(chunk: Buffer): void {
-    const text = chunk.toString('latin1');
+    const text = this.#held + chunk.toString('latin1');
+    this.#held = '';
     const answer = BACKGROUND.exec(text);
     if (answer === null) {
-      this.#decoder.write(chunk);
+      const begun = text.lastIndexOf(ANSWER_BEGIN);
+      const isBegun = begun >= 0 && text.length - begun < ANSWER_LENGTH_MAX;
+      if (isBegun) this.#held = text.slice(begun);
+      const whole = isBegun ? text.slice(0, begun) : text;
+      if (whole !== '') this.#decoder.write(Buffer.from(whole, 'latin1'));
       return;
     }
     this.#events.onBackground(answer[1] ?? '');

@@ -70,6 +70,7 @@ export interface ChatTexts {
   isInactive(): string;
   namelessDevice(): string;
   settingLabel(name: EffectiveSetting['name']): string;
+  settingHelp(name: EffectiveSetting['name']): string;
   settingValue(value: string): string;
   addedAt(day: string): string;
   labelTitle(): string;

@@ -109,12 +109,21 @@ export const de: ChatTexts = {
   namelessDevice: () => 'Ein Gerät ohne Namen',
   settingLabel: (name) =>
     ({
-      deliveredReceipts: 'Andere sehen, dass ihre Nachrichten angekommen sind',
-      readReceipts: 'Andere sehen, dass Sie gelesen haben, und Sie sehen es',
-      typing: 'Andere sehen, dass Sie schreiben, und Sie sehen es',
-      presence: 'Andere sehen, dass Sie da sind, und Sie sehen es',
-      deviceChanges: 'Unterhaltungen melden neue Geräte von anderen',
-      askBeforeSending: 'Auf Sie warten bei Schlüsseln, die',
+      deliveredReceipts: 'Zeigen, dass etwas ankam',
+      readReceipts: 'Zeigen, dass ich gelesen habe',
+      typing: 'Zeigen, dass ich schreibe',
+      presence: 'Zeigen, dass ich da bin',
+      deviceChanges: 'Neue Geräte von anderen',
+      askBeforeSending: 'Zurückhalten bei Schlüsseln',
+    })[name],
+  settingHelp: (name) =>
+    ({
+      deliveredReceipts: 'aus: Sie sehen es auch bei anderen nicht',
+      readReceipts: 'aus: Sie sehen es auch bei anderen nicht',
+      typing: 'aus: Sie sehen es auch bei anderen nicht',
+      presence: 'aus: Sie sehen es auch bei anderen nicht',
+      deviceChanges: 'eine Zeile in der Unterhaltung, wenn jemand eins hat',
+      askBeforeSending: 'bis Sie sie verglichen oder angenommen haben',
     })[name],
   settingValue: (value) =>
     ({

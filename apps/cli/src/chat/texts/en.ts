@@ -104,12 +104,21 @@ export const en: ChatTexts = {
   namelessDevice: () => 'A device without a name',
   settingLabel: (name) =>
     ({
-      deliveredReceipts: 'Others see that their messages have arrived',
-      readReceipts: 'Others see that you have read, and you see theirs',
-      typing: 'Others see that you are writing, and you see theirs',
-      presence: 'Others see that you are there, and you see theirs',
-      deviceChanges: 'Conversations tell when somebody has a new device',
-      askBeforeSending: 'Wait for you before writing to keys',
+      deliveredReceipts: 'Tell that messages have arrived',
+      readReceipts: 'Tell that I have read',
+      typing: 'Tell that I am writing',
+      presence: 'Tell that I am there',
+      deviceChanges: 'New devices of others',
+      askBeforeSending: 'Hold messages back for keys',
+    })[name],
+  settingHelp: (name) =>
+    ({
+      deliveredReceipts: 'off: you do not see it of others either',
+      readReceipts: 'off: you do not see it of others either',
+      typing: 'off: you do not see it of others either',
+      presence: 'off: you do not see it of others either',
+      deviceChanges: 'a line in the conversation when somebody has one',
+      askBeforeSending: 'until you have compared or accepted them',
     })[name],
   settingValue: (value) =>
     ({

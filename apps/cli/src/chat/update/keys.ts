@@ -192,6 +192,8 @@ function keyInView(state: ChatState, key: { name: string; text?: string }): Step
     case 'ctrl-q':
       return step(state, { do: 'quit' });
     case 'enter':
+    // What was typed before the terminal was ours has its line ends as line feeds.
+    case 'ctrl-j':
       return state.view.kind === 'confirm' ? step(state) : enterView(state);
     case 'up':
     case 'ctrl-p':
