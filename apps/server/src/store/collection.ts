@@ -32,6 +32,18 @@ export type SealedOption<D> =
   | readonly FieldOf<D>[]
   | { readonly [F in FieldOf<D>]?: { readonly subject: FieldOf<D> | 'tenant' } };
 
+/** How the stored form of a collection has changed. */
+export interface FormVersions {
+  /** Number of this release's form; the first form of a collection is 1. */
+  readonly current: number;
+  /** Data level from which on it is written; until then the form before is. */
+  readonly since: number;
+  /** A document of the form before, as one of this form. */
+  readonly upgrade: (before: Record<string, unknown>) => Record<string, unknown>;
+  /** A document of this form, as one that the release before can read. */
+  readonly downgrade: (document: Record<string, unknown>) => Record<string, unknown>;
+}
+
 /** What {@link collection} takes. */
 export interface CollectionOptions<
   S extends z.ZodObject,
@@ -52,6 +64,11 @@ export interface CollectionOptions<
   readonly blind?: B;
   /** The field that holds the time (Unix milliseconds) from which {@link TenantScope.expire} may remove the row. */
   readonly retention?: FieldOf<z.output<S>>;
+  /**
+   * Of a collection whose stored form has changed since an earlier release. Sealed fields, key and retention are the same in both
+   * forms; a release knows its own form and the one before (installation.ts).
+   */
+  readonly versions?: FormVersions;
   /** `operator`: lives in the control file and is reached by `store.operator()` only. Default `tenant`. */
   readonly scope?: Sc;
 }
@@ -96,6 +113,7 @@ export interface DocumentCollection<
   readonly indexList: readonly IndexDeclaration[];
   readonly sealedFields: ReadonlyMap<string, { readonly subject: string | 'tenant' }>;
   readonly retentionField: string | undefined;
+  readonly versions: FormVersions | undefined;
 }
 
 /** One index as the store sees it. */
@@ -205,6 +223,7 @@ export function collection<
     indexList,
     sealedFields,
     retentionField: options.retention,
+    versions: options.versions,
   };
 }
 

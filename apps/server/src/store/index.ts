@@ -5,5 +5,6 @@
 export { binaryCollection, collection, type RowOf } from './collection.ts';
 export { StoreError } from './errors.ts';
 export { bytesPart, idPart, integerPart } from './key-parts.ts';
-export { type OpenEngine, openStore } from './open-store.ts';
+export type { OpenEngine } from './open-store.ts';
+export { openStore } from './start-store.ts';
 export type { CommitOp, CommitOps, Store, TenantScope, Tx } from './store.ts';

@@ -29,6 +29,22 @@ export const installations = collection('installations', {
   key: ['name'],
 });
 
+/** Where the steps of `migrations.ts` are. */
+export const migrationStates = collection('migration-states', {
+  scope: 'operator',
+  document: z.object({
+    name: z.literal('this'),
+    /** Of the declarations and the level that the steps are for. */
+    digest: z.string(),
+    space: z.string(),
+    collection: z.string(),
+    /** Hex of the last key that was done. */
+    position: z.string(),
+    isDone: z.boolean(),
+  }),
+  key: ['name'],
+});
+
 type Operator = Pick<OperatorScope, 'write' | 'find'>;
 
 /**

@@ -17,7 +17,7 @@ import type { CollectionLayout, Engine, SpaceKeys, SpaceName } from './engine.ts
 import { openSqliteEngine } from './engine-sqlite/engine.ts';
 import { guardRows } from './guard-rows.ts';
 import { CollectionNumbers } from './handles.ts';
-import { installations, openInstallation } from './installation.ts';
+import { installations, migrationStates, openInstallation } from './installation.ts';
 import { openKeyring } from './keyring.ts';
 import { NewKeyCommits } from './new-keys.ts';
 import { rotate } from './rotation.ts';
@@ -35,7 +35,7 @@ export type OpenEngine = (settings: {
   readonly onBatch?: (facts: { requests: number; durationMs: number }) => void;
 }) => Promise<Engine>;
 
-/** What {@link openStore} takes. */
+/** What {@link openSpaceStore} takes. */
 export interface StoreOptions {
   /** The data folder, locked by the caller (`openSafeFolder`). */
   readonly folder: string;
@@ -48,6 +48,8 @@ export interface StoreOptions {
   readonly threads?: number | undefined;
   /** Told of every batch that the engine has finished. */
   readonly onBatch?: ((facts: { requests: number; durationMs: number }) => void) | undefined;
+  /** Data level of this release; tests stand for others. */
+  readonly level?: number | undefined;
   /** Nothing is made where nothing is: `store_empty` instead. */
   readonly mustExist?: boolean | undefined;
   /** For `kuvert store restore` alone: opens data whose restore has not come to its end. */
@@ -66,11 +68,6 @@ const SPACES_PAGE = 500;
  *
  * @throws KuvertError `keys_wrong`, `data_too_new`, `finalise_first`, `restore_unfinished`, `data_damaged`, `disk_full`
  */
-export function openStore(options: StoreOptions): Promise<Store> {
-  return openSpaceStore(options);
-}
-
-/** The same with what lies below the port, for copying. */
 export async function openSpaceStore(options: StoreOptions): Promise<SpaceStore> {
   // The engine asks for keys of spaces, which the store finds through the engine: in the control space.
   const late: { store?: SpaceStore; control?: { key: Uint8Array; create: boolean } } = {};
@@ -86,7 +83,7 @@ export async function openSpaceStore(options: StoreOptions): Promise<SpaceStore>
     late.store = store;
     // Opens the control space now, so that wrong keys or a newer format end the start and not the first request.
     await store.operator().find(tenantSpaces, CONTROL);
-    store.installation = await openInstallation(store.operator());
+    store.installation = await openInstallation(store.operator(), options.level);
     if (store.installation.restore === 'replay' && options.mayBeUnfinished !== true)
       throw new KuvertError('restore_unfinished');
     return store;
@@ -128,6 +125,7 @@ export function numbersOf(collections: readonly AnyCollection[]): CollectionNumb
     wrappingStates,
     tenantSpaces,
     installations,
+    migrationStates,
     guardRows.tenant,
     guardRows.operator,
   ];
@@ -198,6 +196,11 @@ export class SpaceStore implements Store {
     return openInstallation(this.operator());
   }
 
+  /** A space below its scope. */
+  spaceOf(name: SpaceName): Space {
+    return name === CONTROL ? this.#control.space : this.#tenantScope(name as TenantId).space;
+  }
+
   get layouts() {
     return this.#numbers.layouts;
   }
@@ -259,6 +262,7 @@ export class SpaceStore implements Store {
       cache: this.#cache,
       newKeyCommits: this.#newKeyCommits,
       ownKey,
+      level: () => this.installation.level,
     });
   }
 

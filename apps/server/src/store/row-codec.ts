@@ -12,14 +12,14 @@ import type { StoredRow } from './engine.ts';
 import { type AnyDocument, asDocument, isBinary } from './handles.ts';
 import { encodeTuple } from './tuple-codec.ts';
 
-const SCHEMA_VERSION = new Uint8Array([1]);
-
 /** Where a document's data keys come from while it is sealed or opened. */
 export type SubjectKeys = (subject: string) => Promise<DataKey>;
 
 /** What sealing and opening need to know of a space. */
 export interface SealingSpace {
   readonly name: string;
+  /** Level of the data (installation.ts), which says which form of a document may be written. */
+  readonly level: number;
   ownKey(): Promise<DataKey>;
   readonly keyForReading: SubjectKeys;
 }
@@ -70,7 +70,11 @@ function entryOf(
 function encode(
   collection: AnyDocument,
   document: Plain,
-  seal: { blind: (field: string) => Uint8Array; value: (field: string, key: Uint8Array) => Uint8Array },
+  seal: {
+    level: number;
+    blind: (field: string) => Uint8Array;
+    value: (field: string, key: Uint8Array) => Uint8Array;
+  },
 ): EncodedRow {
   const key = encodeTuple(collection.keyFields.map((field) => document[field] as KeyValue));
   const entries = collection.indexList.map((index) => entryOf(index, document, seal.blind));
@@ -78,21 +82,31 @@ function encode(
   for (const field of collection.sealedFields.keys()) {
     if (document[field] !== undefined) stored[field] = seal.value(field, key);
   }
+  const { versions } = collection;
+  const isOld = versions !== undefined && seal.level < versions.since;
+  const form = (versions?.current ?? 1) - (isOld ? 1 : 0);
   const expiresAt = collection.retentionField === undefined ? undefined : document[collection.retentionField];
   return {
     key,
     entries,
-    doc: concatBytes(SCHEMA_VERSION, encodeCbor(stored as CborValue)),
+    doc: concatBytes(
+      new Uint8Array([form]),
+      encodeCbor((isOld ? versions.downgrade(stored) : stored) as CborValue),
+    ),
     expiresAt: typeof expiresAt === 'number' ? expiresAt : undefined,
   };
 }
 
-/** Encodes a document of a collection without sealed fields. */
-export function encodePlainDocument(collection: AnyDocument, document: unknown): EncodedRow {
+/** Encodes a document of a collection without sealed fields. @param level of the data; not given for collections that have one form */
+export function encodePlainDocument(
+  collection: AnyDocument,
+  document: unknown,
+  level = Number.MAX_SAFE_INTEGER,
+): EncodedRow {
   const none = () => {
     throw new Error(`${collection.name} has sealed fields`);
   };
-  return encode(collection, checked(collection, document), { blind: none, value: none });
+  return encode(collection, checked(collection, document), { level, blind: none, value: none });
 }
 
 function subjectOf(collection: AnyDocument, field: string, document: Plain): string {
@@ -111,7 +125,7 @@ export async function encodeDocument(
   space: SealingSpace,
   keys: SubjectKeys,
 ): Promise<EncodedRow> {
-  if (collection.sealedFields.size === 0) return encodePlainDocument(collection, row);
+  if (collection.sealedFields.size === 0) return encodePlainDocument(collection, row, space.level);
   const document = checked(collection, row);
   const own = await space.ownKey();
   const keyOf = new Map<string, DataKey>();
@@ -119,6 +133,7 @@ export async function encodeDocument(
     if (document[field] !== undefined) keyOf.set(field, await keys(subjectOf(collection, field, document)));
   }
   return encode(collection, document, {
+    level: space.level,
     blind: (field) => blindKey(own.key, collection.name, field),
     value: (field, key) => {
       const dataKey = keyOf.get(field);
@@ -142,8 +157,13 @@ export async function decodeDocument(
   row: StoredRow,
   space: SealingSpace,
 ): Promise<Plain> {
-  if (row.doc[0] !== SCHEMA_VERSION[0]) throw new KuvertError('data_too_new');
-  const document = decodeCbor(row.doc.subarray(1)) as Plain;
+  const [form = 0] = row.doc;
+  const current = collection.versions?.current ?? 1;
+  if (form > current) throw new KuvertError('data_too_new');
+  // Older than the form before: the release in between was never finalised, which its level would have told.
+  if (form < Math.max(1, current - 1)) throw new KuvertError('data_damaged');
+  const decoded = decodeCbor(row.doc.subarray(1)) as Plain;
+  const document = form < current ? (collection.versions?.upgrade(decoded) ?? decoded) : decoded;
   for (const field of collection.sealedFields.keys()) {
     const sealed = document[field];
     if (!(sealed instanceof Uint8Array)) continue;

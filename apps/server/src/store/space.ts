@@ -28,6 +28,7 @@ export class Space implements SealingSpace {
   readonly #provider: KeyProvider;
   readonly #cache: DataKeyCache;
   readonly #ownKey: () => Promise<DataKey>;
+  readonly #level: () => number;
 
   constructor(settings: {
     readonly name: SpaceName;
@@ -37,6 +38,8 @@ export class Space implements SealingSpace {
     readonly provider: KeyProvider;
     readonly cache: DataKeyCache;
     readonly newKeyCommits: NewKeyCommits;
+    /** Level of the data, known once the control space is open. */
+    readonly level: () => number;
     /** The space's own data key. @throws KuvertError `not_found` */
     readonly ownKey: () => Promise<DataKey>;
   }) {
@@ -48,6 +51,7 @@ export class Space implements SealingSpace {
     this.#cache = settings.cache;
     this.newKeyCommits = settings.newKeyCommits;
     this.#ownKey = settings.ownKey;
+    this.#level = settings.level;
   }
 
   /** The number of a collection, which must be of this scope. */
@@ -56,6 +60,10 @@ export class Space implements SealingSpace {
       throw new Error(`${collection.name} does not live in the ${this.scope} scope`);
     }
     return this.numbers.of(collection);
+  }
+
+  get level(): number {
+    return this.#level();
   }
 
   ownKey(): Promise<DataKey> {

@@ -3,6 +3,7 @@ import { describe } from 'vitest';
 import { describeConcurrency } from './concurrency.ts';
 import type { EngineUnderTest } from './fixture.ts';
 import { describeIsolation } from './isolation.ts';
+import { describeMigrations } from './migrations.ts';
 import { describeModel } from './model.ts';
 import { describeQueries } from './queries.ts';
 import { describeRotation } from './rotation.ts';
@@ -20,5 +21,6 @@ export function describeStoreConformance(name: string, engine: EngineUnderTest):
     describeConcurrency(engine);
     describeRotation(engine);
     describeModel(engine);
+    describeMigrations(engine);
   });
 }

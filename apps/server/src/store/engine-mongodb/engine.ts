@@ -3,6 +3,7 @@
  * docs/decisions/0007 first, then `stored-rows.ts` (what is stored), `round.ts` (how lists are committed) and `nodes.ts` (several servers).
  */
 import { randomInt } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { KuvertError } from '@kuvert/protocol';
 import { MongoClient } from 'mongodb';
 import type {
@@ -47,6 +48,8 @@ export interface MongoEngineOptions {
 
 /** Rounds in flight, all spaces together; each has a connection. */
 const ROUNDS_MAX = 32;
+/** Saying goodbye to the other servers may take this long. */
+const LEAVE_MS = 1_500;
 
 /**
  * Connects, looks at what it is connected to, makes what is missing and takes a place among the servers.
@@ -171,8 +174,11 @@ class MongoEngine implements Engine {
 
   async #close(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
-    await this.hints.close();
+    // A database that is away would keep us waiting for nothing: what was accepted has been answered.
+    const left = this.hints.close().catch(() => undefined);
+    await Promise.race([left, wait(LEAVE_MS, undefined, { ref: false })]);
     await this.#client.close();
+    await left;
   }
 
   async #asked<T>(name: SpaceName, work: (space: OpenSpace) => Promise<T>): Promise<T> {

@@ -129,6 +129,7 @@ export class SpaceFile {
           : `CREATE TABLE IF NOT EXISTS "${name}" (id INTEGER PRIMARY KEY, k BLOB NOT NULL, ver INTEGER NOT NULL, doc BLOB NOT NULL, exp INTEGER${columns});
          CREATE UNIQUE INDEX IF NOT EXISTS "${name}/k" ON "${name}" (k)`,
       );
+      this.#addColumns(name, indexes);
       for (const index of indexes) {
         const column = `"ix_${index.name}"`;
         this.#db.exec(
@@ -140,6 +141,20 @@ export class SpaceFile {
       if (expires) {
         this.#db.exec(`CREATE INDEX IF NOT EXISTS "${name}/exp" ON "${name}" (exp) WHERE exp IS NOT NULL`);
       }
+    }
+  }
+
+  /** Columns of indexes that came with a later release; migrations.ts fills them. */
+  #addColumns(name: string, indexes: CollectionLayout['indexes']): void {
+    const there = new Set(
+      this.#db
+        .prepare(`SELECT name FROM pragma_table_info('${name}')`)
+        .all<{ name: string }>()
+        .map((column) => column.name),
+    );
+    for (const index of indexes) {
+      if (!there.has(`ix_${index.name}`))
+        this.#db.exec(`ALTER TABLE "${name}" ADD COLUMN "ix_${index.name}" BLOB`);
     }
   }
 
