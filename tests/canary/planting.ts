@@ -88,23 +88,6 @@ export const PLANTINGS: readonly Planting[] = [
     },
   },
   {
-    fields: ['content device-name: name'],
-    async plant({ anna, canary }) {
-      const laptop = await anna.addDevice();
-      await anna.with(async (profile) => {
-        await profile.connect();
-        await profile.devices.refresh();
-        profile.devices.name(anna.deviceId, canary('content device-name: name'));
-        await profile.flush({ timeoutMs: 20_000 });
-      });
-      const known = await laptop.with(async (profile) => {
-        await profile.flush({ timeoutMs: 20_000 });
-        return profile.devices.list().map(({ name }) => name);
-      });
-      expect(known).toContain(canary('content device-name: name'));
-    },
-  },
-  {
     fields: ['content text: text'],
     async plant({ anna, ben, canary }) {
       const text = canary('content text: text');
