@@ -103,9 +103,15 @@ async function attack(
   const submit = record[0] === RECORD_TYPES.submit ? readOrRefuse(() => decodeSubmit(record)) : undefined;
   const peer = await line.peer();
   peer.sendRecords(record);
-  if (submit === undefined) {
+  if (submit === undefined && (record[0] !== RECORD_TYPES.submit || record.length < 5)) {
     await peer.untilEnded();
     expect(peer.socket.closeCode).toBe(1002);
+    return;
+  }
+  if (submit === undefined) {
+    // What can be numbered is refused under its number, and the connection goes on.
+    const answer = await peer.submitAnswer(new DataView(record.buffer, record.byteOffset).getUint32(1));
+    expect(answer).toMatchObject({ error: { code: expect.stringMatching(/^(bad_request|too_large)$/) } });
     return;
   }
   const answer = await peer.submitAnswer(submit.requestNo);

@@ -27,6 +27,9 @@ import { Incoming } from './incoming.ts';
 import { Outgoing } from './outgoing.ts';
 import type { DeviceCaller } from './routes.ts';
 
+/** Where the number of a submit ends in its record: type byte and 32 bits. */
+const SUBMIT_NUMBER_END = 5;
+
 /** @see Connection */
 export class DeviceConnection implements Connection, OpenConnection {
   readonly tenantId: TenantId;
@@ -138,7 +141,7 @@ export class DeviceConnection implements Connection, OpenConnection {
     try {
       switch (record[0]) {
         case RECORD_TYPES.submit:
-          return this.#submit(decodeSubmit(record), record);
+          return this.#submit(record);
         case RECORD_TYPES.ack: {
           const done = this.#host.mailbox.onAck(this, decodeAck(record));
           return done?.catch((error: unknown) => this.#onFail(error));
@@ -158,7 +161,20 @@ export class DeviceConnection implements Connection, OpenConnection {
     }
   }
 
-  async #submit(submit: Submit, record: Uint8Array): Promise<void> {
+  /** A submit that cannot be read is refused under its number, so that its sender learns why; only one without a number ends the connection. */
+  #submit(record: Uint8Array): Promise<void> | undefined {
+    let submit: Submit;
+    try {
+      submit = decodeSubmit(record);
+    } catch (error) {
+      if (record.length < SUBMIT_NUMBER_END) throw error;
+      this.#refuseSubmit(new DataView(record.buffer, record.byteOffset).getUint32(1), error);
+      return undefined;
+    }
+    return this.#store(submit, record);
+  }
+
+  async #store(submit: Submit, record: Uint8Array): Promise<void> {
     const { requestNo } = submit;
     const { clock, metrics } = this.#host;
     const beganMs = clock.monotonicMs();
@@ -168,12 +184,16 @@ export class DeviceConnection implements Connection, OpenConnection {
       metrics.submitSeconds.observe((clock.monotonicMs() - beganMs) / 1_000);
       this.sendRecord(encodeSubmitAnswer({ requestNo, ...accepted }));
     } catch (error) {
-      const told = toldError(error, () =>
-        this.#host.log.error({ event: 'submit-failed', ...describeError(error) }),
-      );
-      metrics.submitsRefused.add(told.code);
-      this.sendRecord(encodeSubmitAnswer({ requestNo, error: toWireError(told) }));
+      this.#refuseSubmit(requestNo, error);
     }
+  }
+
+  #refuseSubmit(requestNo: number, error: unknown): void {
+    const told = toldError(error, () =>
+      this.#host.log.error({ event: 'submit-failed', ...describeError(error) }),
+    );
+    this.#host.metrics.submitsRefused.add(told.code);
+    this.sendRecord(encodeSubmitAnswer({ requestNo, error: toWireError(told) }));
   }
 
   #inBackground(event: string, work: () => void | Promise<void>): void {

@@ -51,24 +51,9 @@ const SIZES: readonly Row[] = [
     'the connection ends',
     '`protocol`, channel.ts',
   ],
-  [
-    'Leg of an envelope',
-    size(MAILBOX_LIMITS.legBytesMax),
-    '`too_large`, the connection ends',
-    '`protocol`, mailbox.ts',
-  ],
-  [
-    'Shared body',
-    size(MAILBOX_LIMITS.bodyBytesMax),
-    '`too_large`, the connection ends',
-    '`protocol`, mailbox.ts',
-  ],
-  [
-    'Legs of a submit',
-    count(MAILBOX_LIMITS.legsMax),
-    '`bad_request`, the connection ends',
-    '`protocol`, mailbox.ts',
-  ],
+  ['Leg of an envelope', size(MAILBOX_LIMITS.legBytesMax), '`too_large`', '`protocol`, mailbox.ts'],
+  ['Shared body', size(MAILBOX_LIMITS.bodyBytesMax), '`too_large`', '`protocol`, mailbox.ts'],
+  ['Legs of a submit', count(MAILBOX_LIMITS.legsMax), '`bad_request`', '`protocol`, mailbox.ts'],
   [
     'Text',
     `${count(TEXT_LIMITS.codePointsMax)} characters, ${size(TEXT_LIMITS.bytesMax)}`,
