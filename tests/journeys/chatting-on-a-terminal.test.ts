@@ -95,7 +95,9 @@ test('A1 A3 A8 two people find each other, talk, see ticks, and find old words a
   left.type('noch nicht fertig');
   await leave(left);
   const again = chat(anna);
-  await again.shows('noch nicht fertig');
+  await again.shows('Draft: noch nicht');
+  again.press('Enter');
+  await again.shows('> noch nicht fertig');
   expect(again.coloured()).toContain('\u001b[');
   await leave(again);
   await leave(right);

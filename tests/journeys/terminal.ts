@@ -8,7 +8,7 @@ const SHOWN_WITHIN_MS = 40_000;
 
 /** Windows of one test file; they end with it. */
 export class Terminals {
-  readonly #socket = `kuvert-test-${randomBytes(6).toString('hex')}`;
+  #socket = newSocket();
   #count = 0;
 
   /**
@@ -48,7 +48,13 @@ export class Terminals {
     } catch {
       // The last window has ended, and the server with it.
     }
+    // A server that is ending takes no new windows.
+    this.#socket = newSocket();
   }
+}
+
+function newSocket(): string {
+  return `kuvert-test-${randomBytes(6).toString('hex')}`;
 }
 
 /** One window. */

@@ -2,13 +2,7 @@
  * The only place where the chat meets the messenger: does what the state asks for (`Effect`) and tells what has become of it
  * (`ChatEvent`). What reads the container answers at once; what needs the server runs on its own and never holds up a key.
  */
-import {
-  type ConversationChanges,
-  type ConversationSummary,
-  type Entry,
-  type EntryId,
-  SETTINGS,
-} from '@kuvert/client-core';
+import type { ConversationChanges, ConversationSummary, Entry, EntryId } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
 import type { ConversationId, DeviceId, Person } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
@@ -18,10 +12,13 @@ import { textsIn } from '../texts.ts';
 import { KeptConnection } from './connection.ts';
 import { readPlace } from './entry-pages.ts';
 import type { ChatEvent, Connection, ConversationItem, Effect, EntryItem } from './model.ts';
+import { OwnBinding } from './own-binding.ts';
 import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
 
 /** Changes that come within this time are shown at once, so that a full mailbox does not draw the list a thousand times. */
 const GATHER_MS = 60;
+/** How long somebody who leaves waits for what was just written. */
+const LEAVE_MS = 3_000;
 /** Found messages that are shown; more words narrow it down. */
 const HITS_MAX = 200;
 
@@ -43,10 +40,9 @@ export class Binding {
   readonly #texts: ChatTexts;
   readonly #tell: (event: ChatEvent) => void;
   readonly #connection: KeptConnection;
+  readonly #own: OwnBinding;
   readonly #undo: (() => void)[];
   readonly #changed = new Set<string>();
-  /** Codes that were read, until the person has compared the numbers. */
-  readonly #links = new Map<string, ReturnType<Profile['devices']['readCode']>>();
   #people: readonly Person[] = [];
   #gathering: NodeJS.Timeout | undefined;
 
@@ -56,6 +52,7 @@ export class Binding {
     this.#language = language;
     this.#texts = chatTextsIn(language);
     this.#tell = tell;
+    this.#own = new OwnBinding({ profile, texts: this.#texts, tell });
     this.#connection = new KeptConnection({
       profile,
       language,
@@ -85,11 +82,12 @@ export class Binding {
     }
   }
 
-  /** Ends the connection; the profile stays open. */
-  end(): void {
+  /** Lets what was just written go out, if that is quick, and ends the connection; the profile stays open. */
+  async end(): Promise<void> {
     this.#connection.end();
     clearTimeout(this.#gathering);
     for (const undo of this.#undo.splice(0)) undo();
+    if (this.#profile.isConnected) await this.#profile.flush({ timeoutMs: LEAVE_MS }).catch(() => undefined);
   }
 
   #do(effect: MessengerEffect): void | Promise<void> {
@@ -113,28 +111,35 @@ export class Binding {
         return conversations.setMuted(conversationIdOf(effect.id), effect.untilMs);
       case 'search':
         return this.#search(effect.query);
+      case 'setTimer':
+        return conversations.setTimer(conversationIdOf(effect.id), effect.timerMs);
+      case 'deleteEntry':
+        conversations.deleteEntries([entryIdOf(effect.key)], effect.scope);
+        return this.#tell({ kind: 'told', sentence: this.#texts.deletedNow(), isError: false });
+      case 'safety':
+        return this.#own.showSafety(effect.id, this.#mailOf(effect.id));
+      case 'setVerified':
+        return this.#setVerified(effect);
+      case 'acceptKeys':
+        return this.#own.accept(effect.id, this.#mailOf(effect.id));
       case 'devices':
-        return this.#showDevices();
+        return this.#own.showDevices();
       case 'labelDevice':
-        this.#profile.devices.name(deviceIdOf(effect.deviceId), effect.label);
-        return this.#tellDone(this.#texts.labelled());
+        return this.#own.labelDevice(deviceIdOf(effect.deviceId), effect.label);
       case 'revokeDevice':
-        return this.#revoke(deviceIdOf(effect.deviceId));
+        return this.#own.revoke(deviceIdOf(effect.deviceId));
       case 'readLink':
-        return this.#readLink(effect.code);
+        return this.#own.readLink(effect.code);
       case 'approveLink':
-        return this.#approveLink(effect);
+        return this.#own.approveLink(effect);
       case 'settings':
-        return this.#showSettings();
+        return this.#own.showSettings();
       case 'setSetting':
-        this.#profile.changeSetting({ name: effect.name, value: effect.value });
-        return this.#showSettings();
+        return this.#own.setSetting(effect.name, effect.value);
       case 'connectNow':
         return this.#connection.connectNow();
       case 'typing':
         return;
-      default:
-        this.#tell({ kind: 'told', sentence: this.#texts.notYet(), isError: true });
     }
   }
 
@@ -156,9 +161,20 @@ export class Binding {
 
   async #send({ id, text }: Extract<Effect, { do: 'send' }>): Promise<void> {
     const conversationId = conversationIdOf(id);
-    const { mail } = this.#profile.conversations.get(conversationId).peer;
+    const mail = this.#mailOf(id);
     this.#profile.conversations.setDraft(conversationId, '');
-    await this.#profile.send({ to: mail ?? '', text });
+    await this.#profile.send({ to: mail, text });
+  }
+
+  async #setVerified({ id, isVerified, shown }: Extract<Effect, { do: 'setVerified' }>): Promise<void> {
+    const mail = this.#mailOf(id);
+    if (isVerified) await this.#own.verify(id, mail, shown);
+    else await this.#own.unverify(id, mail);
+    this.#showList();
+  }
+
+  #mailOf(id: string): string {
+    return this.#profile.conversations.get(conversationIdOf(id)).peer.mail ?? '';
   }
 
   #search(query: string): void {
@@ -179,70 +195,6 @@ export class Binding {
       };
     });
     this.#tell({ kind: 'found', query, hits });
-  }
-
-  /** As known here, then as the server has them. */
-  async #showDevices(): Promise<void> {
-    this.#tellDevices();
-    if (!this.#profile.isConnected) return;
-    await this.#profile.devices.refresh();
-    this.#tellDevices();
-  }
-
-  #tellDevices(): void {
-    const devices = this.#profile.devices
-      .list()
-      .map(({ deviceId, name, role, isThis, isActive, addedAtMs }) => ({
-        id: deviceId,
-        label: name ?? this.#texts.namelessDevice(),
-        isThis,
-        isActive,
-        canApprove: role === 'signer',
-        addedAtMs,
-      }));
-    this.#tell({ kind: 'devices', devices });
-  }
-
-  async #revoke(deviceId: DeviceId): Promise<void> {
-    const { devices } = this.#profile;
-    if (devices.isSigner) {
-      await devices.revoke(deviceId);
-      this.#tellDone(this.#texts.revoked());
-    } else {
-      devices.askToRevoke(deviceId);
-      this.#tellDone(this.#texts.revokeAsked());
-    }
-    this.#tellDevices();
-  }
-
-  #readLink(code: string): void {
-    const request = this.#profile.devices.readCode(code);
-    this.#links.set(code, request);
-    this.#tell({ kind: 'linkOffer', offer: { code, numbers: request.numbers } });
-  }
-
-  async #approveLink({ offer, isSigner }: Extract<Effect, { do: 'approveLink' }>): Promise<void> {
-    const request = this.#links.get(offer.code);
-    if (request === undefined) return;
-    await this.#profile.devices.approve(request, { isSigner });
-    this.#links.delete(offer.code);
-    this.#tellDone(this.#texts.linked());
-  }
-
-  #showSettings(): void {
-    const settings = this.#profile.settings().map(({ name, value, setBy }) => ({
-      name,
-      label: this.#texts.settingLabel(name),
-      help: this.#texts.settingHelp(name),
-      value,
-      values: SETTINGS[name].map((one) => ({ value: one, label: this.#texts.settingValue(one) })),
-      isFixed: setBy === 'policy',
-    }));
-    this.#tell({ kind: 'settings', settings });
-  }
-
-  #tellDone(sentence: string): void {
-    this.#tell({ kind: 'told', sentence, isError: false });
   }
 
   /** Everybody, first as known, then as the server has it. */
@@ -283,7 +235,7 @@ export class Binding {
       this.#tell({ kind: 'told', sentence: this.#texts.nobodyNamed(wanted), isError: true });
       return;
     }
-    const id = this.#profile.conversations.withMail(one?.mail ?? typed);
+    const id = await this.#profile.conversationAt(one?.mail ?? typed);
     this.#showList();
     this.#tell({ kind: 'begun', id });
   }
@@ -358,7 +310,8 @@ export class Binding {
       draft,
       timerMs,
       hasProblem,
-      verification: 'unverified',
+      verification:
+        peer.personId === undefined ? 'unverified' : this.#profile.safety.verificationOf(peer.personId),
       isTyping: false,
       presence: undefined,
     };

@@ -81,7 +81,7 @@ export class ChatEngine {
     const { effects } = leaveConversation(this.#state);
     for (const effect of effects) if (isMessengerEffect(effect)) await this.#binding.run(effect);
     this.#isEnded = true;
-    this.#binding.end();
+    await this.#binding.end();
   }
 
   #run(effect: MessengerEffect): void {

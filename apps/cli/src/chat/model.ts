@@ -103,6 +103,8 @@ export interface SafetyItem {
   /** Text of the QR code. */
   readonly qr: string | undefined;
   readonly verification: Verification;
+  /** Messages wait until the keys are compared or accepted. */
+  readonly isHeld: boolean;
 }
 
 /** Something that the person may set to one of several values. */
@@ -151,7 +153,8 @@ export type Effect =
   | { readonly do: 'setTimer'; readonly id: string; readonly timerMs: number | undefined }
   | { readonly do: 'deleteEntry'; readonly id: string; readonly key: string; readonly scope: DeletionScope }
   | { readonly do: 'safety'; readonly id: string }
-  | { readonly do: 'setVerified'; readonly id: string; readonly isVerified: boolean }
+  | { readonly do: 'setVerified'; readonly id: string; readonly isVerified: boolean; readonly shown?: string }
+  | { readonly do: 'acceptKeys'; readonly id: string }
   | { readonly do: 'devices' }
   | { readonly do: 'revokeDevice'; readonly deviceId: string }
   | { readonly do: 'labelDevice'; readonly deviceId: string; readonly label: string }

@@ -49,6 +49,7 @@ test.each(['en', 'de'] as const)(
           number,
           qr: 'kuvert:safety:'.repeat(8),
           verification: 'changed',
+          isHeld: true,
         } as const;
         stage.send({ kind: 'safety', id: ben.id, safety });
         const device = {

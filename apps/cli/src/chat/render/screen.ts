@@ -98,7 +98,7 @@ function hintOf(state: ChatState): string {
     case 'devices':
       return texts.devicesHint();
     case 'safety':
-      return texts.safetyHint(view.safety?.verification === 'verified');
+      return texts.safetyHint(view.safety?.verification === 'verified', view.safety?.isHeld === true);
     case 'settings':
       return texts.settingsHint();
     case 'confirm':

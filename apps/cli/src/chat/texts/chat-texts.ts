@@ -78,7 +78,7 @@ export interface ChatTexts {
   reading(): string;
   safetyTitle(name: string): string;
   safetyHow(name: string): string;
-  safetyHint(verified: boolean): string;
+  safetyHint(isVerified: boolean, isHeld: boolean): string;
   settingsTitle(): string;
   settingsHint(): string;
   on(): string;
@@ -121,6 +121,7 @@ export interface ChatTexts {
   timerNow(timerMs: number | undefined): string;
   deletedNow(): string;
   verifiedNow(name: string, isVerified: boolean): string;
+  acceptedNow(name: string): string;
   noDay(): string;
   linked(): string;
   revoked(): string;
@@ -129,7 +130,6 @@ export interface ChatTexts {
   waitsOffline(): string;
   textTooLong(): string;
   themeNow(name: string): string;
-  notYet(): string;
 
   plainWelcome(name: string, mail: string): string;
   plainConversation(facts: {

@@ -141,8 +141,10 @@ export const de: ChatTexts = {
   safetyTitle: (name) => `Sicherheitsnummer mit ${name}`,
   safetyHow: (name) =>
     `Vergleichen Sie sie mit dem, was ${name} sieht, persönlich oder am Telefon. Sind alle Ziffern gleich, ist niemand dazwischen.`,
-  safetyHint: (verified) =>
-    verified ? 'u nicht mehr geprüft · Esc schließen' : 'v sie sind gleich · Esc schließen',
+  safetyHint: (isVerified, isHeld) =>
+    isVerified
+      ? 'u nicht mehr geprüft · Esc schließen'
+      : `v sie sind gleich${isHeld ? ' · a ohne Vergleich schreiben' : ''} · Esc schließen`,
   settingsTitle: () => 'Einstellungen',
   settingsHint: () => '↑↓ wählen · Enter ändern · Esc schließen',
   on: () => 'an',
@@ -197,6 +199,7 @@ export const de: ChatTexts = {
   deletedNow: () => 'Die Nachricht ist gelöscht.',
   verifiedNow: (name, isVerified) =>
     isVerified ? `${name} ist geprüft.` : `${name} ist nicht mehr geprüft.`,
+  acceptedNow: (name) => `Sie schreiben den jetzigen Schlüsseln von ${name}, die Sie nicht verglichen haben.`,
   noDay: () => 'An und nach diesem Tag gibt es nichts; das ist das Ende.',
   linked: () => 'Das neue Gerät ist verbunden.',
   revokeAsked: () => 'Dieses Gerät darf andere nicht sperren und hat Ihre Geräte gebeten, die es dürfen.',
@@ -205,7 +208,6 @@ export const de: ChatTexts = {
   waitsOffline: () => 'Sie sind offline. Die Nachricht wartet hier und geht von selbst hinaus.',
   textTooLong: () => 'Das ist länger, als eine Nachricht sein darf; der Rest wurde weggelassen.',
   themeNow: (name) => `Farben: ${name}.`,
-  notYet: () => 'Diese Version kann das noch nicht.',
 
   plainWelcome: (name, mail) =>
     `Das ist Kuvert, für ${name}, ${mail}. Schreiben Sie Schrägstrich hilfe und Enter, um alle Befehle zu hören.`,

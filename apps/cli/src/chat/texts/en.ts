@@ -136,8 +136,10 @@ export const en: ChatTexts = {
   safetyTitle: (name) => `Safety number with ${name}`,
   safetyHow: (name) =>
     `Compare it with what ${name} sees, in person or by telephone. If all digits are the same, nobody is between you.`,
-  safetyHint: (verified) =>
-    verified ? 'u not verified any more · Esc close' : 'v they are the same · Esc close',
+  safetyHint: (isVerified, isHeld) =>
+    isVerified
+      ? 'u not verified any more · Esc close'
+      : `v they are the same${isHeld ? ' · a write without comparing' : ''} · Esc close`,
   settingsTitle: () => 'Settings',
   settingsHint: () => '↑↓ choose · Enter change · Esc close',
   on: () => 'on',
@@ -185,6 +187,7 @@ export const en: ChatTexts = {
   deletedNow: () => 'The message is deleted.',
   verifiedNow: (name, isVerified) =>
     isVerified ? `${name} is verified.` : `${name} is not verified any more.`,
+  acceptedNow: (name) => `You write to the present keys of ${name}, which you have not compared.`,
   noDay: () => 'There is nothing on or after that day; this is the end.',
   linked: () => 'The new device is linked.',
   revokeAsked: () => 'This device may not revoke others, so it has asked those of yours that may.',
@@ -193,7 +196,6 @@ export const en: ChatTexts = {
   waitsOffline: () => 'You are offline. The message waits here and is sent by itself.',
   textTooLong: () => 'That is longer than a message may be; the rest was left out.',
   themeNow: (name) => `Colours: ${name}.`,
-  notYet: () => 'This version cannot do that yet.',
 
   plainWelcome: (name, mail) =>
     `This is Kuvert, for ${name}, ${mail}. Write slash help and press Enter to hear all commands.`,

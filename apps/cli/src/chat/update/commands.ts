@@ -116,8 +116,17 @@ export const COMMANDS: readonly Command[] = [
     openSafety,
   ),
   command(
+    ['accept', 'annehmen'],
+    NONE,
+    [
+      'write to the new keys without comparing them',
+      'den neuen Schlüsseln schreiben, ohne sie zu vergleichen',
+    ],
+    (state) => withItem(state, ({ id }) => step(state, { do: 'acceptKeys', id })),
+  ),
+  command(
     ['verify', 'geprüft'],
-    ['[off]', '[aus]'],
+    ['[NUMBER | off]', '[NUMMER | aus]'],
     ['the safety number was compared', 'die Sicherheitsnummer wurde verglichen'],
     verify,
   ),
@@ -369,6 +378,7 @@ export function openSafety(state: ChatState): Step {
 function verify(state: ChatState, rest: string): Step {
   return withItem(state, ({ id, name }) => {
     if (isOff(rest)) return step(state, { do: 'setVerified', id, isVerified: false });
+    if (rest !== '') return step(state, { do: 'setVerified', id, isVerified: true, shown: rest });
     const effects: Effect[] = [{ do: 'setVerified', id, isVerified: true }];
     return step(show(state, { kind: 'confirm', question: state.texts.askVerify(name), effects }));
   });

@@ -295,9 +295,9 @@ export function viewLetter(state: ChatState, letter: string): Step | undefined {
   }
   if (view.kind === 'safety' && view.safety !== undefined && state.open !== undefined) {
     const { id } = state.open;
-    if (letter === 'v') return step(state, { do: 'setVerified', id, isVerified: true }, { do: 'safety', id });
-    if (letter === 'u')
-      return step(state, { do: 'setVerified', id, isVerified: false }, { do: 'safety', id });
+    if (letter === 'v') return step(state, { do: 'setVerified', id, isVerified: true });
+    if (letter === 'a' && view.safety.isHeld) return step(state, { do: 'acceptKeys', id });
+    if (letter === 'u') return step(state, { do: 'setVerified', id, isVerified: false });
   }
   if (view.kind === 'help' && letter === '?') {
     return andThen(closeView(state), (closed) => step({ ...closed, editor: withText(closed.editor, '?') }));
