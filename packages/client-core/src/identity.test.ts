@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   certifyFirstAccount,
   createTenantIdentity,
@@ -13,6 +14,7 @@ import {
   DeviceList,
   decodeCbor,
   KuvertError,
+  makeId,
   type SubmitId,
   submitIdTimeMs,
 } from '@kuvert/protocol';
@@ -150,15 +152,84 @@ test('B6 a recipient who names a newer list of its own makes the sender fetch it
   expect(bela.noticeKinds()).toEqual([]);
 });
 
-test('B6 a peer who was shown another list of ours than we have is noticed', async () => {
+/** A version of somebody's list in which a device stands that they do not have, signed with their key: it was stolen. */
+function withGhost(device: TestDevice, record: AccountRecord): AccountRecord {
+  const list = DeviceList.parse(decodeCbor(record.deviceList.bytes));
+  const { identityKey, registrationId, receiptKey } = createDeviceKeys();
+  const ghost = {
+    device: makeId('device', randomBytes(16)),
+    identityKey,
+    noiseStatic: new Uint8Array(32).fill(7),
+    receiptKey: receiptKey.publicKey,
+    registrationId,
+    suites: [1],
+    role: 'linked' as const,
+    addedAt: 1,
+  };
+  const next: DeviceList = {
+    ...list,
+    version: list.version + 1,
+    prevHash: listHash(record.deviceList),
+    devices: [...list.devices, ghost],
+  };
+  return { ...record, deviceList: signDeviceList(device.own.accountPrivateKey ?? new Uint8Array(0), next) };
+}
+
+test('B6 N5 a ghost device that only a peer is shown is noticed by the person concerned', async () => {
   const { server, anna, bela } = await pair();
-  // The server shows Bela a second version of Anna's list that Anna has never signed off in her profile.
-  server.setRecord(anna.person.personId, nextList(anna, server.record(anna.person.personId)));
+  const honest = server.record(anna.person.personId);
+  server.setRecord(anna.person.personId, withGhost(anna, honest));
+  await bela.write(anna, 'hello');
+  await bela.sync();
+  // To Anna herself the server goes on telling the list without it.
+  server.setRecord(anna.person.personId, honest);
+  await anna.sync();
+  expect(anna.texts()).toEqual(['hello']);
+  expect(anna.messenger.notices()).toMatchObject([{ kind: 'list_mismatch', personId: bela.person.personId }]);
+});
+
+test('B6 N5 a ghost device that the person is shown too is told as a new device of theirs', async () => {
+  const { server, anna, bela } = await pair();
+  server.setRecord(anna.person.personId, withGhost(anna, server.record(anna.person.personId)));
   await bela.write(anna, 'hello');
   await bela.sync();
   await anna.sync();
   expect(anna.texts()).toEqual(['hello']);
-  expect(anna.messenger.notices()).toMatchObject([{ kind: 'list_mismatch', personId: bela.person.personId }]);
+  expect(anna.noticeKinds()).toEqual(['device_linked']);
+});
+
+test('B6 a server that withholds the newer list of somebody from their peer is noticed at their next message', async () => {
+  const { server, anna, bela } = await pair();
+  await bela.write(anna, 'hello');
+  await bela.sync();
+  await anna.sync();
+  const honest = server.record(anna.person.personId);
+  const newer = nextList(anna, honest);
+  server.setRecord(anna.person.personId, newer);
+  await anna.messenger.connect(server.connect(anna.own.deviceId));
+  await anna.messenger.devices.refresh();
+  await anna.write(bela, 'under my second list');
+  await anna.messenger.settled();
+  anna.messenger.disconnect();
+  server.setRecord(anna.person.personId, honest);
+  await bela.sync();
+  expect(bela.texts()).toEqual(['under my second list']);
+  expect(bela.messenger.notices()).toMatchObject([{ kind: 'list_mismatch', personId: anna.person.personId }]);
+});
+
+test('B6 a server that shows two people two lists of one version is noticed', async () => {
+  const { server, anna, bela } = await pair();
+  const honest = server.record(anna.person.personId);
+  server.setRecord(anna.person.personId, withGhost(anna, honest));
+  await bela.write(anna, 'hello');
+  await bela.sync();
+  server.setRecord(anna.person.personId, nextList(anna, honest));
+  await anna.messenger.connect(server.connect(anna.own.deviceId));
+  await anna.messenger.devices.refresh();
+  await anna.messenger.settled();
+  anna.messenger.disconnect();
+  expect(anna.texts()).toEqual(['hello']);
+  expect(anna.noticeKinds()).toEqual(['list_mismatch']);
 });
 
 test('B6 a message from a sender whose keys do not verify is not shown, and the person is told', async () => {

@@ -8,10 +8,8 @@ import {
   type Delivery,
   type DeviceId,
   type EventData,
-  equalBytes,
   KuvertError,
   LIFETIME_MS,
-  type PersonId,
 } from '@kuvert/protocol';
 import { accountPrivateKey, takeAccountKey } from './account-keys.ts';
 import { queueDueAcks, takeAck } from './acks.ts';
@@ -26,12 +24,12 @@ import type { Directory } from './directory.ts';
 import { takePart } from './history-transfer/receive.ts';
 import { giveHistory } from './history-transfer/send.ts';
 import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
-import { ownListHead } from './own-device.ts';
 import type { Connection } from './ports.ts';
 import { requestAgain, requestOverdue, sendAgain } from './repairs.ts';
 import type { StagedSessions } from './staged-sessions.ts';
 import type { Activity } from './ticks/activity.ts';
 import { noteReceipt, queueDueReceipts, takeReceipt } from './ticks/receipts.ts';
+import { NamedLists } from './trust/named-lists.ts';
 
 /** Deliveries that are committed together. */
 const BATCH_DELIVERIES = 64;
@@ -63,7 +61,7 @@ export class Receiver {
   #cancelAcks: (() => void) | undefined;
   #cancelGaps: (() => void) | undefined;
   #isSendingAcks = false;
-  readonly #outdated = new Set<PersonId>();
+  readonly #lists: NamedLists;
   readonly #sightings: Sightings;
 
   /**
@@ -78,6 +76,7 @@ export class Receiver {
   ) {
     this.#context = context;
     this.#directory = directory;
+    this.#lists = new NamedLists(context);
     this.#onStored = hooks.onStored;
     this.#onOutgoing = hooks.onOutgoing;
     this.#onHeard = hooks.onHeard;
@@ -210,7 +209,7 @@ export class Receiver {
     connection.ack(deliveries[deliveries.length - 1]?.deliverySeq ?? 0);
     if (stored) this.#onStored();
     this.#onOutgoing();
-    await this.#refreshOutdated(connection);
+    await this.#lists.fetchNewer(connection, this.#directory);
     if (this.#isDrained) this.#settleLater();
   }
 
@@ -267,17 +266,6 @@ export class Receiver {
     }
   }
 
-  async #refreshOutdated(connection: Connection): Promise<void> {
-    for (const personId of this.#outdated) {
-      this.#outdated.delete(personId);
-      try {
-        await this.#directory.refresh(connection, personId);
-      } catch (error) {
-        if (!(error instanceof KuvertError)) throw error;
-      }
-    }
-  }
-
   /** Writes down what a batch has brought. True when there is something new to show. */
   #apply(outcomes: readonly Outcome[]): boolean {
     let hasNews = false;
@@ -300,7 +288,7 @@ export class Receiver {
   #applyContent(arrived: Arrived): boolean {
     const { content, item, commitment, header } = arrived;
     const sender: ChainSender = { device: arrived.sender.entry.device, personId: arrived.sender.personId };
-    this.#compareLists(arrived, sender);
+    this.#lists.compare(header, sender);
     this.#onHeard(sender, content, item.delivery.acceptedAtMs);
     switch (content.kind) {
       case 'text':
@@ -418,21 +406,6 @@ export class Receiver {
     const { store, own, clock } = this.#context;
     if (accountPrivateKey(this.#context) === undefined) return;
     store.notices.add({ kind: 'revoke_asked', atMs: clock.now(), personId: own.personId, deviceId });
-  }
-
-  /** Two honest devices that name different lists have been told different things (wire.md §2). */
-  #compareLists({ header, sender }: Arrived, { device: deviceId, personId }: ChainSender): void {
-    const { store, clock } = this.#context;
-    const pinned = store.directory.getAccount(sender.personId)?.pin;
-    const theirs = header.lists.own;
-    if (pinned !== undefined && theirs.version > pinned.version) this.#outdated.add(personId);
-    const ours = ownListHead(this.#context);
-    const named = header.lists.peer;
-    const differs =
-      (pinned !== undefined && theirs.version === pinned.version && !equalBytes(theirs.hash, pinned.hash)) ||
-      named.version > ours.version ||
-      (named.version === ours.version && !equalBytes(named.hash, ours.hash));
-    if (differs) store.notices.add({ kind: 'list_mismatch', atMs: clock.now(), personId, deviceId });
   }
 
   /** While messages come in one by one, acknowledgements wait a moment for company. */

@@ -1,12 +1,12 @@
 /** A server that lies: the honest one of an installation, with some of its answers replaced. Restarting it makes it honest again. */
-import type { MethodName, Methods } from '@kuvert/protocol';
+import { METHODS, type MethodName, type Methods } from '@kuvert/protocol';
 import type { TestInstallation } from './installation.ts';
 
 type ResultOf<N extends MethodName> = Methods[N]['result']['_zod']['output'];
 type ParamsOf<N extends MethodName> = Methods[N]['params']['_zod']['output'];
 
 /**
- * Replaces what a method answers to devices.
+ * Replaces what a method answers to devices, also to those that are only being enrolled or linked.
  * @returns makes it honest again
  */
 export function lieAbout<N extends MethodName>(
@@ -15,9 +15,10 @@ export function lieAbout<N extends MethodName>(
   replace: (honest: ResultOf<N>, params: ParamsOf<N>) => ResultOf<N>,
 ): () => void {
   type Handler = (caller: unknown, params: ParamsOf<N>) => Promise<ResultOf<N>>;
-  const handlers = installation.server.context.channelHost.routes.device as unknown as Map<string, Handler>;
+  const { routes } = installation.server.context.channelHost;
+  const handlers = routes[METHODS[method].access] as unknown as Map<string, Handler>;
   const honest = handlers.get(method);
-  if (honest === undefined) throw new Error(`${method} is not a method for devices`);
+  if (honest === undefined) throw new Error(`${method} has no handler`);
   handlers.set(method, async (caller, params) => replace(await honest(caller, params), params));
   return () => handlers.set(method, honest);
 }
