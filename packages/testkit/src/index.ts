@@ -7,7 +7,7 @@ export { DeviceChannel, type RawAnswer } from './device-channel.ts';
 export { finishParams, HandMadeDevice, makeByHand } from './hand-made-device.ts';
 export { startInstallation, type TestInstallation } from './installation.ts';
 export { Ledger } from './ledger/ledger.ts';
-export { lieAbout, loseSubmits } from './lies.ts';
+export { holdMessages, lieAbout, loseSubmits } from './lies.ts';
 export { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
 export type { TestPerson, TestTenant } from './people.ts';
 export { type Chance, takeChances } from './seed.ts';
