@@ -27,7 +27,7 @@ import { runRound } from './round.ts';
 import { RowReads } from './row-reads.ts';
 import { checkServer } from './server-checks.ts';
 import { clientOptions, databaseName, type MongoSettings } from './settings.ts';
-import { type LaneRoom, ROUNDS_PER_SPACE, SpaceLane } from './space-lane.ts';
+import { bytesOfList, type LaneRoom, ROUNDS_PER_SPACE, SpaceLane } from './space-lane.ts';
 import { databaseKeyring, Spaces } from './spaces.ts';
 import { STRIPES } from './stripes.ts';
 import { compareTables, makeTables } from './tables.ts';
@@ -116,7 +116,9 @@ class MongoEngine implements Engine {
   readonly #spaces: Spaces;
   readonly #lanes = new Map<SpaceName, SpaceLane>();
   readonly #reads = new RowReads();
-  readonly #room: LaneRoom = { requests: 0, bytes: 0, rounds: ROUNDS_MAX };
+  readonly #room: LaneRoom = { rounds: ROUNDS_MAX };
+  #requests = 0;
+  #bytes = 0;
   readonly #underWay = new Set<Promise<unknown>>();
   /** Processes choose their stripes by chance; two with the same ones go again now and then. */
   readonly #stripe = randomInt(STRIPES.length / ROUNDS_PER_SPACE) * ROUNDS_PER_SPACE;
@@ -136,11 +138,11 @@ class MongoEngine implements Engine {
   }
 
   get load() {
-    return { requests: this.#room.requests, bytes: this.#room.bytes };
+    return { requests: this.#requests, bytes: this.#bytes };
   }
 
   commit(name: SpaceName, list: readonly EngineOp[]): Promise<EngineOutcome> {
-    return this.#asked(name, (space) => this.#laneOf(space).commit(list));
+    return this.#asked(name, (space) => this.#laneOf(space).commit(list), bytesOfList(list));
   }
 
   get(name: SpaceName, collection: number, key: Uint8Array): Promise<StoredRow | undefined> {
@@ -181,11 +183,12 @@ class MongoEngine implements Engine {
     await left;
   }
 
-  async #asked<T>(name: SpaceName, work: (space: OpenSpace) => Promise<T>): Promise<T> {
+  async #asked<T>(name: SpaceName, work: (space: OpenSpace) => Promise<T>, bytes = 0): Promise<T> {
     if (this.#closing !== undefined) throw new KuvertError('shutting_down');
     const { queueMax = 16_384, queueBytesMax = 64 * 1024 * 1024 } = this.#options;
-    if (this.#room.requests >= queueMax || this.#room.bytes >= queueBytesMax)
-      throw new KuvertError('overloaded');
+    if (this.#requests >= queueMax || this.#bytes >= queueBytesMax) throw new KuvertError('overloaded');
+    this.#requests++;
+    this.#bytes += bytes;
     const working = this.#spaces.get(name).then(work);
     this.#underWay.add(working);
     try {
@@ -194,6 +197,8 @@ class MongoEngine implements Engine {
       throw storeFailure(error);
     } finally {
       this.#underWay.delete(working);
+      this.#requests--;
+      this.#bytes -= bytes;
     }
   }
 

@@ -54,7 +54,7 @@ export function checkHello(hello: Document): void {
 /** @see REPAIRED */
 export function checkVersion(buildInfo: Document): void {
   const version = String(buildInfo.version ?? '');
-  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map((part) => Number(part) || 0);
   if (buildInfo.ferretdb !== undefined)
     throw new UnsafeDatabaseError('FerretDB has no transactions; use MongoDB');
   if (isBefore([major, minor], OLDEST))

@@ -23,10 +23,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Counts what waits and runs, of all lanes together. */
+/** What all lanes together may do. */
 export interface LaneRoom {
-  requests: number;
-  bytes: number;
   /** Rounds that may still begin, all spaces together. */
   rounds: number;
 }
@@ -71,10 +69,7 @@ export class SpaceLane {
   }
 
   commit(list: readonly EngineOp[]): Promise<EngineOutcome> {
-    const { room } = this.#options;
-    const bytes = bytesOf(list);
-    room.requests++;
-    room.bytes += bytes;
+    const bytes = bytesOfList(list);
     return new Promise((resolve, reject) => {
       this.#queue.push({ list, bytes, resolve, reject });
       if (this.#scheduled) return;
@@ -148,9 +143,7 @@ export class SpaceLane {
     this.#running.delete(slot);
     room.rounds++;
     await before;
-    for (const [place, { bytes, resolve, reject }] of batch.entries()) {
-      room.requests--;
-      room.bytes -= bytes;
+    for (const [place, { resolve, reject }] of batch.entries()) {
       const result = results[place];
       if (result !== undefined && 'outcome' in result) resolve(result.outcome);
       else reject(result?.error ?? new KuvertError('internal'));
@@ -191,7 +184,8 @@ function isOfOneList(error: unknown): boolean {
   return code === 'internal' || code === 'too_large' || !(error instanceof KuvertError);
 }
 
-function bytesOf(list: readonly EngineOp[]): number {
+/** What a list takes of memory while it waits. */
+export function bytesOfList(list: readonly EngineOp[]): number {
   let bytes = 0;
   for (const op of list) bytes += op.key.length + (op.kind === 'put' ? op.doc.length : 0) + 64;
   return bytes;

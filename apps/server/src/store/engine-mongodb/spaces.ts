@@ -11,7 +11,7 @@ import { makeStripes } from './stripes.ts';
 import { META_TABLE, SPACES_TABLE } from './tables.ts';
 
 /** Version of the layout of rows. */
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 /** Spaces kept open; one is its derived keys, some kilobytes. */
 const SPACES_MAX = 5_000;
 const KEYRING = 'keyring';
