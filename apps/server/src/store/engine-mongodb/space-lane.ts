@@ -1,7 +1,8 @@
 /**
- * The way of commit lists of one space into rounds. What comes while rounds run waits and goes into the next one together; a few rounds
- * run at the same time, because each waits for a majority of disks. A list that touches a row of a running round waits for it, since two
- * transactions of ours that collide help nobody. Answers are given in the order in which the lists came.
+ * The way of commit lists of one space into rounds. What comes while a round runs waits and goes into the next one together. One round of a
+ * space runs at a time: a later list must never be seen, or stay, before an earlier one that is still on its way or fails (P2), and rounds
+ * that overtake each other over a connection that is cut would do that. So what waits behind a list that was refused for the moment is
+ * refused with it, except lists that only remove; and answers are given in the order in which the lists came.
  */
 import { KuvertError } from '@kuvert/protocol';
 import type { EngineOp, EngineOutcome } from '../engine.ts';
@@ -9,8 +10,8 @@ import { isDiskFull } from './failures.ts';
 import type { OpenSpace } from './open-space.ts';
 import { rowName } from './stored-rows.ts';
 
-/** Rounds of one space in flight. */
-export const ROUNDS_PER_SPACE = 4;
+/** Rounds of one space in flight, see the head of this file. */
+export const ROUNDS_PER_SPACE = 1;
 const LISTS_PER_ROUND = 512;
 const BYTES_PER_ROUND = 4 * 1024 * 1024;
 /** A transaction should touch few documents. */
@@ -130,7 +131,7 @@ export class SpaceLane {
     });
   }
 
-  async #run(slot: number, batch: readonly Waiting[]): Promise<void> {
+  async #run(slot: number, batch: Waiting[]): Promise<void> {
     const { room, onBatch, onRoom } = this.#options;
     const before = this.#answered;
     let answered = (): void => undefined;
@@ -140,6 +141,13 @@ export class SpaceLane {
     const beganMs = performance.now();
     const results = await this.#results(slot, batch);
     onBatch({ requests: batch.length, durationMs: performance.now() - beganMs });
+    const refused = results.findLast((result) => 'error' in result && isForTheMoment(result.error));
+    if (refused !== undefined) {
+      const behind = this.#queue.filter(({ list }) => puts(list));
+      this.#queue.splice(0, Number.POSITIVE_INFINITY, ...this.#queue.filter(({ list }) => !puts(list)));
+      batch.push(...behind);
+      results.push(...behind.map(() => refused));
+    }
     this.#running.delete(slot);
     room.rounds++;
     await before;
@@ -154,10 +162,7 @@ export class SpaceLane {
     if (this.isIdle) for (const idle of this.#idle.splice(0)) idle();
   }
 
-  async #results(
-    slot: number,
-    batch: readonly Waiting[],
-  ): Promise<readonly ({ outcome: EngineOutcome } | { error: unknown })[]> {
+  async #results(slot: number, batch: readonly Waiting[]): Promise<Result[]> {
     const stripe = this.#options.stripe + slot;
     const lists = batch.map(({ list }) => list);
     try {
@@ -171,11 +176,31 @@ export class SpaceLane {
   }
 
   /** One list that cannot be written is no reason to refuse the others; and on a full disk those that only remove go on. */
-  async #oneByOne(slot: number, batch: readonly Waiting[]) {
-    const results: ({ outcome: EngineOutcome } | { error: unknown })[] = [];
-    for (const waiting of batch) results.push(...(await this.#results(slot, [waiting])));
+  async #oneByOne(slot: number, batch: readonly Waiting[]): Promise<Result[]> {
+    const results: Result[] = [];
+    let refused: Result | undefined;
+    for (const waiting of batch) {
+      const found =
+        refused !== undefined && puts(waiting.list) ? [refused] : await this.#results(slot, [waiting]);
+      refused ??= found.find((result) => 'error' in result && isForTheMoment(result.error));
+      results.push(...found);
+    }
     return results;
   }
+}
+
+/** What becomes of a list. */
+type Result = { readonly outcome: EngineOutcome } | { readonly error: unknown };
+
+/** The same list may well be accepted later. */
+function isForTheMoment(error: unknown): boolean {
+  return error instanceof KuvertError && FOR_THE_MOMENT.has(error.code);
+}
+
+const FOR_THE_MOMENT: ReadonlySet<string> = new Set(['store_unavailable', 'store_busy', 'disk_full']);
+
+function puts(list: readonly EngineOp[]): boolean {
+  return list.some(({ kind }) => kind === 'put');
 }
 
 function isOfOneList(error: unknown): boolean {
