@@ -63,6 +63,31 @@ describe.skipIf(double === undefined)('engine-mongodb when things go wrong', () 
     expect(await scope().get(people, row.id)).toEqual(row);
   });
 
+  test('P2 what was committed later is never seen before what is still on its way, nor instead of it', async () => {
+    const { ops } = bench.store;
+    for (const kind of ['error', 'cut-before', 'step-down'] as const) {
+      for (let times = 0; times < 5; times++) {
+        const device = newId('device');
+        double.faults.order({ kind, code: 112, commands: ['insert', 'update', 'commitTransaction'], ms: 50 });
+        const commits: Promise<unknown>[] = [];
+        for (let n = 0; n < 5; n++) {
+          commits.push(scope().commit([ops.insert(envelopes, [device, key(n)], key(n))]));
+          await new Promise(setImmediate);
+        }
+        const all = Promise.allSettled(commits);
+        let isOver = false;
+        void all.then(() => {
+          isOver = true;
+        });
+        while (!isOver) {
+          const seen = await rowsOf(device);
+          expect(seen.map(({ value }) => [...value])).toEqual(seen.map((_, n) => [...key(n)]));
+        }
+        expect((await all).map(({ status }) => status)).toEqual(commits.map(() => 'fulfilled'));
+      }
+    }
+  });
+
   test('H1 a connection that is cut in the middle of everything loses nothing', async () => {
     const device = newId('device');
     const { ops } = bench.store;
