@@ -278,7 +278,7 @@ function safetyView(state: ChatState, view: Of<'safety'>, area: Area): DrawnView
   // Beside each other where there is room, so that number and picture are seen at once.
   if (qrWidth > 0 && area.width >= qrWidth + 36) {
     const left = [[], ...verdict, [], ...digits, [], ...how(area.width - qrWidth - 4)];
-    const rows = Math.max(left.length, qr.length + 1);
+    const rows = Math.max(left.length, qr.length);
     const lines = Array.from(
       { length: rows },
       (_, row): Line => [...fillLine(left[row] ?? [], area.width - qrWidth - 2), ...(qr[row - 1] ?? [])],

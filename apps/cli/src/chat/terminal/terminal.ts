@@ -122,7 +122,8 @@ export class Terminal {
   #resume(): void {
     if (this.#isEntered) this.#leave({ now: true });
     this.#enter();
-    this.#events.onResize(this.size);
+    // Whoever was put aside is not told of a new size; Node reads it again at this signal and tells it as `resize`.
+    process.kill(process.pid, 'SIGWINCH');
     this.#events.onResumed();
   }
 
