@@ -4,7 +4,7 @@
  */
 import type { ConversationChanges, ConversationSummary, Entry, EntryId } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
-import type { ConversationId, DeviceId, Person } from '@kuvert/protocol';
+import type { ConversationId, DeviceId, Person, PersonId } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
 import { describeFailure } from '../failure.ts';
 import { noticeSentence } from '../profile-session.ts';
@@ -59,7 +59,11 @@ export class Binding {
       onChange: (connection) => this.#connectionChanged(connection),
       ...(now === undefined ? {} : { now }),
     });
-    this.#undo = [profile.conversations.onChanged((changes) => this.#gather(changes))];
+    this.#undo = [
+      profile.conversations.onChanged((changes) => this.#gather(changes)),
+      // Who writes and who is there stands in the list and nowhere else.
+      profile.activity.onChanged(() => this.#showListSoon()),
+    ];
   }
 
   /** Shows what is here, then connects. */
@@ -139,12 +143,18 @@ export class Binding {
       case 'connectNow':
         return this.#connection.connectNow();
       case 'typing':
-        return;
+        return this.#withPerson(effect.id, (personId) =>
+          this.#profile.activity.typing(personId, effect.isTyping),
+        );
+      case 'present':
+        return this.#profile.activity.setPresent(effect.isPresent);
     }
   }
 
   #load({ id, place }: Extract<Effect, { do: 'load' }>): void {
     const conversationId = conversationIdOf(id);
+    // Whoever is looked at is told that one is there, and asked.
+    if (place.at !== 'again') this.#withPerson(id, (personId) => this.#profile.activity.lookAt(personId));
     const page = readPlace(this.#profile.conversations, conversationId, place);
     const entries = page.entries.map((entry) => this.#entryOf(entry));
     if (page.isBeyondEnd) this.#tell({ kind: 'told', sentence: this.#texts.noDay(), isError: false });
@@ -171,6 +181,11 @@ export class Binding {
     if (isVerified) await this.#own.verify(id, mail, shown);
     else await this.#own.unverify(id, mail);
     this.#showList();
+  }
+
+  #withPerson(id: string, act: (personId: PersonId) => void): void {
+    const { personId } = this.#profile.conversations.get(conversationIdOf(id)).peer;
+    if (personId !== undefined) act(personId);
   }
 
   #mailOf(id: string): string {
@@ -247,6 +262,10 @@ export class Binding {
 
   #gather({ entries, settings }: ConversationChanges): void {
     for (const id of [...entries, ...settings]) this.#changed.add(id);
+    this.#showListSoon();
+  }
+
+  #showListSoon(): void {
     this.#gathering ??= setTimeout(() => this.tellChanges(), GATHER_MS);
   }
 
@@ -254,10 +273,10 @@ export class Binding {
   tellChanges(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    if (this.#changed.size === 0) return;
     const ids = [...this.#changed];
     this.#changed.clear();
     this.#showList();
+    if (ids.length === 0) return;
     this.#tell({ kind: 'changed', ids });
     this.#tellNotices();
   }
@@ -298,6 +317,7 @@ export class Binding {
       hasProblem,
     } = summary;
     const mail = peer.mail ?? peer.personId ?? '';
+    const activity = peer.personId && this.#profile.activity.of(peer.personId);
     return {
       id: conversationId,
       name: peer.name ?? mail,
@@ -312,8 +332,8 @@ export class Binding {
       hasProblem,
       verification:
         peer.personId === undefined ? 'unverified' : this.#profile.safety.verificationOf(peer.personId),
-      isTyping: false,
-      presence: undefined,
+      isTyping: activity?.isTyping ?? false,
+      presence: activity?.presence,
     };
   }
 

@@ -145,6 +145,8 @@ export type Effect =
   | { readonly do: 'markRead'; readonly id: string; readonly key: string }
   | { readonly do: 'saveDraft'; readonly id: string; readonly text: string }
   | { readonly do: 'typing'; readonly id: string; readonly isTyping: boolean }
+  /** The person is at this device, or has left it. */
+  | { readonly do: 'present'; readonly isPresent: boolean }
   | { readonly do: 'people' }
   | { readonly do: 'begin'; readonly mail: string }
   | { readonly do: 'search'; readonly query: string; readonly inConversation?: string }

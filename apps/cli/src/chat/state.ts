@@ -91,6 +91,9 @@ export interface ChatState {
   readonly size: Size;
   readonly nowMs: number;
   readonly hasFocus: boolean;
+  /** When the last key was pressed, and whether others were told that the person is there. */
+  readonly lastKeyMs: number;
+  readonly isPresent: boolean;
   /** True for `--plain`: views are read out, not drawn. */
   readonly isPlain: boolean;
   readonly self: SelfItem;
@@ -131,6 +134,8 @@ export function beginningState(beginning: Beginning): ChatState {
     ...beginning,
     texts: chatTextsIn(beginning.language),
     hasFocus: true,
+    lastKeyMs: beginning.nowMs,
+    isPresent: false,
     connection: { kind: 'connecting' },
     conversations: undefined,
     listed: undefined,

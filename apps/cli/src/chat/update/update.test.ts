@@ -96,7 +96,18 @@ test('A3 nothing counts as read while the window has no focus', () => {
   const answer = { kind: 'entries', id: ben.id, entries, hasOlder: false, hasNewer: false } as const;
   expect(stage.send({ ...answer, place: { at: 'again', ms: 0, count: 2 } })).toEqual([]);
   expect(stage.screen()).toContain('new messages');
-  expect(stage.send({ kind: 'focus', hasFocus: true })).toEqual([{ do: 'markRead', id: ben.id, key: '3' }]);
+  expect(stage.send({ kind: 'focus', hasFocus: true })).toEqual([
+    { do: 'markRead', id: ben.id, key: '3' },
+    { do: 'present', isPresent: true },
+  ]);
+});
+
+test('A3 somebody who has touched no key for five minutes is away until the next key', () => {
+  const stage = new Stage();
+  stage.open([ben], messages(1));
+  expect(stage.state.isPresent).toBe(true);
+  expect(stage.send({ kind: 'tick', nowMs: NOON + 300_000 })).toEqual([{ do: 'present', isPresent: false }]);
+  expect(stage.press('up')).toEqual([{ do: 'present', isPresent: true }]);
 });
 
 test('A8 older messages are read from the store before somebody who scrolls gets there, and newer ones again', () => {

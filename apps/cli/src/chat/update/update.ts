@@ -11,21 +11,26 @@ export type { Step } from './step.ts';
 
 /** How long a draft may be unsaved while somebody writes. */
 const DRAFT_KEPT_AFTER_MS = 1_500;
+/** Whoever has touched no key for so long counts as away. */
+const AWAY_AFTER_MS = 5 * 60_000;
 
 /** @see the top of this file */
 export function update(state: ChatState, event: ChatEvent): Step {
   switch (event.kind) {
     case 'key':
       // Whoever presses keys is there, whatever the terminal said of its focus.
-      return pressKey({ ...state, hasFocus: true }, event);
+      return andThen(pressKey({ ...state, hasFocus: true, lastKeyMs: state.nowMs }, event), showPresence);
     case 'paste':
       return paste(state, event.text);
     case 'line':
-      return takeLine(state, event.line);
+      return andThen(takeLine({ ...state, lastKeyMs: state.nowMs }, event.line), showPresence);
     case 'resize':
       return readVisible({ ...state, size: event.size });
     case 'focus':
-      return readVisible({ ...state, hasFocus: event.hasFocus });
+      return andThen(
+        readVisible({ ...state, hasFocus: event.hasFocus, lastKeyMs: state.nowMs }),
+        showPresence,
+      );
     case 'theme':
       return step({ ...state, theme: event.theme });
     case 'tick':
@@ -138,7 +143,14 @@ function loadAgain(state: ChatState, ids: readonly string[] | 'all'): Step {
 function passTime(before: ChatState, nowMs: number): Step {
   const isToldOver = before.told !== undefined && nowMs >= before.told.untilMs;
   const state: ChatState = { ...before, nowMs, ...(isToldOver ? { told: undefined, isLeaving: false } : {}) };
-  return andThen(keepDraft(state), stopTyping);
+  return andThen(andThen(keepDraft(state), stopTyping), showPresence);
+}
+
+/** Whoever looks at the window and has touched a key not long ago is there. Others are told when that changes. */
+function showPresence(state: ChatState): Step {
+  const isPresent = state.hasFocus && state.nowMs - state.lastKeyMs < AWAY_AFTER_MS;
+  if (isPresent === state.isPresent) return step(state);
+  return step({ ...state, isPresent }, { do: 'present', isPresent });
 }
 
 function keepDraft(state: ChatState): Step {
