@@ -9,6 +9,7 @@ import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import { mailboxRows, type Tombstone, tombstones } from './collections.ts';
 import { rowTimeMs } from './rows.ts';
+import { StepSize } from './step-size.ts';
 
 /** What is told to a device, without its number. */
 export type ExpiredFacts = Omit<EventData<'expired'>, 'deliverySeq'>;
@@ -20,8 +21,6 @@ export interface FoundTombstone {
   readonly storedKeys: readonly Uint8Array[];
 }
 
-/** Rows that are buried in one commit: about five milliseconds of the writer (docs/decisions/0005). */
-const STEP_ROWS = 32;
 /** A row that is acknowledged meanwhile makes the commit fail; it is left out then. */
 const TRIES_MAX = 16;
 
@@ -56,6 +55,7 @@ export function createExpiry(deps: {
   const { store, clock, metrics, nextRowId, isHeld, onGone } = deps;
   const { ops } = store;
   const oldest = new Map<TenantId, number>();
+  const step = new StepSize(clock);
 
   async function buryStep(
     scope: TenantScope,
@@ -96,8 +96,10 @@ export function createExpiry(deps: {
   ): Promise<number> {
     let buried = 0;
     try {
-      for (let at = 0; at < storedKeys.length; at += STEP_ROWS) {
-        buried += await buryStep(scope, deviceId, storedKeys.slice(at, at + STEP_ROWS));
+      for (let left = storedKeys; left.length > 0; ) {
+        const keys = left.slice(0, step.rows);
+        left = left.slice(keys.length);
+        buried += await step.take(keys.length, () => buryStep(scope, deviceId, keys));
       }
     } catch (error) {
       // A tombstone takes space, which a full disk does not have. The rows stay until the next sweep; nobody is given them.

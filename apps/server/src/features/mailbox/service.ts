@@ -14,6 +14,7 @@ import { createDelivery, type Delivery } from './delivery.ts';
 import { createExpiry } from './expiry.ts';
 import type { TRAFFIC } from './limits.ts';
 import { createRowIds } from './rows.ts';
+import { StepSize } from './step-size.ts';
 import { createSubmit } from './submit.ts';
 import { recordsUntil } from './submit-records.ts';
 import { createUsage } from './usage.ts';
@@ -91,10 +92,13 @@ export function createMailboxService(deps: {
   /** Everything that lies in the mailbox of a revoked device. Nothing can be added any more, so the end of the list is the end. */
   async function empty(scope: TenantScope, deviceId: DeviceId): Promise<void> {
     find(scope.tenant, deviceId)?.stop();
+    const step = new StepSize(clock);
     for (;;) {
-      const { rows } = await scope.list(mailboxRows, { equals: [deviceId], limit: 100 });
+      const { rows } = await scope.list(mailboxRows, { equals: [deviceId], limit: step.rows });
       if (rows.length === 0) break;
-      await scope.commit(rows.map((row) => store.ops.delete(mailboxRows, row.storedKey)));
+      await step.take(rows.length, () =>
+        scope.commit(rows.map((row) => store.ops.delete(mailboxRows, row.storedKey))),
+      );
     }
     const told = await expiry.find(scope, deviceId);
     if (told !== undefined) await expiry.forget(scope, told.storedKeys);
