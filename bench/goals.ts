@@ -41,6 +41,15 @@ const GOALS: readonly Goal[] = [
     should: 0.8,
   },
   {
+    about: '1:1 at 256 in flight, rate, ejabberd with PostgreSQL',
+    rows: BUSY,
+    field: 'per_s',
+    against: 'ejabberd-postgresql',
+    sense: 'at least',
+    must: 8,
+    should: undefined,
+  },
+  {
     about: 'store for absent devices, rate',
     rows: { what: 'offline' },
     field: 'store_per_s',

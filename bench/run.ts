@@ -18,7 +18,7 @@ export const PARTS = ['online', 'offline', 'fanout', 'idle', 'tenants', 'layers'
 /** A part of a run. */
 export type Part = (typeof PARTS)[number];
 /** Peers that can be chosen. */
-export const PEERS = ['kuvert', 'ceiling', 'ejabberd'] as const;
+export const PEERS = ['kuvert', 'ceiling', 'ejabberd', 'ejabberd-postgresql'] as const;
 
 const LAYERS: readonly Depth[] = ['socket', 'noise', 'codec', 'store'];
 
@@ -68,7 +68,11 @@ export async function run(options: RunOptions): Promise<Row[]> {
       });
     };
     const scenarios = plan.scenarios.filter(({ what }) => (parts as readonly string[]).includes(what));
-    for (const peer of peers) await measure(peer, scenarios);
+    for (const peer of peers)
+      await measure(
+        peer,
+        scenarios.filter(({ what }) => isComparable(peer, what)),
+      );
     if (parts.includes('layers')) {
       for (const layer of LAYERS) {
         await measure(layeredPeer(site, population, layer, layer), [plan.busy], { what: 'layer', layer });
@@ -80,12 +84,17 @@ export async function run(options: RunOptions): Promise<Row[]> {
     }
     if (parts.includes('idle')) {
       const idle: IdleScenario = plan.idle;
-      for (const peer of peers) await measure(peer, [idle]);
+      for (const peer of peers) if (isComparable(peer, 'idle')) await measure(peer, [idle]);
     }
   }
   if (parts.includes('syncs')) await measureSyncs(options, population, add);
   if (options.profileFolder !== undefined) await profile(options, population, options.profileFolder);
   return rows;
+}
+
+/** What costs a message its place on a disk is seen between pairs and for those who are away. */
+function isComparable(peer: Peer, what: string): boolean {
+  return peer.name !== 'ejabberd-postgresql' || what === 'online' || what === 'offline';
 }
 
 /** The product with 256 in flight, under Node's profiler. */
@@ -103,9 +112,9 @@ function choosePeers(options: RunOptions, population: Population): Peer[] {
   const { site, peers: names, onProgress } = options;
   const peers: Peer[] = [];
   for (const name of names) {
-    if (name === 'ejabberd') {
-      const ejabberd = ejabberdPeer(site);
-      if ('missing' in ejabberd) onProgress(`without ejabberd: ${ejabberd.missing}`);
+    if (name === 'ejabberd' || name === 'ejabberd-postgresql') {
+      const ejabberd = ejabberdPeer(site, name === 'ejabberd' ? 'mnesia' : 'postgresql');
+      if ('missing' in ejabberd) onProgress(`without ${name}: ${ejabberd.missing}`);
       else peers.push(ejabberd);
     } else if (name === 'ceiling') {
       peers.push(layeredPeer(site, population, 'socket', 'ceiling'));

@@ -1,6 +1,6 @@
 /**
- * ejabberd as the peer that businesses know: Mnesia in memory and on disk, nothing archived, no TLS, no limits, on loopback. It runs as
- * its own user, so this needs the rights to become that user; without `ejabberdctl` or these rights the peer is left out.
+ * ejabberd as the peer that businesses know: Mnesia in memory and on disk, nothing archived, no TLS, no limits, on loopback; or with PostgreSQL
+ * and its archive, which is how it keeps what it has acknowledged. It runs as its own user, so this needs the rights to become that user; without `ejabberdctl` or these rights the peer is left out.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import type { Child, Site } from '@kuvert/testkit';
 import { findDescendant } from '../measure/process-usage.ts';
 import type { Peer } from './peer.ts';
+import { POSTGRESQL, postgresqlPrograms, startPostgresql } from './postgresql.ts';
 
 const COMMAND = '/usr/sbin/ejabberdctl';
 const USER = 'ejabberd';
@@ -18,9 +19,14 @@ const START_MS = 40_000;
 const STOP_MS = 20_000;
 const OPEN_FILES = 60_000;
 
-const CONFIGURATION = `loglevel: 1
+/** Where the offline messages and, with PostgreSQL, an archive of all messages lie. */
+type Storage = 'mnesia' | 'postgresql';
+
+const SCHEMA = '/usr/share/ejabberd/sql/pg.sql';
+
+const configuration = (storage: Storage): string => `loglevel: 1
 hosts: [localhost]
-auth_method: [internal]
+${storage === 'postgresql' ? SQL : ''}auth_method: [internal]
 auth_password_format: plain
 registration_timeout: infinity
 acl: {loopback: {ip: [127.0.0.0/8]}}
@@ -30,7 +36,8 @@ listen:
   - {port: ${PORT}, ip: "127.0.0.1", module: ejabberd_c2s, access: everybody, starttls: false, max_stanza_size: 262144, backlog: 4096}
 modules:
   mod_disco: {}
-  mod_offline: {access_max_user_messages: max_user_offline_messages}
+  mod_offline: {${storage === 'postgresql' ? 'db_type: sql, ' : ''}access_max_user_messages: max_user_offline_messages}
+${storage === 'postgresql' ? ARCHIVE : ''}
   mod_ping: {}
   mod_register: {ip_access: all, access: everybody}
   mod_roster: {}
@@ -45,6 +52,17 @@ modules:
     default_room_options: {max_users: 5000, public: true, anonymous: false}
 `;
 
+const SQL = `sql_type: pgsql
+sql_server: 127.0.0.1
+sql_port: ${POSTGRESQL.port}
+sql_database: ${POSTGRESQL.database}
+sql_username: ${POSTGRESQL.user}
+sql_password: ${POSTGRESQL.password}
+sql_pool_size: 16
+`;
+
+const ARCHIVE = '  mod_mam: {db_type: sql, default: always, assume_mam_usage: true}';
+
 const CONTROL = `ERLANG_NODE=kuvertbench@localhost
 ERL_DIST_PORT=${DISTRIBUTION_PORT}
 INET_DIST_INTERFACE=127.0.0.1
@@ -53,13 +71,20 @@ ERL_PROCESSES=500000
 `;
 
 /** ejabberd where it can be run, or why it cannot. */
-export function ejabberdPeer(site: Site): Peer | { readonly missing: string } {
+export function ejabberdPeer(site: Site, storage: Storage = 'mnesia'): Peer | { readonly missing: string } {
   const id = (flag: string): number => Number(spawnSync('id', [flag, USER], { encoding: 'utf8' }).stdout);
   if (!existsSync(COMMAND)) return { missing: 'ejabberd is not installed' };
   if (process.getuid?.() !== 0) return { missing: `only root can start ejabberd as ${USER}` };
+  const programs = storage === 'postgresql' ? postgresqlPrograms() : undefined;
+  if (storage === 'postgresql') {
+    if (programs === undefined) return { missing: 'PostgreSQL is not installed' };
+    if (!hasDriver()) return { missing: 'erlang-p1-pgsql is not installed' };
+  }
   return {
-    name: 'ejabberd',
+    name: storage === 'postgresql' ? 'ejabberd-postgresql' : 'ejabberd',
     async start() {
+      const database =
+        programs === undefined ? undefined : await startPostgresql(site, { programs, schemaFile: SCHEMA });
       const folder = site.at('ejabberd');
       rmSync(folder, { recursive: true, force: true });
       // The folder above belongs to us alone; ejabberd needs to get through.
@@ -67,7 +92,7 @@ export function ejabberdPeer(site: Site): Peer | { readonly missing: string } {
       for (const part of ['', 'conf', 'spool', 'log']) {
         mkdirSync(site.at('ejabberd', part), { recursive: true, mode: 0o700 });
       }
-      writeFileSync(site.at('ejabberd', 'conf', 'ejabberd.yml'), CONFIGURATION);
+      writeFileSync(site.at('ejabberd', 'conf', 'ejabberd.yml'), configuration(storage));
       writeFileSync(site.at('ejabberd', 'conf', 'ejabberdctl.cfg'), CONTROL);
       for (const part of ['', 'conf', 'spool', 'log', 'conf/ejabberd.yml', 'conf/ejabberdctl.cfg']) {
         chownSync(site.at('ejabberd', part), id('-u'), id('-g'));
@@ -89,7 +114,7 @@ export function ejabberdPeer(site: Site): Peer | { readonly missing: string } {
       };
       process.on('exit', endWithUs);
       return {
-        address: { kind: 'xmpp', port: PORT, pids: [pid] },
+        address: { kind: 'xmpp', port: PORT, pids: [pid, ...(database === undefined ? [] : [database.pid])] },
         get log() {
           return child.stderr;
         },
@@ -99,10 +124,16 @@ export function ejabberdPeer(site: Site): Peer | { readonly missing: string } {
           const giveUp = setTimeout(endWithUs, STOP_MS);
           await child.ended;
           clearTimeout(giveUp);
+          await database?.stop();
         },
       };
     },
   };
+}
+
+function hasDriver(): boolean {
+  const { stdout } = spawnSync('dpkg-query', ['-s', 'erlang-p1-pgsql'], { encoding: 'utf8' });
+  return /^Status: .* installed$/m.test(stdout);
 }
 
 function commandIn(folder: string): string[] {
