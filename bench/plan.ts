@@ -14,6 +14,8 @@ export interface Plan {
   readonly idle: IdleScenario;
   /** On the product alone. */
   readonly manyTenants: OnlineScenario;
+  /** Days that pass for the growth of the data. */
+  readonly growthDays: number;
 }
 
 const SMALL_TENANTS = 100;
@@ -73,6 +75,7 @@ export function makePlan(options: {
       accounts: { first: 0, count: short ? 500 : 5_000 },
       settleMs: short ? 1_000 : 5_000,
     },
+    growthDays: short ? 3 : 45,
     manyTenants: {
       what: 'tenants',
       accounts: { first: devices, count: 2 * SMALL_TENANTS },

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Site } from '@kuvert/testkit';
 import type { Row } from './goals.ts';
+import { simulateGrowth } from './growth.ts';
 import type { IdleScenario, JobResult, Scenario } from './load/job.ts';
 import { profileOptions } from './measure/cpu-profile.ts';
 import { rounded } from './measure/statistics.ts';
@@ -14,7 +15,7 @@ import { type Peer, runJob } from './peers/peer.ts';
 import type { Plan } from './plan.ts';
 
 /** Names of peers and of parts of a run, for `--only`. */
-export const PARTS = ['online', 'offline', 'fanout', 'idle', 'tenants', 'layers', 'syncs'] as const;
+export const PARTS = ['online', 'offline', 'fanout', 'idle', 'tenants', 'layers', 'syncs', 'growth'] as const;
 /** A part of a run. */
 export type Part = (typeof PARTS)[number];
 /** Peers that can be chosen. */
@@ -52,6 +53,11 @@ export async function run(options: RunOptions): Promise<Row[]> {
     node: process.version,
     model: cpus()[0]?.model ?? '',
   });
+  if (parts.includes('growth')) {
+    onProgress(`letting ${plan.growthDays} days pass`);
+    await simulateGrowth(plan.growthDays, add);
+  }
+  if (parts.every((part) => part === 'growth')) return rows;
   onProgress(`enrolling ${plan.tenants.reduce((sum, { devices }) => sum + devices, 0)} devices`);
   const population = await populate(site, plan.tenants);
   const peers = choosePeers(options, population);

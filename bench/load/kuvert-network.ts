@@ -51,12 +51,16 @@ interface Shared {
   /** Keeps submit ids of this process apart from those of others. */
   readonly run: number;
   readonly templates: Map<number, Uint8Array>;
+  readonly nowMs: () => number;
   /** Submits that the server asked to send again later. */
   refused: number;
 }
 
-/** The devices of `address.accountsFile`. */
-export function kuvertNetwork(address: KuvertAddress): Network {
+/**
+ * The devices of `address.accountsFile`.
+ * @param nowMs the time in submit ids, where it is not that of the machine
+ */
+export function kuvertNetwork(address: KuvertAddress, nowMs: () => number = Date.now): Network {
   const accounts = readAccounts(address.accountsFile);
   const [first] = accounts;
   if (first !== undefined) checkLayout(first);
@@ -66,6 +70,7 @@ export function kuvertNetwork(address: KuvertAddress): Network {
     flusher: new TickFlusher(),
     run: randomBytes(4).readUInt32BE(),
     templates: new Map(),
+    nowMs,
     refused: 0,
   };
   const connect = (account: number, onArrival: (tag: number) => void) =>
@@ -156,14 +161,14 @@ class KuvertEndpoint implements Endpoint {
   }
 
   send(to: number, tag: number): void {
-    const { accounts, templates, flusher, run } = this.#shared;
+    const { accounts, templates, flusher, run, nowMs } = this.#shared;
     let template = templates.get(to);
     if (template === undefined) {
       template = submitTemplate(accounts[to] ?? failRun(`there is no account ${to}`));
       templates.set(to, template);
     }
     const requestNo = ++submitsMade;
-    const record = fillSubmit(template, { requestNo, nowMs: Date.now(), run, tag });
+    const record = fillSubmit(template, { requestNo, nowMs: nowMs(), run, tag });
     this.#open.set(requestNo, record);
     this.#channel.queue(record);
     flusher.mark(this);
