@@ -1,9 +1,17 @@
 /** `docs/limits.md` is printed from the numbers where they stand; `vitest run -u` on this file prints it anew. */
-import { CHANNEL_LIMITS, LIFETIME_MS, MAILBOX_LIMITS, TEXT_LIMITS } from '@kuvert/protocol';
+import {
+  CHANNEL_LIMITS,
+  DEVICES_MAX,
+  LIFETIME_MS,
+  LINK_LIFETIME_MS,
+  MAILBOX_LIMITS,
+  TEXT_LIMITS,
+} from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../channel/limits.ts';
 import { SIGN_IN_LIMITS } from '../features/administrators/sign-in-delays.ts';
 import { ATTEMPT_LIMITS } from '../features/devices/attempts.ts';
+import { LIST_LIMIT } from '../features/devices/linking.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, MAILBOX_MAX, TRAFFIC } from '../features/mailbox/limits.ts';
 import { HIT_COST, PROBE_LIMIT } from '../features/people/probes.ts';
 import { TAKE_LIMITS } from '../features/prekeys/service.ts';
@@ -53,6 +61,8 @@ const SIZES: readonly Row[] = [
   ],
   ['Leg of an envelope', size(MAILBOX_LIMITS.legBytesMax), '`too_large`', '`protocol`, mailbox.ts'],
   ['Shared body', size(MAILBOX_LIMITS.bodyBytesMax), '`too_large`', '`protocol`, mailbox.ts'],
+  ['Devices of a person', count(DEVICES_MAX), '`device_limit`', '`protocol`, devices.ts'],
+  ['A link code, and the answer to it', time(LINK_LIFETIME_MS), '`link_expired`', '`protocol`, devices.ts'],
   ['Legs of a submit', count(MAILBOX_LIMITS.legsMax), '`bad_request`', '`protocol`, mailbox.ts'],
   [
     'Text',
@@ -154,6 +164,7 @@ const SECRETS: readonly Row[] = [
     '`rate_limited`',
     '`features/devices/attempts.ts`',
   ],
+  ['New device lists of one person', flow(LIST_LIMIT), '`rate_limited`', '`features/devices/linking.ts`'],
   [
     'Failed enrolments of an address',
     flow(ATTEMPT_LIMITS.perAddress),

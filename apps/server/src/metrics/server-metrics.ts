@@ -10,6 +10,7 @@ export const LIMIT_NAMES = [
   'peopleProbes',
   'enrolmentAddress',
   'enrolmentToken',
+  'deviceLists',
   'prekeyTakes',
   'operatorCalls',
   'signIns',

@@ -59,7 +59,7 @@ export function createDevicesFeature(deps: {
   /** The server's Noise static public key, 32 bytes. */
   readonly serverStatic: Uint8Array;
   /** A limit of `ATTEMPT_LIMITS` was reached. */
-  readonly onLimit: (limit: 'enrolmentToken' | 'enrolmentAddress') => void;
+  readonly onLimit: (limit: 'enrolmentToken' | 'enrolmentAddress' | 'deviceLists') => void;
 }) {
   const directory = createDeviceDirectory(deps.store);
   const attempts = createTokenAttempts({ ...deps, onLimit: () => deps.onLimit('enrolmentToken') });
@@ -77,7 +77,7 @@ export function createDevicesFeature(deps: {
       deps.connections.find(tenantId, deviceId)?.sendEvent('devicesChanged', { deviceSet }),
   });
   const enrolment = createEnrolment({ ...deps, tokens, devices: service });
-  const linking = createLinking({ ...deps, devices: service });
+  const linking = createLinking({ ...deps, devices: service, onLimit: () => deps.onLimit('deviceLists') });
   return {
     service,
     directory,

@@ -18,6 +18,7 @@ import {
   type Signed,
 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
+import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import { type RowOf, type Store, StoreError, type TenantScope } from '../../store/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import {
@@ -30,6 +31,9 @@ import {
   linkTenants,
 } from './collections.ts';
 import type { DeviceService } from './service.ts';
+
+/** New versions of the device list of one person. */
+export const LIST_LIMIT = { burst: 60, perSecond: 1 / 60 } as const;
 
 /** An enrolled device that publishes a list. */
 interface Publisher {
@@ -49,7 +53,7 @@ interface Publication {
 
 /** @see createLinking */
 export interface Linking {
-  /** @throws KuvertError `device_list_invalid`, `device_limit`, `devices_changed`, `link_used`, `device_not_accepted` */
+  /** @throws KuvertError `rate_limited`, `device_list_invalid`, `device_limit`, `devices_changed`, `link_used`, `device_not_accepted` */
   publish(caller: Publisher, publication: Publication): Promise<void>;
   /** What waits under a link id; undefined also for one that nobody has answered. */
   fetch(linkId: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -61,8 +65,11 @@ export function createLinking(deps: {
   readonly clock: Clock;
   readonly devices: DeviceService;
   readonly tenants: TenantService;
+  /** {@link LIST_LIMIT} was reached. */
+  readonly onLimit: () => void;
 }): Linking {
-  const { store, clock, devices, tenants } = deps;
+  const { store, clock, devices, tenants, onLimit } = deps;
+  const lists = new LeakyBuckets({ limit: LIST_LIMIT, clock, onClosed: onLimit });
 
   /** Takes the link id for this tenant. @throws KuvertError `link_used` when somebody of another tenant has answered it */
   async function claim(scope: TenantScope, linkId: string, expiresAt: number): Promise<void> {
@@ -159,6 +166,7 @@ export function createLinking(deps: {
       const { scope, personId } = caller;
       const { deviceList, link } = publication;
       const added = link && newestDevice(deviceList);
+      lists.take(scope.tenant + personId);
       if (link !== undefined) {
         if (added === undefined) throw new KuvertError('device_list_invalid');
         await claim(scope, Buffer.from(link.linkId).toString('hex'), clock.nowMs() + LINK_LIFETIME_MS);
