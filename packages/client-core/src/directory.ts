@@ -18,6 +18,7 @@ import { tellName } from './device-names.ts';
 import type { Connection } from './ports.ts';
 import type { KnownAccount } from './store.ts';
 import { tellKeyChanges } from './trust/key-events.ts';
+import { tellAllChoices } from './trust/own-choices.ts';
 
 /** A repeated take gives the same answer for ten minutes; one minute is left for clocks and the way. */
 const TAKE_REPEATABLE_MS = 9 * 60_000;
@@ -97,6 +98,7 @@ export class Directory {
     for (const device of gone) tell('device_revoked', device);
     if (is.some((device) => device !== own.deviceId && !was.includes(device))) {
       tellName(this.#context, own.deviceId);
+      tellAllChoices(this.#context);
     }
     const listedBefore = new Set(before.list.devices.map(({ device }) => device));
     for (const { device } of after.list.devices) {

@@ -119,7 +119,7 @@ function fits(context: Context, sender: Sender, header: FrameHeader, content: Co
   const { own } = context;
   const kind = content.kind === 'too-new' ? content.originalKind : content.kind;
   // Only devices of one's own have a say in what was sent, read and set.
-  const isForOwn = ['sent', 'own-state', 'history', 'history-request'].includes(content.kind);
+  const isForOwn = ['sent', 'own-state', 'own-choices', 'history', 'history-request'].includes(content.kind);
   return (
     (!isForOwn || sender.personId === own.personId) &&
     header.tenant === own.tenantId &&

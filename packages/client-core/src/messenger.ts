@@ -197,7 +197,11 @@ export class Messenger {
    * @throws KuvertError `bad_request` for a name or value that there is not, `recipient_unknown`, `set_by_policy`
    */
   changeSetting(change: SettingChange): EffectiveSetting {
-    return changeSetting(this.#context, change);
+    try {
+      return changeSetting(this.#context, change);
+    } finally {
+      this.#sender.kick();
+    }
   }
   notices(): Notice[] {
     return this.#context.store.notices.listUnseen(NOTICES_SHOWN);

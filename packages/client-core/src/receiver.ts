@@ -30,6 +30,7 @@ import type { StagedSessions } from './staged-sessions.ts';
 import type { Activity } from './ticks/activity.ts';
 import { noteReceipt, queueDueReceipts, takeReceipt } from './ticks/receipts.ts';
 import { NamedLists } from './trust/named-lists.ts';
+import { takeChoices } from './trust/own-choices.ts';
 
 /** Deliveries that are committed together. */
 const BATCH_DELIVERIES = 64;
@@ -313,6 +314,9 @@ export class Receiver {
           acceptedAtMs: item.delivery.acceptedAtMs,
         });
       }
+      case 'own-choices':
+        takeChoices(this.#context, content);
+        return false;
       case 'own-state':
         takeOwnState(this.#context, content);
         return false;

@@ -52,6 +52,34 @@ export const OwnStateContent = z.object({
     .optional(),
 });
 
+/** What a person has chosen: settings of what others see, and whose account keys were compared or accepted. The latest stamp holds. */
+export const OwnChoicesContent = z.object({
+  kind: z.literal('own-choices'),
+  minReader: uint32,
+  settings: z
+    .array(
+      z.object({
+        name: z.string().min(1).max(32),
+        /** For the conversation with one person. */
+        person: idSchema('person').optional(),
+        value: z.string().min(1).max(32).optional(),
+        stamp: timeMs,
+      }),
+    )
+    .max(64),
+  trust: z
+    .array(
+      z.object({
+        person: idSchema('person'),
+        verifiedKey: bytesSchema(33).optional(),
+        verifiedAt: timeMs.optional(),
+        acceptedKey: bytesSchema(33).optional(),
+        stamp: timeMs,
+      }),
+    )
+    .max(64),
+});
+
 /** A device asks another one of its person for what was said before, and for what it has missed. */
 export const HistoryRequestContent = z.object({
   kind: z.literal('history-request'),

@@ -5,7 +5,13 @@
  */
 import { z } from 'zod';
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts';
-import { HistoryContent, HistoryRequestContent, OwnStateContent, SentContent } from './content-own.ts';
+import {
+  HistoryContent,
+  HistoryRequestContent,
+  OwnChoicesContent,
+  OwnStateContent,
+  SentContent,
+} from './content-own.ts';
 import { bytesSchema, deviceName, idSchema, timeMs, uint32 } from './schemas.ts';
 
 /** The content version that this release can show. */
@@ -157,6 +163,7 @@ const known = z.discriminatedUnion('kind', [
   DeleteContent,
   SentContent,
   OwnStateContent,
+  OwnChoicesContent,
   HistoryRequestContent,
   HistoryContent,
 ]);

@@ -5,6 +5,7 @@
  */
 import { KuvertError, type PersonId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { nextStamp, tellChoices } from '../trust/own-choices.ts';
 import { ASK_BEFORE_SENDING, type ShownFeature } from './policy.ts';
 
 const SWITCH = ['on', 'off'] as const;
@@ -91,7 +92,7 @@ export function listSettings(
 
 /** @throws KuvertError `bad_request`, `recipient_unknown`, `set_by_policy` */
 export function changeSetting(
-  context: Pick<Context, 'store' | 'policy'>,
+  context: Context,
   { name, value, with: mail }: SettingChange,
 ): EffectiveSetting {
   if (!isSettingName(name)) throw new KuvertError('bad_request', { details: { field: 'name' } });
@@ -99,7 +100,13 @@ export function changeSetting(
     throw new KuvertError('bad_request', { details: { field: 'value' } });
   }
   const personId = personAt(context, mail);
-  context.store.settings.put(name, personId, value);
+  const { settings } = context.store;
+  const known = settings.list().find((one) => one.name === name && one.scope === personId);
+  const changed = { name, scope: personId, value, stampMs: nextStamp(context, known?.stampMs) };
+  context.store.transaction(() => {
+    settings.put(changed);
+    tellChoices(context, { settings: [changed] });
+  });
   const setting = effectiveSetting(context, name, personId);
   // It is kept for the time when the policy no longer says otherwise.
   if (value !== undefined && setting.value !== value && setting.setBy === 'policy') {

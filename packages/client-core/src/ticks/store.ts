@@ -34,11 +34,19 @@ export interface ReceiptStore {
   ): { readonly device: DeviceId; readonly kind: ReceiptKind; readonly atMs: number }[];
 }
 
+/** A setting with its place among those that other devices of the same person may have made. */
+export interface StoredSetting {
+  readonly name: string;
+  readonly scope: PersonId | undefined;
+  readonly value: string | undefined;
+  readonly stampMs: number;
+}
+
 /** Settings by name, for everything or for one conversation. */
 export interface SettingStore {
   /** @param scope a person, for the conversation with them, or `undefined` for everything */
   get(name: string, scope: PersonId | undefined): string | undefined;
-  /** Without a value the setting is forgotten. */
-  put(name: string, scope: PersonId | undefined, value: string | undefined): void;
-  list(): { readonly name: string; readonly scope: PersonId | undefined; readonly value: string }[];
+  /** Without a value the setting is as if it had never been set. An older stamp than the present one changes nothing. */
+  put(setting: StoredSetting): void;
+  list(): StoredSetting[];
 }

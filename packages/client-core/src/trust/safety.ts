@@ -9,6 +9,8 @@ import type { Directory } from '../directory.ts';
 import type { Connection } from '../ports.ts';
 import type { KnownAccount } from '../store.ts';
 import { awaitsConfirmation } from './confirmation.ts';
+import { nextStamp, tellChoices } from './own-choices.ts';
+import type { TrustChoice } from './store.ts';
 
 /** `changed`: other keys were compared before these took their place. */
 export type Verification = 'unverified' | 'verified' | 'changed';
@@ -70,26 +72,36 @@ export class Safety {
     const comparison = compareSafetyNumber(this.#parties(account), shown);
     if (comparison === 'malformed') throw new KuvertError('safety_malformed');
     if (comparison === 'different') throw new KuvertError('safety_mismatch');
-    const { store, clock } = this.#context;
-    store.trust.setVerified(account.personId, Uint8Array.from(account.pin.accountKey), clock.now());
-    this.#released(account.personId);
+    const verifiedAtMs = this.#context.clock.now();
+    this.#choose(account, { verifiedKey: Uint8Array.from(account.pin.accountKey), verifiedAtMs });
     return this.#infoOf(account, mail);
   }
 
   /** Takes a verification back. @throws KuvertError as {@link Safety.show} */
   async unverify(mail: string): Promise<SafetyInfo> {
     const account = await this.#accountOf(mail);
-    const { store, clock } = this.#context;
-    store.trust.setVerified(account.personId, undefined, clock.now());
+    this.#choose(account, { verifiedKey: undefined, verifiedAtMs: undefined });
     return this.#infoOf(account, mail);
   }
 
   /** Lets messages go out under the present keys without comparing them. @throws KuvertError as {@link Safety.show} */
   async accept(mail: string): Promise<SafetyInfo> {
     const account = await this.#accountOf(mail);
-    this.#context.store.trust.setAccepted(account.personId, Uint8Array.from(account.pin.accountKey));
-    this.#released(account.personId);
+    this.#choose(account, { acceptedKey: Uint8Array.from(account.pin.accountKey) });
     return this.#infoOf(account, mail);
+  }
+
+  #choose({ personId }: KnownAccount, change: Partial<TrustChoice>): void {
+    const { store } = this.#context;
+    store.transaction(() => {
+      const before = store.trust.listChoices().find((choice) => choice.personId === personId);
+      const { verifiedKey, verifiedAtMs, acceptedKey } = { ...store.trust.get(personId), ...change };
+      const stampMs = nextStamp(this.#context, before?.stampMs);
+      const choice = { personId, verifiedKey, verifiedAtMs, acceptedKey, stampMs };
+      store.trust.choose(choice);
+      tellChoices(this.#context, { trust: [choice] });
+    });
+    this.#released(personId);
   }
 
   async #accountOf(address: string): Promise<KnownAccount> {

@@ -14,10 +14,17 @@ export interface TrustRow {
   readonly changedKey: Bytes | undefined;
 }
 
+/** What the person has made of somebody's keys, with its place among what other devices of theirs have told. */
+export interface TrustChoice extends Omit<TrustRow, 'changedKey'> {
+  readonly personId: PersonId;
+  readonly stampMs: number;
+}
+
 /** Trust in people's account keys. */
 export interface TrustStore {
   get(personId: PersonId): TrustRow;
-  setVerified(personId: PersonId, key: Bytes | undefined, atMs: number): void;
-  setAccepted(personId: PersonId, key: Bytes): void;
+  /** An older choice than the present one changes nothing. */
+  choose(choice: TrustChoice): void;
+  listChoices(): TrustChoice[];
   setChanged(personId: PersonId, key: Bytes): void;
 }

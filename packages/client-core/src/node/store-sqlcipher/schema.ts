@@ -95,9 +95,11 @@ CREATE INDEX receipt_due ON receipt (person) WHERE due = 1;
 INSERT INTO receipt (chain, kind, device, first, last, person, at)
   SELECT chain, 1, '', chain_seq, chain_seq, to_person, delivered_at FROM outbox
   WHERE delivered_at IS NOT NULL AND chain IS NOT NULL AND class = 1 AND to_person IS NOT NULL;
-CREATE TABLE setting (scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID;
+CREATE TABLE setting (
+  scope TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, stamp INTEGER NOT NULL, PRIMARY KEY (scope, name)
+) WITHOUT ROWID;
 CREATE TABLE trust (
-  person TEXT PRIMARY KEY, verified_key BLOB, verified_at INTEGER, accepted_key BLOB, changed_key BLOB
+  person TEXT PRIMARY KEY, verified_key BLOB, verified_at INTEGER, accepted_key BLOB, changed_key BLOB, stamp INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE seen_leg (hash BLOB PRIMARY KEY, visit INTEGER NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX seen_leg_by_time ON seen_leg (at);

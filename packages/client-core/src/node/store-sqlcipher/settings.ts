@@ -1,6 +1,6 @@
 import type { PersonId } from '@kuvert/protocol';
-import type { SettingStore } from '../../ticks/store.ts';
-import { type Sql, text } from './rows.ts';
+import type { SettingStore, StoredSetting } from '../../ticks/store.ts';
+import { number, type Sql, text } from './rows.ts';
 
 /** @see SettingStore */
 export class SqlSettingStore implements SettingStore {
@@ -11,21 +11,20 @@ export class SqlSettingStore implements SettingStore {
   }
   get(name: string, scope: PersonId | undefined): string | undefined {
     const row = this.#sql.get('SELECT value FROM setting WHERE scope = ? AND name = ?', scope ?? '', name);
-    return row && text(row, 'value');
+    return row && (text(row, 'value') || undefined);
   }
-  put(name: string, scope: PersonId | undefined, value: string | undefined): void {
-    if (value === undefined) {
-      this.#sql.run('DELETE FROM setting WHERE scope = ? AND name = ?', scope ?? '', name);
-    } else {
-      const sql = 'INSERT OR REPLACE INTO setting (scope, name, value) VALUES (?, ?, ?)';
-      this.#sql.run(sql, scope ?? '', name, value);
-    }
+  put({ name, scope, value, stampMs }: StoredSetting): void {
+    const sql = `INSERT INTO setting (scope, name, value, stamp) VALUES (?, ?, ?, ?)
+      ON CONFLICT (scope, name) DO UPDATE SET value = excluded.value, stamp = excluded.stamp
+      WHERE (excluded.stamp, excluded.value) > (stamp, value)`;
+    this.#sql.run(sql, scope ?? '', name, value ?? '', stampMs);
   }
-  list(): { name: string; scope: PersonId | undefined; value: string }[] {
+  list(): StoredSetting[] {
     return this.#sql.all('SELECT * FROM setting ORDER BY scope, name').map((row) => ({
       name: text(row, 'name'),
       scope: text<PersonId>(row, 'scope') || undefined,
-      value: text(row, 'value'),
+      value: text(row, 'value') || undefined,
+      stampMs: number(row, 'stamp'),
     }));
   }
 }

@@ -1,6 +1,6 @@
 import type { PersonId } from '@kuvert/protocol';
-import type { TrustRow, TrustStore } from '../../trust/store.ts';
-import { bytesOrNone, numberOrNone, type Sql } from './rows.ts';
+import type { TrustChoice, TrustRow, TrustStore } from '../../trust/store.ts';
+import { bytesOrNone, number, numberOrNone, type Sql, text } from './rows.ts';
 
 /** @see TrustStore */
 export class SqlTrustStore implements TrustStore {
@@ -18,15 +18,20 @@ export class SqlTrustStore implements TrustStore {
       changedKey: row && bytesOrNone(row, 'changed_key'),
     };
   }
-  setVerified(personId: PersonId, key: Uint8Array<ArrayBuffer> | undefined, atMs: number): void {
-    const sql = `INSERT INTO trust (person, verified_key, verified_at) VALUES (?, ?, ?)
-      ON CONFLICT (person) DO UPDATE SET verified_key = excluded.verified_key, verified_at = excluded.verified_at`;
-    this.#sql.run(sql, personId, key ?? null, key === undefined ? null : atMs);
+  choose({ personId, verifiedKey, verifiedAtMs, acceptedKey, stampMs }: TrustChoice): void {
+    const sql = `INSERT INTO trust (person, verified_key, verified_at, accepted_key, stamp) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT (person) DO UPDATE SET verified_key = excluded.verified_key, verified_at = excluded.verified_at,
+        accepted_key = excluded.accepted_key, stamp = excluded.stamp WHERE excluded.stamp > stamp`;
+    this.#sql.run(sql, personId, verifiedKey ?? null, verifiedAtMs ?? null, acceptedKey ?? null, stampMs);
   }
-  setAccepted(personId: PersonId, key: Uint8Array<ArrayBuffer>): void {
-    const sql = `INSERT INTO trust (person, accepted_key) VALUES (?, ?)
-      ON CONFLICT (person) DO UPDATE SET accepted_key = excluded.accepted_key`;
-    this.#sql.run(sql, personId, key);
+  listChoices(): TrustChoice[] {
+    return this.#sql.all('SELECT * FROM trust WHERE stamp > 0 ORDER BY stamp').map((row) => ({
+      personId: text<PersonId>(row, 'person'),
+      verifiedKey: bytesOrNone(row, 'verified_key'),
+      verifiedAtMs: numberOrNone(row, 'verified_at'),
+      acceptedKey: bytesOrNone(row, 'accepted_key'),
+      stampMs: number(row, 'stamp'),
+    }));
   }
   setChanged(personId: PersonId, key: Uint8Array<ArrayBuffer>): void {
     const sql = `INSERT INTO trust (person, changed_key) VALUES (?, ?)
