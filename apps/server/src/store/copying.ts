@@ -106,7 +106,8 @@ async function copySpaces(
   target: SpaceStore,
   { onProgress = () => undefined }: CopyOptions,
 ): Promise<readonly CopiedCollection[]> {
-  const spaces: SpaceName[] = [...(await source.operator().listTenantSpaces()), 'control'];
+  // The control space first: from then on the target counts as one with data, which without a keyring opens for nobody.
+  const spaces: SpaceName[] = ['control', ...(await source.operator().listTenantSpaces())];
   const copied: CopiedCollection[] = [];
   for (const [done, space] of spaces.entries()) {
     for (const [number, { name, spaces: where }] of source.layouts.entries()) {

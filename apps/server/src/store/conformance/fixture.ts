@@ -88,6 +88,7 @@ export interface Bench {
   readonly tenant: TenantId;
   readonly other: TenantId;
   readonly keys: KeyProvider;
+  readonly collections: typeof suiteCollections;
   readonly dataFolder: string;
   readonly keysFolder: string;
   readonly failures: Error[];
@@ -134,6 +135,7 @@ export async function openBench({ open: openEngine, bytesStored }: EngineUnderTe
       tenant,
       other,
       keys,
+      collections: suiteCollections,
       dataFolder,
       keysFolder,
       failures,
