@@ -22,6 +22,9 @@ export interface ConversationTexts {
   timerBy(name: string, duration: string | undefined): string;
   deleted(count: number, scope: 'here' | 'own-devices' | 'everywhere'): string;
   exported(count: number, folder: string): string;
+  historyProgress(messages: number, total: number): string;
+  historyComplete(messages: number): string;
+  historyWaiting(): string;
 }
 
 const en: ConversationTexts = {
@@ -57,6 +60,10 @@ const en: ConversationTexts = {
   },
   exported: (count, folder) =>
     `${count} messages were written to ${folder}. Whoever has this folder can read them.`,
+  historyProgress: (messages, total) => `${messages} of ${total} messages are here …`,
+  historyComplete: (messages) => `Your other device has given all it has: ${messages} messages.`,
+  historyWaiting: () =>
+    'Your other device was asked for the history; it comes when that device is connected (for example with kuvert chat) and this one is.',
 };
 
 const de: ConversationTexts = {
@@ -94,6 +101,10 @@ const de: ConversationTexts = {
   },
   exported: (count, folder) =>
     `${count} Nachrichten stehen jetzt in ${folder}. Wer diesen Ordner hat, kann sie lesen.`,
+  historyProgress: (messages, total) => `${messages} von ${total} Nachrichten sind hier …`,
+  historyComplete: (messages) => `Ihr anderes Gerät hat alles gegeben, was es hat: ${messages} Nachrichten.`,
+  historyWaiting: () =>
+    'Ihr anderes Gerät wurde um den Verlauf gebeten; er kommt, sobald jenes Gerät verbunden ist (etwa mit kuvert chat) und dieses auch.',
 };
 
 /** The sentences in one language. */

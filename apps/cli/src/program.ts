@@ -7,6 +7,7 @@ import { addConversations } from './commands/conversations.ts';
 import { addDemo } from './commands/demo.ts';
 import { addDevices } from './commands/devices.ts';
 import { addEnrol } from './commands/enrol.ts';
+import { addExport } from './commands/export.ts';
 import { addHistory } from './commands/history.ts';
 import { addInbox } from './commands/inbox.ts';
 import { addKeeping } from './commands/keeping.ts';
@@ -55,6 +56,7 @@ export function buildProgram(context: CommandContext): Command {
     addHistory,
     addConversations,
     addKeeping,
+    addExport,
     addPeople,
     addWhoami,
     addDevices,

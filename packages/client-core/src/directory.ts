@@ -95,7 +95,8 @@ export class Directory {
     if (after.personId !== own.personId) return;
     const tell = (kind: 'device_linked' | 'device_revoked', deviceId: DeviceId) =>
       store.notices.add({ kind, atMs: clock.now(), personId: own.personId, deviceId });
-    for (const device of gone) tell('device_revoked', device);
+    // This one counts as gone until it has brought its first prekeys; if it is revoked, it learns so otherwise.
+    for (const device of gone) if (device !== own.deviceId) tell('device_revoked', device);
     if (is.some((device) => device !== own.deviceId && !was.includes(device))) {
       tellName(this.#context, own.deviceId);
       tellAllChoices(this.#context);

@@ -1,10 +1,17 @@
 /** `kuvert history`: what was written and read before. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Profile } from '@kuvert/client-core/node';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
+import { conversationTextsIn } from '../conversation-texts.ts';
 import { historyJson, historyText } from '../message-view.ts';
-import { type ProfileOptions, withProfile } from '../profile-session.ts';
+import type { Output } from '../output.ts';
+import { type ProfileOptions, TIME_LIMIT_MS, withProfile } from '../profile-session.ts';
 
 const LIMIT_MAX = 1_000_000;
+/** So long after the last part another one is waited for. */
+const FETCH_PATIENCE_MS = 10_000;
+const FETCH_POLL_MS = 500;
 
 /** @see buildProgram */
 export function addHistory(program: Command, context: CommandContext): void {
@@ -12,11 +19,14 @@ export function addHistory(program: Command, context: CommandContext): void {
     .command('history')
     .description('show what was sent and received, oldest first; needs no server')
     .option('--with <mail>', 'only with this person')
-    .option('--limit <number>', 'at most so many, the newest', readLimit, 100);
-  profileCommand(command).action(async (options: ProfileOptions & { with?: string; limit: number }) => {
+    .option('--limit <number>', 'at most so many, the newest', readLimit, 100)
+    .option('--fetch', 'first ask another device of yours for what is missing here; needs the server');
+  type Options = ProfileOptions & { with?: string; limit: number; fetch?: true };
+  profileCommand(command).action(async (options: Options) => {
     const { output } = context;
     await withProfile(options, output, async (profile) => {
       const { with: mail, limit } = options;
+      if (options.fetch) await fetchHistory(profile, output);
       for (const entry of profile.history({ limit, ...(mail === undefined ? {} : { with: mail }) })) {
         await output.result(historyJson(entry, output), () => historyText(entry, output));
       }
@@ -25,6 +35,33 @@ export function addHistory(program: Command, context: CommandContext): void {
   finishCommand(command, [
     'kuvert history --profile anna --secret-file anna.secret --with ben@acme.test --limit 20',
   ]);
+}
+
+/** Asks, then waits as long as something comes. */
+async function fetchHistory(profile: Profile, output: Output): Promise<void> {
+  const texts = conversationTextsIn(output.language);
+  const { historyTransfer } = profile;
+  await profile.flush({ timeoutMs: TIME_LIMIT_MS.flush });
+  if (historyTransfer.progress()?.isComplete !== false) historyTransfer.ask();
+  let messages = 0;
+  for (
+    let heardAt = performance.now();
+    performance.now() - heardAt < FETCH_PATIENCE_MS;
+    await pause(FETCH_POLL_MS)
+  ) {
+    await profile.flush({ timeoutMs: TIME_LIMIT_MS.drain });
+    const progress = historyTransfer.progress();
+    if (progress === undefined) return;
+    if (progress.isComplete) {
+      await output.progress(texts.historyComplete(progress.messages));
+      return;
+    }
+    if (progress.messages === messages) continue;
+    messages = progress.messages;
+    heardAt = performance.now();
+    await output.progress(texts.historyProgress(messages, progress.total));
+  }
+  await output.notice('history_waiting', texts.historyWaiting());
 }
 
 function readLimit(text: string): number {

@@ -31,6 +31,11 @@ export function giveHistory(
   request: Extract<KnownContent, { kind: 'history-request' }>,
 ): void {
   if (request.from !== own.deviceId) return;
+  const account = store.directory.getAccount(own.personId);
+  // Whoever asks is there, whatever was known before: what is sealed for nobody would be gone.
+  if (account?.inactive.includes(to)) {
+    store.directory.putAccount({ ...account, inactive: account.inactive.filter((device) => device !== to) });
+  }
   const total = store.transfers.countMessages();
   const { transfer } = request;
   store.transfers.putOutgoing({ transfer, to, part: 0, beforeEntry: Number.MAX_SAFE_INTEGER, total });
