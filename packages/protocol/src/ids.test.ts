@@ -85,3 +85,15 @@ test('A8 a submit id tells the time that its maker put into it, and sorts by it'
     }),
   );
 });
+
+test('B8 an id that was read from memory that is used again does not change', () => {
+  const memory = Buffer.from(idToBytes(makeId('device', new Uint8Array(16).fill(1))));
+  const first = idFromBytes('device', memory);
+  // The last bytes, which say where it is remembered, stay what they are.
+  memory.fill(2, 1, 15);
+  const second = idFromBytes('device', memory);
+  expect(second).not.toBe(first);
+  expect(idToBytes(second)).toEqual(Uint8Array.from(memory));
+  memory.fill(1, 1, 15);
+  expect(idFromBytes('device', memory)).toBe(first);
+});

@@ -91,7 +91,8 @@ export function idFromBytes<T extends IdType>(type: T, bytes: Uint8Array): Id<T>
   const known = RECENT[place];
   if (known !== undefined && sameId(known.bytes, bytes)) return known.text as Id<T>;
   const text = writeText(bytes);
-  RECENT[place] = { bytes: bytes.slice(), text };
+  // `slice` of a Buffer would be a view of memory that somebody else may fill anew.
+  RECENT[place] = { bytes: Uint8Array.from(bytes), text };
   return text as Id<T>;
 }
 
