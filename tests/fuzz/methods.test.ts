@@ -1,4 +1,5 @@
 /** Control records: every method of the table, with values that fit its schema, almost fit, and do not fit at all. */
+import { randomBytes } from 'node:crypto';
 import {
   type CborValue,
   CHANNEL_LIMITS,
@@ -6,9 +7,12 @@ import {
   decodeControl,
   encodeCbor,
   encodeControl,
+  ID_TYPES,
+  type IdType,
   KuvertError,
   METHODS,
   type MethodName,
+  makeId,
   RECORD_TYPES,
   Request,
 } from '@kuvert/protocol';
@@ -39,8 +43,17 @@ beforeAll(async () => {
   const unused = world.prepare(open);
   const proof = { tenantId: open.token.tenantId, tokenId: open.token.tokenId, secret: open.token.secret };
   const ids = [caller, target, stranger].flatMap((one) => [one.tenantId, one.personId, one.deviceId]);
+  // So that no run depends on which ids the sample below happens to draw.
+  const oneOfEach = (Object.keys(ID_TYPES) as IdType[]).map((type) => makeId(type, randomBytes(16)));
   pool = {
-    texts: [...ids, open.token.tokenId, world.ben.mail, 'nobody@acme.test', ...fc.sample(anyId, 40)],
+    texts: [
+      ...ids,
+      ...oneOfEach,
+      open.token.tokenId,
+      world.ben.mail,
+      'nobody@acme.test',
+      ...fc.sample(anyId, 40),
+    ],
     bytes: [open.token.secret, caller.listHash, caller.noise.publicKey, ...bytesIn(caller.enrolment)],
   };
   const peer = await world.connect(caller);
@@ -53,6 +66,18 @@ beforeAll(async () => {
     'enrolment.open': [proof],
     'enrolment.finish': [unused.enrolment, caller.enrolment, stranger.enrolment],
     'people.list': [{ after: next as string, limit: 3 }],
+    'devices.publish': [
+      { deviceList: caller.enrolment.deviceList ?? null },
+      {
+        deviceList: stranger.enrolment.deviceList ?? null,
+        link: { linkId: new Uint8Array(16).fill(1), answer: new Uint8Array(600).fill(2) },
+        succession: {
+          accountKey: stranger.enrolment.accountKey ?? null,
+          statement: stranger.enrolment.deviceList ?? null,
+        },
+      },
+    ],
+    'linking.fetch': [{ linkId: new Uint8Array(16).fill(1) }],
     'prekeys.upload': [{ signed, lastResort, oneTime, kyber } as CborValue],
   };
 });
