@@ -18,7 +18,7 @@ const KEPT_MAX = 4;
 /** The private half of the present account key; undefined on a device that may not sign. */
 export function accountPrivateKey(context: Pick<Context, 'store' | 'own'>): Bytes | undefined {
   const { store, own } = context;
-  const present = store.directory.getAccount(own.personId)?.pin.accountKey ?? own.accountKey;
+  const present = store.directory.getPin(own.personId)?.accountKey ?? own.accountKey;
   const first = own.accountPrivateKey === undefined ? [] : [own.accountPrivateKey];
   return [...kept(context), ...first].find((key) => equalBytes(signingKeyFromSeed(key).publicKey, present));
 }

@@ -82,7 +82,7 @@ export function saveRecord(values: ValueStore, name: string, record: object): vo
 
 /** Version and hash of the own device list, as of the highest version seen. */
 export function ownListHead({ own, store }: { own: OwnDevice; store: Pick<Store, 'directory'> }): ListHead {
-  const pin = store.directory.getAccount(own.personId)?.pin;
+  const pin = store.directory.getPin(own.personId);
   // A profile of an earlier release has never asked for its own list.
   if (pin === undefined) return { version: own.listVersion, hash: listHash(own.deviceList) };
   return { version: pin.version, hash: Uint8Array.from(pin.hash) };

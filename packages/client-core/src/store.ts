@@ -92,6 +92,8 @@ export interface DirectoryStore {
   listPeople(): Person[];
   putAccount(account: KnownAccount): void;
   getAccount(personId: PersonId): KnownAccount | undefined;
+  /** What is pinned of a person, without the list: for what is done with every message. */
+  getPin(personId: PersonId): PinnedAccount | undefined;
   /** Whose device this is, by the lists seen so far. */
   findOwner(device: DeviceId): PersonId | undefined;
   /** The request id of a take that may still be repeated, so that no prekeys are used up twice. */

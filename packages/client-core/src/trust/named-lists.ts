@@ -28,7 +28,7 @@ export class NamedLists {
   /** Takes what a header names. Runs in the transaction of its batch. */
   compare({ lists }: FrameHeader, namer: Namer): void {
     const { store, own } = this.#context;
-    this.#compareOne(namer.personId, lists.own, namer, store.directory.getAccount(namer.personId)?.pin);
+    this.#compareOne(namer.personId, lists.own, namer, store.directory.getPin(namer.personId));
     this.#compareOne(own.personId, lists.peer, namer, ownListHead(this.#context));
   }
 

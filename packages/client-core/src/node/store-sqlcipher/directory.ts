@@ -1,3 +1,4 @@
+import type { PinnedAccount } from '@kuvert/crypto/identity';
 import {
   type CborValue,
   type DeviceId,
@@ -69,6 +70,16 @@ export class SqlDirectoryStore implements DirectoryStore {
         },
         list: decodeCbor(bytes(row, 'list')) as unknown as DeviceList,
         inactive: text(row, 'inactive').split(' ').filter(Boolean) as DeviceId[],
+      }
+    );
+  }
+  getPin(personId: PersonId): PinnedAccount | undefined {
+    const row = this.#sql.get('SELECT account_key, version, hash FROM account WHERE person = ?', personId);
+    return (
+      row && {
+        accountKey: bytes(row, 'account_key'),
+        version: number(row, 'version'),
+        hash: bytes(row, 'hash'),
       }
     );
   }
