@@ -193,3 +193,25 @@ test('A1 plain mode speaks in sentences, also through pipes', { timeout: 120_000
   const { json } = await site.kuvert(['inbox', ...anna.asPerson]);
   expect(json.at(-1)).toMatchObject({ text: 'Hello from a script' });
 });
+
+test('A4 a new device is let in from within the chat, once its numbers were typed', {
+  timeout: 120_000,
+}, async () => {
+  const folder = site.at('second');
+  const secret = ['--secret-file', anna.secretFile];
+  const link = site.startKuvert(['link', '--server', server.url, '--profile', folder, ...secret]);
+  const { code, numbers } = JSON.parse(await link.nextLine());
+  const script = (lines: readonly string[]) =>
+    resultOf(site.startKuvert(['chat', ...anna.asPerson, '--plain'], { stdin: `${lines.join('\n')}\n` }));
+  await script([`/link ${code}`, '000000000000', '/devices']);
+  const let_in = site.startKuvert(['chat', ...anna.asPerson, '--plain'], {
+    stdin: `${[`/link ${code}`, numbers, '/choose 1', '/devices'].join('\n')}\n`,
+  });
+  const { code: exit } = await resultOf(let_in);
+  const said = let_in.stdout.toString();
+  expect(exit, said).toBe(0);
+  expect(said).toContain('Choice 1: Let it in.');
+  expect(said).toContain('The new device is linked.');
+  expect(said).toMatch(/Device 2: /);
+  expect(await link.ended).toMatchObject({ code: 0 });
+});

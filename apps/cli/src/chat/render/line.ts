@@ -54,7 +54,7 @@ export function plain(text: string, style?: Style): Line {
 }
 
 /** Width of a line in cells. */
-export function lineWidth(line: Line): number {
+function lineWidth(line: Line): number {
   return line.reduce((sum, { text }) => sum + widthOf(text), 0);
 }
 

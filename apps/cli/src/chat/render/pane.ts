@@ -69,7 +69,7 @@ function header(state: ChatState, item: ConversationItem, width: number): Line {
 }
 
 /** What is to be known of a conversation, in few words. */
-export function factsOf(state: ChatState, item: ConversationItem): string[] {
+function factsOf(state: ChatState, item: ConversationItem): string[] {
   const { texts, language } = state;
   const until = item.mutedUntilMs;
   const isLong = until !== undefined && until - state.nowMs > 365 * 86_400_000;

@@ -1,5 +1,4 @@
 /** What lies over the conversation: help, people, search, devices, safety number, settings, questions. */
-import { encode as encodeQr } from 'uqr';
 import { showLine } from '../../terminal-text.ts';
 import type { SearchHit } from '../model.ts';
 import type { ChatState, View } from '../state.ts';
@@ -9,20 +8,11 @@ import { COMMANDS } from '../update/commands.ts';
 import { KEY_BINDINGS } from '../update/keys.ts';
 import { peopleLike } from '../update/views.ts';
 import { keyName } from './key-names.ts';
-import { type Frame, fillLine, type Line, plain, rule, type Span, spread } from './line.ts';
+import { fillLine, type Line, plain, type Span, spread } from './line.ts';
 import { oneLine } from './list.ts';
+import { safetyView } from './safety-view.ts';
 import { dayAndTime } from './times.ts';
-
-/** A view as lines, and where its cursor is. */
-export interface DrawnView {
-  readonly lines: readonly Line[];
-  readonly cursor?: NonNullable<Frame['cursor']>;
-}
-
-interface Area {
-  readonly width: number;
-  readonly rows: number;
-}
+import { type Area, boxed, type DrawnView, scrolled, sentence } from './view-parts.ts';
 
 /** @returns undefined when nothing lies over the conversation */
 export function drawView(state: ChatState, area: Area): DrawnView | undefined {
@@ -65,26 +55,6 @@ export function drawView(state: ChatState, area: Area): DrawnView | undefined {
 }
 
 type Of<K extends View['kind']> = Extract<View, { kind: K }>;
-
-function sentence(
-  text: string,
-  { width }: Area,
-  style?: 'dim' | 'error' | 'strong' | 'good' | 'warning',
-): Line[] {
-  return wrapText(text, Math.max(2, Math.min(90, width - 4))).map((row) => plain(`  ${row}`, style));
-}
-
-function boxed(title: string, lines: readonly Line[], { width, rows }: Area): DrawnView {
-  return { lines: [rule(oneLine(title), width, 'accent', 'strong'), ...lines].slice(0, rows) };
-}
-
-function scrolled(title: string, lines: readonly Line[], scroll: number, area: Area): DrawnView {
-  const fits = area.rows - 1;
-  const from = Math.min(scroll, Math.max(0, lines.length - fits));
-  const isMore = from + fits < lines.length;
-  const shown = lines.slice(from, from + fits - (isMore ? 1 : 0));
-  return boxed(title, [...shown, ...(isMore ? [plain('  ↓', 'dim')] : [])], area);
-}
 
 /** Rows of choices, of which the chosen one is seen; each may have several lines. */
 function chooser(
@@ -260,70 +230,6 @@ function devicesView(state: ChatState, view: Of<'devices'>, area: Area): DrawnVi
     ];
   });
   return chooser(texts.devicesTitle(), choices, view.selected, [[]], area);
-}
-
-function safetyView(state: ChatState, view: Of<'safety'>, area: Area): DrawnView {
-  const { texts } = state;
-  const { safety } = view;
-  if (safety === undefined)
-    return boxed(texts.safetyTitle('…'), sentence(texts.reading(), area, 'dim'), area);
-  const isBad = safety.verification === 'changed';
-  const verdict = sentence(texts.verification(safety.verification), area, isBad ? 'error' : 'good');
-  const digits = numberLines(safety.number).map((line) => plain(`    ${line}`, 'strong'));
-  const qr = safety.qr === undefined ? [] : qrLines(safety.qr);
-  const qrWidth = qr[0] === undefined ? 0 : widthOf(qr[0].map(({ text }) => text).join(''));
-  const how = (width: number): Line[] =>
-    sentence(texts.safetyHow(oneLine(safety.name)), { ...area, width }, 'dim');
-  const title = texts.safetyTitle(oneLine(safety.name));
-  // Beside each other where there is room, so that number and picture are seen at once.
-  if (qrWidth > 0 && area.width >= qrWidth + 36) {
-    const left = [[], ...verdict, [], ...digits, [], ...how(area.width - qrWidth - 4)];
-    const rows = Math.max(left.length, qr.length);
-    const lines = Array.from(
-      { length: rows },
-      (_, row): Line => [...fillLine(left[row] ?? [], area.width - qrWidth - 2), ...(qr[row - 1] ?? [])],
-    );
-    return scrolled(title, lines, view.scroll, area);
-  }
-  return scrolled(
-    title,
-    [
-      [],
-      ...verdict,
-      [],
-      ...digits,
-      [],
-      ...how(area.width),
-      [],
-      ...qr.map((line) => [{ text: '  ' }, ...line]),
-    ],
-    view.scroll,
-    area,
-  );
-}
-
-/** Groups of five digits, four in a row. */
-export function numberLines(number: string): string[] {
-  const groups = number.replaceAll(/\s/g, '').match(/.{1,5}/g) ?? [];
-  const lines: string[] = [];
-  for (let index = 0; index < groups.length; index += 4)
-    lines.push(groups.slice(index, index + 4).join('  '));
-  return lines;
-}
-
-/** A QR code of half blocks, dark on light whatever the theme: readers expect it so. */
-function qrLines(text: string): Line[] {
-  const { data: modules } = encodeQr(text, { ecc: 'L', border: 2 });
-  const lines: Line[] = [];
-  for (let row = 0; row < modules.length; row += 2) {
-    const upper = modules[row] ?? [];
-    const lower = modules[row + 1] ?? [];
-    const cells = upper.map((isDark, column) =>
-      isDark ? (lower[column] ? '█' : '▀') : lower[column] ? '▄' : ' ',
-    );
-    lines.push(plain(cells.join(''), 'qr'));
-  }
-  return lines;
 }
 
 function settingsView(state: ChatState, view: Of<'settings'>, area: Area): DrawnView {

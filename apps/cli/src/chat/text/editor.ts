@@ -21,7 +21,7 @@ export interface Editor {
 }
 
 /** A text longer than a message may be is not taken any further. */
-export const EDITOR_LENGTH_MAX = 60_000;
+const EDITOR_LENGTH_MAX = 60_000;
 const HISTORY_MAX = 200;
 
 export const EMPTY_EDITOR: Editor = { text: '', cursor: 0, killed: '', history: [], historyAt: 0, aside: '' };

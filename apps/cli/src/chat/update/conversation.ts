@@ -182,7 +182,7 @@ function bottomAt(
 }
 
 /** Scrolls by rows; negative is towards older messages. */
-export function scroll(state: ChatState, byRows: number): Step {
+function scroll(state: ChatState, byRows: number): Step {
   const { open } = state;
   if (open === undefined) return step(state);
   const { conversationWidth: width, messageRows: rows } = layoutNow(state);

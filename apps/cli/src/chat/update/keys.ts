@@ -1,10 +1,12 @@
 /** What keys do. The help is made from this table. */
 import type { Language } from '../../config.ts';
 import type { ChatState } from '../state.ts';
-import { EDITS, type Edit, insert, moveVertically } from '../text/editor.ts';
-import { completeCommand, jumpToUnread, openSafety, runCommand, togglePin } from './commands.ts';
+import { EDIT_KEYS } from '../text/edit-keys.ts';
+import { EDITS, insert, moveVertically } from '../text/editor.ts';
+import { jumpToUnread } from './command-actions.ts';
+import { completeCommand, runCommand } from './commands.ts';
 import { chooseMessage, layoutNow, openConversation, scrollPage, scrollToEdge } from './conversation.ts';
-import { andThen, type Step, show, step, tell } from './step.ts';
+import { type Step, show, step, tell } from './step.ts';
 import {
   closeView,
   editQuery,
@@ -43,10 +45,12 @@ const EVERYWHERE: readonly ActiveBinding[] = [
   binding(['f3', 'ctrl-s'], ['search', 'suchen'], (state) => openSearch(state)),
   binding(['f4', 'alt-g'], ['jump to a day', 'zu einem Tag springen'], (state) => runCommand(state, '/date')),
   binding(['f5', 'alt-a'], ['to the first unread message', 'zur ersten ungelesenen Nachricht'], jumpToUnread),
-  binding(['f6', 'alt-s'], ['safety number', 'Sicherheitsnummer'], openSafety),
+  binding(['f6', 'alt-s'], ['safety number', 'Sicherheitsnummer'], (state) => runCommand(state, '/safety')),
   binding(['f7'], ['your devices', 'Ihre Geräte'], (state) => runCommand(state, '/devices')),
   binding(['f8', 'alt-m'], ['mute the conversation', 'Unterhaltung stumm schalten'], openMuteMenu),
-  binding(['f9', 'alt-p'], ['pin the conversation', 'Unterhaltung anheften'], togglePin),
+  binding(['f9', 'alt-p'], ['pin the conversation', 'Unterhaltung anheften'], (state) =>
+    runCommand(state, '/pin'),
+  ),
   binding(['alt-t'], ['messages that disappear', 'verschwindende Nachrichten'], openTimerMenu),
   binding(['alt-o'], ['settings', 'Einstellungen'], (state) => runCommand(state, '/settings')),
   binding(['alt-up', 'ctrl-up'], ['conversation above', 'Unterhaltung darüber'], (state) =>
@@ -59,13 +63,13 @@ const EVERYWHERE: readonly ActiveBinding[] = [
     moveFocus(state, 1),
   ),
   binding(['shift-tab'], ['part before', 'Teil davor'], (state) => moveFocus(state, -1)),
-  binding(['pageup', 'alt-v'], ['older messages', 'ältere Nachrichten'], (state) => page(state, -1)),
-  binding(['pagedown', 'ctrl-v'], ['newer messages', 'neuere Nachrichten'], (state) => page(state, 1)),
+  binding(['pageup', 'alt-v'], ['older messages', 'ältere Nachrichten'], (state) => scrollPage(state, -1)),
+  binding(['pagedown', 'ctrl-v'], ['newer messages', 'neuere Nachrichten'], (state) => scrollPage(state, 1)),
   binding(['alt-<', 'ctrl-home', 'alt-home'], ['first message', 'erste Nachricht'], (state) =>
-    edge(state, 'start'),
+    scrollToEdge(state, 'start'),
   ),
   binding(['alt->', 'ctrl-end', 'alt-end'], ['newest message', 'neueste Nachricht'], (state) =>
-    edge(state, 'end'),
+    scrollToEdge(state, 'end'),
   ),
   binding(['ctrl-l'], ['draw the screen again', 'Bildschirm neu zeichnen'], (state) =>
     step(state, { do: 'redraw' }),
@@ -103,40 +107,6 @@ const WRITING: readonly KeyBinding[] = [
 
 /** All keys, as the help shows them. */
 export const KEY_BINDINGS: readonly KeyBinding[] = [...WRITING, ...EVERYWHERE];
-
-const EDIT_KEYS: Readonly<Record<string, Edit>> = {
-  left: 'left',
-  'ctrl-b': 'left',
-  right: 'right',
-  'ctrl-f': 'right',
-  'ctrl-left': 'wordLeft',
-  'alt-left': 'wordLeft',
-  'alt-b': 'wordLeft',
-  'ctrl-right': 'wordRight',
-  'alt-right': 'wordRight',
-  'alt-f': 'wordRight',
-  home: 'lineStart',
-  'ctrl-a': 'lineStart',
-  end: 'lineEnd',
-  'ctrl-e': 'lineEnd',
-  backspace: 'backspace',
-  'shift-backspace': 'backspace',
-  delete: 'deleteRight',
-  'ctrl-d': 'deleteRight',
-  'ctrl-w': 'killWordLeft',
-  'alt-backspace': 'killWordLeft',
-  'ctrl-backspace': 'killWordLeft',
-  'alt-d': 'killWordRight',
-  'alt-delete': 'killWordRight',
-  'ctrl-u': 'killToStart',
-  'ctrl-k': 'killToEnd',
-  'ctrl-y': 'yank',
-  'ctrl-t': 'transpose',
-  'alt-enter': 'newline',
-  'ctrl-j': 'newline',
-  'shift-enter': 'newline',
-  'ctrl-enter': 'newline',
-};
 
 /** How long after the last key other people are shown writing, and how often they are told. */
 export const TYPING_TOLD_EVERY_MS = 4_000;
@@ -361,12 +331,4 @@ function moveFocus(state: ChatState, by: -1 | 1): Step {
   const open = focus === 'messages' ? state.open : { ...state.open, chosen: undefined };
   const next: ChatState = { ...state, focus, open };
   return focus === 'messages' && open.chosen === undefined ? chooseMessage(next, -1) : step(next);
-}
-
-function page(state: ChatState, direction: -1 | 1): Step {
-  return scrollPage(state, direction);
-}
-
-function edge(state: ChatState, to: 'start' | 'end'): Step {
-  return andThen(step(state), (same) => scrollToEdge(same, to));
 }

@@ -122,7 +122,7 @@ export function peopleLike(state: ChatState): readonly PersonItem[] {
 }
 
 /** How many rows of a view can be chosen. */
-export function countChoices(state: ChatState): number {
+function countChoices(state: ChatState): number {
   const { view } = state;
   switch (view.kind) {
     case 'people':

@@ -1,0 +1,37 @@
+/** Keys of the line in which people write, as in Emacs and in shells. */
+import type { Edit } from './editor.ts';
+
+/** Names as in `terminal/keys.ts`. */
+export const EDIT_KEYS: Readonly<Record<string, Edit>> = {
+  left: 'left',
+  'ctrl-b': 'left',
+  right: 'right',
+  'ctrl-f': 'right',
+  'ctrl-left': 'wordLeft',
+  'alt-left': 'wordLeft',
+  'alt-b': 'wordLeft',
+  'ctrl-right': 'wordRight',
+  'alt-right': 'wordRight',
+  'alt-f': 'wordRight',
+  home: 'lineStart',
+  'ctrl-a': 'lineStart',
+  end: 'lineEnd',
+  'ctrl-e': 'lineEnd',
+  backspace: 'backspace',
+  'shift-backspace': 'backspace',
+  delete: 'deleteRight',
+  'ctrl-d': 'deleteRight',
+  'ctrl-w': 'killWordLeft',
+  'alt-backspace': 'killWordLeft',
+  'ctrl-backspace': 'killWordLeft',
+  'alt-d': 'killWordRight',
+  'alt-delete': 'killWordRight',
+  'ctrl-u': 'killToStart',
+  'ctrl-k': 'killToEnd',
+  'ctrl-y': 'yank',
+  'ctrl-t': 'transpose',
+  'alt-enter': 'newline',
+  'ctrl-j': 'newline',
+  'shift-enter': 'newline',
+  'ctrl-enter': 'newline',
+};
