@@ -1,7 +1,7 @@
 /** Everything that is stored moves between the two engines, is backed up, and comes back without undoing what must stay (P5, H1). */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ServerProcess, Site, type TestPerson } from '@kuvert/testkit';
+import { PROJECT_ROOT, type ServerProcess, Site, type TestPerson } from '@kuvert/testkit';
 import { type MongoDouble, startMongoDouble } from '@kuvert/testkit/mongo-double';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -116,6 +116,33 @@ for (const kind of ['files', 'database'] as const) {
     },
   );
 }
+
+test('P5 a restore that is killed is begun again, and no server opens what is half there', long, async () => {
+  const place = { KUVERT_DATA: site.at('killed'), KUVERT_STORE: database('killed') };
+  const order = JSON.stringify({ command: 'restore', from: site.at('backup-files'), ledgers: [] });
+  const main = join(PROJECT_ROOT, 'apps', 'server', 'src', 'store-command.ts');
+  const child = site.children.start(process.execPath, [main, order], {
+    cwd: site.folder.path,
+    env: { ...site.environment(), ...place },
+  });
+  for (let lines = 0; lines < 9; lines++)
+    expect(JSON.parse(await child.nextLine())).toHaveProperty('progress');
+  child.kill('SIGKILL');
+  await child.ended;
+  // Whoever was killed counts as being at work for a while, so the first answers may be that.
+  const env = { KUVERT_STORE: place.KUVERT_STORE };
+  let refused = await site.refusedServer({ dataDir: place.KUVERT_DATA, env });
+  while (refused.stderr.includes('at work'))
+    refused = await site.refusedServer({ dataDir: place.KUVERT_DATA, env });
+  expect(refused.stderr).toMatch(/damaged|not come to its end/);
+  const again = () => store(['restore', '--from', site.at('backup-files')], place);
+  let restored = await again();
+  while (restored.errorCode === 'store_in_use') restored = await again();
+  expect(restored, restored.stderr).toMatchObject({ code: 0 });
+  server = await startOn(env, place.KUVERT_DATA);
+  expect(await site.kuvert(['inbox', ...ben.asPerson])).toMatchObject({ errorCode: 'device_not_accepted' });
+  await server.stop();
+});
 
 test(
   'P5 a backup that was altered, or is not whole, is refused before anything is written',

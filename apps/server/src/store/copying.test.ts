@@ -16,6 +16,7 @@ import {
 import { startTestMongo } from './conformance/mongo-server.ts';
 import { type CopyEnd, type CopyProgress, copyStore } from './copying.ts';
 import { openSqliteEngine } from './engine-sqlite/engine.ts';
+import { changeInstallation } from './installation.ts';
 import { openSpaceStore } from './open-store.ts';
 
 const mongo = await startTestMongo();
@@ -143,6 +144,29 @@ for (const [from, to] of [
       const store = await openAt(end);
       expect((await store.tenant(bench.tenant).get(envelopes, device, rowId(3))).value).toHaveLength(9);
       await store.close();
+    });
+
+    test('P5 what was restored opens for nobody before the ledger was gone through', async () => {
+      const end = target();
+      await copyStore({
+        keys: bench.keys,
+        collections: bench.collections,
+        from: source(),
+        to: end,
+        beforeOpening: (restored) => changeInstallation(restored.operator(), { epoch: 9, restore: 'replay' }),
+      });
+      expect(await codeOf(openAt(end))).toBe('restore_unfinished');
+      const store = await openSpaceStore({
+        ...end,
+        keys: bench.keys,
+        collections: bench.collections,
+        onFailure: () => undefined,
+        mayBeUnfinished: true,
+      });
+      expect(store.installation.epoch).toBe(9);
+      await changeInstallation(store.operator(), { restore: 'none' });
+      await store.close();
+      await expectWhole(end);
     });
 
     test('H1 nothing can be copied from where nothing is', async () => {
