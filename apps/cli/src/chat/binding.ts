@@ -45,6 +45,7 @@ export class Binding {
   readonly #changed = new Set<string>();
   #people: readonly Person[] = [];
   #gathering: NodeJS.Timeout | undefined;
+  #listTookMs = 0;
 
   constructor(options: BindingOptions) {
     const { profile, language, tell, now } = options;
@@ -69,6 +70,7 @@ export class Binding {
   /** Shows what is here, then connects. */
   start(): void {
     this.#showList();
+    this.#tellNotices();
     this.#connection.connectNow();
   }
 
@@ -266,7 +268,8 @@ export class Binding {
   }
 
   #showListSoon(): void {
-    this.#gathering ??= setTimeout(() => this.tellChanges(), GATHER_MS);
+    // A long list is not read again before as much time has passed for everything else.
+    this.#gathering ??= setTimeout(() => this.tellChanges(), Math.max(GATHER_MS, 3 * this.#listTookMs));
   }
 
   /** Tells at once what has changed. */
@@ -282,8 +285,10 @@ export class Binding {
   }
 
   #showList(): void {
+    const beganAt = performance.now();
     const items = this.#profile.conversations.list().map((summary) => this.#itemOf(summary));
     this.#tell({ kind: 'conversations', items });
+    this.#listTookMs = performance.now() - beganAt;
   }
 
   /** Notices that stand in no conversation; the others are read there. */

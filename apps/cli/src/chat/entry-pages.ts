@@ -25,19 +25,19 @@ export function readPlace(reader: Reader, id: ConversationId, place: Place): Pla
     case 'end':
       return endOf(reader, id);
     case 'start':
-      return from(reader, id, 0, PAGE);
+      return from(reader, id, { ms: 0, limit: PAGE });
     case 'unread': {
       const ms = firstUnread(reader, id);
-      return ms === undefined ? endOf(reader, id) : around(reader, id, ms);
+      return ms === undefined ? endOf(reader, id) : around(reader, id, { ms });
     }
     case 'around':
-      return around(reader, id, place.ms);
+      return around(reader, id, place);
     case 'before':
-      return before(reader, id, place.ms);
+      return before(reader, id, place);
     case 'after':
-      return from(reader, id, place.ms, PAGE);
+      return from(reader, id, { ...place, limit: PAGE, isBeyondKey: true });
     case 'again':
-      return from(reader, id, place.ms, Math.min(PAGE_MAX, place.count));
+      return from(reader, id, { ms: place.ms, limit: Math.min(PAGE_MAX, place.count) });
   }
 }
 
@@ -46,30 +46,58 @@ function endOf(reader: Reader, id: ConversationId): PlacePage {
   return { entries: page.entries, hasOlder: page.older !== undefined, hasNewer: false, isBeyondEnd: false };
 }
 
-/** From a time on. */
-function from(reader: Reader, id: ConversationId, aroundMs: number, limit: number): PlacePage {
-  const page = reader.entries(id, { aroundMs, limit });
+/**
+ * From a time on. Any number of entries may have one time, so pages are read until the entry of `key` is among them, and with
+ * `isBeyondKey` until something comes after it: whoever asks for more gets more.
+ */
+function from(
+  reader: Reader,
+  id: ConversationId,
+  place: { ms: number; limit: number; key?: string; isBeyondKey?: boolean },
+): PlacePage {
+  const { ms, limit, key, isBeyondKey = false } = place;
+  let page = reader.entries(id, { aroundMs: ms, limit });
   const hasOlder = page.older !== undefined;
-  return { entries: page.entries, hasOlder, hasNewer: page.newer !== undefined, isBeyondEnd: false };
+  const entries = [...page.entries];
+  const isEnough = (): boolean => {
+    const at =
+      key === undefined ? entries.length : entries.findIndex(({ entryId }) => String(entryId) === key);
+    // One that was deleted meanwhile is not found; other times than its own are enough then.
+    if (at < 0) return entries.at(-1)?.atMs !== ms;
+    return !isBeyondKey || key === undefined || at < entries.length - 1;
+  };
+  while (page.newer !== undefined && !isEnough()) {
+    page = reader.entries(id, { after: page.newer, limit: PAGE_MAX });
+    entries.push(...page.entries);
+  }
+  return { entries, hasOlder, hasNewer: page.newer !== undefined, isBeyondEnd: false };
 }
 
-/** Up to and with a time: several entries may have the same, and none of them may fall between two pages. */
-function before(reader: Reader, id: ConversationId, ms: number): PlacePage {
-  const after = reader.entries(id, { aroundMs: ms + 1, limit: 1 });
-  if (after.older === undefined) return { entries: [], hasOlder: false, hasNewer: true, isBeyondEnd: false };
-  const page = reader.entries(id, { before: after.older, limit: PAGE });
-  return { entries: page.entries, hasOlder: page.older !== undefined, hasNewer: true, isBeyondEnd: false };
+/** What stands before the entry of `key`, and it: entries of one time do not fall between two pages. */
+function before(reader: Reader, id: ConversationId, { ms, key }: { ms: number; key?: string }): PlacePage {
+  let older = reader.entries(id, { aroundMs: ms + 1, limit: 1 }).older;
+  let entries: readonly Entry[] = [];
+  const isEnough = (): boolean => {
+    const at = entries.findIndex(({ entryId }) => String(entryId) === key);
+    return at < 0 ? entries.length > 0 && entries[0]?.atMs !== ms : at > 0;
+  };
+  for (let limit = PAGE; older !== undefined && !isEnough(); limit = PAGE_MAX) {
+    const page = reader.entries(id, { before: older, limit });
+    entries = [...page.entries, ...entries];
+    older = page.older;
+  }
+  return { entries, hasOlder: older !== undefined, hasNewer: true, isBeyondEnd: false };
 }
 
-function around(reader: Reader, id: ConversationId, ms: number): PlacePage {
-  const after = reader.entries(id, { aroundMs: ms, limit: PAGE });
+function around(reader: Reader, id: ConversationId, place: { ms: number; key?: string }): PlacePage {
+  const after = from(reader, id, { ...place, limit: PAGE });
   if (after.entries.length === 0) return { ...endOf(reader, id), isBeyondEnd: true };
-  const earlier =
-    after.older === undefined ? undefined : reader.entries(id, { before: after.older, limit: PAGE });
+  const older = reader.entries(id, { aroundMs: place.ms, limit: 1 }).older;
+  const earlier = older === undefined ? undefined : reader.entries(id, { before: older, limit: PAGE });
   return {
     entries: [...(earlier?.entries ?? []), ...after.entries],
     hasOlder: earlier?.older !== undefined,
-    hasNewer: after.newer !== undefined,
+    hasNewer: after.hasNewer,
     isBeyondEnd: false,
   };
 }

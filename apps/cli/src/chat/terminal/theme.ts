@@ -29,7 +29,7 @@ const NONE: Theme = {
   selected: '7',
   selectedIdle: '4',
   match: '4',
-  qr: '',
+  qr: '7',
 };
 
 /** 256 colours of fixed value; contrast of text to its ground at least 4.5:1 on black to #303030. */
@@ -87,6 +87,7 @@ const SIXTEEN: Theme = {
   error: '31;1',
   border: '2',
   dim: '2',
+  qr: '30;47',
 };
 
 /** @param colourBits as `getColorDepth` gives them: 1, 4, 8 or 24 */

@@ -154,8 +154,17 @@ interface Row {
   readonly text: string;
 }
 
+/** The rows that were made last: drawing and scrolling ask for the same ones several times for each key. */
+let lastRows: { text: string; width: number; rows: readonly Row[] } | undefined;
+
+function rowsOf(text: string, width: number): readonly Row[] {
+  if (lastRows?.text !== text || lastRows.width !== width)
+    lastRows = { text, width, rows: makeRows(text, width) };
+  return lastRows.rows;
+}
+
 /** Rows break anywhere, so that every place of the text has exactly one place on the screen. */
-function rowsOf(text: string, width: number): Row[] {
+function makeRows(text: string, width: number): Row[] {
   const rows: Row[] = [];
   let start = 0;
   for (const line of text.split('\n')) {
