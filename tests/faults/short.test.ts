@@ -56,6 +56,20 @@ test('P1 P2 P3 P4 B1 what was accepted arrives once, in order, with whom it is f
   expect(result.faults['failing-fsync'] ?? 0).toBe(canInject ? 1 : 0);
 });
 
+test('P1 P2 P3 P4 H1 so it is on MongoDB, whatever is killed, cut before or after it is applied, or steps down', {
+  timeout: 400_000,
+}, async () => {
+  const result = await runCampaign({
+    seed: takeChances().seed,
+    engine: 'mongodb',
+    counts: { ...NONE, kills: 1, databaseKills: 2, cutsBefore: 2, cutsAfter: 2, stepDowns: 2, powerCuts: 1 },
+  });
+  console.info(JSON.stringify(result));
+  expect(result).toMatchObject({ ok: true, findings: {}, wrongs: [], notices: {} });
+  expect(result.acknowledged).toBeGreaterThan(0);
+  expect(result.faults['kill-database']).toBe(2);
+});
+
 test('P1 a disk that says it has written and has not is found out by a power cut', {
   timeout: 400_000,
 }, async ({ skip }) => {

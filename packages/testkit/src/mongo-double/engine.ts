@@ -14,7 +14,7 @@ import { Storage, type View } from './storage.ts';
 const MOMENTS_MAX = 200;
 
 /** As MongoDB's `transactionLifetimeLimitSeconds`. */
-export const TRANSACTION_LIFETIME_MS = 60_000;
+const TRANSACTION_LIFETIME_MS = 60_000;
 
 /** See the head of the file. */
 export class Engine {

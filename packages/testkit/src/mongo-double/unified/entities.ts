@@ -138,7 +138,7 @@ function optionsOf(options: Document | undefined): CollectionOptions {
 }
 
 /** Options of a session; those of its transactions lie one level deeper. */
-export function sessionOptions(options: Document | undefined): Document {
+function sessionOptions(options: Document | undefined): Document {
   if (options?.defaultTransactionOptions === undefined) return options ?? {};
   return { ...options, defaultTransactionOptions: transactionOptions(options.defaultTransactionOptions) };
 }
