@@ -81,3 +81,17 @@ test('P7 nobody waits for ever for what never comes again, and a final refusal h
   order.failed(second, order.enter(second, 35_000), new KuvertError('too_large'), 35_000);
   order.enter(first, 36_000);
 });
+
+test('P2 what waited for its turn behind something that was refused meanwhile is refused with it, and what was before it is not', () => {
+  const order = new RefusedFirst();
+  const submits = [submitTo(ben), submitTo(ben), submitTo(ben), submitTo(cem)] as const;
+  const places = submits.map((submit) => order.enter(submit, 0));
+  const [before = 0, refused = 0, behind = 0, other = 0] = places;
+  order.failed(submits[1], refused, new KuvertError('store_unavailable'), 1);
+  order.stay(submits[0], before, 2);
+  order.stay(submits[3], other, 2);
+  expect(() => order.stay(submits[2], behind, 2)).toThrow(overloaded(2_000));
+  order.failed(submits[2], behind, new KuvertError('overloaded'), 2);
+  order.stay(submits[1], order.enter(submits[1], 2_002), 2_003);
+  order.stay(submits[2], order.enter(submits[2], 2_004), 2_005);
+});

@@ -63,6 +63,17 @@ export class RefusedFirst {
     return first.place;
   }
 
+  /**
+   * Asked again before a submit is handed to the store, because it may have waited there for an earlier one that was refused meanwhile.
+   * @throws KuvertError `overloaded` while something earlier for the same recipient is to come again
+   */
+  stay(submit: Submit, place: number, nowMs: number): void {
+    const queue = this.#queues.get(submit.to);
+    const [first] = queue?.refused ?? [];
+    if (queue === undefined || first === undefined || nowMs >= queue.untilMs || first.place > place) return;
+    throw refusal('overloaded', queue.pauseMs);
+  }
+
   /** Notes what a submit that had entered was answered. */
   failed(submit: Submit, place: number, error: unknown, nowMs: number): void {
     if (!(error instanceof KuvertError)) return;

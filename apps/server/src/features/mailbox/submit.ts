@@ -219,7 +219,7 @@ export function createSubmit(deps: {
     sender: Sender,
     submit: Submit,
     submitRecord: Uint8Array,
-    turn: Turn,
+    { turn, place }: { readonly turn: Turn; readonly place: number },
   ): Promise<Accepted> {
     const { scope } = sender;
     const nowMs = clock.nowMs();
@@ -260,6 +260,8 @@ export function createSubmit(deps: {
       // Row ids are given out in the order of commits.
       const others = turn.wait();
       if (others !== undefined) await others;
+      // One of them may have been refused while it read what it needed.
+      if (submit.class !== CLASSES.ephemeral) sender.refusedFirst.stay(submit, place, clock.monotonicMs());
       const legs = prepare(submit, set, nowMs);
       if (submit.class === CLASSES.ephemeral) {
         for (const leg of legs) push(scope, leg.deviceId, { storedKey: undefined, record: leg.record });
@@ -362,7 +364,7 @@ export function createSubmit(deps: {
       leave = enter(sender, submit, sizeOf(submit));
       turn = sender.order.take();
       sender.open++;
-      return await accept(connection, sender, submit, record, turn);
+      return await accept(connection, sender, submit, record, { turn, place });
     } catch (error) {
       if (isKept) sender.refusedFirst.failed(submit, place, error, clock.monotonicMs());
       throw error;
