@@ -148,10 +148,12 @@ export class Safety {
   }
 
   #parties({ personId, pin }: KnownAccount): Parameters<typeof safetyNumber>[0] {
-    const { own } = this.#context;
+    const { own, store } = this.#context;
+    // The own key may have been renewed since this device was enrolled.
+    const accountKey = store.directory.getAccount(own.personId)?.pin.accountKey ?? own.accountKey;
     return {
       tenantId: own.tenantId,
-      own: { personId: own.personId, accountKey: own.accountKey },
+      own: { personId: own.personId, accountKey },
       other: { personId, accountKey: pin.accountKey },
     };
   }
