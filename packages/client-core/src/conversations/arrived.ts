@@ -117,9 +117,12 @@ function keepSentElsewhere(context: Context, sender: ChainSender, sent: Sent): v
     isUnread: false,
     isPrinted: true,
   };
-  const isGone = store.entries.takeEarlyDeletion(sent.contentId, own.personId);
-  if (isGone) store.entries.add({ ...entry, kind: 'deleted', content: NOTHING, timerMs: undefined });
-  else if (content.kind === 'text') {
+  const isRemoved = store.entries.takeEarlyDeletion(sent.contentId, sender.device);
+  const isGone = store.entries.takeEarlyDeletion(sent.contentId, own.personId) || isRemoved;
+  if (isGone) {
+    const kind = isRemoved ? 'removed' : 'deleted';
+    store.entries.add({ ...entry, kind, content: NOTHING, timerMs: undefined });
+  } else if (content.kind === 'text') {
     const { text, timerMs } = content;
     store.entries.add({ ...entry, kind: 'text', content: utf8(text), timerMs });
     startTimers(context, store.entries.find(sent.contentId, sender.device), sent.acceptedAt);
