@@ -185,7 +185,7 @@ export class Conversations {
     store.transaction(() => {
       const conversation = store.conversations.get(conversationId);
       const to = conversation && this.#peerOf(conversation).mail;
-      if (to === undefined) throw new KuvertError('not_found');
+      if (to === undefined && conversation?.personId === undefined) throw new KuvertError('not_found');
       const value = Math.floor(timerMs ?? 0);
       const setting = writeSetting(this.#context, conversationId, 'timer', value);
       if (setting === undefined) return;
@@ -196,7 +196,7 @@ export class Conversations {
         stamp: setting.stampMs,
       };
       const entry = { kind: 'timer' as const, content: new Uint8Array(), timerMs: value || undefined };
-      queueMessage(this.#context, { to, content, entry });
+      queueMessage(this.#context, { to: to ?? '', person: conversation?.personId, content, entry });
     });
     this.#onOutgoing();
   }

@@ -54,12 +54,13 @@ function tellOthers(context: Context, rows: readonly EntryRow[]): boolean {
     const sent = deleted.filter(
       (row) => row.senderDevice !== own.deviceId || !store.outbox.withdraw(row.contentId),
     );
-    if (to === undefined) continue;
+    if (to === undefined && conversation?.personId === undefined) continue;
     for (let at = 0; at < sent.length; at += MESSAGES_MAX) {
       const messages = sent.slice(at, at + MESSAGES_MAX).map((row) => row.contentId);
       const content = { kind: 'delete' as const, minReader: READER_VERSION, messages };
       queueMessage(context, {
-        to,
+        to: to ?? '',
+        person: conversation?.personId,
         content,
         entry: { kind: 'removed', content: new Uint8Array(), timerMs: undefined },
       });

@@ -10,7 +10,7 @@ import {
 } from '@kuvert/protocol';
 import { type Context, newId } from '../context.ts';
 import { loadRecord, saveRecord, VALUES } from '../own-device.ts';
-import { conversationAt } from './known.ts';
+import { conversationAt, conversationWith } from './known.ts';
 import { getSetting } from './settings.ts';
 import type { EntryKind } from './store.ts';
 
@@ -34,7 +34,9 @@ export function queueText(
 export function queueMessage(
   context: Context,
   message: {
+    /** The address, or the person where only that is known. */
     readonly to: string;
+    readonly person?: PersonId | undefined;
     readonly content: KnownContent;
     readonly entry: {
       readonly kind: EntryKind;
@@ -44,16 +46,17 @@ export function queueMessage(
   },
 ): ContentId {
   const { store, own, changes } = context;
-  const { to, content, entry } = message;
+  const { to, person, content, entry } = message;
   const contentId = newId(context, 'content');
   const sentAtMs = nextSentAt(context);
-  const conversationId = conversationAt(context, to);
+  const conversationId =
+    person === undefined ? conversationAt(context, to) : conversationWith(context, person);
   store.outbox.add({
     contentId,
     kind: content.kind,
     class: CLASSES.message,
-    toMail: to,
-    toPerson: store.directory.findPersonByMail(to)?.personId,
+    toMail: to === '' ? undefined : to,
+    toPerson: person ?? store.directory.findPersonByMail(to)?.personId,
     content: encodeContent(content),
     sentAtMs,
   });
