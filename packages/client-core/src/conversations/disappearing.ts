@@ -23,7 +23,7 @@ export function startTimers(context: Context, rows: readonly EntryRow[], fromMs:
 }
 
 /** Takes away what has run out. @returns where it was */
-export function removeExpired({ store, serverOffset, changes }: Context): void {
+function removeExpired({ store, serverOffset, changes }: Context): void {
   for (;;) {
     const rows = store.entries.listExpired(serverOffset.now(), BATCH_ROWS);
     if (rows.length === 0) return;

@@ -31,7 +31,7 @@ export function hasOtherDevices({ store, own }: Context): boolean {
 }
 
 /** Queues what is due. True when there was any. Runs in the operation queue. */
-export function queueOwnState(context: Context): boolean {
+function queueOwnState(context: Context): boolean {
   const { store } = context;
   if (!hasOtherDevices(context)) return false;
   return store.transaction(() => {
