@@ -220,10 +220,12 @@ export class Sender {
     const room = IN_FLIGHT_MAX - this.#inFlight.size;
     if (room <= 0 || this.#connection !== connection) return;
     const lanes = [...this.#lanes.keys(), ...this.#paused];
+    const held = new Set<PersonId>();
     for (const row of store.outbox.listToSubmit(room, { seqs: this.#inFlight.keys(), lanes })) {
       const lane = row.toPerson;
+      if (lane && held.has(lane)) continue;
       const legs = store.outbox.listLegs(row.seq);
-      const submitId = row.submitId && this.#presentId(row.seq, row.submitId);
+      const submitId = row.submitId && this.#isPresent(row.submitId) ? row.submitId : undefined;
       const account = lane && store.directory.getAccount(lane);
       if (lane && account && awaitsConfirmation(this.#context, account)) {
         this.#blockLane(lane, new KuvertError('keys_unconfirmed'));
@@ -231,6 +233,7 @@ export class Sender {
       }
       if (!lane || !submitId || !row.listHash || legs.length === 0) {
         store.outbox.setToSeal(row.seq);
+        if (lane) held.add(lane);
         this.#again = true;
         continue;
       }
@@ -258,16 +261,13 @@ export class Sender {
   }
 
   /**
-   * An id that the server would refuse for its time is renewed before, because later messages of the lane, whose ids it takes, are
-   * submitted right behind.
+   * Whether the server would take an id for its time. A row with another is sealed anew, under a new id: it may have been accepted under the
+   * old one, without our having heard of it, and the same bytes in two envelopes are what a replay looks like.
    */
-  #presentId(seq: number, submitId: SubmitId): SubmitId {
-    const { store, clock, serverOffset } = this.#context;
+  #isPresent(submitId: SubmitId): boolean {
+    const { clock, serverOffset } = this.#context;
     const ageMs = clock.now() + serverOffset.ms - submitIdTimeMs(submitId);
-    if (ageMs > -SUBMIT_ID_AHEAD_MS && ageMs < SUBMIT_ID_AGE_MAX_MS) return submitId;
-    const renewed = newSubmitId(this.#context);
-    store.outbox.setSubmitId(seq, renewed);
-    return renewed;
+    return ageMs > -SUBMIT_ID_AHEAD_MS && ageMs < SUBMIT_ID_AGE_MAX_MS;
   }
 
   #answered(connection: Connection, answer: Answer): void {
