@@ -51,9 +51,12 @@ function tellOthers(context: Context, rows: readonly EntryRow[]): boolean {
     const conversation = store.conversations.get(conversationId);
     const person = conversation?.personId && store.directory.getPerson(conversation.personId);
     const to = person?.mail ?? conversation?.mail;
-    const sent = deleted.filter(
-      (row) => row.senderDevice !== own.deviceId || !store.outbox.withdraw(row.contentId),
-    );
+    const sent = deleted.filter((row) => {
+      if (row.senderDevice !== own.deviceId || !store.outbox.withdraw(row.contentId)) return true;
+      // Nobody else has ever seen it, so there is nothing to show in its place, here as little as elsewhere.
+      store.entries.forget(row.entryId, 'removed');
+      return false;
+    });
     if (to === undefined && conversation?.personId === undefined) continue;
     for (let at = 0; at < sent.length; at += MESSAGES_MAX) {
       const messages = sent.slice(at, at + MESSAGES_MAX).map((row) => row.contentId);
