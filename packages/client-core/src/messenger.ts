@@ -23,9 +23,10 @@ import { ChangeBoard } from './conversations/changes.ts';
 import { Conversations } from './conversations/conversations.ts';
 import { Disappearing } from './conversations/disappearing.ts';
 import { queueText } from './conversations/outgoing.ts';
-import { OwnStateTimer } from './conversations/own-state.ts';
+import { ownStateBatch } from './conversations/own-state.ts';
 import { readMessages } from './conversations/reading.ts';
 import { withStandingNotices } from './conversations/standing-notices.ts';
+import type { DelayedBatch } from './delayed-batch.ts';
 import { activeDevices, Directory } from './directory.ts';
 import { historyOf, incomingOf, stateOf } from './history.ts';
 import { HistoryTransfer } from './history-transfer/history-transfer.ts';
@@ -40,7 +41,7 @@ import { ServerTime } from './server-time.ts';
 import type { Store } from './store.ts';
 import { Activity } from './ticks/activity.ts';
 import { NO_POLICY, type PolicyPort } from './ticks/policy.ts';
-import { ReceiptTimer } from './ticks/receipts.ts';
+import { receiptBatch } from './ticks/receipts.ts';
 import { changeSetting, type EffectiveSetting, listSettings, type SettingChange } from './ticks/settings.ts';
 import { Safety } from './trust/safety.ts';
 import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from './types.ts';
@@ -70,10 +71,10 @@ export class Messenger {
   readonly conversations: Conversations;
   /** History from and to other devices of one's own. */
   readonly historyTransfer: HistoryTransfer;
-  readonly #receipts: ReceiptTimer;
+  readonly #receipts: DelayedBatch;
   /** Who writes and who is there. */
   readonly activity: Activity;
-  readonly #ownState: OwnStateTimer;
+  readonly #ownState: DelayedBatch;
   readonly #disappearing: Disappearing;
   /** Safety numbers, and what the person has made of them. */
   readonly safety: Safety;
@@ -113,7 +114,7 @@ export class Messenger {
     });
     this.#prekeys = new PrekeyUpkeep(this.#context);
     this.conversations = new Conversations(this.#context, () => this.#sender.kick());
-    this.#ownState = new OwnStateTimer(this.#context, () => this.#sender.kick());
+    this.#ownState = ownStateBatch(this.#context, () => this.#sender.kick());
     this.historyTransfer = new HistoryTransfer(this.#context, () => this.#sender.kick());
     this.#disappearing = new Disappearing(this.#context);
     this.#disappearing.look();
@@ -121,7 +122,7 @@ export class Messenger {
       connection: () => this.#connection,
       released: (personId) => this.#sender.release(personId),
     });
-    this.#receipts = new ReceiptTimer(this.#context, () => this.#sender.kick());
+    this.#receipts = receiptBatch(this.#context, () => this.#sender.kick());
     this.devices = new OwnDevices(this.#context, this.#directory, {
       connection: () => this.#connection,
       onOutgoing: () => this.#sender.kick(),
@@ -353,6 +354,7 @@ export class Messenger {
     if (name === 'welcome') {
       this.#sender.connected(connection);
       this.#ownState.connected();
+      this.#ownState.send();
       this.historyTransfer.connected();
     }
     if (name === 'devicesChanged') this.#refreshOwnList();

@@ -5,6 +5,7 @@
  */
 import { type KnownContent, type PersonId, READER_VERSION } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { DelayedBatch } from '../delayed-batch.ts';
 import { queueForOwnDevices } from '../own-lane.ts';
 import type { OutboxRow } from '../store.ts';
 import { startTimers } from './disappearing.ts';
@@ -116,51 +117,12 @@ function queueSentCopy(context: Context, row: OutboxRow, to: PersonId, acceptedA
   });
 }
 
-/** Tells what is due, a moment after the first of it while there is a connection, and with every new one. */
-export class OwnStateTimer {
-  readonly #context: Context;
-  readonly #onOutgoing: () => void;
-  #isConnected = false;
-  #isSending = false;
-  #cancel: (() => void) | undefined;
-
-  constructor(context: Context, onOutgoing: () => void) {
-    this.#context = context;
-    this.#onOutgoing = onOutgoing;
-  }
-
-  connected(): void {
-    this.#isConnected = true;
-    this.send();
-  }
-  disconnected(): void {
-    this.#isConnected = false;
-    this.#cancel?.();
-    this.#cancel = undefined;
-  }
-  isIdle(): boolean {
-    return this.#cancel === undefined && !this.#isSending;
-  }
-  due(): void {
-    if (!this.#isConnected || this.#cancel !== undefined) return;
-    this.#cancel = this.#context.clock.after(DELAY_MS, () => this.send());
-  }
-  /** Somebody waits until everything is done. */
-  hurry(): void {
-    if (this.#cancel !== undefined) this.send();
-  }
-  send(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
-    if (!this.#isConnected) return;
-    this.#isSending = true;
-    this.#context.operations
-      .run(() => queueOwnState(this.#context))
-      .then((isQueued) => isQueued && this.#onOutgoing())
-      .catch((cause: unknown) => this.#context.failed(cause))
-      .finally(() => {
-        this.#isSending = false;
-        this.#context.changed();
-      });
-  }
+/** Tells what is due, a moment after the first of it. */
+export function ownStateBatch(context: Context, onOutgoing: () => void): DelayedBatch {
+  return new DelayedBatch(context, {
+    delayMs: () => DELAY_MS,
+    hasAny: () => true,
+    queue: () => queueOwnState(context),
+    onOutgoing,
+  });
 }

@@ -16,6 +16,7 @@ import {
 import type { ChainSender } from '../chains/follow.ts';
 import { type Context, newId } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
+import { DelayedBatch } from '../delayed-batch.ts';
 import { mayShow } from './settings.ts';
 import type { ReceiptKind } from './store.ts';
 
@@ -150,51 +151,15 @@ export function shownReceipt(
   return furthest !== undefined && mayShow(context, 'deliveredReceipts', personId) ? 'delivered' : undefined;
 }
 
-/** Sends receipts that travel by themselves, each batch after a random while. */
-export class ReceiptTimer {
-  readonly #context: Context;
-  readonly #onOutgoing: () => void;
-  #isConnected = false;
-  #cancel: (() => void) | undefined;
-  #isSending = false;
-
-  constructor(context: Context, onOutgoing: () => void) {
-    this.#context = context;
-    this.#onOutgoing = onOutgoing;
-  }
-
-  connected(): void {
-    this.#isConnected = true;
-  }
-  disconnected(): void {
-    this.#isConnected = false;
-    this.#cancel?.();
-    this.#cancel = undefined;
-  }
-  isIdle(): boolean {
-    return this.#cancel === undefined && !this.#isSending;
-  }
-  /** Something is due. Offline it waits for the next connection, whose time tells nothing of it. */
-  due(): void {
-    if (!this.#isConnected || this.#cancel !== undefined) return;
-    const { random, clock } = this.#context;
-    const [high = 0, low = 0] = random(2);
-    const delayMs = DELAY_MIN_MS + ((high * 256 + low) / 65_536) * DELAY_SPREAD_MS;
-    this.#cancel = clock.after(Math.floor(delayMs), () => this.send());
-  }
-  /** What is due goes now: the device has just connected, or somebody waits until everything is done. */
-  send(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
-    if (!this.#isConnected || this.#context.store.receipts.listPeopleDue().length === 0) return;
-    this.#isSending = true;
-    this.#context.operations
-      .run(() => queueDueReceipts(this.#context))
-      .then((isQueued) => isQueued && this.#onOutgoing())
-      .catch((cause: unknown) => this.#context.failed(cause))
-      .finally(() => {
-        this.#isSending = false;
-        this.#context.changed();
-      });
-  }
+/** Sends receipts that travel by themselves, each batch after a random while. What waits for a connection goes with the next one, whose time tells nothing of it. */
+export function receiptBatch(context: Context, onOutgoing: () => void): DelayedBatch {
+  return new DelayedBatch(context, {
+    delayMs: () => {
+      const [high = 0, low = 0] = context.random(2);
+      return Math.floor(DELAY_MIN_MS + ((high * 256 + low) / 65_536) * DELAY_SPREAD_MS);
+    },
+    hasAny: () => context.store.receipts.listPeopleDue().length > 0,
+    queue: () => queueDueReceipts(context),
+    onOutgoing,
+  });
 }
