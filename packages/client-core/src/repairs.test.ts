@@ -2,25 +2,14 @@
 import { CLASSES, encodeContent, makeId } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { legHash } from './leg-hash.ts';
-import { ManualClock } from './node/doubles/manual-clock.ts';
-import { ServerDouble } from './node/doubles/server-double.ts';
+import { acquaintedPair } from './node/doubles/acquainted.ts';
 import { TestDevice } from './node/doubles/test-device.ts';
 
 const HOUR_MS = 3_600_000;
 
 async function acquainted() {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
-  const round = async (count = 1) => {
-    for (let n = 0; n < count; n++) for (const device of [anna, bela]) await device.sync();
-  };
-  await anna.write(bela, 'hello');
-  await round();
-  await bela.write(anna, 'hello to you');
-  await round(2);
-  for (const device of [anna, bela]) device.messenger.markPrinted(device.messenger.inbox(10));
+  const pair = await acquaintedPair();
+  const { anna, bela, round } = pair;
   /** Both write to each other, so that both ratchets have new keys. */
   const turns = async () => {
     for (let n = 0; n < 2; n++) {
@@ -31,7 +20,7 @@ async function acquainted() {
     }
   };
   const noticed = () => [...anna.noticeKinds(), ...bela.noticeKinds()];
-  return { clock, server, anna, bela, round, turns, noticed };
+  return { ...pair, turns, noticed };
 }
 
 /** The ratchet state with somebody, to be put back later. */

@@ -2,8 +2,8 @@
 import { CLASSES, type EventData, LIFETIME_MS, makeId } from '@kuvert/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ManualClock } from '../node/doubles/manual-clock.ts';
-import { ServerDouble } from '../node/doubles/server-double.ts';
+import { acquaintedPair } from '../node/doubles/acquainted.ts';
+import type { ServerDouble } from '../node/doubles/server-double.ts';
 import { TestDevice } from '../node/doubles/test-device.ts';
 
 const HOUR_MS = 3_600_000;
@@ -12,18 +12,8 @@ type Row = Parameters<ServerDouble['inject']>[1];
 
 /** Two who know each other, and a server whose next messages to Bela the test decides about. */
 async function acquainted() {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
-  const round = async (count = 1) => {
-    for (let n = 0; n < count; n++) for (const device of [anna, bela]) await device.sync();
-  };
-  await anna.write(bela, 'hello');
-  await round();
-  await bela.write(anna, 'hello to you');
-  await round(2);
-  for (const device of [anna, bela]) device.messenger.markPrinted(device.messenger.inbox(10));
+  const pair = await acquaintedPair();
+  const { server, anna, bela } = pair;
   const toBela = bela.own.deviceId;
   /** Has Anna send, and gives what the server would have put into Bela's mailbox. */
   const intercept = async (texts: readonly string[]): Promise<Row[]> => {
@@ -46,7 +36,7 @@ async function acquainted() {
       .entries(bela.messenger.conversations.withPerson(anna.person.personId), { limit: 1_000 })
       .entries.filter((entry) => entry.direction === 'system')
       .map((entry) => ({ kind: entry.kind, count: 'count' in entry ? entry.count : undefined }));
-  return { clock, server, anna, bela, round, intercept, give, conversation };
+  return { ...pair, intercept, give, conversation };
 }
 
 test('P3 a dropped message is named in the conversation at the next one, with who and how many', async () => {
