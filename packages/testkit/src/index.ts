@@ -2,6 +2,7 @@
 export { type Hit, makeCanary, needlesFor } from './canary/canary.ts';
 export { scanFolders } from './canary/files.ts';
 export { scanMemory } from './canary/memory.ts';
+export { type CertificateFiles, canMakeCertificates, TestAuthority } from './certificates.ts';
 export { Child, Children, untilGone } from './children.ts';
 export { DeviceChannel, type RawAnswer } from './device-channel.ts';
 export { finishParams, HandMadeDevice, makeByHand } from './hand-made-device.ts';
