@@ -10,6 +10,7 @@ import { loadServerStatics, serverStatics } from './channel/server-statics.ts';
 import type { Clock, Random } from './clock.ts';
 import type { DatabaseConfig, ServerConfig } from './config.ts';
 import { administratorCollections, createAdministratorsFeature } from './features/administrators/index.ts';
+import { auditCollections, createAuditFeature, logsOf } from './features/audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './features/devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './features/mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './features/people/index.ts';
@@ -42,6 +43,7 @@ export const COLLECTIONS = [
   ...prekeyCollections,
   ...mailboxCollections,
   ...administratorCollections,
+  ...auditCollections,
 ] as const;
 
 /** Everything of a server but its listeners. */
@@ -166,7 +168,8 @@ async function wire(parts: {
   };
   const statics = await loadServerStatics(store, clock);
   const connections = new LiveConnections();
-  const base = { store, clock, random };
+  const audit = createAuditFeature({ store, clock, random });
+  const base = { store, clock, random, audit: audit.records };
   const tenants = createTenantsFeature(base);
   const people = createPeopleFeature({
     ...base,
@@ -275,12 +278,22 @@ async function wire(parts: {
       people.operatorRoutes,
       devices.operatorRoutes,
       mailbox.operatorRoutes,
-      keysOperatorRoutes(store, folders.provider),
+      keysOperatorRoutes(store, folders.provider, audit.records),
     ]),
     adminGate: {
       authenticate: (token) => administrators.service.authenticate(token),
-      onRefused: async ({ administratorId }, operation) =>
-        log.warn({ event: 'admin-refused', administratorId, method: operation }),
+      async onRefused({ administratorId, grants }, operation, place) {
+        log.warn({ event: 'admin-refused', administratorId, method: operation });
+        const object = 'tenantId' in place ? place.tenantId : undefined;
+        const event = { action: 'authorisation.refused', outcome: 'refused', object } as const;
+        // In the log of where they come from: of a tenant in which they have no part not even the time may tell that it is there.
+        await audit.records.note(logsOf(grants), event);
+      },
+      async onUnrecorded(caller, place) {
+        const isTenants = caller === undefined || place.kind !== 'installation';
+        const logs = isTenants && 'tenantId' in place ? [place.tenantId] : logsOf(caller?.grants ?? []);
+        await audit.records.note(logs, { action: 'operation.done' });
+      },
     },
     adminTable: joinAdminRoutes([administrators.adminRoutes]),
     setUpCode: (await administrators.service.isSetUp())

@@ -23,6 +23,7 @@ export const ID_TYPES = {
   installation: { byte: 0x0c, prefix: 'in' },
   administrator: { byte: 0x0d, prefix: 'ad' },
   session: { byte: 0x0e, prefix: 'se' },
+  auditEntry: { byte: 0x0f, prefix: 'au' },
 } as const;
 
 export type IdType = keyof typeof ID_TYPES;
@@ -44,6 +45,7 @@ export type ChainId = Id<'chain'>;
 export type InstallationId = Id<'installation'>;
 export type AdministratorId = Id<'administrator'>;
 export type SessionId = Id<'session'>;
+export type AuditEntryId = Id<'auditEntry'>;
 
 /** Size of an id on the wire, type byte included. */
 export const ID_BYTES = 17;
@@ -171,12 +173,21 @@ export function makeId<T extends IdType>(type: T, random16: Uint8Array): Id<T> {
  * the submit by the hour (wire.md §4).
  */
 export function makeSubmitId(timeMs: number, random10: Uint8Array): SubmitId {
-  if (random10.length !== 10) throw new InvalidIdError('a submit id takes 10 random bytes');
+  return makeTimedId('submit', timeMs, random10);
+}
+
+/** The id of a row that is to lie among others by its time: 6 bytes of Unix time in milliseconds, then 10 random bytes (wire.md §1). */
+export function makeTimedId<T extends 'submit' | 'auditEntry'>(
+  type: T,
+  timeMs: number,
+  random10: Uint8Array,
+): Id<T> {
+  if (random10.length !== 10) throw new InvalidIdError('an id with a time takes 10 random bytes');
   const bytes = new Uint8Array(16);
   new DataView(bytes.buffer).setUint32(0, Math.floor(timeMs / 0x10000));
   new DataView(bytes.buffer).setUint16(4, timeMs % 0x10000);
   bytes.set(random10, 6);
-  return makeId('submit', bytes);
+  return makeId(type, bytes);
 }
 
 /** The time that the maker of a submit id put into it, Unix milliseconds. */

@@ -44,6 +44,7 @@ export const LABELS = {
   containerDatabase: 'kuvert/container-database/1',
   // Merkle logs
   logLeaf: 'kuvert/log-leaf/1',
+  logPart: 'kuvert/log-part/1',
   logPromise: 'kuvert/log-promise/1',
   // Administration
   sessionToken: 'kuvert/session-token/1',

@@ -32,6 +32,7 @@ import type { Admission } from '../limits/admission.ts';
 import { createServerMetrics } from '../metrics/server-metrics.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { administratorCollections, createAdministratorsFeature } from './administrators/index.ts';
+import { auditCollections, createAuditFeature } from './audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './people/index.ts';
@@ -209,13 +210,15 @@ export async function openTestInstallation(
         ...prekeyCollections,
         ...mailboxCollections,
         ...administratorCollections,
+        ...auditCollections,
       ],
       onFailure: (error) => {
         throw error;
       },
     });
     const store = options.wrapStore?.(opened) ?? opened;
-    const base = { store, clock, random, connections };
+    const audit = createAuditFeature({ store, clock, random });
+    const base = { store, clock, random, connections, audit: audit.records };
     const tenants = createTenantsFeature(base);
     const people = createPeopleFeature({
       ...base,
@@ -254,7 +257,7 @@ export async function openTestInstallation(
       },
     });
     const administrators = createAdministratorsFeature({ ...base, onLimit: () => undefined });
-    return { store, tenants, people, devices, prekeys, mailbox, administrators };
+    return { store, tenants, people, devices, prekeys, mailbox, administrators, audit };
   }
 
   let features = await build();
@@ -281,6 +284,9 @@ export async function openTestInstallation(
     },
     get prekeys() {
       return features.prekeys;
+    },
+    get audit() {
+      return features.audit;
     },
     get mailbox() {
       return features.mailbox;

@@ -2,8 +2,10 @@
  * The ops listener, on loopback only: `/livez`, `/readyz` and `/metrics` for whoever watches the server, and the operator calls for
  * whoever holds the operator key.
  */
+import { randomUUID } from 'node:crypto';
 import { ERRORS, KuvertError, type OperatorCallName, operatorCalls } from '@kuvert/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
+import { actAs } from '../acting.ts';
 import type { Log } from '../log.ts';
 import { isLoopback } from '../loopback.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
@@ -75,7 +77,13 @@ export function createOpsListener(parts: {
       gate.check({ path, headers: request.headers, body });
       const parsed = params.safeParse(readJson(body));
       if (!parsed.success) throw new KuvertError('bad_request');
-      const answer = result.safeParse(await handler(parsed.data));
+      const acting = {
+        actor: 'operator-key',
+        address: request.ip,
+        via: `operator.${name}`,
+        requestId: randomUUID(),
+      } as const;
+      const answer = result.safeParse(await actAs(acting, () => handler(parsed.data)));
       if (!answer.success) throw new KuvertError('internal', { details: { reason: 'result_invalid' } });
       metrics.operatorCalls.add();
       log.info({ event: 'operator-call', method: name });

@@ -9,7 +9,14 @@ export {
 } from './checkpoint.ts';
 export { type LogPromise, openLogPromise, type SignedLogPromise, signLogPromise } from './promise.ts';
 export { type ConsistencyClaim, type InclusionClaim, verifyConsistency, verifyInclusion } from './proofs.ts';
-export { isLeafOf, LEAF_SALT_BYTES, newLeafSalt, type SaltedEntry, saltedLeaf } from './salted-leaf.ts';
+export {
+  isLeafOf,
+  LEAF_SALT_BYTES,
+  newLeafSalt,
+  partCommitment,
+  type SaltedEntry,
+  saltedLeaf,
+} from './salted-leaf.ts';
 export {
   formatNote,
   isSignedBy,

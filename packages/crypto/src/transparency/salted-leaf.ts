@@ -27,6 +27,17 @@ export function saltedLeaf({ salt, entry }: SaltedEntry): Hash {
   return Uint8Array.from(hash.digest());
 }
 
+/**
+ * The commitment to a part of an entry that is kept beside it and may be destroyed before it, 32 bytes: SHA-256(label ‖ salt ‖ bytes).
+ * @throws RangeError for a salt of another length
+ */
+export function partCommitment({ salt, entry }: SaltedEntry): Hash {
+  if (salt.length !== LEAF_SALT_BYTES) throw new RangeError('a salt has 32 bytes');
+  return Uint8Array.from(
+    createHash('sha256').update(utf8(LABELS.logPart)).update(salt).update(entry).digest(),
+  );
+}
+
 /** Whether a leaf hash of the tree is that of this entry. */
 export function isLeafOf(hash: Uint8Array, salted: SaltedEntry): boolean {
   return salted.salt.length === LEAF_SALT_BYTES && equalBytes(hash, leafHash(saltedLeaf(salted)));

@@ -25,6 +25,7 @@ export const ADMIN_OPERATIONS = {
 /** Id of an operation. */
 export type AdminOperationId = keyof typeof ADMIN_OPERATIONS;
 
+export * from './audit-entry.ts';
 export * from './openapi.ts';
 export * from './operation.ts';
 export * from './permissions.ts';

@@ -1,6 +1,7 @@
 /** The door of `administrators`. */
 import type { Clock, Random } from '../../clock.ts';
 import type { Store } from '../../store/index.ts';
+import type { AuditRecords } from '../audit/index.ts';
 import { administrators, adminSessions, invitations, signInFailures } from './collections.ts';
 import { administratorAdminRoutes } from './routes.admin.ts';
 import { AdministratorService } from './service.ts';
@@ -13,6 +14,7 @@ export function createAdministratorsFeature(deps: {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  readonly audit: AuditRecords;
   /** Somebody tries too often to sign in. */
   readonly onLimit: () => void;
 }) {

@@ -6,6 +6,7 @@ import { KuvertError, makeId } from '@kuvert/protocol';
 import type { Grant } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
 import { type RowOf, type Store, StoreError } from '../../store/index.ts';
+import { type AuditRecords, logsOf } from '../audit/index.ts';
 import { administrators, invitations } from './collections.ts';
 import { acceptTotp, hashOfCode, newCode, newRecoveryCodes, newTotpSecret } from './one-time-codes.ts';
 import { requireStrongPassword } from './password-strength.ts';
@@ -22,12 +23,20 @@ export class Invitations {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #passwords: Passwords;
+  readonly #audit: AuditRecords;
 
-  constructor(deps: { store: Pick<Store, 'operator'>; clock: Clock; random: Random; passwords: Passwords }) {
+  constructor(deps: {
+    store: Pick<Store, 'operator'>;
+    clock: Clock;
+    random: Random;
+    passwords: Passwords;
+    audit: AuditRecords;
+  }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#passwords = deps.passwords;
+    this.#audit = deps.audit;
   }
 
   /** A code that makes whoever shows it the first operator. Codes of earlier starts end with it. */
@@ -48,6 +57,7 @@ export class Invitations {
         createdAt,
         expiresAt: createdAt + INVITATION_MS.setUp,
       });
+      this.#audit.inOperator(tx, ['operator'], { action: 'set-up.code-made' });
     });
     return code;
   }
@@ -105,6 +115,13 @@ export class Invitations {
         };
         tx.delete(invitations, codeHash);
         tx.insert(administrators, row);
+        const after = { name: row.name, mail: row.mail, roles: row.grants.map(({ role }) => role) };
+        this.#audit.inOperator(tx, logsOf(row.grants), {
+          action: 'administrator.created',
+          actor: administratorId,
+          object: administratorId,
+          after,
+        });
         return row;
       });
       return { administrator, recoveryCodes: recovery.codes };

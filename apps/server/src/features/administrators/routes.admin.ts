@@ -24,7 +24,7 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
 
     'invitations.accept': async ({ body, address }) => {
       const { administrator, recoveryCodes } = await administrators.invitations.accept(body.code, body.totp);
-      const session = await administrators.sessions.begin(administrator.administratorId, address);
+      const session = await administrators.sessions.begin(administrator, address, { factor: 'totp' });
       const { result, setCookie } = tokenAnswer(session, body.cookie);
       return { result: { ...result, recoveryCodes }, ...(setCookie === undefined ? {} : { setCookie }) };
     },
@@ -53,7 +53,7 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
     },
 
     'sessions.end': async ({ caller, params }) => {
-      await administrators.sessions.end(present(caller).administratorId, params.sessionId);
+      await administrators.sessions.end(present(caller), params.sessionId);
       return { result: undefined };
     },
 

@@ -3,6 +3,7 @@ import { type AdministratorId, KuvertError } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
 import type { AdminCaller } from '../../http/admin/admin-routes.ts';
 import type { RowOf, Store } from '../../store/index.ts';
+import { type AuditRecords, logsOf } from '../audit/index.ts';
 import { administrators } from './collections.ts';
 import { Invitations } from './invitations.ts';
 import { acceptTotp, hashOfCode } from './one-time-codes.ts';
@@ -25,10 +26,18 @@ export class AdministratorService {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #delays: SignInDelays;
+  readonly #audit: AuditRecords;
 
-  constructor(deps: { store: Store; clock: Clock; random: Random; onLimit: () => void }) {
+  constructor(deps: {
+    store: Store;
+    clock: Clock;
+    random: Random;
+    audit: AuditRecords;
+    onLimit: () => void;
+  }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
+    this.#audit = deps.audit;
     this.passwords = createPasswords(deps.random);
     this.invitations = new Invitations({ ...deps, passwords: this.passwords });
     this.sessions = new Sessions(deps);
@@ -57,24 +66,33 @@ export class AdministratorService {
     const isAccepted =
       found !== undefined && isRight && (await this.#useFactor(found.administratorId, tried.secondFactor));
     if (!isAccepted) {
-      await this.#delays.failed(tried);
+      // Who has no account leaves a record too, but never what was typed: it may be a password in the wrong field.
+      await this.#delays.failed(tried, (tx) =>
+        this.#audit.inOperator(tx, logsOf(found?.grants ?? []), {
+          action: 'sign-in.refused',
+          outcome: 'refused',
+          object: found?.administratorId,
+        }),
+      );
       throw new KuvertError('sign_in_failed');
     }
     await this.#delays.succeeded(tried);
-    return this.sessions.begin(found.administratorId, tried.address);
+    return this.sessions.begin(found, tried.address, { factor: tried.secondFactor.kind });
   }
 
   /** Shows a second factor again within a session. @throws KuvertError `sign_in_failed`, `rate_limited` */
   async stepUp(caller: AdminCaller, totp: string, address: string): Promise<number> {
-    const { mail } = await this.get(caller.administratorId);
+    const { mail, grants } = await this.get(caller.administratorId);
     const tried = { mail, address };
     await this.#delays.admit(tried);
     if (!(await this.#useFactor(caller.administratorId, { kind: 'totp', code: totp }))) {
-      await this.#delays.failed(tried);
+      await this.#delays.failed(tried, (tx) =>
+        this.#audit.inOperator(tx, logsOf(grants), { action: 'step-up.refused', outcome: 'refused' }),
+      );
       throw new KuvertError('sign_in_failed');
     }
     await this.#delays.succeeded(tried);
-    return this.sessions.stepUp(caller.sessionId);
+    return this.sessions.stepUp(caller);
   }
 
   /** Who holds a token, with what they hold now. */

@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 import { type AdministratorId, KuvertError, LABELS, makeId, type SessionId, utf8 } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
 import { STEP_UP_MS } from '../../http/admin/admin-api.ts';
-import type { RowOf, Store } from '../../store/index.ts';
+import type { AdminCaller } from '../../http/admin/admin-routes.ts';
+import type { RowOf, Store, Tx } from '../../store/index.ts';
+import { type AuditRecords, logsOf } from '../audit/index.ts';
+import type { administrators } from './collections.ts';
 import { adminSessions } from './collections.ts';
 
 /** When a session is over, and how long a second factor counts as fresh (ASVS 5.0 7.3, 7.5; NIST SP 800-63B AAL3). */
@@ -24,17 +27,20 @@ export class Sessions {
   readonly #store: Pick<Store, 'operator'>;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #audit: AuditRecords;
 
-  constructor(deps: { store: Pick<Store, 'operator'>; clock: Clock; random: Random }) {
+  constructor(deps: { store: Pick<Store, 'operator'>; clock: Clock; random: Random; audit: AuditRecords }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#random = deps.random;
+    this.#audit = deps.audit;
   }
 
   /** Begins a session for somebody who has shown both factors. Beyond the greatest number the oldest one ends. */
   async begin(
-    administratorId: AdministratorId,
+    { administratorId, grants }: Pick<RowOf<typeof administrators>, 'administratorId' | 'grants'>,
     address: string,
+    how: { readonly factor: string },
   ): Promise<{ token: string; endsAtMs: number }> {
     const token = Buffer.from(this.#random(TOKEN_BYTES)).toString('base64url');
     const sessionId = makeId('session', this.#random(16));
@@ -54,6 +60,12 @@ export class Sessions {
         address,
         endsAt: endsAtMs,
       });
+      this.#audit.inOperator(tx, logsOf(grants), {
+        action: 'sign-in.done',
+        actor: administratorId,
+        object: administratorId,
+        after: { sessionId, factor: how.factor },
+      });
     });
     return { token, endsAtMs };
   }
@@ -70,9 +82,12 @@ export class Sessions {
   }
 
   /** A second factor was shown again. @returns until when it counts as fresh */
-  async stepUp(sessionId: SessionId): Promise<number> {
+  async stepUp({ sessionId, grants }: AdminCaller): Promise<number> {
     const nowMs = this.#clock.nowMs();
-    await this.#change(sessionId, (present) => ({ ...present, stepUpAt: nowMs }));
+    await this.#change(sessionId, (present, tx) => {
+      this.#audit.inOperator(tx, logsOf(grants), { action: 'step-up.done' });
+      return { ...present, stepUpAt: nowMs };
+    });
     return nowMs + STEP_UP_MS;
   }
 
@@ -85,11 +100,12 @@ export class Sessions {
   }
 
   /** Ends one's own session. @throws KuvertError `not_found`, also for one of somebody else */
-  async end(administratorId: AdministratorId, sessionId: SessionId): Promise<void> {
+  async end({ administratorId, grants }: AdminCaller, sessionId: SessionId): Promise<void> {
     await this.#store.operator().write(async (tx) => {
       const row = await tx.get(adminSessions, sessionId);
       if (row.administratorId !== administratorId) throw new KuvertError('not_found');
       tx.delete(adminSessions, sessionId);
+      this.#audit.inOperator(tx, logsOf(grants), { action: 'session.ended', object: sessionId });
     });
   }
 
@@ -98,10 +114,13 @@ export class Sessions {
   }
 
   /** One that has ended meanwhile stays ended. */
-  async #change(sessionId: SessionId, change: (row: SessionRow) => SessionRow): Promise<void> {
+  async #change(
+    sessionId: SessionId,
+    change: (row: SessionRow, tx: Tx<'operator'>) => SessionRow,
+  ): Promise<void> {
     await this.#store.operator().write(async (tx) => {
       const present = await tx.find(adminSessions, sessionId);
-      if (present !== undefined) tx.put(adminSessions, change(present));
+      if (present !== undefined) tx.put(adminSessions, change(present, tx));
     });
   }
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { KuvertError, LABELS, utf8 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
-import type { Store } from '../../store/index.ts';
+import type { Store, Tx } from '../../store/index.ts';
 import { signInFailures } from './collections.ts';
 
 /** Failures that cost nothing but their hash, the longest wait, and when an account listens to known addresses only. */
@@ -62,19 +62,18 @@ export class SignInDelays {
     }
   }
 
-  /** What was shown was wrong. */
-  async failed(tried: SignInTry): Promise<void> {
+  /** What was shown was wrong. @param record writes down, in the same commit, that it was */
+  async failed(tried: SignInTry, record: (tx: Tx<'operator'>) => void = () => undefined): Promise<void> {
     const [here, everywhere] = await this.#read(tried);
     const lastAtMs = this.#clock.nowMs();
     const until = lastAtMs + SIGN_IN_LIMITS.rememberedMs;
     const keys = keysOf(tried);
     const { ops } = this.#store;
-    await this.#store
-      .operator()
-      .commit([
-        ops.put(signInFailures, [keys.here], { count: here.count + 1, lastAtMs }, until),
-        ops.put(signInFailures, [keys.everywhere], { count: everywhere.count + 1, lastAtMs }, until),
-      ]);
+    await this.#store.operator().write((tx) => {
+      tx.apply(ops.put(signInFailures, [keys.here], { count: here.count + 1, lastAtMs }, until));
+      tx.apply(ops.put(signInFailures, [keys.everywhere], { count: everywhere.count + 1, lastAtMs }, until));
+      record(tx);
+    });
   }
 
   /** It was right: what failed before is forgotten, and this address is known from now on. */

@@ -3,6 +3,7 @@ import type { Connections } from '../../channel/connection.ts';
 import type { Clock, Random } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
+import type { AuditRecords } from '../audit/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { ATTEMPT_LIMITS, createTokenAttempts } from './attempts.ts';
@@ -58,6 +59,7 @@ export function createDevicesFeature(deps: {
   readonly connections: Pick<Connections, 'closeDevice' | 'find'>;
   /** The server's Noise static public key, 32 bytes. */
   readonly serverStatic: Uint8Array;
+  readonly audit: AuditRecords;
   /** A limit of `ATTEMPT_LIMITS` was reached. */
   readonly onLimit: (limit: 'enrolmentToken' | 'enrolmentAddress' | 'deviceLists') => void;
 }) {

@@ -8,6 +8,7 @@ import {
 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
 import type { RowOf, Store, TenantScope, Tx } from '../../store/index.ts';
+import type { AuditRecords } from '../audit/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { accounts, activeDevices, deviceSets, devices, deviceTenants } from './collections.ts';
 import type { DeviceDirectory } from './directory.ts';
@@ -67,12 +68,13 @@ export function createDeviceService(deps: {
   readonly tenants: TenantService;
   readonly directory: DeviceDirectory;
   readonly prekeys: PrekeyStock;
+  readonly audit: AuditRecords;
   /** Ends a device's connection at once. */
   readonly closeDevice: (tenantId: TenantId, deviceId: DeviceId, code: 'device_not_accepted') => void;
   /** Tells a device, if it is connected, that the devices of its person have changed. */
   readonly tellChanged: (tenantId: TenantId, deviceId: DeviceId, deviceSet: Uint8Array<ArrayBuffer>) => void;
 }): DeviceService {
-  const { store, clock, tenants, directory, prekeys, closeDevice, tellChanged } = deps;
+  const { store, clock, tenants, directory, prekeys, audit, closeDevice, tellChanged } = deps;
   const listeners: RevocationListener[] = [];
 
   /** Steps after the commit: they change nothing that anybody may still rely on, so they may be done late or twice. */
@@ -125,6 +127,8 @@ export function createDeviceService(deps: {
       if (device === undefined) return undefined;
       if (device.state === 'revoked') return device.personId;
       await retire(tx, deviceId);
+      const after = { personId: device.personId };
+      audit.inTenant(tx, scope.tenant, { action: 'device.revoked', object: deviceId, after });
       const { rows } = await tx.list(deviceSets, { equals: [device.personId] });
       for (const { key, value } of rows) {
         tx.delete(deviceSets, ...key);

@@ -11,6 +11,7 @@ import {
 } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
 import type { RowOf, Store, TenantScope } from '../../store/index.ts';
+import type { AuditRecords } from '../audit/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import type { TokenAttempts } from './attempts.ts';
@@ -58,8 +59,9 @@ export function createTokens(deps: {
   /** The server's Noise static public key, 32 bytes: what devices pin. */
   readonly serverStatic: Uint8Array;
   readonly attempts: TokenAttempts;
+  readonly audit: AuditRecords;
 }): Tokens {
-  const { store, clock, random, people, tenants, serverStatic, attempts } = deps;
+  const { store, clock, random, people, tenants, serverStatic, attempts, audit } = deps;
 
   return {
     async create(personId, purpose = 'enrol') {
@@ -81,6 +83,8 @@ export function createTokens(deps: {
           purpose,
           forgetAt: expiresAt + TOKEN_MEMORY_MS,
         });
+        const after = { tokenId, purpose, expiresAt };
+        audit.inTenant(tx, tenantId, { action: 'token.created', object: personId, after });
       });
       return {
         token: encodeToken({ tenantId, tokenId, secret, serverStatic, rootHash }),

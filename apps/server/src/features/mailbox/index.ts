@@ -1,4 +1,5 @@
 /** The door of `mailbox`. */
+import type { AuditRecords } from '../audit/index.ts';
 import { mailboxRows, submitDayKeys, submitRecords, tombstones } from './collections.ts';
 import { mailboxDeviceRoutes } from './routes.device.ts';
 import { mailboxOperatorRoutes } from './routes.operator.ts';
@@ -8,11 +9,13 @@ import { createMailboxService } from './service.ts';
 export const mailboxCollections = [mailboxRows, tombstones, submitRecords, submitDayKeys] as const;
 
 /** Wires the feature. */
-export function createMailboxFeature(deps: Parameters<typeof createMailboxService>[0]) {
+export function createMailboxFeature(
+  deps: Parameters<typeof createMailboxService>[0] & { readonly audit: AuditRecords },
+) {
   const service = createMailboxService(deps);
   return {
     service,
     mailboxRoutes: mailboxDeviceRoutes(service),
-    operatorRoutes: mailboxOperatorRoutes(service),
+    operatorRoutes: mailboxOperatorRoutes({ ...deps, mailbox: service }),
   };
 }

@@ -2,6 +2,7 @@
 import { KuvertError, makeId, type Person, type PersonId, type TenantId } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
 import { type Store, StoreError, type TenantScope } from '../../store/index.ts';
+import type { AuditRecords } from '../audit/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { people, personTenants } from './collections.ts';
 
@@ -33,8 +34,9 @@ export function createPeopleService(deps: {
   readonly clock: Clock;
   readonly random: Random;
   readonly tenants: TenantService;
+  readonly audit: AuditRecords;
 }): PeopleService {
-  const { store, clock, random, tenants } = deps;
+  const { store, clock, random, tenants, audit } = deps;
 
   return {
     async add({ tenantId, name, mail }) {
@@ -49,6 +51,7 @@ export function createPeopleService(deps: {
       try {
         await scope.write((tx) => {
           tx.insert(people, { personId, name, mail, createdAt: clock.nowMs() });
+          audit.inTenant(tx, tenantId, { action: 'person.added', object: personId, after: { name, mail } });
         });
       } catch (error) {
         if (error instanceof StoreError && error.code === 'not_unique') {

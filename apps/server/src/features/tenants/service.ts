@@ -9,6 +9,7 @@ import {
 import { KuvertError, makeId, type PersonId, type Signed, type TenantId } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
+import type { AuditRecords } from '../audit/index.ts';
 import { tenantProfiles, tenants } from './collections.ts';
 
 /** What people and devices may know of their tenant. */
@@ -55,8 +56,9 @@ export function createTenantService(deps: {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  readonly audit: AuditRecords;
 }): TenantService {
-  const { store, clock, random } = deps;
+  const { store, clock, random, audit } = deps;
 
   async function list(): Promise<readonly TenantId[]> {
     const ids: TenantId[] = [];
@@ -87,9 +89,11 @@ export function createTenantService(deps: {
           rootPrivateKey: identity.root.privateKey,
           authorityPrivateKey: identity.authorityKey.privateKey,
         });
+        audit.inTenant(tx, tenantId, { action: 'tenant.created', object: tenantId, after: { name } });
       });
       await store.operator().write((tx) => {
         tx.insert(tenants, { tenantId, createdAt: nowMs });
+        audit.inOperator(tx, ['operator'], { action: 'tenant.created', object: tenantId });
       });
       return tenantId;
     },

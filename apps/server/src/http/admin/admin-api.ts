@@ -16,6 +16,7 @@ import {
   statusOf,
 } from '@kuvert/protocol/admin';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Acting, actAs } from '../../acting.ts';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { AdminCaller, AdminHandler, AdminTable } from './admin-routes.ts';
@@ -34,6 +35,8 @@ export interface AdminGate {
   authenticate(token: string): Promise<AdminCaller | undefined>;
   /** Told of every request that was refused for want of a right. */
   onRefused(caller: AdminCaller, operation: AdminOperationId, place: GrantScope): Promise<void>;
+  /** Told of every request that changed something of which no feature left a record. */
+  onUnrecorded(caller: AdminCaller | undefined, place: GrantScope): Promise<void>;
 }
 
 /** Headers of every answer: data of an organisation, for whoever asked and nobody else. */
@@ -91,10 +94,27 @@ export function addAdminApi(
     readonly request: FastifyRequest;
     readonly reply: FastifyReply;
   }): Promise<FastifyReply> {
-    const { id, one, handler, request, reply } = asked;
+    const { id, one, request, reply } = asked;
     const requestId = randomUUID();
     reply.header('x-request-id', requestId);
     const caller = one.access === 'public' ? undefined : await authenticated(request);
+    const actor = caller?.administratorId ?? 'nobody';
+    return actAs({ actor, address: request.ip, via: id, requestId }, (acting) =>
+      answerAs({ ...asked, caller, requestId, acting }),
+    );
+  }
+
+  async function answerAs(asked: {
+    readonly id: AdminOperationId;
+    readonly one: AdminOperation;
+    readonly handler: AdminHandler<AdminOperationId>;
+    readonly request: FastifyRequest;
+    readonly reply: FastifyReply;
+    readonly caller: AdminCaller | undefined;
+    readonly requestId: string;
+    readonly acting: Acting;
+  }): Promise<FastifyReply> {
+    const { id, one, handler, request, reply, caller, requestId, acting } = asked;
     const params = parsed(one.params, request.params);
     const place = placeOf(params);
     if (caller !== undefined) await authorise(caller, id, one, place);
@@ -109,6 +129,7 @@ export function addAdminApi(
       ifMatch: one.versioned && one.method !== 'GET' ? ifMatchOf(request) : undefined,
     };
     const { result, etag, setCookie } = await handler(input as never);
+    if (one.method !== 'GET' && acting.recorded.length === 0) await gate.onUnrecorded(caller, place);
     const checked = one.result?.safeParse(result);
     if (checked?.success === false)
       throw new KuvertError('internal', { details: { reason: 'result_invalid' } });

@@ -1,0 +1,60 @@
+/**
+ * One entry of an audit log, as its leaf commits to it. Who and on whom are ids, which say nothing once the names behind them are erased; addresses and the state before and after
+ * stand beside the entry under commitments of their own, so that each can be destroyed in its time while the entry goes on to verify.
+ */
+import { z } from 'zod';
+import { type CborValue, decodeCbor, encodeCbor } from '../cbor.ts';
+import { bytesSchema, idSchema, timeMs } from '../schemas.ts';
+
+/** What is recorded, with what it means. The operations of the API, which say through which door it came, are `via`. */
+export const AUDIT_ACTIONS = {
+  'tenant.created': 'A tenant was created.',
+  'person.added': 'A person was added.',
+  'token.created': 'An enrolment token was made for a person.',
+  'device.revoked': 'A device was revoked.',
+  'mailbox.peeked': 'The operator was shown sealed envelopes of a device.',
+  'keys.rotated': 'The wrapping key of the installation was changed.',
+  'set-up.code-made': 'A start without an operator printed a set-up code.',
+  'administrator.created': 'Somebody became an administrator.',
+  'sign-in.done': 'An administrator signed in.',
+  'sign-in.refused': 'A sign-in was refused.',
+  'session.ended': 'A session was ended.',
+  'step-up.done': 'A second factor was shown again.',
+  'step-up.refused': 'A second factor shown again was wrong.',
+  'authorisation.refused': 'Somebody asked for what they may not do.',
+  'operation.done': 'An operation that left no record of its own was carried out.',
+} as const;
+export type AuditAction = keyof typeof AUDIT_ACTIONS;
+
+const commitment = bytesSchema(32).nullable();
+/** Ids, or one of the few words for those who have none: `system`, `operator-key`, `nobody`. */
+const party = z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/);
+
+/** @see the head of this file */
+export const AuditEntry = z.object({
+  v: z.literal(1),
+  entryId: idSchema('auditEntry'),
+  at: timeMs,
+  action: z.string().regex(/^[a-z][a-z0-9.-]{0,63}$/),
+  outcome: z.enum(['done', 'refused']),
+  actor: party,
+  object: party.nullable(),
+  /** The operation of the API or the call through which it came; null for what the server did by itself. */
+  via: z.string().max(64).nullable(),
+  requestId: z.string().max(64).nullable(),
+  /** Commitment to where it came from. */
+  origin: commitment,
+  /** Commitment to what was before and after. */
+  detail: commitment,
+});
+export type AuditEntry = z.infer<typeof AuditEntry>;
+
+/** The bytes that a leaf is made of. */
+export function encodeAuditEntry(entry: AuditEntry): Uint8Array<ArrayBuffer> {
+  return encodeCbor(entry as CborValue);
+}
+
+/** Reads an entry whose leaf was verified. @throws InvalidCborError, ZodError */
+export function decodeAuditEntry(bytes: Uint8Array): AuditEntry {
+  return AuditEntry.parse(decodeCbor(bytes));
+}
