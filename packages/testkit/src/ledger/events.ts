@@ -13,9 +13,32 @@ export interface MessageRef {
   readonly messageId: string;
 }
 
+/** A message on a device's screen. `text` is empty for one that was deleted. `state`: how far one of its person's own has come. */
+export interface StandingEntry extends MessageRef {
+  readonly kind: 'text' | 'deleted';
+  readonly text: string;
+  readonly isUnread: boolean;
+  readonly state?: 'queued' | 'accepted' | 'delivered' | 'read';
+}
+
+/** A conversation on a device's screen, from top to bottom. */
+export interface StandingConversation {
+  readonly with: string;
+  /** Pin, mute and draft as text, to be compared between devices. */
+  readonly settings: string;
+  /** The safety number, and what the person has made of it. */
+  readonly safety: string;
+  readonly entries: readonly StandingEntry[];
+}
+
 /** One line of the ledger. Ids are text; times are Unix milliseconds. */
 export type LedgerEvent =
-  /** A device came to be, for a person of a tenant. */
+  /**
+   * A further device is about to be put into its person's list. What is accepted from here to its `enrolled` may reach it or not; what was
+   * accepted before reaches it as history only.
+   */
+  | { readonly kind: 'linking'; readonly person: string; readonly device: string }
+  /** A device came to be, for a person of a tenant; with one that was linked, it is ready to be written to. */
   | {
       readonly kind: 'enrolled';
       readonly tenant: string;
@@ -52,6 +75,8 @@ export type LedgerEvent =
       readonly device: string;
       readonly atMs: number;
       readonly tombstone: boolean;
+      /** The mailbox was full of what nobody fetched: given up before its time. */
+      readonly why?: 'dormant';
     } & MessageRef)
   /** A device told its person that `count` messages of another device are missing (P3). */
   | { readonly kind: 'noticed'; readonly device: string; readonly from: string; readonly count: number }
@@ -73,6 +98,35 @@ export type LedgerEvent =
       readonly device: string;
       readonly peer: string;
       readonly step: number;
+    }
+  /** A copy of a device's whole state was made. */
+  | { readonly kind: 'copied'; readonly device: string; readonly copy: string }
+  /** A device's state was replaced by a copy: what it did and showed since that was made is gone from it, and from it alone. */
+  | { readonly kind: 'restored'; readonly device: string; readonly copy: string }
+  /** A leg was accepted that is encrypted to `peer` at this place of the double ratchet; `bytes` tells one leg from another. */
+  | {
+      readonly kind: 'ratchet-used';
+      readonly device: string;
+      readonly peer: string;
+      readonly place: string;
+      readonly bytes: string;
+    }
+  /** A device told its person something that is not about missing messages; `about` is the device that it is about, where it is. */
+  | { readonly kind: 'told'; readonly device: string; readonly notice: string; readonly about?: string }
+  /** Somebody is about to read a message, or to delete it, on a device. */
+  | ({ readonly kind: 'read'; readonly device: string } & MessageRef)
+  | ({
+      readonly kind: 'deleted';
+      readonly device: string;
+      readonly scope: 'here' | 'own-devices' | 'everywhere';
+    } & MessageRef)
+  /** A device has been given the whole history by another one of its person, for the first time. */
+  | { readonly kind: 'history'; readonly device: string }
+  /** What a device has on its screen, all of it. */
+  | {
+      readonly kind: 'standing';
+      readonly device: string;
+      readonly conversations: readonly StandingConversation[];
     }
   /** Nothing is left to do for these devices: mailboxes drained, outboxes empty. */
   | { readonly kind: 'settled'; readonly drained: readonly string[]; readonly flushed: readonly string[] };

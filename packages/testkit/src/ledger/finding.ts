@@ -23,7 +23,23 @@ export type FindingCode =
   | 'prekey_never_published'
   | 'revoked_device_served'
   | 'revoked_device_reached'
-  | 'ratchet_rolled_back';
+  | 'ratchet_rolled_back'
+  | 'ratchet_used_twice'
+  | 'revoked_device_showed'
+  | 'device_showed_the_past'
+  | 'device_lacks_message'
+  | 'device_lists_twice'
+  | 'device_lists_unknown'
+  | 'device_reordered'
+  | 'deletion_undone'
+  | 'deleted_by_nobody'
+  | 'read_state_lost'
+  | 'read_by_nobody'
+  | 'tick_untrue'
+  | 'devices_differ'
+  | 'restore_untold'
+  | 'change_of_devices_untold'
+  | 'alarm_without_cause';
 
 /** One fault. `at` is the position in the ledger of the event that shows it. */
 export interface Finding {

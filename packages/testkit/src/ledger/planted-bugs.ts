@@ -1,33 +1,6 @@
 /** Bugs of an installation, each planted in the ledger of an honest one; the checker has to name every one of them. */
-import type { EventOf, LedgerEvent, LedgerEventKind } from './events.ts';
-import type { FindingCode } from './finding.ts';
-
-/** Chooses one of several places, repeatably. */
-export type Choose = <T>(places: readonly T[]) => T;
-
-/** A bug. */
-export interface PlantedBug {
-  readonly name: string;
-  /** What the checker must say, whatever else it says. */
-  readonly expected: FindingCode;
-  /** The history with the bug in it. */
-  plant(history: readonly LedgerEvent[], choose: Choose): LedgerEvent[];
-}
-
-interface Place<K extends LedgerEventKind> {
-  readonly at: number;
-  readonly event: EventOf<K>;
-}
-
-function places<K extends LedgerEventKind>(history: readonly LedgerEvent[], kind: K): Place<K>[] {
-  return history.flatMap((event, at) => (event.kind === kind ? [{ at, event: event as EventOf<K> }] : []));
-}
-
-const without = (history: readonly LedgerEvent[], ...gone: readonly number[]) =>
-  history.filter((_, at) => !gone.includes(at));
-const insert = (history: readonly LedgerEvent[], at: number, ...events: readonly LedgerEvent[]) =>
-  history.toSpliced(at, 0, ...events);
-const replace = (history: readonly LedgerEvent[], at: number, event: LedgerEvent) => history.with(at, event);
+import type { EventOf, LedgerEvent } from './events.ts';
+import { insert, type Place, type PlantedBug, places, replace, without } from './planting.ts';
 
 const isAbout = (event: LedgerEvent, { from, messageId }: { from: string; messageId: string }) =>
   'messageId' in event && event.messageId === messageId && event.from === from;

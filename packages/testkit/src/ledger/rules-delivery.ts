@@ -1,6 +1,6 @@
 /** P1: what was written down, accepted, acknowledged and expired. */
 import type { Finding, Report } from './finding.ts';
-import type { DeviceLife, LedgerIndex, MessageLife } from './ledger-index.ts';
+import { type DeviceLife, isForgotten, type LedgerIndex, type MessageLife } from './ledger-index.ts';
 
 /** What names a message, and one device of its addressee, in a finding. */
 const about = ({ ref }: MessageLife, life?: DeviceLife): Finding['about'] => ({
@@ -27,9 +27,11 @@ function acceptedArrives(index: LedgerIndex, report: Report): void {
       for (const life of index.addressed(message)) {
         const { device } = life.enrolled;
         if (!settled.has(device) || life.revokedAt < at) continue;
-        const shown = ofDevice(message.displayed, life);
-        const expired = ofDevice(message.expired, life);
-        if ((shown && shown.at < at) || (expired && expired.at < at)) continue;
+        const seen = [...message.displayed, ...message.listed, ...message.expired].some(
+          (event) => event.device === device && event.at < at,
+        );
+        // What its author or its reader has deleted is shown no more.
+        if (seen || message.deleted.some((deleted) => deleted.at < at)) continue;
         const key = `${message.ref.from} ${message.ref.messageId} ${device}`;
         if (!reported.has(key)) report('P1_lost', at, about(message, life));
         reported.add(key);
@@ -45,6 +47,10 @@ function outboxKeeps(index: LedgerIndex, report: Report): void {
       const queued = message.queued[0];
       if (!queued || queued.at > at || !flushed.includes(message.ref.from)) continue;
       if (message.accepted.some((accepted) => accepted.at < at)) continue;
+      const life = index.devices.get(message.ref.from);
+      // Gone with the state that a copy has replaced, or with the device, or taken back before it left.
+      const isGone = life && (life.revokedAt < at || isForgotten(life, queued.at, at));
+      if (isGone || message.deleted.length > 0) continue;
       const shown = message.displayed.some(({ device }) => drained.includes(device));
       if (!shown) report('P1_outbox_lost', at, about(message));
     }
@@ -76,6 +82,9 @@ function deliveredIsTrue(index: LedgerIndex, report: Report): void {
         (life) =>
           life.revokedAt === Infinity &&
           settled?.drained.includes(life.enrolled.device) &&
+          message.deleted.length === 0 &&
+          !ofDevice(message.expired, life) &&
+          !ofDevice(message.listed, life) &&
           !ofDevice(message.displayed, life),
       );
     if (untrue) report('P1_delivered_untrue', delivered.at, about(message));
@@ -88,7 +97,8 @@ function expiryByPolicy(index: LedgerIndex, report: Report): void {
     for (const expired of message.expired) {
       const keptUntilMs = message.accepted.find(({ at }) => at < expired.at)?.expiresAtMs ?? 0;
       const where = { ...message.ref, device: expired.device };
-      if (expired.atMs < keptUntilMs) report('P1_expired_too_early', expired.at, where);
+      if (expired.atMs < keptUntilMs && expired.why !== 'dormant')
+        report('P1_expired_too_early', expired.at, where);
       if (!expired.tombstone) report('P1_expired_without_tombstone', expired.at, where);
     }
   }

@@ -1,14 +1,17 @@
 /** P2 to P4 as readers see them: once, in order, unaltered, nothing missing in silence, nothing of others. */
 import type { Report } from './finding.ts';
-import type { At, LedgerIndex, MessageLife } from './ledger-index.ts';
+import { type At, isForgotten, type LedgerIndex, type MessageLife } from './ledger-index.ts';
 
-/** A reader sees a message once on each device. */
+/** A reader sees a message once on each device, and again only on one that has forgotten it. */
 function shownOnce(index: LedgerIndex, report: Report): void {
   for (const message of index.messages) {
-    const seen = new Set<string>();
+    const seen = new Map<string, number>();
     for (const { device, at } of message.displayed) {
-      if (seen.has(device)) report('P2_shown_twice', at, { ...message.ref, device });
-      seen.add(device);
+      const before = seen.get(device);
+      const life = index.devices.get(device);
+      const isNews = before === undefined || (life && isForgotten(life, before, at));
+      if (!isNews) report('P2_shown_twice', at, { ...message.ref, device });
+      seen.set(device, at);
     }
   }
 }
@@ -35,12 +38,22 @@ function readings(index: LedgerIndex): Map<string, Shown[]> {
 
 /**
  * Each sending device is read in its order. One sending is before another when its outcome was known before the other was
- * intended; sendings that overlapped may come in any order.
+ * intended; sendings that overlapped may come in any order. What was under way to a device when a copy was put back on it may have to be sent to
+ * it again and is new there later; in its conversation it stands where it belongs (`rules-devices.ts`).
  */
 function orderKept(index: LedgerIndex, report: Report): void {
-  for (const reading of readings(index).values()) {
+  for (const [key, reading] of readings(index)) {
+    const [from = '', device = ''] = key.split(' ');
+    const restoredAt = [from, device]
+      .flatMap((name) => index.devices.get(name)?.forgotten ?? [])
+      .map(({ to }) => to);
+    const repairedAt = Math.max(
+      -1,
+      ...restoredAt.map((at) => index.of('settled').find((rest) => rest.at > at)?.at ?? Infinity),
+    );
     let latestIntention = -1;
     for (const { message, shown } of reading) {
+      if ((message.intended?.at ?? 0) < repairedAt) continue;
       const writtenDown = message.queued[0]?.at;
       if (writtenDown !== undefined && latestIntention > writtenDown) {
         report('P2_reordered', shown.at, { ...message.ref, device: shown.device });
@@ -76,9 +89,11 @@ function missingAt(
       message.ref.from === parties.from &&
       index.addressed(message).some(({ enrolled }) => enrolled.device === parties.device);
     const writtenDown = message.queued[0]?.at ?? message.intended?.at ?? Infinity;
-    const isShown = message.displayed.some(({ device, at }) => device === parties.device && at < now);
+    const isShown = [...message.displayed, ...message.listed].some(
+      ({ device, at }) => device === parties.device && at < now,
+    );
     const isExpired = message.expired.some(({ device, at }) => device === parties.device && at < now);
-    return isTheirs && writtenDown < before && !isShown && !isExpired;
+    return isTheirs && writtenDown < before && !isShown && !isExpired && message.deleted.length === 0;
   }).length;
 }
 

@@ -42,5 +42,16 @@ function ratchetGrows(index: LedgerIndex, report: Report): void {
   }
 }
 
+/** Two different legs at one place of one ratchet are encrypted under one key, as by a device that was put back from a copy. */
+function ratchetPlacesOnce(index: LedgerIndex, report: Report): void {
+  const used = new Map<string, string>();
+  for (const { device, peer, place, bytes, at } of index.of('ratchet-used')) {
+    const key = `${device} ${peer} ${place}`;
+    const before = used.get(key);
+    if (before !== undefined && before !== bytes) report('ratchet_used_twice', at, { device, peer, place });
+    used.set(key, bytes);
+  }
+}
+
 /** All rules on keys and revocation. */
-export const SERVER_RULES = [prekeysOnce, revokedIsOut, ratchetGrows] as const;
+export const SERVER_RULES = [prekeysOnce, revokedIsOut, ratchetGrows, ratchetPlacesOnce] as const;
