@@ -16,6 +16,8 @@ export interface Plan {
   readonly manyTenants: OnlineScenario;
   /** Days that pass for the growth of the data. */
   readonly growthDays: number;
+  /** On the device whose history goes to a new one, and which is searched. */
+  readonly past: { readonly messages: number; readonly opensEach: boolean };
 }
 
 const SMALL_TENANTS = 100;
@@ -76,6 +78,7 @@ export function makePlan(options: {
       settleMs: short ? 1_000 : 5_000,
     },
     growthDays: short ? 3 : 45,
+    past: { messages: short ? 4_000 : 100_000, opensEach: !short },
     manyTenants: {
       what: 'tenants',
       accounts: { first: devices, count: 2 * SMALL_TENANTS },

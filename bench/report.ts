@@ -4,7 +4,7 @@ import { readProfiles } from './measure/cpu-profile.ts';
 import { median, rounded } from './measure/statistics.ts';
 
 /** What makes two rows the same measurement, beside peer and round. */
-const SETTINGS = ['what', 'layer', 'inflight', 'members', 'users', 'msgs', 'conns', 'day'];
+const SETTINGS = ['what', 'layer', 'inflight', 'members', 'users', 'msgs', 'conns', 'day', 'kind', 'cuts'];
 /** What is told of each kind of measurement, in order. */
 const TOLD: Readonly<Record<string, readonly string[]>> = {
   online: ['per_s', 'p50_ms', 'p99_ms', 'srv_cpu_us_per_msg'],
@@ -13,6 +13,9 @@ const TOLD: Readonly<Record<string, readonly string[]>> = {
   fanout: ['deliveries_per_s', 'all_p50_ms', 'all_p99_ms', 'srv_cpu_us_per_delivery'],
   idle: ['kb_per_conn', 'kb_per_session', 'rss_mb', 'logins_per_s', 'login_cpu_us'],
   syncs: ['per_msg', 'per_s'],
+  fill: ['seconds'],
+  history: ['seconds', 'first_ms', 'per_s', 'source_cpu_s', 'target_cpu_s', 'srv_cpu_s'],
+  search: ['cold_ms', 'p50_ms', 'worst_ms', 'found'],
   growth: ['messages', 'disk_kib', 'retained_kib'],
 };
 

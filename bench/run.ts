@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Site } from '@kuvert/testkit';
+import { measureClient } from './client/client.ts';
 import type { Row } from './goals.ts';
 import { simulateGrowth } from './growth.ts';
 import type { IdleScenario, JobResult, Scenario } from './load/job.ts';
@@ -15,11 +16,25 @@ import { type Peer, runJob } from './peers/peer.ts';
 import type { Plan } from './plan.ts';
 
 /** Names of peers and of parts of a run, for `--only`. */
-export const PARTS = ['online', 'offline', 'fanout', 'idle', 'tenants', 'layers', 'syncs', 'growth'] as const;
+export const PARTS = [
+  'online',
+  'offline',
+  'fanout',
+  'idle',
+  'tenants',
+  'layers',
+  'syncs',
+  'growth',
+  'history',
+  'search',
+] as const;
 /** A part of a run. */
 export type Part = (typeof PARTS)[number];
 /** Peers that can be chosen. */
 export const PEERS = ['kuvert', 'ceiling', 'ejabberd', 'ejabberd-postgresql'] as const;
+
+/** Parts that need no population of devices. */
+const ALONE: ReadonlySet<Part> = new Set(['growth', 'history', 'search']);
 
 const LAYERS: readonly Depth[] = ['socket', 'noise', 'codec', 'store'];
 
@@ -57,7 +72,11 @@ export async function run(options: RunOptions): Promise<Row[]> {
     onProgress(`letting ${plan.growthDays} days pass`);
     await simulateGrowth(plan.growthDays, add);
   }
-  if (parts.every((part) => part === 'growth')) return rows;
+  const clientParts = (['history', 'search'] as const).filter((part) => parts.includes(part));
+  if (clientParts.length > 0) {
+    await measureClient({ site, ...plan.past, parts: clientParts, onProgress }, add);
+  }
+  if (parts.every((part) => ALONE.has(part))) return rows;
   onProgress(`enrolling ${plan.tenants.reduce((sum, { devices }) => sum + devices, 0)} devices`);
   const population = await populate(site, plan.tenants);
   const peers = choosePeers(options, population);

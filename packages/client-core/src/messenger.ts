@@ -388,6 +388,7 @@ export class Messenger {
       })
       .finally(() => {
         this.#listRefreshes--;
+        if (this.#connection !== undefined) this.historyTransfer.lookAgain();
         this.#sender.kick();
         this.#checkSettled();
       });

@@ -89,8 +89,8 @@ export const HistoryRequestContent = z.object({
   from: idSchema('device'),
 });
 
-/** Bytes of history in one part. */
-export const HISTORY_PART_MAX_BYTES = 240_000;
+/** Bytes of history in one part: the longest message and what is around it fit into a frame. */
+export const HISTORY_PART_MAX_BYTES = 300_000;
 
 /**
  * A part of the history, the newest entries first: CBOR of its own, so that what cannot be read by an older device is passed over as a

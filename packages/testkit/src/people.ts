@@ -87,6 +87,14 @@ export class TestPerson {
    * @returns the same person at the new device, with a folder and a secret of its own
    */
   async addDevice(options: { isSigner?: boolean } = {}): Promise<TestPerson> {
+    const further = await this.linkDevice(options);
+    // The first connection brings its prekeys; from then on others write to it.
+    await further.with((profile) => profile.flush({ timeoutMs: 20_000 }));
+    return further;
+  }
+
+  /** As {@link TestPerson.addDevice}, but the new device has not been connected since it was approved. */
+  async linkDevice(options: { isSigner?: boolean } = {}): Promise<TestPerson> {
     const further = this.anotherProfile();
     const { profileDir, secret } = further;
     const { url: serverUrl, now } = this.#home;
@@ -102,8 +110,6 @@ export class TestPerson {
     } finally {
       linking.close();
     }
-    // The first connection brings its prekeys; from then on others write to it.
-    await further.with((profile) => profile.flush({ timeoutMs: 20_000 }));
     return further;
   }
 

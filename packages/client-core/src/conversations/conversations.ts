@@ -8,7 +8,9 @@ import {
   KuvertError,
   type PersonId,
   READER_VERSION,
+  TEXT_LIMITS,
   TIMER_MS,
+  utf8,
 } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { type SearchOptions, type SearchPage, searchMessages } from '../search/search.ts';
@@ -169,8 +171,12 @@ export class Conversations {
   }
   /** Keeps what was begun; empty takes it away. @throws KuvertError `text_too_long` */
   setDraft(conversationId: ConversationId, draft: string): void {
-    if (draft.length > DRAFT_MAX) throw new KuvertError('text_too_long');
-    this.#set(conversationId, 'draft', draft.toWellFormed());
+    const kept = draft.toWellFormed();
+    // Also its bytes have to fit into what tells one's other devices.
+    if (kept.length > DRAFT_MAX || utf8(kept).length > TEXT_LIMITS.bytesMax) {
+      throw new KuvertError('text_too_long');
+    }
+    this.#set(conversationId, 'draft', kept);
   }
 
   /**

@@ -100,6 +100,92 @@ test('A4 a history of many parts goes on after each cut, on either side, and arr
   expect(phone.store.transfers.listOutgoing()).toEqual([]);
 });
 
+test('A4 when the device that gives the history is gone in the middle, another one is asked by itself', async () => {
+  const { clock, server, phone, bela, say } = await world();
+  const texts = Array.from({ length: 30 }, (_, i) => `${i} ${'long '.repeat(5_000)}`);
+  await say(bela, phone, ...texts);
+  const tablet = await TestDevice.link(server, clock, phone);
+  for (const device of [tablet, phone, tablet]) await device.sync();
+  const laptop = await TestDevice.link(server, clock, phone);
+  // The phone is lost in the middle of it.
+  await laptop.sync();
+  let parts = 0;
+  server.lies.loseAnswer = ({ to }) => to === phone.person.personId && ++parts === 4;
+  await phone.sync().catch(() => undefined);
+  delete server.lies.loseAnswer;
+  expect(laptop.messenger.historyTransfer.progress()).toMatchObject({ from: phone.own.deviceId });
+  server.deactivate(phone.own.deviceId);
+  for (const device of [laptop, tablet, laptop]) await device.sync();
+  expect(laptop.messenger.historyTransfer.progress()).toMatchObject({
+    from: tablet.own.deviceId,
+    isComplete: true,
+    messages: 30,
+  });
+  expect(laptop.messenger.history({ limit: 100 }).map(({ text }) => text)).toEqual(texts);
+});
+
+test('A4 a request that was lost on its way is made again after a day', async () => {
+  const { clock, server, phone, bela, say } = await world();
+  await say(bela, phone, 'one');
+  const laptop = await TestDevice.link(server, clock, phone);
+  server.lies.store = (row, to) => (to === phone.own.deviceId ? [] : [row]);
+  await laptop.sync();
+  delete server.lies.store;
+  for (const device of [phone, laptop]) await device.sync();
+  expect(laptop.messenger.historyTransfer.progress()).toMatchObject({ isComplete: false });
+  clock.advance(25 * 3_600_000);
+  for (const device of [laptop, phone, laptop]) await device.sync();
+  expect(laptop.messenger.historyTransfer.progress()).toMatchObject({ isComplete: true, messages: 1 });
+});
+
+test('A4 messages and drafts as long as they may be come along, and no message at all is a history too', async () => {
+  const { clock, server, phone, bela, say } = await world();
+  const empty = await TestDevice.link(server, clock, phone);
+  for (const device of [empty, phone, empty]) await device.sync();
+  expect(empty.messenger.historyTransfer.progress()).toMatchObject({ isComplete: true, total: 0 });
+  const longest = '👩'.repeat(60_000);
+  const withMany = 'す'.repeat(60_000);
+  await say(bela, phone, longest, 'between', withMany);
+  const { conversations } = phone.messenger;
+  const withBela = conversations.withMail(bela.mail);
+  conversations.setDraft(withBela, 'ん'.repeat(80_000));
+  expect(() => conversations.setDraft(withBela, 'ん'.repeat(80_001))).toThrow('text_too_long');
+  await phone.sync();
+  const laptop = await TestDevice.link(server, clock, phone);
+  for (const device of [laptop, phone, laptop, phone, laptop]) await device.sync();
+  expect(laptop.messenger.historyTransfer.progress()).toMatchObject({ isComplete: true, messages: 3 });
+  // Compared as a whole, or a difference would be printed at its full length.
+  expect(JSON.stringify(all(laptop)) === JSON.stringify(all(phone))).toBe(true);
+  expect(laptop.messenger.history({ limit: 10 }).map(({ text }) => text.length)).toEqual([
+    120_000, 7, 60_000,
+  ]);
+});
+
+test('A4 N9 a history of more conversations than fit into one part has the names of all of them', async () => {
+  const { clock, server, phone } = await world();
+  const people = Array.from({ length: 450 }, (_, i) => {
+    const personId = makeId('person', Uint8Array.from(randomBytes(16)));
+    return { personId, name: `Person ${i}`, mail: `p${i}@acme.test` };
+  });
+  phone.store.transaction(() => {
+    for (const [i, person] of people.entries()) {
+      phone.store.directory.putPerson(person);
+      const conversationId = phone.messenger.conversations.withPerson(person.personId);
+      const id = makeId('content', Uint8Array.from(randomBytes(16)));
+      const device = makeId('device', Uint8Array.from(randomBytes(16)));
+      const from = { direction: 'in', senderDevice: device, senderPerson: person.personId } as const;
+      const times = { atMs: i, writtenAtMs: i, acceptedAtMs: i };
+      const state = { chain: undefined, isUnread: false, isPrinted: true, timerMs: undefined };
+      const content = { kind: 'text', contentId: id, content: utf8(`text ${i}`) } as const;
+      phone.store.entries.add({ conversationId, ...from, ...content, ...times, ...state });
+    }
+  });
+  const laptop = await TestDevice.link(server, clock, phone);
+  for (const device of [laptop, phone, laptop]) await device.sync();
+  const names = laptop.messenger.conversations.list().map(({ peer }) => peer.name);
+  expect(names.toSorted()).toEqual(people.map(({ name }) => name).toSorted());
+});
+
 test('B6 nobody but a device of one’s own is given a history, and nobody else’s word is taken for one', async () => {
   const { clock, server, phone, bela, say } = await world();
   await say(bela, phone, 'between us');

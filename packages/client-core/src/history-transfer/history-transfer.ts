@@ -5,10 +5,16 @@
 import { type DeviceId, KuvertError } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { hasOtherDevices } from '../conversations/own-state.ts';
-import { askForHistory, chooseSource, type HistoryProgress, historyProgress } from './receive.ts';
+import {
+  askForHistory,
+  chooseSource,
+  type HistoryProgress,
+  historyProgress,
+  isSourceGone,
+} from './receive.ts';
 import { queueParts } from './send.ts';
 
-/** After so long a request that was not answered is made again by itself. */
+/** A request of which nothing has been heard for so long is made again by itself. */
 const ASK_AGAIN_MS = 24 * 3_600_000;
 
 /** @see the top of this file */
@@ -26,7 +32,7 @@ export class HistoryTransfer {
 
   connected(): void {
     this.#isConnected = true;
-    this.#askWhenNew();
+    this.lookAgain();
     this.work();
   }
   disconnected(): void {
@@ -58,11 +64,24 @@ export class HistoryTransfer {
   /** Something was missed here that another device of one's own may have. */
   askForMissed(): void {
     if (!hasOtherDevices(this.#context) || chooseSource(this.#context) === undefined) return;
+    if (!this.#isUnderWay()) this.ask();
+  }
+
+  /** A device that is new asks; a request that nobody answers, or whose device is gone, is made again. To be called when that may be so. */
+  lookAgain(): void {
+    const { own, store } = this.#context;
+    const incoming = store.transfers.getIncoming();
+    const isWanted = incoming === undefined ? own.tokenId === undefined : incoming.partsTotal === undefined;
+    if (!isWanted || this.#isUnderWay() || chooseSource(this.#context) === undefined) return;
+    this.ask();
+  }
+
+  #isUnderWay(): boolean {
     const { store, clock } = this.#context;
     const incoming = store.transfers.getIncoming();
-    const isUnderWay =
-      incoming?.partsTotal === undefined && clock.now() - (incoming?.askedAtMs ?? 0) < ASK_AGAIN_MS;
-    if (incoming === undefined || !isUnderWay) this.ask();
+    if (incoming === undefined || incoming.partsTotal !== undefined) return false;
+    const heardAtMs = incoming.heardAtMs ?? incoming.askedAtMs;
+    return clock.now() - heardAtMs < ASK_AGAIN_MS && !isSourceGone(this.#context, incoming.from);
   }
 
   /** There may be parts to be queued. */
@@ -82,16 +101,5 @@ export class HistoryTransfer {
         if (this.#again) this.work();
         this.#context.changed();
       });
-  }
-
-  /** A device that was linked has been given no history yet. */
-  #askWhenNew(): void {
-    const { own, store, clock } = this.#context;
-    const isLinked = own.tokenId === undefined;
-    const incoming = store.transfers.getIncoming();
-    const isAnswered = incoming?.partsTotal !== undefined;
-    const isRecent = incoming !== undefined && clock.now() - incoming.askedAtMs < ASK_AGAIN_MS;
-    if (!isLinked || isAnswered || isRecent || chooseSource(this.#context) === undefined) return;
-    this.ask();
   }
 }

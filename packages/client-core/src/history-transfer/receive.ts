@@ -48,6 +48,13 @@ export function chooseSource({ store, own }: Context): DeviceId | undefined {
   return (others.find(({ role }) => role === 'signer') ?? others[0])?.device;
 }
 
+/** The device that was asked is one of one's own no more, or the server delivers nothing to it. */
+export function isSourceGone({ store, own }: Context, from: DeviceId): boolean {
+  const account = store.directory.getAccount(own.personId);
+  const isListed = account?.list.devices.some(({ device }) => device === from) === true;
+  return !isListed || account.inactive.includes(from);
+}
+
 /** Asks for the history. Has to run in a transaction. */
 export function askForHistory(context: Context, from: DeviceId, tries = 1): void {
   const { store, clock, random } = context;
@@ -61,7 +68,7 @@ export function askForHistory(context: Context, from: DeviceId, tries = 1): void
 
 /** Takes a part. True when there is something new to show. Has to run in a transaction. */
 export function takePart(context: Context, sender: DeviceId, content: HistoryContent): boolean {
-  const { store, own } = context;
+  const { store, own, clock } = context;
   if (content.to !== own.deviceId) return false;
   const incoming = store.transfers.getIncoming();
   // Nobody is believed a past that was not asked for.
@@ -79,7 +86,14 @@ export function takePart(context: Context, sender: DeviceId, content: HistoryCon
   const parts = incoming.parts + 1;
   const partsTotal = content.isLast ? content.part + 1 : incoming.partsTotal;
   const messages = incoming.messages + items.length;
-  store.transfers.putIncoming({ ...incoming, parts, partsTotal, messages, total: content.total });
+  store.transfers.putIncoming({
+    ...incoming,
+    heardAtMs: clock.now(),
+    parts,
+    partsTotal,
+    messages,
+    total: content.total,
+  });
   const isHole = content.isLast && parts < content.part + 1;
   if (isHole && incoming.tries < TRIES_MAX) askForHistory(context, sender, incoming.tries + 1);
   return items.length > 0;

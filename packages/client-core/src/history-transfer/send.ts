@@ -9,6 +9,7 @@ import {
   type HistoryItem,
   type KnownContent,
   type Person,
+  type PersonId,
   READER_VERSION,
 } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
@@ -22,6 +23,10 @@ const PART_BYTES = 130_000;
 const PART_ITEMS_MAX = 2_000;
 /** What an entry takes beside its content. */
 const ITEM_BYTES = 70;
+/** What the name of a person takes, and what a setting takes beside its value. */
+const PERSON_BYTES = 80;
+const SETTING_BYTES = 120;
+/** Conversations whose names come first; of all others they come with their messages. */
 const STATES_PER_PART = 400;
 
 /** Another device of one's own asks; it is given everything from the newest message on. Has to run in a transaction. */
@@ -75,7 +80,8 @@ function queuePart(context: Context, transfer: OutgoingTransfer): void {
     if (item !== undefined) items.push(item);
   }
   isLast &&= store.transfers.listMessages(beforeEntry, 1).length === 0;
-  const { people = [], settings = [] } = states ?? {};
+  const { settings = [] } = states ?? {};
+  const people = peopleOf(context, [...(states?.peers ?? []), ...items.map(({ peer }) => peer)]);
   const data = encodeHistoryPart({ people, settings, read: [], items });
   const content: KnownContent = {
     kind: 'history',
@@ -95,23 +101,32 @@ function queuePart(context: Context, transfer: OutgoingTransfer): void {
   else store.transfers.putOutgoing({ ...transfer, part: part + 1, beforeEntry });
 }
 
-/** People and settings, which the first part brings: conversations have their names at once. */
-function listStates({ store }: Context) {
-  const people = store.transfers
-    .listPeers()
-    .slice(0, STATES_PER_PART)
+/**
+ * The newest conversations and settings, which the first part brings: conversations have their names at once. Settings for which there is
+ * no room, such as long drafts, are told as any change of them is.
+ */
+function listStates({ store, ownStateDue }: Context) {
+  const peers = store.transfers.listPeers().slice(0, STATES_PER_PART);
+  let size = peers.length * PERSON_BYTES;
+  const settings = store.conversations.listSettings().flatMap((setting) => {
+    const { conversationId, name, value, stampMs, device } = setting;
+    const person = store.conversations.get(conversationId)?.personId;
+    if (person === undefined) return [];
+    if (size + value.length > PART_BYTES) {
+      store.conversations.putSetting(setting, { isDue: true });
+      ownStateDue();
+      return [];
+    }
+    size += value.length + SETTING_BYTES;
+    return [{ person, name, value, stamp: stampMs, device }];
+  });
+  return { peers, settings, size };
+}
+
+function peopleOf({ store }: Context, ids: readonly PersonId[]): Person[] {
+  return [...new Set(ids)]
     .map((personId) => store.directory.getPerson(personId))
     .filter((person): person is Person => person !== undefined);
-  let size = people.length * 80;
-  const settings = store.conversations
-    .listSettings()
-    .flatMap(({ conversationId, name, value, stampMs, device }) => {
-      const person = store.conversations.get(conversationId)?.personId;
-      if (person === undefined || size + value.length > PART_BYTES) return [];
-      size += value.length + 120;
-      return [{ person, name, value, stamp: stampMs, device }];
-    });
-  return { people, settings, size };
 }
 
 type Row = ReturnType<Context['store']['transfers']['listMessages']>[number];

@@ -18,6 +18,8 @@ export interface IncomingTransfer {
   readonly transfer: RequestId;
   readonly from: DeviceId;
   readonly askedAtMs: number;
+  /** When the last part came. */
+  readonly heardAtMs?: number;
   /** How often it was asked for because parts were missing. */
   readonly tries: number;
   /** Parts that have arrived, and their number once the last of them has. */

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { viewOf } from '../conversations/entry-view.ts';
 import type { EntryId, MessageEntry } from '../conversations/types.ts';
 import { fold, tokensOf } from './fold.ts';
-import { type MatchRange, matchesOf } from './matches.ts';
+import { Matcher, type MatchRange } from './matches.ts';
 import { parseQuery } from './query.ts';
 
 const LIMIT_DEFAULT = 50;
@@ -61,12 +61,13 @@ export function searchMessages(context: Context, input: string, options: SearchO
     },
     limit + 1,
   );
+  const matcher = new Matcher(query);
   const found = rows.slice(0, limit).flatMap((row): FoundMessage[] => {
     const entry = store.entries.get(row.entryId);
     const view = entry && viewOf(context, entry);
     return view === undefined || view.direction === 'system'
       ? []
-      : [{ entry: view, matches: matchesOf(view.text, query) }];
+      : [{ entry: view, matches: matcher.rangesIn(view.text) }];
   });
   return { found, older: rows.length > limit ? rows[limit - 1]?.entryId : undefined };
 }

@@ -3,7 +3,13 @@
  * the real server is met in the journeys.
  */
 import { randomBytes } from 'node:crypto';
-import { certifyFirstAccount, createTenantIdentity, listHash, rootHash } from '@kuvert/crypto/identity';
+import {
+  certifyFirstAccount,
+  createTenantIdentity,
+  deviceSetHash,
+  listHash,
+  rootHash,
+} from '@kuvert/crypto/identity';
 import {
   type AccountRecord,
   type Delivery,
@@ -134,6 +140,13 @@ export class ServerDouble {
     account.devices.set(device, { ...prekeys });
   }
 
+  /** An administrator revokes a device: the list still holds it, but the server delivers nothing to it and accepts it no more. */
+  deactivate(device: DeviceId): void {
+    for (const account of this.#accounts.values()) account.devices.delete(device);
+    this.#mailboxes.delete(device);
+    this.drop(device);
+  }
+
   /** What waits for a device. */
   waiting(device: DeviceId): number {
     return this.#mailboxes.get(device)?.length ?? 0;
@@ -147,6 +160,8 @@ export class ServerDouble {
   /** A way to connect as a device. */
   connect(device: DeviceId): Connect {
     return async (_stateCounter, events) => {
+      const account = [...this.#accounts.values()].find(({ devices }) => devices.has(device));
+      if (account === undefined) throw new KuvertError('device_not_accepted');
       const open: Open = { device, events, sent: new Map(), lastSeq: 0, isOpen: true };
       this.#open.set(device, open);
       queueMicrotask(() => {
@@ -156,6 +171,9 @@ export class ServerDouble {
           minimumVersion: '0.0.0',
           policyVersion: 0,
           prekeys: { ec: 100, kyber: 20 },
+          ...(account.record && {
+            deviceSet: deviceSetHash(listHash(account.record.deviceList), [...account.devices.keys()]),
+          }),
         });
         this.#deliver(device);
         events.onEvent('drained', {});
