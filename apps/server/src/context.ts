@@ -168,7 +168,16 @@ async function wire(parts: {
   };
   const statics = await loadServerStatics(store, clock);
   const connections = new LiveConnections();
-  const audit = createAuditFeature({ store, clock, random });
+  const audit = await createAuditFeature({
+    store,
+    clock,
+    random,
+    onError: (error) => {
+      metrics.auditFailures.add();
+      log.warn({ event: 'audit-not-numbered', ...describeError(error) });
+    },
+    onNumbered: (count) => metrics.auditEntries.add(count),
+  });
   const base = { store, clock, random, audit: audit.records };
   const tenants = createTenantsFeature(base);
   const people = createPeopleFeature({
@@ -259,6 +268,7 @@ async function wire(parts: {
       (tenantId, limit) => mailbox.service.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => devices.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => prekeys.sweep(store.tenant(tenantId), limit),
+      (tenantId) => audit.sweep(tenantId),
     ],
     log,
     metrics,
@@ -294,6 +304,7 @@ async function wire(parts: {
         const logs = isTenants && 'tenantId' in place ? [place.tenantId] : logsOf(caller?.grants ?? []);
         await audit.records.note(logs, { action: 'operation.done' });
       },
+      promiseFor: (recorded) => audit.promiseFor(recorded),
     },
     adminTable: joinAdminRoutes([administrators.adminRoutes]),
     setUpCode: (await administrators.service.isSetUp())
@@ -309,6 +320,7 @@ async function wire(parts: {
       admission.stop();
       await sweeper.stop();
       await mailbox.service.idle();
+      await audit.stop();
       await store.close();
       folders.data.release();
     },

@@ -217,7 +217,13 @@ export async function openTestInstallation(
       },
     });
     const store = options.wrapStore?.(opened) ?? opened;
-    const audit = createAuditFeature({ store, clock, random });
+    const audit = await createAuditFeature({
+      store,
+      clock,
+      random,
+      onError: (error) => errors.push(error),
+      onNumbered: () => undefined,
+    });
     const base = { store, clock, random, connections, audit: audit.records };
     const tenants = createTenantsFeature(base);
     const people = createPeopleFeature({
@@ -295,12 +301,14 @@ export async function openTestInstallation(
     async reopen(): Promise<void> {
       for (const connection of online.values()) connection.close('shutting_down');
       await features.mailbox.service.idle();
+      await features.audit.stop();
       await features.store.close();
       features = await build();
     },
 
     async close(): Promise<void> {
       await features.mailbox.service.idle();
+      await features.audit.stop();
       await features.store.close();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -87,6 +87,8 @@ export interface ServerMetrics {
   readonly sweeps: Counter;
   readonly sweptRows: Counter;
   readonly sweepFailures: Counter;
+  readonly auditEntries: Counter;
+  readonly auditFailures: Counter;
   readonly commitSeconds: Histogram;
   readonly batchRequests: Histogram;
   /** From now on the gauges are read from here. */
@@ -166,6 +168,14 @@ function declare(registry: Registry): ServerMetrics {
     sweeps: registry.counter('kuvert_sweeps_total', 'Passes over all tenants that remove what has expired.'),
     sweptRows: registry.counter('kuvert_swept_rows_total', 'Rows of any kind that such passes removed.'),
     sweepFailures: registry.counter('kuvert_sweep_failures_total', 'Tenants that a pass could not finish.'),
+    auditEntries: registry.counter(
+      'kuvert_audit_entries_total',
+      'Entries of audit logs that this server gave their number in the tree.',
+    ),
+    auditFailures: registry.counter(
+      'kuvert_audit_failures_total',
+      'Times that entries of an audit log could not get their number; it is tried again.',
+    ),
     commitSeconds: registry.histogram(
       'kuvert_store_batch_seconds',
       'Time that a writer thread took for a batch, its commits to disk included.',

@@ -14,6 +14,8 @@ export const ADMIN_HEADERS = {
   idempotencyKey: 'idempotency-key',
   etag: 'etag',
   ifMatch: 'if-match',
+  /** Of an answer: the signed promise that what was done will be in the audit log. */
+  auditPromise: 'kuvert-audit-promise',
 } as const;
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -1,18 +1,51 @@
 /** The door of `audit`. */
+import type { TenantId } from '@kuvert/protocol';
+import type { Recorded } from '../../acting.ts';
 import type { Clock, Random } from '../../clock.ts';
 import type { Store } from '../../store/index.ts';
-import { AuditWriter } from './records.ts';
+import { auditCollections as tables } from './collections.ts';
+import { loadLogKey, logKeys } from './log-keys.ts';
+import { AuditProofs } from './proofs.ts';
+import { AuditWriter, type LogName } from './records.ts';
+import { Sequencer } from './sequencer.ts';
 
-export { auditCollections } from './collections.ts';
 export type { AuditEvent, Facts } from './drafts.ts';
 export { type AuditRecords, type LogName, logsOf } from './records.ts';
 
+/** Every handle of this feature, for the opening of the store. */
+export const auditCollections = [...tables, logKeys] as const;
+
 /** Wires the feature. */
-export function createAuditFeature(deps: {
+export async function createAuditFeature(deps: {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  /** Numbering entries failed; it is tried again. */
+  readonly onError: (error: unknown) => void;
+  readonly onNumbered: (count: number) => void;
 }) {
-  const records = new AuditWriter({ ...deps, onPending: () => undefined });
-  return { records };
+  const key = await loadLogKey(deps.store, deps.clock);
+  const records: AuditWriter = new AuditWriter({ ...deps, onPending: (log) => sequencer.notice(log) });
+  const sequencer: Sequencer = new Sequencer({
+    store: deps.store,
+    forward: () => records.forward(),
+    onError: deps.onError,
+    onNumbered: (_log, count) => deps.onNumbered(count),
+  });
+  const proofs = new AuditProofs({ store: deps.store, key, sequencer });
+  // What a server that is gone left without a number.
+  sequencer.notice('operator');
+  return {
+    records,
+    proofs,
+    promiseFor: (recorded: readonly Recorded[]) => proofs.promiseFor(recorded),
+    /** Does now and then what otherwise follows an entry: somebody may have died in between. @returns 0, nothing is removed here */
+    async sweep(log: TenantId): Promise<number> {
+      await sequencer.sequence('operator');
+      await sequencer.sequence(log);
+      return 0;
+    },
+    sequence: (log: LogName) => sequencer.sequence(log),
+    stop: () => sequencer.stop(),
+  };
 }

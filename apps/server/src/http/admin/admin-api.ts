@@ -37,6 +37,8 @@ export interface AdminGate {
   onRefused(caller: AdminCaller, operation: AdminOperationId, place: GrantScope): Promise<void>;
   /** Told of every request that changed something of which no feature left a record. */
   onUnrecorded(caller: AdminCaller | undefined, place: GrantScope): Promise<void>;
+  /** The promise that what was recorded for a request will be in the log; undefined when nothing was. */
+  promiseFor(recorded: Acting['recorded']): Promise<string | undefined>;
 }
 
 /** Headers of every answer: data of an organisation, for whoever asked and nobody else. */
@@ -130,6 +132,8 @@ export function addAdminApi(
     };
     const { result, etag, setCookie } = await handler(input as never);
     if (one.method !== 'GET' && acting.recorded.length === 0) await gate.onUnrecorded(caller, place);
+    const promise = await gate.promiseFor(acting.recorded);
+    if (promise !== undefined) reply.header(ADMIN_HEADERS.auditPromise, promise);
     const checked = one.result?.safeParse(result);
     if (checked?.success === false)
       throw new KuvertError('internal', { details: { reason: 'result_invalid' } });
