@@ -8,7 +8,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateStaticKeyPair, type StaticKeyPair } from '@kuvert/crypto/channel';
 import {
+  ATTACHMENT_PATH,
   type DeviceId,
+  type Id,
+  idToBytes,
   LABELS,
   METHODS,
   type MethodName,
@@ -18,6 +21,7 @@ import {
   operatorCalls,
   operatorRequestText,
   type TenantId,
+  UPLOAD_TYPE,
 } from '@kuvert/protocol';
 import { ADMIN_BASE, ADMIN_OPERATIONS, type AdminOperation } from '@kuvert/protocol/admin';
 import { DeviceChannel, HandMadeDevice, startInstallation, type TestInstallation } from '@kuvert/testkit';
@@ -233,6 +237,7 @@ describe('P4 H8 every HTTP route is tried', () => {
         ...TAKES_NOTHING,
         ...Object.values(operatorCalls).map(({ path }) => `ops POST ${path}`),
         ...ADMIN_ROUTES,
+        ...['GET', 'PATCH'].map((method) => `public ${method} ${ATTACHMENT_PATH}`),
       ]),
     ];
     const found = (['public', 'ops'] as const).flatMap((listener) =>
@@ -245,6 +250,46 @@ describe('P4 H8 every HTTP route is tried', () => {
       [],
     );
     expect(tried.filter((route) => !found.includes(route))).toEqual([]);
+  });
+
+  test('the attachment routes move nothing without a capability of that device, attachment and direction', async () => {
+    const ask = async (method: string, capability: string | undefined) => {
+      const headers: Record<string, string> = {
+        ...(capability !== undefined && { authorization: `Kuvert ${capability}` }),
+        ...(method === 'PATCH' && { 'upload-offset': '0', 'content-type': UPLOAD_TYPE }),
+      };
+      const body = method === 'PATCH' ? Uint8Array.of(1) : undefined;
+      const answer = await fetch(`${installation.url}${ATTACHMENT_PATH}`, {
+        method,
+        headers,
+        ...(body && { body }),
+      });
+      await answer.bytes();
+      return answer.status;
+    };
+    const [begun, stored] = foreign.names.attachment ?? [];
+    const up = await foreign.channel.request('attachments.create', { attachment: begun, sizeBytes: 4_096 });
+    const down = await foreign.channel.request('attachments.open', { attachment: stored });
+    const [upload, download] = [up, down].map(({ result }) => (result as { capability: string }).capability);
+    expect([await ask('HEAD', upload), await ask('GET', download)]).toEqual([204, 200]);
+    for (const [method, wrong] of [
+      ['GET', upload],
+      ['PATCH', download],
+      ['HEAD', download],
+    ] as const) {
+      expect(await ask(method, wrong), `${method} with the other direction`).toBe(401);
+    }
+    // Another tenant, device or attachment in a capability that was made for this one.
+    const tampered = [8, 25, 42].map((at) => {
+      const bytes = Buffer.from(download ?? '', 'base64url');
+      const names = [own.tenantId, own.device.deviceId, own.names.attachment?.[1]] as Id<'tenant'>[];
+      bytes.set(idToBytes(names[(at - 8) / 17] ?? own.tenantId), at);
+      return bytes.toString('base64url');
+    });
+    const later = Buffer.from(download ?? '', 'base64url');
+    later.writeUIntBE(later.readUIntBE(2, 6) + 1, 2, 6);
+    const wrongs = [undefined, 'x', (download ?? '').slice(0, -4), later.toString('base64url'), ...tampered];
+    for (const wrong of wrongs) expect(await ask('GET', wrong)).toBe(401);
   });
 
   test.each(TAKES_NOTHING)('%s', async (route) => {

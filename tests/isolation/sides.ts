@@ -1,12 +1,14 @@
 /** Two tenants that try each other: what each has, what its honest calls say, and values that name nothing anywhere. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
+  ATTACHMENT_PATH,
   decodeToken,
   type EnrolmentToken,
   type Id,
   METHODS,
   type MethodName,
   makeId,
+  UPLOAD_TYPE,
 } from '@kuvert/protocol';
 import {
   DeviceChannel,
@@ -58,12 +60,20 @@ export async function settle(installation: TestInstallation, name: string): Prom
   const requestId = makeId('request', randomBytes(16));
   const taken = await channel.request('prekeys.take', { personId: colleague.personId, requestId });
   expect(taken.error).toBeUndefined();
+  const [attachment, finished] = [
+    makeId('attachment', randomBytes(16)),
+    makeId('attachment', randomBytes(16)),
+  ];
+  const begun = await channel.request('attachments.create', { attachment, sizeBytes: 4_096 });
+  expect(begun.error).toBeUndefined();
+  await upload(channel, url, finished);
   const names = {
     tenant: [tenant.tenantId],
     person: [personId, colleague.personId, newcomer.personId],
     device: [device.deviceId, colleague.deviceId],
     enrolmentToken: [token.tokenId, device.token.tokenId],
     request: [requestId],
+    attachment: [attachment, finished],
     cursor: [(page.result as { next: string }).next],
     mail: [caller.mail, colleague.mail, newcomer.mail],
   };
@@ -92,6 +102,10 @@ export function honestParams(method: string, own: Side, nowMs: number): unknown 
     'prekeys.take': { personId, requestId: makeId('request', randomBytes(16)) },
     'prekeys.upload': { oneTime: [] },
     'prekeys.count': {},
+    'attachments.create': { attachment: makeId('attachment', randomBytes(16)), sizeBytes: 4_096 },
+    'attachments.finish': { attachment: own.names.attachment?.[1], sha256: FILE_HASH },
+    'attachments.open': { attachment: own.names.attachment?.[1] },
+    'attachments.remove': { attachment: makeId('attachment', randomBytes(16)) },
   };
   return params[method as MethodName];
 }
@@ -112,7 +126,25 @@ export async function call(own: Side, method: MethodName, params: unknown): Prom
   return await channel.request(method, params);
 }
 
-/** An answer without the value that was asked for, so that two answers can be compared. */
+/** An answer without the value that was asked for, so that two answers can be compared. Capabilities are made of it. */
 export function comparable(answer: unknown, asked: unknown): unknown {
-  return JSON.parse(JSON.stringify(answer).replaceAll(String(asked), 'what was asked for'));
+  const text = JSON.stringify(answer).replaceAll(String(asked), 'what was asked for');
+  return JSON.parse(text.replaceAll(/"capability":"[^"]{100,}"/g, '"capability":"some"'));
+}
+
+const FILE = Uint8Array.from(randomBytes(32));
+const FILE_HASH = Uint8Array.from(createHash('sha256').update(FILE).digest());
+
+/** Brings a file to the server, as a client does. */
+async function upload(channel: DeviceChannel, url: string, attachment: Id<'attachment'>): Promise<void> {
+  const begun = await channel.request('attachments.create', { attachment, sizeBytes: FILE.length });
+  const { capability } = begun.result as { capability: string };
+  const sent = await fetch(new URL(ATTACHMENT_PATH, url), {
+    method: 'PATCH',
+    headers: { authorization: `Kuvert ${capability}`, 'upload-offset': '0', 'content-type': UPLOAD_TYPE },
+    body: FILE,
+  });
+  expect([sent.status, sent.headers.get('upload-offset')]).toEqual([204, '32']);
+  const finished = await channel.request('attachments.finish', { attachment, sha256: FILE_HASH });
+  expect(finished.error).toBeUndefined();
 }

@@ -101,6 +101,7 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
       });
       publicListener.server.on('upgrade', (request, socket, head) => channel.upgrade(request, socket, head));
       closers.push(() => publicListener.close());
+      context.addAttachmentRoutes(publicListener);
       addAdminApi(publicListener, {
         gate: context.adminGate,
         routes: context.adminTable,

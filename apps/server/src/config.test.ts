@@ -17,6 +17,7 @@ function sentence(environment: Record<string, string>): string {
 
 test('C12 without any setting a server serves this machine only', () => {
   expect(read({})).toEqual({
+    attachmentBytesMax: 100 * 2 ** 30,
     dataFolder: '/srv/kuvert/data',
     keysFolder: '/srv/kuvert/keys',
     host: '127.0.0.1',

@@ -27,6 +27,10 @@ export interface ServerConfig {
   readonly storeThreads?: number;
   /** Absolute path of the folder of the ledger (ledger/ledger.ts); default: in the keys folder. */
   readonly ledgerFolder?: string;
+  /** Absolute path of the folder of sealed files; default: `blobs` in the data folder. */
+  readonly blobsFolder?: string;
+  /** What the sealed files of one tenant may take, in bytes; {@link ATTACHMENT_BYTES_PRESET} if not given. */
+  readonly attachmentBytesMax?: number;
   /** The database that holds everything, or undefined for files in the data folder. */
   readonly database?: DatabaseConfig | undefined;
 }
@@ -40,6 +44,9 @@ export interface DatabaseConfig {
   readonly certFile: string | undefined;
   readonly keyFile: string | undefined;
 }
+
+/** What the sealed files of one tenant may take, unless told, in bytes. */
+export const ATTACHMENT_BYTES_PRESET = 100 * 2 ** 30;
 
 const port = z
   .string()
@@ -134,6 +141,22 @@ const SETTINGS = {
     undefined,
     'Where revocations are noted a second time, so that a restore does not undo them ([operating.md](operating.md)). Not set: `ledger` in KUVERT_KEYS. Servers on one database may share it.',
   ),
+  KUVERT_BLOBS: setting(
+    path,
+    'a folder outside KUVERT_KEYS',
+    undefined,
+    'Where sealed files lie until they expire. Not set: `blobs` in KUVERT_DATA. Servers on one database need one folder that all of them see.',
+  ),
+  KUVERT_ATTACHMENT_GB: setting(
+    z
+      .string()
+      .regex(/^\d{1,6}$/)
+      .transform(Number)
+      .refine((value) => value >= 1),
+    '1 to 999999',
+    '100',
+    'What the sealed files of one tenant may take, in GB (2³⁰ bytes). Beyond it devices are asked to try again later.',
+  ),
   KUVERT_STORE: setting(
     z
       .string()
@@ -225,6 +248,8 @@ function toConfig(
     trafficFactor: values.KUVERT_TRAFFIC_FACTOR as number,
     ...(values.KUVERT_STORE_THREADS === undefined ? {} : { storeThreads: values.KUVERT_STORE_THREADS }),
     ledgerFolder: at(values.KUVERT_LEDGER ?? join(values.KUVERT_KEYS as string, 'ledger')),
+    ...(values.KUVERT_BLOBS === undefined ? {} : { blobsFolder: at(values.KUVERT_BLOBS) }),
+    attachmentBytesMax: (values.KUVERT_ATTACHMENT_GB as number) * 2 ** 30,
     ...databaseOf(values, at),
     logLevel: values.KUVERT_LOG_LEVEL ?? (place.onTerminal ? 'warn' : 'info'),
   };

@@ -2,14 +2,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
+import type { FastifyInstance } from 'fastify';
+import { type Blobs, openFileBlobs } from './blobs/index.ts';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
 import { TickFlusher } from './channel/outgoing.ts';
 import { joinRoutes } from './channel/routes.ts';
 import { loadServerStatics, serverStatics } from './channel/server-statics.ts';
 import type { Clock, Random } from './clock.ts';
-import type { DatabaseConfig, ServerConfig } from './config.ts';
+import { ATTACHMENT_BYTES_PRESET, type DatabaseConfig, type ServerConfig } from './config.ts';
 import { administratorCollections, createAdministratorsFeature } from './features/administrators/index.ts';
+import { attachmentCollections, createAttachmentsFeature } from './features/attachments/index.ts';
 import { auditCollections, createAuditFeature, logsOf } from './features/audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './features/devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './features/mailbox/index.ts';
@@ -44,6 +47,7 @@ export const COLLECTIONS = [
   ...mailboxCollections,
   ...administratorCollections,
   ...auditCollections,
+  ...attachmentCollections,
 ] as const;
 
 /** Everything of a server but its listeners. */
@@ -60,6 +64,8 @@ export interface Context {
   readonly adminTable: AdminTable;
   /** Makes whoever has it the first operator; undefined once there is one. */
   readonly setUpCode: string | undefined;
+  /** Adds the routes that move the bytes of attachments to the public listener. */
+  readonly addAttachmentRoutes: (app: FastifyInstance) => void;
   readonly readiness: Readiness;
   readonly sweeper: Sweeper;
   /** When the envelope that expires next was accepted, undefined when none waits. */
@@ -79,7 +85,14 @@ export interface Context {
 export async function buildContext(
   config: Pick<
     ServerConfig,
-    'dataFolder' | 'keysFolder' | 'ledgerFolder' | 'trafficFactor' | 'storeThreads' | 'database'
+    | 'dataFolder'
+    | 'keysFolder'
+    | 'ledgerFolder'
+    | 'blobsFolder'
+    | 'attachmentBytesMax'
+    | 'trafficFactor'
+    | 'storeThreads'
+    | 'database'
   >,
   surroundings: {
     readonly clock: Clock;
@@ -115,7 +128,10 @@ export async function buildContext(
     const admission = new Admission({ clock, loopDelay: surroundings.loopDelay ?? measureLoopDelay() });
     const { trafficFactor } = config;
     const ledger = await openLedger(config.ledgerFolder ?? join(folders.keysFolder, 'ledger'));
-    return await wire({ store, folders, clock, random, log, admission, metrics, trafficFactor, ledger });
+    const blobs = openFileBlobs(config.blobsFolder ?? join(folders.data.path, 'blobs'));
+    const { attachmentBytesMax } = config;
+    const base = { store, folders, clock, random, log, admission, metrics, trafficFactor, ledger };
+    return await wire({ ...base, blobs, attachmentBytesMax });
   } catch (error) {
     await store?.close().catch(() => undefined);
     folders.data.release();
@@ -160,6 +176,8 @@ async function wire(parts: {
   readonly metrics: ServerMetrics;
   readonly trafficFactor: number | undefined;
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
+  readonly attachmentBytesMax: number | undefined;
 }): Promise<Context> {
   const { store, folders, clock, random, log, admission, metrics, trafficFactor, ledger } = parts;
   const onLimit = (limit: LimitName, device: { tenantId?: string; deviceId?: string } = {}): void => {
@@ -216,6 +234,21 @@ async function wire(parts: {
     onLimit,
     onError: (error) => log.error({ event: 'delivery-failed', ...describeError(error) }),
   });
+  const attachments = createAttachmentsFeature({
+    ...base,
+    tenants: tenants.service,
+    devices: devices.service,
+    blobs: parts.blobs,
+    tenantBytesMax: parts.attachmentBytesMax ?? ATTACHMENT_BYTES_PRESET,
+    onStored: ({ tenantId, sizeBytes, sha256 }) =>
+      log.info({
+        event: 'attachment-stored',
+        tenantId,
+        sizeBytes,
+        sha256: Buffer.from(sha256).toString('hex'),
+      }),
+    onLimit: (device) => onLimit('attachments', device),
+  });
   const administrators = createAdministratorsFeature({
     ...base,
     onLimit: () => onLimit('signIns'),
@@ -237,7 +270,7 @@ async function wire(parts: {
       deviceSet: ({ scope, personId }) => devices.service.setHashOf(scope, personId),
     },
     routes: joinRoutes({
-      device: [people.deviceRoutes, devices.deviceRoutes, prekeys.deviceRoutes],
+      device: [people.deviceRoutes, devices.deviceRoutes, prekeys.deviceRoutes, attachments.deviceRoutes],
       enrolment: [devices.enrolmentRoutes],
     }),
     mailbox: mailbox.mailboxRoutes,
@@ -269,6 +302,7 @@ async function wire(parts: {
       (tenantId, limit) => devices.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => prekeys.sweep(store.tenant(tenantId), limit),
       (tenantId) => audit.sweep(tenantId),
+      (tenantId, limit) => attachments.sweep(tenantId, limit),
     ],
     log,
     metrics,
@@ -310,6 +344,7 @@ async function wire(parts: {
     setUpCode: (await administrators.service.isSetUp())
       ? undefined
       : await administrators.service.invitations.makeSetUpCode(),
+    addAttachmentRoutes: attachments.addHttpRoutes,
     readiness: new Readiness(store, clock),
     sweeper,
     oldestWaitingMs: () => mailbox.service.oldestWaitingMs(),

@@ -12,6 +12,7 @@ type Check = (value: unknown) => boolean;
 const word: Check = (value) => typeof value === 'string' && WORD.test(value);
 const id: Check = (value) => typeof value === 'string' && ID.test(value);
 const count: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const hash: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 const words: Check = (value) => Array.isArray(value) && value.length <= 20 && value.every(isFrame);
 
 /** Every field that may be logged, and the form it must have. */
@@ -30,6 +31,7 @@ const FIELDS: { readonly [F in keyof Required<LogFields>]: Check } = {
   count,
   port: count,
   sizeBytes: count,
+  sha256: hash,
   durationMs: count,
 };
 
@@ -54,6 +56,8 @@ export interface LogFields {
   readonly count?: number;
   readonly port?: number;
   readonly sizeBytes?: number;
+  /** Of sealed bytes, in hex: what the server has kept for others, without a word on what is in it. */
+  readonly sha256?: string;
   readonly durationMs?: number;
 }
 

@@ -276,6 +276,42 @@ export const ERRORS = {
     'The recipient has no device yet; the message waits here until there is one.',
     'Der Empfänger hat noch kein Gerät; die Nachricht wartet hier, bis es eines gibt.',
   ),
+  attachment_too_large: entry(
+    413,
+    NEVER,
+    'The file is too large: at most 2 GB can be sent.',
+    'Die Datei ist zu groß: Es können höchstens 2 GB gesendet werden.',
+  ),
+  attachment_quota: entry(
+    507,
+    after(600_000),
+    'The server has no room for more files of yours now. Older ones make room when they expire.',
+    'Der Server hat gerade keinen Platz für weitere Dateien von Ihnen. Ältere machen Platz, wenn sie ablaufen.',
+  ),
+  attachment_gone: entry(
+    410,
+    NEVER,
+    'The file is no longer on the server. Ask the sender to send it again.',
+    'Die Datei liegt nicht mehr auf dem Server. Bitten Sie um erneutes Senden.',
+  ),
+  attachment_damaged: entry(
+    422,
+    NEVER,
+    'The file was changed on its way. Nothing of the changed part was saved.',
+    'Die Datei wurde unterwegs verändert. Vom veränderten Teil wurde nichts gespeichert.',
+  ),
+  attachment_offset: entry(
+    409,
+    { kind: 'now' },
+    'The upload goes on at another place.',
+    'Das Hochladen geht an einer anderen Stelle weiter.',
+  ),
+  capability_invalid: entry(
+    401,
+    { kind: 'now' },
+    'This permission to transfer a file is not valid or no longer valid.',
+    'Diese Erlaubnis zum Übertragen einer Datei gilt nicht oder nicht mehr.',
+  ),
   id_reused: entry(
     409,
     NEVER,

@@ -24,6 +24,7 @@ export const ID_TYPES = {
   administrator: { byte: 0x0d, prefix: 'ad' },
   session: { byte: 0x0e, prefix: 'se' },
   auditEntry: { byte: 0x0f, prefix: 'au' },
+  attachment: { byte: 0x10, prefix: 'at' },
 } as const;
 
 export type IdType = keyof typeof ID_TYPES;
@@ -46,6 +47,7 @@ export type InstallationId = Id<'installation'>;
 export type AdministratorId = Id<'administrator'>;
 export type SessionId = Id<'session'>;
 export type AuditEntryId = Id<'auditEntry'>;
+export type AttachmentId = Id<'attachment'>;
 
 /** Size of an id on the wire, type byte included. */
 export const ID_BYTES = 17;

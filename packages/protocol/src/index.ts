@@ -1,4 +1,5 @@
 /** The contract between clients and server: formats, methods, errors. No I/O, no platform. */
+export * from './attachments.ts';
 export * from './bytes.ts';
 export * from './cbor.ts';
 export * from './channel.ts';

@@ -14,6 +14,8 @@ export const LABELS = {
   chain: 'kuvert/chain/1',
   leg: 'kuvert/leg/1',
   sharedBody: 'kuvert/shared-body/1',
+  attachment: 'kuvert/attachment/1',
+  attachmentCapability: 'kuvert/attachment-capability/1',
   conversation: 'kuvert/conversation/1',
   safetyNumber: 'kuvert/safety-number/1',
   listHash: 'kuvert/list-hash/1',

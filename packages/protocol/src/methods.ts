@@ -1,4 +1,5 @@
 /** The table of all methods of the device channel, from which dispatch, clients and the isolation test are made. */
+import { attachmentsCreate, attachmentsFinish, attachmentsOpen, attachmentsRemove } from './attachments.ts';
 import { devicesList, devicesOwner, devicesPublish, linkingFetch } from './devices.ts';
 import { enrolmentFinish, enrolmentOpen } from './enrolment.ts';
 import { peopleFind, peopleGet, peopleList } from './people.ts';
@@ -18,6 +19,10 @@ export const METHODS = {
   [prekeysTake.name]: prekeysTake,
   [prekeysUpload.name]: prekeysUpload,
   [prekeysCount.name]: prekeysCount,
+  [attachmentsCreate.name]: attachmentsCreate,
+  [attachmentsFinish.name]: attachmentsFinish,
+  [attachmentsOpen.name]: attachmentsOpen,
+  [attachmentsRemove.name]: attachmentsRemove,
 } as const;
 
 export type Methods = typeof METHODS;

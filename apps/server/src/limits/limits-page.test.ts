@@ -1,5 +1,6 @@
 /** `docs/limits.md` is printed from the numbers where they stand; `vitest run -u` on this file prints it anew. */
 import {
+  ATTACHMENT_LIMITS,
   CHANNEL_LIMITS,
   DEVICES_MAX,
   LIFETIME_MS,
@@ -10,6 +11,15 @@ import {
 import { expect, test } from 'vitest';
 import { LIMITS } from '../channel/limits.ts';
 import { SIGN_IN_LIMITS } from '../features/administrators/sign-in-delays.ts';
+import {
+  ATTACHMENT_CREATES,
+  ATTACHMENTS_MAX,
+  CAPABILITY_MS,
+  EXPIRY_MARGIN_MS,
+  TRANSFER_IDLE_MS,
+  TRANSFERS_MAX,
+  UNFINISHED_MS,
+} from '../features/attachments/limits.ts';
 import { ATTEMPT_LIMITS } from '../features/devices/attempts.ts';
 import { LIST_LIMIT } from '../features/devices/linking.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, MAILBOX_MAX, TRAFFIC } from '../features/mailbox/limits.ts';
@@ -145,6 +155,39 @@ const MAILBOX: readonly Row[] = [
     '`features/mailbox/limits.ts`',
   ],
 ];
+const ATTACHMENTS = '`features/attachments/limits.ts`';
+const FILES: readonly Row[] = [
+  ['A file', size(ATTACHMENT_LIMITS.fileBytesMax), '`attachment_too_large`', '`protocol`, attachments.ts'],
+  [
+    'A piece of an upload',
+    size(ATTACHMENT_LIMITS.pieceBytesMax),
+    '`too_large`',
+    '`protocol`, attachments.ts',
+  ],
+  ['Files of a tenant', '`KUVERT_ATTACHMENT_GB`', '`attachment_quota`', '`config.ts`'],
+  [
+    'Files of a device, finished or not',
+    `${count(ATTACHMENTS_MAX.deviceCount)}, ${size(ATTACHMENTS_MAX.deviceBytes)}`,
+    '`attachment_quota`',
+    ATTACHMENTS,
+  ],
+  ['New files of a device', flow(ATTACHMENT_CREATES), '`rate_limited`', ATTACHMENTS],
+  [
+    'Transfers at once of a device, of a server',
+    `${TRANSFERS_MAX.perDevice}, ${count(TRANSFERS_MAX.all)}`,
+    '`rate_limited`, `overloaded`',
+    ATTACHMENTS,
+  ],
+  ['Standstill of a transfer', time(TRANSFER_IDLE_MS), 'the connection ends', ATTACHMENTS],
+  ['A capability', time(CAPABILITY_MS), '`capability_invalid`: ask for another', ATTACHMENTS],
+  ['An upload that nobody goes on with', time(UNFINISHED_MS), 'removed', ATTACHMENTS],
+  [
+    'A file that was finished',
+    time(LIFETIME_MS[1] + EXPIRY_MARGIN_MS),
+    'removed: `attachment_gone`',
+    ATTACHMENTS,
+  ],
+];
 const SECRETS: readonly Row[] = [
   [
     'Prekeys of one person taken by one device',
@@ -244,6 +287,10 @@ ${table(MAILBOX)}
 
 × times \`KUVERT_TRAFFIC_FACTOR\` ([configuration](configuration.md)). After a refusal everything of that device to that person is refused until
 the time that was named, so that no message overtakes an earlier one.
+
+## Files
+
+${table(FILES)}
 
 ## Guessing and draining
 

@@ -14,6 +14,7 @@ export const LIMIT_NAMES = [
   'prekeyTakes',
   'operatorCalls',
   'signIns',
+  'attachments',
 ] as const;
 /** The name of a limit. */
 export type LimitName = (typeof LIMIT_NAMES)[number];

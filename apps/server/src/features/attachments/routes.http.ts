@@ -1,0 +1,156 @@
+/**
+ * The bytes of attachments over HTTP (design.md §6), for whoever holds a capability. Pieces are taken and given as they come and never held in
+ * memory; a peer that stands still loses its connection, and goes on where it was with the next.
+ */
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import {
+  ATTACHMENT_LIMITS,
+  ATTACHMENT_PATH,
+  CAPABILITY_SCHEME,
+  KuvertError,
+  UPLOAD_OFFSET_HEADER,
+  UPLOAD_TYPE,
+} from '@kuvert/protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { refusal } from '../../limits/refusal.ts';
+import type { Capabilities, Capability } from './capability.ts';
+import { TRANSFER_IDLE_MS, TRANSFERS_MAX } from './limits.ts';
+import type { AttachmentService } from './service.ts';
+
+const BUSY_RETRY_MS = 2_000;
+const AUTHORIZATION = new RegExp(`^${CAPABILITY_SCHEME} ([A-Za-z0-9_-]{1,256})$`, 'i');
+const RANGE = /^bytes=(\d{1,12})-$/;
+
+/** What the routes need. */
+export interface AttachmentHttp {
+  readonly attachments: AttachmentService;
+  readonly capabilities: Capabilities;
+  /** True while the device may do anything at all. */
+  readonly isDevice: (capability: Capability) => Promise<boolean>;
+}
+
+/** Adds the routes to the public listener. */
+export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp): void {
+  const { attachments } = deps;
+  const transfers = new Transfers();
+  // The body stays a stream; what it may hold is counted while it comes.
+  app.addContentTypeParser(UPLOAD_TYPE, (_request, payload, done) => done(null, payload));
+
+  app.head(ATTACHMENT_PATH, async (request, reply) => {
+    const capability = await capabilityOf(request, 'up', deps);
+    const { offset, sizeBytes } = await attachments.progress(capability);
+    return reply
+      .headers({ ...NOT_STORED, [UPLOAD_OFFSET_HEADER]: offset, 'upload-length': sizeBytes })
+      .code(204)
+      .send();
+  });
+
+  app.patch(ATTACHMENT_PATH, { bodyLimit: ATTACHMENT_LIMITS.pieceBytesMax }, async (request, reply) => {
+    const capability = await capabilityOf(request, 'up', deps);
+    const from = offsetOf(request.headers[UPLOAD_OFFSET_HEADER]);
+    const length = Number(request.headers['content-length']);
+    if (!(request.body instanceof Readable) || !(length > 0)) throw new KuvertError('bad_request');
+    if (length > ATTACHMENT_LIMITS.pieceBytesMax) throw new KuvertError('too_large');
+    const body: AsyncIterable<Uint8Array> = request.body;
+    endWhenIdle(request.raw);
+    const offset = await transfers.run(capability, () => attachments.append(capability, from, body));
+    return reply
+      .headers({ ...NOT_STORED, [UPLOAD_OFFSET_HEADER]: offset })
+      .code(204)
+      .send();
+  });
+
+  app.get(ATTACHMENT_PATH, { exposeHeadRoute: false }, async (request, reply) => {
+    const capability = await capabilityOf(request, 'down', deps);
+    const { range } = request.headers;
+    const from = range === undefined ? 0 : Number(RANGE.exec(range)?.[1] ?? Number.NaN);
+    if (Number.isNaN(from)) throw new KuvertError('bad_request');
+    const end = transfers.begin(capability);
+    try {
+      const { bytes, sizeBytes, sha256 } = await attachments.read(capability, from);
+      endWhenIdle(request.raw);
+      const stream = Readable.from(bytes, { objectMode: false, highWaterMark: 262_144 }).on('close', end);
+      if (from >= sizeBytes && from > 0) {
+        stream.destroy();
+        throw new KuvertError('bad_request');
+      }
+      return reply
+        .code(range === undefined ? 200 : 206)
+        .headers({
+          ...NOT_STORED,
+          'content-type': 'application/octet-stream',
+          'content-length': sizeBytes - from,
+          'accept-ranges': 'bytes',
+          // Of the whole file, as RFC 9530 has it: what the server's log says it is.
+          'repr-digest': `sha-256=:${Buffer.from(sha256).toString('base64')}:`,
+          ...(range !== undefined && { 'content-range': `bytes ${from}-${sizeBytes - 1}/${sizeBytes}` }),
+        })
+        .send(stream);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  });
+}
+
+const NOT_STORED = { 'cache-control': 'no-store' } as const;
+
+/** @throws KuvertError `capability_invalid`, for a device that was revoked too */
+async function capabilityOf(
+  request: FastifyRequest,
+  direction: Capability['direction'],
+  { capabilities, isDevice }: AttachmentHttp,
+): Promise<Capability> {
+  const text = AUTHORIZATION.exec(request.headers.authorization ?? '')?.[1];
+  if (text === undefined) throw new KuvertError('capability_invalid');
+  const capability = await capabilities.read(text);
+  if (capability.direction !== direction || !(await isDevice(capability))) {
+    throw new KuvertError('capability_invalid');
+  }
+  return capability;
+}
+
+function offsetOf(header: string | string[] | undefined): number {
+  if (typeof header !== 'string' || !/^\d{1,12}$/.test(header)) throw new KuvertError('bad_request');
+  return Number(header);
+}
+
+/** Whoever takes or brings nothing for a while gives its place to others. */
+function endWhenIdle({ socket }: IncomingMessage): void {
+  const end = () => socket.destroy();
+  socket.setTimeout(TRANSFER_IDLE_MS, end);
+}
+
+/** Counts what is under way, so that one device cannot hold every socket and file. */
+class Transfers {
+  readonly #byDevice = new Map<string, number>();
+  #all = 0;
+
+  /** @returns ends it; may be called twice. @throws KuvertError `rate_limited`, `overloaded` */
+  begin({ tenantId, deviceId }: Capability): () => void {
+    const key = `${tenantId} ${deviceId}`;
+    const present = this.#byDevice.get(key) ?? 0;
+    if (present >= TRANSFERS_MAX.perDevice) throw refusal('rate_limited', BUSY_RETRY_MS);
+    if (this.#all >= TRANSFERS_MAX.all) throw refusal('overloaded', BUSY_RETRY_MS);
+    this.#byDevice.set(key, present + 1);
+    this.#all++;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#all--;
+      const left = (this.#byDevice.get(key) ?? 1) - 1;
+      if (left === 0) this.#byDevice.delete(key);
+      else this.#byDevice.set(key, left);
+    };
+  }
+  async run<T>(capability: Capability, work: () => Promise<T>): Promise<T> {
+    const end = this.begin(capability);
+    try {
+      return await work();
+    } finally {
+      end();
+    }
+  }
+}

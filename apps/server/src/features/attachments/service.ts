@@ -1,0 +1,229 @@
+/** The rules of attachments: who may upload how much, what is kept for how long, who may fetch it. */
+import {
+  ATTACHMENT_LIMITS,
+  type AttachmentId,
+  equalBytes,
+  KuvertError,
+  LIFETIME_MS,
+  type TenantId,
+} from '@kuvert/protocol';
+import type { Blobs } from '../../blobs/index.ts';
+import type { DeviceCaller } from '../../channel/routes.ts';
+import type { Clock } from '../../clock.ts';
+import type { LeakyBuckets } from '../../limits/leaky-buckets.ts';
+import type { RowOf, TenantScope, Tx } from '../../store/index.ts';
+import type { Capabilities, Capability } from './capability.ts';
+import { attachments, attachmentUsage } from './collections.ts';
+import { ATTACHMENTS_MAX, EXPIRY_MARGIN_MS, LEFTOVER_MS, UNFINISHED_MS } from './limits.ts';
+
+type Row = RowOf<typeof attachments>;
+type Caller = Omit<DeviceCaller, 'connection'>;
+
+/** @see the top of this file */
+export interface AttachmentService {
+  /** @see attachmentsCreate */
+  create(
+    caller: Caller,
+    upload: { readonly attachment: AttachmentId; readonly sizeBytes: number },
+  ): Promise<{ capability: string; offset: number; isStored: boolean }>;
+  /** @see attachmentsFinish */
+  finish(
+    caller: Caller,
+    upload: { readonly attachment: AttachmentId; readonly sha256: Uint8Array<ArrayBuffer> },
+  ): Promise<{ expiresAt: number }>;
+  /** @see attachmentsOpen */
+  open(
+    caller: Caller,
+    attachment: AttachmentId,
+  ): Promise<{ capability: string; sizeBytes: number; sha256: Uint8Array<ArrayBuffer>; expiresAt: number }>;
+  /** @see attachmentsRemove */
+  remove(caller: Caller, attachment: AttachmentId): Promise<void>;
+  /** How far an upload has come, and how large it is to be. @throws KuvertError `capability_invalid` when it was given up */
+  progress(capability: Capability): Promise<{ offset: number; sizeBytes: number }>;
+  /** Adds bytes; resolves when they are durable. @throws KuvertError as `Blobs.append`, `capability_invalid` */
+  append(capability: Capability, from: number, bytes: AsyncIterable<Uint8Array>): Promise<number>;
+  /** The sealed bytes from an offset on. @throws KuvertError `attachment_gone` */
+  read(
+    capability: Capability,
+    from: number,
+  ): Promise<{ bytes: AsyncIterable<Uint8Array>; sizeBytes: number; sha256: Uint8Array<ArrayBuffer> }>;
+  /** Removes up to `limit` attachments whose time is over. @returns how many */
+  sweep(scope: TenantScope, limit: number): Promise<number>;
+  /** Removes files that no row names, left by a crash. @returns how many */
+  sweepLeftovers(scope: TenantScope): Promise<number>;
+}
+
+/** @see AttachmentService */
+export function createAttachmentService(deps: {
+  readonly scopeOf: (tenantId: TenantId) => TenantScope;
+  readonly blobs: Blobs;
+  readonly clock: Clock;
+  readonly capabilities: Capabilities;
+  readonly creates: LeakyBuckets;
+  /** What the attachments of one tenant may take. */
+  readonly tenantBytesMax: number;
+  /** A file is whole and will not change any more. */
+  readonly onStored: (stored: { tenantId: TenantId; sizeBytes: number; sha256: Uint8Array }) => void;
+  readonly onLimit: (caller: { tenantId: string; deviceId: string }) => void;
+}): AttachmentService {
+  const { scopeOf, blobs, clock, capabilities, creates, tenantBytesMax, onStored, onLimit } = deps;
+  const placeOf = (scope: TenantScope, attachment: AttachmentId) => ({ tenantId: scope.tenant, attachment });
+  const keptUntil = () => clock.nowMs() + LIFETIME_MS[1] + EXPIRY_MARGIN_MS;
+
+  /** Counts an attachment in or out, for its device and for the tenant. */
+  async function count(tx: Tx<'tenant'>, tenantId: TenantId, row: Row, sign: 1 | -1): Promise<void> {
+    for (const [subject, bytesMax, countMax] of [
+      [tenantId, tenantBytesMax, Number.POSITIVE_INFINITY],
+      [row.device, ATTACHMENTS_MAX.deviceBytes, ATTACHMENTS_MAX.deviceCount],
+    ] as const) {
+      const present = (await tx.find(attachmentUsage, subject)) ?? { subject, bytes: 0, count: 0 };
+      const next = {
+        subject,
+        bytes: Math.max(0, present.bytes + sign * row.sizeBytes),
+        count: Math.max(0, present.count + sign),
+      };
+      if (sign > 0 && (next.bytes > bytesMax || next.count > countMax))
+        throw new KuvertError('attachment_quota');
+      if (next.count === 0) tx.delete(attachmentUsage, subject);
+      else tx.put(attachmentUsage, next);
+    }
+  }
+
+  /** The row goes first: a file without one is found by `sweepLeftovers`, a row without its file would promise what is not there. */
+  async function discard(
+    scope: TenantScope,
+    attachment: AttachmentId,
+    isStill: (row: Row) => boolean,
+  ): Promise<void> {
+    const isGone = await scope.write(async (tx) => {
+      const row = await tx.find(attachments, attachment);
+      if (row === undefined || !isStill(row)) return false;
+      await count(tx, scope.tenant, row, -1);
+      tx.delete(attachments, attachment);
+      return true;
+    });
+    if (isGone) await blobs.remove(placeOf(scope, attachment));
+  }
+
+  async function rowOf({ tenantId, attachment }: Capability): Promise<Row | undefined> {
+    return scopeOf(tenantId).find(attachments, attachment);
+  }
+
+  return {
+    async create(caller, { attachment, sizeBytes }) {
+      const { scope, tenantId, deviceId, personId } = caller;
+      if (sizeBytes > ATTACHMENT_LIMITS.sealedBytesMax) throw new KuvertError('attachment_too_large');
+      creates.take(`${tenantId} ${deviceId}`);
+      const row = await scope
+        .write(async (tx) => {
+          const present = await tx.find(attachments, attachment);
+          if (present !== undefined && (present.device !== deviceId || present.sizeBytes !== sizeBytes)) {
+            throw new KuvertError('id_reused');
+          }
+          if (present?.sha256) return present;
+          const nowMs = clock.nowMs();
+          const expiresAt = nowMs + UNFINISHED_MS;
+          const begun = { attachment, device: deviceId, person: personId, sizeBytes, sha256: null };
+          const fresh: Row = { ...begun, createdAt: present?.createdAt ?? nowMs, expiresAt };
+          if (present === undefined) await count(tx, tenantId, fresh, 1);
+          tx.put(attachments, fresh);
+          return fresh;
+        })
+        .catch((error: unknown) => {
+          if (error instanceof KuvertError && error.code === 'attachment_quota')
+            onLimit({ tenantId, deviceId });
+          throw error;
+        });
+      const capability = await capabilities.make({ direction: 'up', tenantId, deviceId, attachment });
+      const isStored = row.sha256 !== null;
+      const state = isStored ? undefined : await blobs.find(placeOf(scope, attachment));
+      return { capability, offset: isStored ? sizeBytes : (state?.sizeBytes ?? 0), isStored };
+    },
+
+    async finish({ scope, deviceId }, { attachment, sha256 }) {
+      const row = await scope.find(attachments, attachment);
+      if (row?.device !== deviceId) throw new KuvertError('not_found');
+      if (row.sha256 !== null && !equalBytes(row.sha256, sha256)) throw new KuvertError('id_reused');
+      const place = placeOf(scope, attachment);
+      if (row.sha256 === null) {
+        const state = await blobs.find(place);
+        const offset = state?.sizeBytes ?? 0;
+        if (offset !== row.sizeBytes) throw new KuvertError('attachment_offset', { details: { offset } });
+        if (!equalBytes(await blobs.hash(place), sha256)) {
+          await blobs.remove(place);
+          throw new KuvertError('attachment_damaged', { retry: { kind: 'now' } });
+        }
+        // Renamed before it is promised: after a crash in between, finishing again finds the file complete.
+        await blobs.complete(place);
+      }
+      const expiresAt = keptUntil();
+      await scope.write(async (tx) => {
+        const present = await tx.get(attachments, attachment);
+        tx.put(attachments, { ...present, sha256, expiresAt: Math.max(expiresAt, present.expiresAt) });
+      });
+      if (row.sha256 === null) onStored({ tenantId: scope.tenant, sizeBytes: row.sizeBytes, sha256 });
+      return { expiresAt };
+    },
+
+    async open({ scope, tenantId, deviceId }, attachment) {
+      const row = await scope.find(attachments, attachment);
+      if (!row?.sha256 || row.expiresAt <= clock.nowMs()) throw new KuvertError('attachment_gone');
+      const { sizeBytes, sha256, expiresAt } = row;
+      const capability = await capabilities.make({ direction: 'down', tenantId, deviceId, attachment });
+      return { capability, sizeBytes, sha256, expiresAt };
+    },
+
+    async remove({ scope, personId }, attachment) {
+      await discard(scope, attachment, (row) => row.person === personId);
+    },
+
+    async progress(capability) {
+      const row = await rowOf(capability);
+      if (row?.device !== capability.deviceId) throw new KuvertError('capability_invalid');
+      if (row.sha256 !== null) return { offset: row.sizeBytes, sizeBytes: row.sizeBytes };
+      return { offset: (await blobs.find(capability))?.sizeBytes ?? 0, sizeBytes: row.sizeBytes };
+    },
+
+    async append(capability, from, bytes) {
+      const row = await rowOf(capability);
+      if (row?.device !== capability.deviceId) throw new KuvertError('capability_invalid');
+      const { sizeBytes } = row;
+      if (row.sha256 !== null) throw new KuvertError('attachment_offset', { details: { offset: sizeBytes } });
+      return blobs.append(capability, from, bytes, sizeBytes);
+    },
+
+    async read(capability, from) {
+      const row = await rowOf(capability);
+      if (!row?.sha256 || row.expiresAt <= clock.nowMs()) throw new KuvertError('attachment_gone');
+      const { sha256 } = row;
+      try {
+        return { ...(await blobs.read(capability, from)), sha256 };
+      } catch (error) {
+        throw error instanceof KuvertError && error.code === 'not_found'
+          ? new KuvertError('attachment_gone', { cause: error })
+          : error;
+      }
+    },
+
+    async sweep(scope, limit) {
+      const nowMs = clock.nowMs();
+      const { rows } = await scope.list(attachments, { index: 'byExpiry', before: nowMs + 1, limit });
+      for (const { attachment } of rows) {
+        // Looked at again in the transaction: it may have been asked for meanwhile.
+        await discard(scope, attachment, (row) => row.expiresAt <= nowMs);
+      }
+      return rows.length;
+    },
+
+    async sweepLeftovers(scope) {
+      let removed = 0;
+      for await (const { attachment, changedAtMs } of blobs.list(scope.tenant)) {
+        if (changedAtMs > clock.nowMs() - LEFTOVER_MS) continue;
+        if ((await scope.find(attachments, attachment)) !== undefined) continue;
+        await blobs.remove(placeOf(scope, attachment));
+        removed++;
+      }
+      return removed;
+    },
+  };
+}
