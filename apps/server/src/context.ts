@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
-import type { FastifyInstance } from 'fastify';
 import { type Blobs, openFileBlobs } from './blobs/index.ts';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
@@ -65,7 +64,7 @@ export interface Context {
   /** Makes whoever has it the first operator; undefined once there is one. */
   readonly setUpCode: string | undefined;
   /** Adds the routes that move the bytes of attachments to the public listener. */
-  readonly addAttachmentRoutes: (app: FastifyInstance) => void;
+  readonly addAttachmentRoutes: ReturnType<typeof createAttachmentsFeature>['addHttpRoutes'];
   readonly readiness: Readiness;
   readonly sweeper: Sweeper;
   /** When the envelope that expires next was accepted, undefined when none waits. */

@@ -1,7 +1,6 @@
 /** The door of `attachments`. */
 
 import type { TenantId } from '@kuvert/protocol';
-import type { FastifyInstance } from 'fastify';
 import type { Blobs } from '../../blobs/index.ts';
 import type { Clock, Random } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
@@ -50,7 +49,7 @@ export function createAttachmentsFeature(deps: {
   return {
     service,
     deviceRoutes: attachmentDeviceRoutes(service),
-    addHttpRoutes: (app: FastifyInstance) =>
+    addHttpRoutes: (app: Parameters<typeof addAttachmentRoutes>[0]) =>
       addAttachmentRoutes(app, {
         attachments: service,
         capabilities,
