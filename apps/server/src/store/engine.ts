@@ -116,6 +116,8 @@ export interface Hint {
 
 /** How servers on one database hear of each other (wire.md §5). */
 export interface Hints {
+  /** Whether others are at work, or were a moment ago. */
+  readonly hasOthers: boolean;
   publish(hint: Hint): void;
   /** @param listener.onGap hints may have been lost: whatever hangs on them has to be looked at again. */
   listen(listener: { onHint(hint: Hint): void; onGap(): void }): void;

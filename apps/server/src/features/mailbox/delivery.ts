@@ -19,7 +19,7 @@ import type { TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 import { type Deletions, keyText, type LeavingRow } from './deletions.ts';
 import type { Expiry } from './expiry.ts';
-import { numberRecord, recordFromRow, rowBytes } from './rows.ts';
+import { numberRecord, recordFromRow, rowBytes, rowTimeMs } from './rows.ts';
 
 /** A row that was just committed, for a device that may be online. */
 export interface FreshRow {
@@ -57,10 +57,14 @@ export interface Delivery {
 
 /** Rows of up to 408 kB: a page of them must not be large. */
 const PAGE_ROWS = 64;
+/** Rows that a connection holds and that a page may show again. */
+const HELD_ROWS_MAX = 512;
 /** After so many records in one go others get their turn. */
 const SLICE_RECORDS = 128;
 /** From so many acknowledged rows on it is worth looking which of them are removed. */
 const ACKNOWLEDGED_MAX = 1_024;
+/** So long after its id was made a row may become visible, clocks of servers included. */
+const SETTLED_MS = 10_000;
 const LATE_ROWS_MAX = 512;
 const LATE_BYTES_MAX = 1_048_576;
 
@@ -71,13 +75,15 @@ export function createDelivery(deps: {
   readonly clock: Clock;
   readonly deletions: Deletions;
   readonly expiry: Pick<Expiry, 'bury' | 'find' | 'forget'>;
+  /** Whether rows may become visible after rows with later ids, as with several servers. */
+  readonly mayCommitLate: boolean;
   /** A stored row is gone from the mailbox, or will be soon. */
   readonly onGone: (bytes: number) => void;
   readonly metrics: Pick<ServerMetrics, 'redeliveries' | 'acknowledged'>;
   /** A pass met a fault of ours; the connection has been ended. */
   readonly onError: (error: unknown) => void;
 }): Delivery {
-  const { scope, connection, clock, deletions, metrics, expiry, onGone, onError } = deps;
+  const { scope, connection, clock, deletions, metrics, expiry, mayCommitLate, onGone, onError } = deps;
   const inFlight: InFlight[] = [];
   /**
    * Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. Only a pass asks, so
@@ -195,17 +201,25 @@ export function createDelivery(deps: {
     connection.sendEvent('expired', { deliverySeq: lastSeq, ...found.facts });
   }
 
+  /** How many rows a pass may find again, so that its first page shows something new if there is anything. */
+  function rowsStillThere(): number {
+    const leaving = acknowledged.filter((row) => !row.isGone).length;
+    return Math.min(inFlight.length + leaving, HELD_ROWS_MAX);
+  }
+
   /** One pass over the whole mailbox. @returns how many rows were handed over, or undefined when the connection ended */
   async function pass(): Promise<number | undefined> {
     let found = 0;
     let cursor: string | undefined;
     const expired: Uint8Array[] = [];
     do {
+      const isFirst = cursor === undefined;
       const page = await scope.list(mailboxRows, {
         equals: [connection.deviceId],
-        limit: PAGE_ROWS,
+        limit: PAGE_ROWS + (mayCommitLate && isFirst ? rowsStillThere() : 0),
         ...(cursor === undefined ? {} : { cursor }),
       });
+      const readAtMs = clock.nowMs();
       for (const row of page.rows) {
         if (stopped) return undefined;
         const name = keyText(row.storedKey);
@@ -221,6 +235,10 @@ export function createDelivery(deps: {
         if (found % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
       }
       cursor = page.next;
+      // A row of this page may still become visible, and one that was sent after it may already be on the next: begin again.
+      const lastKey = page.rows.at(-1)?.storedKey;
+      if (!mayCommitLate || found === 0 || lastKey === undefined) continue;
+      if (rowTimeMs(lastKey) > readAtMs - SETTLED_MS) break;
     } while (cursor !== undefined);
     if (expired.length > 0) await expiry.bury(scope, connection.deviceId, expired);
     return stopped ? undefined : found;
@@ -252,8 +270,14 @@ export function createDelivery(deps: {
         connection.sendEvent('drained', {});
       }
     } catch (error) {
-      // Without a connection there is nothing to do; otherwise the client connects again, and everything starts from the beginning.
       if (stopped) return;
+      if (drained && error instanceof KuvertError && error.retry.kind === 'after') {
+        // The store is away for the moment. Until the pass was made, nothing that was committed later is handed over.
+        dirty = true;
+        setTimeout(() => void scan(), error.retry.ms).unref();
+        return;
+      }
+      // The client connects again, and everything starts from the beginning.
       const isExpected = error instanceof KuvertError;
       connection.close(isExpected ? error.code : 'internal');
       if (!isExpected) onError(error);
@@ -289,6 +313,7 @@ export function createDelivery(deps: {
     },
 
     lookAgain() {
+      if (stopped) return;
       dirty = true;
       if (live && late.length === 0) void scan();
     },

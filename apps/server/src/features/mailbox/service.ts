@@ -87,6 +87,14 @@ export function createMailboxService(deps: {
       if (row.storedKey !== undefined)
         store.hints?.publish({ space: scope.tenant, device: deviceId, kind: 'rows' });
     },
+    onDoubt(scope, devices) {
+      // Files of our own have no commits of which we do not know.
+      if (store.hints === undefined) return;
+      for (const deviceId of devices) {
+        find(scope.tenant, deviceId)?.lookAgain();
+        store.hints.publish({ space: scope.tenant, device: deviceId, kind: 'rows' });
+      }
+    },
   });
 
   /** Everything that lies in the mailbox of a revoked device. Nothing can be added any more, so the end of the list is the end. */
@@ -120,6 +128,7 @@ export function createMailboxService(deps: {
         deletions,
         metrics: deps.metrics,
         expiry,
+        mayCommitLate: store.hints !== undefined,
         onGone: (bytes) => usage.release(tenantId, deviceId, bytes),
         onError,
       });
@@ -141,10 +150,14 @@ export function createMailboxService(deps: {
     },
 
     lookAgain(tenantId, deviceId) {
-      if (tenantId !== undefined && deviceId !== undefined) find(tenantId, deviceId)?.lookAgain();
-      else
-        for (const ofTenant of deliveries.values())
-          for (const delivery of ofTenant.values()) delivery.lookAgain();
+      if (tenantId !== undefined && deviceId !== undefined) {
+        find(tenantId, deviceId)?.lookAgain();
+        return;
+      }
+      // Who has left may have stored rows of which we know nothing.
+      usage.forget();
+      for (const ofTenant of deliveries.values())
+        for (const delivery of ofTenant.values()) delivery.lookAgain();
     },
 
     async peek(deviceId, limit) {

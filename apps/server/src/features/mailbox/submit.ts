@@ -58,6 +58,8 @@ interface Sender {
   readonly bucketKeys: Map<string, BucketKeys>;
   readonly order: SubmitOrder;
   readonly refusedFirst: RefusedFirst;
+  /** Devices to which this connection has sent something, where there are several servers. */
+  readonly met: Set<DeviceId>;
   open: number;
 }
 
@@ -91,8 +93,10 @@ export function createSubmit(deps: {
   readonly onLimit?: ((limit: keyof typeof TRAFFIC) => void) | undefined;
   /** Hands a committed row, or an ephemeral one, to the device's connection if it has one. */
   readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
+  /** Something may be stored for these devices that was never handed over. */
+  readonly onDoubt: (scope: TenantScope, devices: readonly DeviceId[]) => void;
 }): (connection: Connection, submit: Submit, record?: Uint8Array) => Promise<Accepted> {
-  const { store, clock, random, people, directory, usage, admission, push } = deps;
+  const { store, clock, random, people, directory, usage, admission, push, onDoubt } = deps;
   const { ops } = store;
   const senders = new WeakMap<Connection, Sender>();
   const recordKeys = createRecordKeys(random);
@@ -122,6 +126,7 @@ export function createSubmit(deps: {
         bucketKeys: new Map(),
         order: new SubmitOrder(),
         refusedFirst: new RefusedFirst(),
+        met: new Set(),
         open: 0,
       };
       senders.set(connection, sender);
@@ -196,6 +201,25 @@ export function createSubmit(deps: {
     }
   }
 
+  /**
+   * What this device has sent through another server a moment ago comes before what it sends here: its rows may have later ids, for
+   * that server's clock may be ahead, and its hints may still be on their way.
+   */
+  async function meet({ scope, met }: Sender, submit: Submit): Promise<void> {
+    const strangers = devicesOf(submit).filter((device) => !met.has(device));
+    for (const device of strangers) met.add(device);
+    try {
+      for (const device of strangers) {
+        const { rows } = await scope.list(mailboxRows, { equals: [device], order: 'desc', limit: 1 });
+        for (const { storedKey } of rows) rowIds.goBeyond(storedKey.subarray(ID_BYTES));
+      }
+    } catch (error) {
+      for (const device of strangers) met.delete(device);
+      throw error;
+    }
+    if (strangers.length > 0) onDoubt(scope, strangers);
+  }
+
   /** Counts the rows in, all or none. @throws KuvertError `mailbox_full` */
   function reserve(scope: TenantScope, legs: readonly PreparedLeg[]): void {
     let reserved = 0;
@@ -254,9 +278,10 @@ export function createSubmit(deps: {
       if (!submit.legs.every((leg) => usage.knows(scope.tenant, leg.device))) {
         await loadUsage(
           scope,
-          submit.legs.map((leg) => leg.device).filter((device) => !usage.knows(scope.tenant, device)),
+          devicesOf(submit).filter((device) => !usage.knows(scope.tenant, device)),
         );
       }
+      if (store.hints?.hasOthers === true) await meet(sender, submit);
       // Row ids are given out in the order of commits.
       const others = turn.wait();
       if (others !== undefined) await others;
@@ -273,7 +298,7 @@ export function createSubmit(deps: {
         if (store.hints !== undefined && !isRecounted) {
           // What other servers have handed over is not in our count, and no refusal rests on a count like that.
           isRecounted = true;
-          for (const { deviceId } of legs) usage.forget(scope.tenant, deviceId);
+          for (const deviceId of devicesOf(submit)) usage.forget(scope.tenant, deviceId);
           continue;
         }
         const before = await answerAgain(scope, key, hash, submit);
@@ -284,13 +309,19 @@ export function createSubmit(deps: {
       try {
         const committing = scope.commit(submitList(sender, { set, key, hash, legs, nowMs, submit }));
         turn.done();
-        const outcome = await committing;
+        const outcome = await committing.catch((error: unknown) => {
+          // A store that is not on this machine may have committed what it gives no answer to.
+          onDoubt(scope, devicesOf(submit));
+          throw error;
+        });
         if (outcome.committed) {
           isCommitted = true;
           for (const { deviceId, storedKey, record } of legs) push(scope, deviceId, { storedKey, record });
           return accepted(submit, nowMs);
         }
         if (outcome.failedAt === 2) throw new KuvertError('device_not_accepted');
+        // An earlier try may have stored it without our having heard of it. Nothing that comes later may be handed over before it.
+        if (outcome.failedAt === 0) onDoubt(scope, devicesOf(submit));
         if (outcome.failedAt > 0) directory.forget(scope.tenant, set.personId);
         else {
           const before = await answerAgain(scope, key, hash, submit);
@@ -383,6 +414,10 @@ function sizeOf(submit: Submit): number {
   let bytes = (submit.body?.length ?? 0) * submit.legs.length;
   for (const leg of submit.legs) bytes += leg.bytes.length;
   return bytes;
+}
+
+function devicesOf({ legs }: Submit): DeviceId[] {
+  return legs.map(({ device }) => device);
 }
 
 /** Groups do not exist yet, so a group id is answered like any id that names nothing. */

@@ -22,8 +22,8 @@ export interface Usage {
   reserve(tenantId: TenantId, deviceId: DeviceId, bytes: number): void;
   /** Counts a row that is gone, or was not stored after all. */
   release(tenantId: TenantId, deviceId: DeviceId, bytes: number): void;
-  /** Forgets what was counted of a device, or of a whole tenant: it is counted again when needed. */
-  forget(tenantId: TenantId, deviceId?: DeviceId): void;
+  /** Forgets what was counted of a device, of a whole tenant, or of all: it is counted again when needed. */
+  forget(tenantId?: TenantId, deviceId?: DeviceId): void;
 }
 
 /** Rows of up to 408 kB: a page of them must not be large. */
@@ -79,7 +79,8 @@ export function createUsage(): Usage {
     },
 
     forget(tenantId, deviceId) {
-      if (deviceId === undefined) byTenant.delete(tenantId);
+      if (tenantId === undefined) byTenant.clear();
+      else if (deviceId === undefined) byTenant.delete(tenantId);
       else byTenant.get(tenantId)?.delete(deviceId);
     },
   };

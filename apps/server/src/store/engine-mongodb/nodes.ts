@@ -89,6 +89,10 @@ export class Nodes implements Hints {
     this.#loop = this.#run();
   }
 
+  get hasOthers(): boolean {
+    return this.#peers.size > 0;
+  }
+
   publish(hint: Hint): void {
     this.#waiting.push(hint);
     // What is thrown away shows as a gap.
