@@ -26,6 +26,18 @@ export const CUT = Symbol('cut');
 /** What may read a moment of the past. */
 const SNAPSHOT_READS = new Set(['find', 'aggregate', 'distinct']);
 
+/** What is acknowledged by a majority when it is asked for. */
+const ACKNOWLEDGED = new Set([
+  'insert',
+  'update',
+  'delete',
+  'findAndModify',
+  'bulkWrite',
+  'create',
+  'createIndexes',
+  'drop',
+]);
+
 const ELECTION_MS = 300;
 const SLOW_MS = 500;
 
@@ -102,6 +114,12 @@ function after(engine: Engine, fault: Fault | undefined, answer: Document): Docu
   return answer;
 }
 
+/** Of a transaction only the commit waits for the others; reads do not. */
+function waitsForMajority(command: Document): boolean {
+  const name = Object.keys(command)[0] ?? '';
+  return name === 'commitTransaction' || (ACKNOWLEDGED.has(name) && command.autocommit === undefined);
+}
+
 /** Waits for the majority, where it is slow, and says so when the client did not want to wait that long. */
 async function acknowledge(
   engine: Engine,
@@ -109,7 +127,7 @@ async function acknowledge(
   command: Document,
   reply: Document,
 ): Promise<void> {
-  let delayMs = engine.faults.majorityDelayMs;
+  let delayMs = waitsForMajority(command) ? engine.faults.majorityDelayMs : 0;
   if (fault?.kind === 'slow-majority') {
     engine.faults.happened['slow-majority'] += 1;
     delayMs += fault.ms ?? SLOW_MS;

@@ -130,8 +130,12 @@ export function createDelivery(deps: {
     });
   }
 
+  /**
+   * What another connection has acknowledged and is not gone yet comes again before the first `drained`: a server that died now would give
+   * it once more, and to a device that was told of an empty mailbox meanwhile that is a replay (P3).
+   */
   function isHeld(name: string): boolean {
-    return held.has(name) || deletions.has(scope.tenant, name);
+    return held.has(name) || (drained && deletions.has(scope.tenant, name));
   }
 
   /** Forgets rows that were acknowledged and are removed. Never during a pass, whose page may still show them. */
@@ -225,7 +229,7 @@ export function createDelivery(deps: {
         const name = keyText(row.storedKey);
         if (isHeld(name)) continue;
         if (row.expiresAt !== undefined && row.expiresAt <= clock.nowMs()) {
-          expired.push(row.storedKey);
+          if (!deletions.has(scope.tenant, name)) expired.push(row.storedKey);
           continue;
         }
         const record = recordFromRow(row.value);
