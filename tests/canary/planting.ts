@@ -4,7 +4,13 @@
  * fetched it, once so that it waits in the mailbox. Entries run in order, in one server process.
  */
 import type { KuvertError } from '@kuvert/protocol';
-import type { ServerProcess, TestPerson, TestTenant } from '@kuvert/testkit';
+import {
+  type AdminPlace,
+  becomeAdministrator,
+  type ServerProcess,
+  type TestPerson,
+  type TestTenant,
+} from '@kuvert/testkit';
 import { generateSync } from 'otplib';
 import { expect } from 'vitest';
 
@@ -24,6 +30,25 @@ interface Planting {
   readonly fields: readonly string[];
   readonly plant: (stage: Stage) => Promise<void>;
 }
+
+/** What is filled through the administration API once there are administrators. */
+const ADMINISTERED = [
+  'operator administratorInvite: mail',
+  'admin tenants.create: name',
+  'admin tenants.appoint: mail',
+  'admin operators.invite: mail',
+  'admin tenants.change: name',
+  'admin people.create: name',
+  'admin people.create: mail',
+  'admin people.change: name',
+  'admin people.change: mail',
+  'admin people.list: q',
+  'admin people.list: mail',
+  'admin pools.create: name',
+  'admin pools.change: name',
+  'admin administrators.invite: mail',
+  'admin integrations.create: name',
+];
 
 export const PLANTINGS: readonly Planting[] = [
   {
@@ -85,6 +110,69 @@ export const PLANTINGS: readonly Planting[] = [
         secondFactor,
       });
       expect(refused.code).toBe('sign_in_failed');
+    },
+  },
+  {
+    fields: ADMINISTERED,
+    async plant({ server, canary }) {
+      const place: AdminPlace = { url: server.url, now: () => Date.now(), nextStep: () => undefined };
+      const mailOf = (field: string) => `${canary(field)}@acme.test`;
+      const broken = await server.operator.call('administratorInvite', {
+        role: 'operator',
+        mail: mailOf('operator administratorInvite: mail'),
+      });
+      const operator = await becomeAdministrator(place, broken.code, {
+        name: 'Otto',
+        mail: mailOf('operator administratorInvite: mail'),
+      });
+      const { result: tenant } = await operator.call('tenants.create', {
+        body: { name: canary('admin tenants.create: name') },
+      });
+      const { tenantId } = tenant;
+      const first = await operator.call('tenants.appoint', {
+        params: { tenantId },
+        body: { mail: mailOf('admin tenants.appoint: mail') },
+      });
+      await operator.call('operators.invite', { body: { mail: mailOf('admin operators.invite: mail') } });
+      const boss = await becomeAdministrator(place, first.result.code, {
+        name: 'Berta',
+        mail: mailOf('admin tenants.appoint: mail'),
+      });
+      const params = { tenantId };
+      const { etag: tenantTag } = await boss.call('tenants.get', { params });
+      const renamed = { params, ifMatch: tenantTag, body: { name: canary('admin tenants.change: name') } };
+      await boss.call('tenants.change', renamed);
+      const created = await boss.call('people.create', {
+        params,
+        body: { name: canary('admin people.create: name'), mail: mailOf('admin people.create: mail') },
+      });
+      const personParams = { tenantId, personId: created.result.personId };
+      const { etag } = await boss.call('people.get', { params: personParams });
+      await boss.call('people.change', {
+        params: personParams,
+        ifMatch: etag,
+        body: { name: canary('admin people.change: name'), mail: mailOf('admin people.change: mail') },
+      });
+      await boss.call('people.list', { params, query: { q: canary('admin people.list: q') } });
+      await boss.call('people.list', { params, query: { mail: mailOf('admin people.list: mail') } });
+      const pool = await boss.call('pools.create', {
+        params,
+        body: { name: canary('admin pools.create: name') },
+      });
+      const poolParams = { tenantId, poolId: pool.result.poolId };
+      const { etag: poolTag } = await boss.call('pools.get', { params: poolParams });
+      const poolChange = {
+        params: poolParams,
+        ifMatch: poolTag,
+        body: { name: canary('admin pools.change: name') },
+      };
+      await boss.call('pools.change', poolChange);
+      const invited = { role: 'help-desk' as const, mail: mailOf('admin administrators.invite: mail') };
+      await boss.call('administrators.invite', { params, body: invited });
+      await boss.call('integrations.create', {
+        params,
+        body: { name: canary('admin integrations.create: name'), permissions: ['people.read'], validDays: 1 },
+      });
     },
   },
   {

@@ -4,7 +4,7 @@
  * would leave a record without a name.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { AdministratorId, AuditEntryId, DeviceId, TenantId } from '@kuvert/protocol';
+import type { AdministratorId, AuditEntryId, DeviceId, IntegrationId, TenantId } from '@kuvert/protocol';
 
 /** What was recorded on behalf of a request. */
 export interface Recorded {
@@ -19,7 +19,7 @@ export interface Recorded {
 /** @see the head of this file */
 export interface Acting {
   /** `operator-key`: who holds that file; `nobody`: who has not signed in; `system`: the server by itself. */
-  readonly actor: AdministratorId | DeviceId | 'operator-key' | 'nobody' | 'system';
+  readonly actor: AdministratorId | IntegrationId | DeviceId | 'operator-key' | 'nobody' | 'system';
   /** The client's address. */
   readonly address: string | undefined;
   /** The operation or call. */

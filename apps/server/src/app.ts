@@ -104,6 +104,7 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
       context.addAttachmentRoutes(publicListener);
       addAdminApi(publicListener, {
         gate: context.adminGate,
+        store: context.store,
         routes: context.adminTable,
         log,
         clock,

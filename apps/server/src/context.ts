@@ -11,15 +11,19 @@ import { loadServerStatics, serverStatics } from './channel/server-statics.ts';
 import type { Clock, Random } from './clock.ts';
 import { ATTACHMENT_BYTES_PRESET, type DatabaseConfig, type ServerConfig } from './config.ts';
 import { administratorCollections, createAdministratorsFeature } from './features/administrators/index.ts';
+import { approvalCollections, createApprovalsFeature } from './features/approvals/index.ts';
 import { attachmentCollections, createAttachmentsFeature } from './features/attachments/index.ts';
-import { auditCollections, createAuditFeature, logsOf } from './features/audit/index.ts';
+import { auditCollections, createAuditFeature } from './features/audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './features/devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './features/mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './features/people/index.ts';
+import { createPoolsFeature, poolCollections } from './features/pools/index.ts';
 import { createPrekeyStock, createPrekeysFeature, prekeyCollections } from './features/prekeys/index.ts';
 import { createTenantsFeature, tenantCollections } from './features/tenants/index.ts';
-import type { AdminGate } from './http/admin/admin-api.ts';
 import { type AdminTable, joinAdminRoutes } from './http/admin/admin-routes.ts';
+import type { AdminGate } from './http/admin/calls.ts';
+import { createAdminGate } from './http/admin/gate.ts';
+import { KeptAnswers, keptAnswers, operatorKeptAnswers } from './http/admin/idempotency.ts';
 import { keysOperatorRoutes } from './http/keys-routes.ts';
 import { OperatorGate } from './http/operator-gate.ts';
 import { joinOperatorRoutes, type OperatorTable } from './http/operator-routes.ts';
@@ -47,6 +51,10 @@ export const COLLECTIONS = [
   ...administratorCollections,
   ...auditCollections,
   ...attachmentCollections,
+  ...poolCollections,
+  ...approvalCollections,
+  keptAnswers,
+  operatorKeptAnswers,
 ] as const;
 
 /** Everything of a server but its listeners. */
@@ -202,11 +210,13 @@ async function wire(parts: {
     tenants: tenants.service,
     onLimit: (device) => onLimit('peopleProbes', device),
   });
+  const pools = createPoolsFeature({ ...base, tenants: tenants.service, people: people.service });
   const stock = createPrekeyStock(store);
   const devices = createDevicesFeature({
     ...base,
     tenants: tenants.service,
     people: people.service,
+    pools: pools.service,
     prekeys: stock,
     connections,
     serverStatic: statics[0].publicKey,
@@ -250,8 +260,21 @@ async function wire(parts: {
   });
   const administrators = createAdministratorsFeature({
     ...base,
+    tenants: tenants.service,
+    pools: pools.service,
     onLimit: () => onLimit('signIns'),
   });
+  const approvals = createApprovalsFeature({
+    ...base,
+    nameOf: (administratorId) => administrators.service.nameOf(administratorId),
+    onExpired: (tx, { place, approvalId, requestedBy }) =>
+      audit.records.inOperator(tx, [place === 'installation' ? 'operator' : (place as TenantId)], {
+        action: 'approval.expired',
+        object: approvalId,
+        after: { requestedBy },
+      }),
+  });
+  const keptAnswersOfRequests = new KeptAnswers(base);
   const channelHost: ChannelHost = {
     statics: () => statics,
     store,
@@ -269,7 +292,12 @@ async function wire(parts: {
       deviceSet: ({ scope, personId }) => devices.service.setHashOf(scope, personId),
     },
     routes: joinRoutes({
-      device: [people.deviceRoutes, devices.deviceRoutes, prekeys.deviceRoutes, attachments.deviceRoutes],
+      device: [
+        people.deviceRoutes(pools.service),
+        devices.deviceRoutes,
+        prekeys.deviceRoutes,
+        attachments.deviceRoutes,
+      ],
       enrolment: [devices.enrolmentRoutes],
     }),
     mailbox: mailbox.mailboxRoutes,
@@ -302,6 +330,12 @@ async function wire(parts: {
       (tenantId, limit) => prekeys.sweep(store.tenant(tenantId), limit),
       (tenantId) => audit.sweep(tenantId),
       (tenantId, limit) => attachments.sweep(tenantId, limit),
+      (tenantId, limit) => keptAnswersOfRequests.sweepTenant(store.tenant(tenantId), limit),
+    ],
+    installationSweeps: [
+      (limit) => administrators.sweep(limit),
+      (limit) => approvals.service.sweep(limit),
+      (limit) => keptAnswersOfRequests.sweepInstallation(limit),
     ],
     log,
     metrics,
@@ -321,25 +355,24 @@ async function wire(parts: {
       people.operatorRoutes,
       devices.operatorRoutes,
       mailbox.operatorRoutes,
+      administrators.operatorRoutes,
       keysOperatorRoutes(store, folders.provider, audit.records),
     ]),
-    adminGate: {
-      authenticate: (token) => administrators.service.authenticate(token),
-      async onRefused({ administratorId, grants }, operation, place) {
-        log.warn({ event: 'admin-refused', administratorId, method: operation });
-        const object = 'tenantId' in place ? place.tenantId : undefined;
-        const event = { action: 'authorisation.refused', outcome: 'refused', object } as const;
-        // In the log of where they come from: of a tenant in which they have no part not even the time may tell that it is there.
-        await audit.records.note(logsOf(grants), event);
-      },
-      async onUnrecorded(caller, place) {
-        const isTenants = caller === undefined || place.kind !== 'installation';
-        const logs = isTenants && 'tenantId' in place ? [place.tenantId] : logsOf(caller?.grants ?? []);
-        await audit.records.note(logs, { action: 'operation.done' });
-      },
-      promiseFor: (recorded) => audit.promiseFor(recorded),
-    },
-    adminTable: joinAdminRoutes([administrators.adminRoutes]),
+    adminGate: createAdminGate({
+      administrators: administrators.service,
+      approvals: approvals.service,
+      audit: audit.records,
+      promises: audit,
+      log,
+    }),
+    adminTable: joinAdminRoutes([
+      administrators.adminRoutes,
+      tenants.adminRoutes,
+      people.adminRoutes(pools.service),
+      devices.adminRoutes,
+      pools.adminRoutes,
+      approvals.adminRoutes,
+    ]),
     setUpCode: (await administrators.service.isSetUp())
       ? undefined
       : await administrators.service.invitations.makeSetUpCode(),

@@ -19,6 +19,7 @@ export class Sweeper {
   readonly #tenants: () => Promise<readonly TenantId[]>;
   readonly #once: (tenantId: TenantId) => Promise<void>;
   readonly #sweeps: readonly Sweep[];
+  readonly #installationSweeps: readonly ((limit: number) => Promise<number>)[];
   readonly #log: Log;
   readonly #metrics: SweepMetrics;
   #timer: NodeJS.Timeout | undefined;
@@ -31,12 +32,15 @@ export class Sweeper {
     readonly tenants: () => Promise<readonly TenantId[]>;
     readonly once: (tenantId: TenantId) => Promise<void>;
     readonly sweeps: readonly Sweep[];
+    /** The same for what belongs to no tenant. */
+    readonly installationSweeps?: readonly ((limit: number) => Promise<number>)[];
     readonly log: Log;
     readonly metrics: SweepMetrics;
   }) {
     this.#tenants = options.tenants;
     this.#once = options.once;
     this.#sweeps = options.sweeps;
+    this.#installationSweeps = options.installationSweeps ?? [];
     this.#log = options.log;
     this.#metrics = options.metrics;
   }
@@ -67,6 +71,10 @@ export class Sweeper {
   async #run(): Promise<void> {
     const tenants = await this.#tenants().catch((error: unknown) => this.#note(error, []));
     this.#metrics.sweeps.add();
+    for (const sweep of this.#installationSweeps) {
+      if (this.#stopped) return;
+      await this.#repeat(sweep).catch((error: unknown) => this.#note(error, undefined));
+    }
     for (const tenantId of tenants) {
       if (this.#stopped) return;
       // One tenant's trouble is not another's.
@@ -79,12 +87,14 @@ export class Sweeper {
       await this.#once(tenantId);
       this.#resumed.add(tenantId);
     }
-    for (const sweep of this.#sweeps) {
-      for (let removed = STEP_ROWS; removed >= STEP_ROWS && !this.#stopped; ) {
-        removed = await sweep(tenantId, STEP_ROWS);
-        this.#metrics.sweptRows.add(removed);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+    for (const sweep of this.#sweeps) await this.#repeat((limit) => sweep(tenantId, limit));
+  }
+
+  async #repeat(sweep: (limit: number) => Promise<number>): Promise<void> {
+    for (let removed = STEP_ROWS; removed >= STEP_ROWS && !this.#stopped; ) {
+      removed = await sweep(STEP_ROWS);
+      this.#metrics.sweptRows.add(removed);
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

@@ -380,6 +380,42 @@ export const ERRORS = {
     'Somebody else has changed this meanwhile; read it again.',
     'Jemand anderes hat das inzwischen geändert; bitte neu lesen.',
   ),
+  idempotency_key_reused: entry(
+    422,
+    NEVER,
+    'This idempotency key was used before with another request; use a new key.',
+    'Dieser Idempotenzschlüssel wurde schon mit einer anderen Anfrage benutzt; bitte einen neuen verwenden.',
+  ),
+  last_administrator: entry(
+    409,
+    NEVER,
+    'This is the last one who may administer this; name somebody else first.',
+    'Das ist die letzte Person, die hier verwalten darf; bitte zuerst jemand anderen benennen.',
+  ),
+  administrator_present: entry(
+    409,
+    NEVER,
+    'This tenant has an administrator already, who invites all others.',
+    'Dieser Mandant hat bereits eine Administration; sie lädt alle anderen ein.',
+  ),
+  approval_own: entry(
+    403,
+    NEVER,
+    'Somebody else has to approve this; nobody approves their own request.',
+    'Das muss jemand anderes freigeben; niemand gibt die eigene Anfrage frei.',
+  ),
+  approval_over: entry(
+    409,
+    NEVER,
+    'This request has been decided or has expired; ask for it anew.',
+    'Über diese Anfrage ist entschieden, oder sie ist abgelaufen; bitte neu beantragen.',
+  ),
+  feature_denied: entry(
+    403,
+    NEVER,
+    'Your organisation has switched this off for you; ask your administrator.',
+    'Ihre Organisation hat das für Sie abgeschaltet; bitte die Administration fragen.',
+  ),
 
   // Operator
   mail_taken: entry(

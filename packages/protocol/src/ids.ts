@@ -25,6 +25,9 @@ export const ID_TYPES = {
   session: { byte: 0x0e, prefix: 'se' },
   auditEntry: { byte: 0x0f, prefix: 'au' },
   attachment: { byte: 0x10, prefix: 'at' },
+  integration: { byte: 0x11, prefix: 'ig' },
+  invitation: { byte: 0x12, prefix: 'iv' },
+  approval: { byte: 0x13, prefix: 'ap' },
 } as const;
 
 export type IdType = keyof typeof ID_TYPES;
@@ -48,6 +51,12 @@ export type AdministratorId = Id<'administrator'>;
 export type SessionId = Id<'session'>;
 export type AuditEntryId = Id<'auditEntry'>;
 export type AttachmentId = Id<'attachment'>;
+export type PoolId = Id<'pool'>;
+/** A program that may use the administration API. */
+export type IntegrationId = Id<'integration'>;
+export type InvitationId = Id<'invitation'>;
+/** A request that somebody else has to approve. */
+export type ApprovalId = Id<'approval'>;
 
 /** Size of an id on the wire, type byte included. */
 export const ID_BYTES = 17;

@@ -49,6 +49,17 @@ export const operatorCalls = {
     z.object({ personId: idSchema('person') }),
     z.object({ token: z.string(), expiresAt: z.iso.datetime() }),
   ),
+  /** Break-glass: for a place that nobody can administer any more. Whoever accepts chooses password and second factor; it stands in the audit log of the place. */
+  administratorInvite: call(
+    '/operator/v1/administrators/invite',
+    z.object({
+      /** Left out for the installation, whose only role is `operator`. */
+      tenantId: idSchema('tenant').optional(),
+      role: z.enum(['operator', 'tenant-admin', 'help-desk', 'auditor']),
+      mail: mailAddress,
+    }),
+    z.object({ code: z.string(), expiresAt: z.iso.datetime() }),
+  ),
   deviceRevoke: call('/operator/v1/devices/revoke', z.object({ deviceId: idSchema('device') }), z.object({})),
   keysRotate: call(
     '/operator/v1/keys/rotate',

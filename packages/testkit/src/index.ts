@@ -1,4 +1,5 @@
 /** The testkit: installations, processes, ledger and searches for tests. Nothing of it is ever part of a product. */
+export * from './administrators.ts';
 export { type Hit, makeCanary, needlesFor } from './canary/canary.ts';
 export { scanFolders } from './canary/files.ts';
 export { scanMemory } from './canary/memory.ts';

@@ -8,7 +8,10 @@
  *     await anna.with((profile) => profile.send({ to: 'ben@acme.test', text: 'Hello' }));
  *     installation.clock.advance(86_400_000);
  */
+
+import type { TenantId } from '@kuvert/protocol';
 import { buildInstallation, createLog, type Installation } from '@kuvert/server';
+import { becomeAdministrator, placeOn, type TestAdministrator } from './administrators.ts';
 import { Operator } from './operator.ts';
 import { makeTenant, type TestTenant } from './people.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
@@ -60,6 +63,21 @@ export class TestInstallation implements AsyncDisposable {
     const { url, operator, clock } = this;
     const folder = this.folder.at('people');
     return makeTenant({ url, operator, folder, now: () => clock.nowMs() }, name);
+  }
+
+  /** Somebody who administers a tenant, or as `operator` the installation; invited past the API, which wants others first. */
+  async administrator(
+    role: 'operator' | 'tenant-admin' | 'help-desk' | 'auditor',
+    name: string,
+    tenantId?: TenantId,
+  ): Promise<TestAdministrator> {
+    const mail = `${name.toLowerCase()}@admin.test`;
+    const { code } = await this.operator.call('administratorInvite', {
+      role,
+      mail,
+      ...(tenantId === undefined ? {} : { tenantId }),
+    });
+    return becomeAdministrator(placeOn(this.url, this.clock), code, { name, mail });
   }
 
   /** Starts the server on the same data, keys and ports as before. */

@@ -36,6 +36,7 @@ import { auditCollections, createAuditFeature } from './audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './devices/index.ts';
 import { createMailboxFeature, mailboxCollections } from './mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './people/index.ts';
+import { createPoolsFeature, poolCollections } from './pools/index.ts';
 import { createPrekeyStock, createPrekeysFeature, prekeyCollections } from './prekeys/index.ts';
 import { createTenantsFeature, tenantCollections } from './tenants/index.ts';
 
@@ -211,6 +212,7 @@ export async function openTestInstallation(
         ...mailboxCollections,
         ...administratorCollections,
         ...auditCollections,
+        ...poolCollections,
       ],
       onFailure: (error) => {
         throw error;
@@ -231,11 +233,13 @@ export async function openTestInstallation(
       tenants: tenants.service,
       onLimit: () => limits.push('peopleProbes'),
     });
+    const pools = createPoolsFeature({ ...base, tenants: tenants.service, people: people.service });
     const stock = createPrekeyStock(store);
     const devices = createDevicesFeature({
       ...base,
       tenants: tenants.service,
       people: people.service,
+      pools: pools.service,
       prekeys: stock,
       serverStatic: new Uint8Array(32).fill(7),
       onLimit: (limit) => limits.push(limit),
@@ -262,8 +266,14 @@ export async function openTestInstallation(
         errors.push(error);
       },
     });
-    const administrators = createAdministratorsFeature({ ...base, onLimit: () => undefined });
-    return { store, tenants, people, devices, prekeys, mailbox, administrators, audit };
+    const administrators = createAdministratorsFeature({
+      ...base,
+      tenants: tenants.service,
+      pools: pools.service,
+      onLimit: () => undefined,
+    });
+    const peopleOfPools = { ...people, deviceRoutes: people.deviceRoutes(pools.service) };
+    return { store, tenants, people: peopleOfPools, pools, devices, prekeys, mailbox, administrators, audit };
   }
 
   let features = await build();

@@ -1,8 +1,9 @@
 /** Errors over HTTP: `application/problem+json` (RFC 9457) with the catalogue's code, sentence and retry rule. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { ERRORS, type ErrorDetails, KuvertError, type Retry, sentenceFor } from '@kuvert/protocol';
-import type { FastifyInstance, FastifyReply, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { describeError, type Log } from '../log.ts';
+import { preferredLanguage } from './status-page.ts';
 
 /** The body of an error. */
 export interface Problem {
@@ -73,7 +74,7 @@ export function problemOptions(
       if (socket.writable) socket.end(problemBytes(toldOfBytes(error.code)), () => socket.destroy());
       else socket.destroy();
     },
-    frameworkErrors: (error, _request, reply) => sendProblem(reply, toldOverHttp(error, log)),
+    frameworkErrors: (error, request, reply) => sendProblem(request, reply, toldOverHttp(error, log)),
     return503OnClosing: false,
   };
 }
@@ -89,8 +90,10 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
     if (request.raw.httpVersionMinor > 0 && request.headers.host === undefined)
       throw new KuvertError('bad_request');
   });
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new KuvertError('not_found')));
-  app.setErrorHandler((error: unknown, _request, reply) => sendProblem(reply, toldOverHttp(error, log)));
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, new KuvertError('not_found')));
+  app.setErrorHandler((error: unknown, request, reply) =>
+    sendProblem(request, reply, toldOverHttp(error, log)),
+  );
   app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const { status, headers, body } = problemAnswer(problemOf(new KuvertError('bad_request')));
     response
@@ -99,9 +102,14 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
   });
 }
 
-function sendProblem(reply: FastifyReply, error: KuvertError): FastifyReply {
-  const { status, headers, body } = problemAnswer(problemOf(error));
-  return reply.code(status).headers(headers).send(body);
+/** In the language that whoever asks prefers. */
+function sendProblem(request: FastifyRequest, reply: FastifyReply, error: KuvertError): FastifyReply {
+  const language = preferredLanguage(request.headers['accept-language']);
+  const { status, headers, body } = problemAnswer(problemOf(error, language));
+  return reply
+    .code(status)
+    .headers({ ...headers, 'content-language': language, vary: 'Accept-Language' })
+    .send(body);
 }
 
 /** What the parser of Node refused, by its code. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { ErrorCode } from '../errors.ts';
+import { cursor, idSchema } from '../schemas.ts';
 import type { Permission } from './permissions.ts';
 
 /** Where the API begins. */
@@ -37,12 +38,18 @@ export interface AdminOperation<
   readonly path: string;
   readonly summary: string;
   readonly access: OperationAccess;
+  /** Takes place in the installation, although the path names a tenant. */
+  readonly at?: 'installation';
   /** A second factor must have been shown within the last five minutes. */
   readonly stepUp?: true;
   /** Takes an `Idempotency-Key`: the same key with the same request gets the same answer for a day. */
   readonly idempotent?: true;
   /** Answers with an `ETag`; a change wants it back as `If-Match`. */
   readonly versioned?: true;
+  /** Somebody else has to approve requests with these bodies: they are answered with 202 and wait (docs/api.md, four eyes). */
+  fourEyes?(body: B extends z.ZodType ? z.output<B> : undefined): boolean;
+  /** Still answers, and says that it will go: when that was decided, when it ends, and what takes its place. */
+  readonly deprecated?: { readonly since: string; readonly sunset: string; readonly instead: string };
   readonly params: P;
   readonly query: Q;
   /** Undefined for an operation without a body. */
@@ -89,6 +96,31 @@ export function operation<
     errors: errors ?? [],
   };
 }
+
+/** A time as the API writes it: ISO 8601 in UTC. */
+export const apiTime = z.iso.datetime();
+
+/** What a list takes: how many at most, and where the page before ended. */
+export const pageQuery = z.object({
+  limit: z
+    .string()
+    .regex(/^\d{1,4}$/)
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= 1_000, 'not 1 to 1000')
+    .optional(),
+  cursor: cursor.optional(),
+});
+
+/** What a list answers beside its rows: where the next page begins; absent on the last page. */
+export const pageEnd = { next: cursor.optional() };
+
+/** The answer 202: somebody else has to approve what was asked for. */
+export const Waiting = z.object({
+  approvalId: idSchema('approval'),
+  /** SHA-256 in hexadecimal over exactly what will happen. */
+  payloadHash: z.string().regex(/^[0-9a-f]{64}$/),
+  expiresAt: apiTime,
+});
 
 /** The status of an answer that is none of refusal. */
 export function statusOf({ method, result }: Pick<AdminOperation, 'method' | 'result'>): 200 | 201 | 204 {

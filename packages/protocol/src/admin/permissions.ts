@@ -65,6 +65,24 @@ export const PERMISSIONS = {
     'help-desk',
     'integration',
   ]),
+  'people.reset': permission(
+    'Let somebody who has lost all devices begin anew, in the place of all of them.',
+    'tenant',
+    ['tenant-admin'],
+  ),
+  'pools.read': permission('See pools and their settings.', 'part', [
+    'tenant-admin',
+    'group-admin',
+    'help-desk',
+    'auditor',
+  ]),
+  'pools.change': permission('Make and change pools, allow and deny features.', 'part', ['tenant-admin']),
+  'pools.members': permission('Put people into pools and take them out.', 'part', ['tenant-admin']),
+  'integrations.read': permission('See which programs may use the API.', 'tenant', [
+    'tenant-admin',
+    'auditor',
+  ]),
+  'integrations.change': permission('Make and revoke keys of programs.', 'tenant', ['tenant-admin']),
   'people.create': permission('Add people.', 'tenant', ['tenant-admin', 'integration']),
   'people.change': permission('Change names and addresses of people.', 'tenant', [
     'tenant-admin',
@@ -128,4 +146,21 @@ export function contains(outer: GrantScope, inner: GrantScope): boolean {
 function isAskedAt(at: PermissionEntry['at'], kind: ScopeKind): boolean {
   if (at === 'installation') return kind === 'installation';
   return at === 'tenant' ? kind === 'tenant' : kind !== 'installation';
+}
+
+/** The permissions that a role has. */
+export function permissionsOf(role: Role): Permission[] {
+  return (Object.keys(PERMISSIONS) as Permission[]).filter((name) =>
+    (PERMISSIONS[name].roles as readonly Role[]).includes(role),
+  );
+}
+
+/**
+ * Whether grants hold everything that a role would give in a place: nobody grants what they do not hold. A permission that cannot be asked for in a place
+ * as narrow as that gives nothing there.
+ */
+export function holdsAllOf(grants: readonly Grant[], role: Role, place: GrantScope): boolean {
+  return permissionsOf(role).every(
+    (name) => isAllowed(grants, name, place) || !isAskedAt(PERMISSIONS[name].at, place.kind),
+  );
 }

@@ -1,6 +1,6 @@
 /** What is stored of those who administer: all in the control file, sealed under the installation's key. */
 import { bytesSchema, displayName, idSchema, mailAddress, timeMs } from '@kuvert/protocol';
-import { GrantScope, ROLES } from '@kuvert/protocol/admin';
+import { GrantScope, PERMISSIONS, type Permission, ROLES } from '@kuvert/protocol/admin';
 import { z } from 'zod';
 import { binaryCollection, bytesPart, collection } from '../../store/index.ts';
 
@@ -28,6 +28,36 @@ export const administrators = collection('administrators', {
   key: ['administratorId'],
   sealed: ['name', 'mail', 'passwordHash', 'totpSecret', 'recoveryHashes'],
   blind: { byMail: { field: 'mail', unique: true } },
+});
+
+/**
+ * Who holds a role where, for lists and for the last one who must stay. `administrators.grants` is what counts; both are written in one commit. The place is
+ * the id of a tenant, or `installation`.
+ */
+export const administratorPlaces = collection('administrator-places', {
+  scope: 'operator',
+  document: z.object({ place: z.string().max(40), administratorId: idSchema('administrator') }),
+  key: ['place', 'administratorId'],
+});
+
+/** Programs with a key of their own. */
+export const integrations = collection('integrations', {
+  scope: 'operator',
+  document: z.object({
+    tenantId: idSchema('tenant'),
+    integrationId: idSchema('integration'),
+    name: displayName,
+    /** SHA-256 of the key under its label. */
+    keyHash: bytesSchema(32),
+    permissions: z.array(z.enum(Object.keys(PERMISSIONS) as [Permission, ...Permission[]])).max(20),
+    createdAt: timeMs,
+    expiresAt: timeMs,
+    lastUsedAt: timeMs.nullable(),
+  }),
+  key: ['tenantId', 'integrationId'],
+  indexes: { byKey: { on: ['keyHash'], unique: true } },
+  sealed: ['name'],
+  retention: 'expiresAt',
 });
 
 /** Where an administrator is signed in. */
@@ -60,8 +90,14 @@ export const invitations = collection('admin-invitations', {
   document: z.object({
     /** SHA-256 of the code under its label. */
     codeHash: bytesSchema(32),
-    kind: z.enum(['set-up', 'invitation']),
+    /** `first`: for the first administrator of a tenant, and void once there is one. */
+    kind: z.enum(['set-up', 'invitation', 'first']),
+    invitationId: idSchema('invitation'),
+    /** As in `administrator-places`. */
+    place: z.string().max(40),
     grants: z.array(Grant).max(100),
+    /** For whom it is; null for whoever holds the code. */
+    mail: mailAddress.nullable(),
     /** What whoever holds the code has chosen so far; null before. */
     chosen: z
       .object({ name: displayName, mail: mailAddress, passwordHash: z.string(), totpSecret: z.string() })
@@ -70,8 +106,8 @@ export const invitations = collection('admin-invitations', {
     expiresAt: timeMs,
   }),
   key: ['codeHash'],
-  indexes: { byKind: ['kind', 'createdAt'] },
-  sealed: ['chosen'],
+  indexes: { byKind: ['kind', 'createdAt'], byPlace: ['place', 'createdAt'] },
+  sealed: ['chosen', 'mail'],
   retention: 'expiresAt',
 });
 

@@ -2,12 +2,30 @@
 import type { Clock, Random } from '../../clock.ts';
 import type { Store } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
-import { administrators, adminSessions, invitations, signInFailures } from './collections.ts';
+import type { PoolService } from '../pools/index.ts';
+import type { TenantService } from '../tenants/index.ts';
+import {
+  administratorPlaces,
+  administrators,
+  adminSessions,
+  integrations,
+  invitations,
+  signInFailures,
+} from './collections.ts';
 import { administratorAdminRoutes } from './routes.admin.ts';
+import { administratorOperatorRoutes } from './routes.operator.ts';
+import { roleAdminRoutes } from './routes.roles.admin.ts';
 import { AdministratorService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
-export const administratorCollections = [administrators, adminSessions, invitations, signInFailures] as const;
+export const administratorCollections = [
+  administrators,
+  administratorPlaces,
+  adminSessions,
+  integrations,
+  invitations,
+  signInFailures,
+] as const;
 
 /** Wires the feature. */
 export function createAdministratorsFeature(deps: {
@@ -15,9 +33,27 @@ export function createAdministratorsFeature(deps: {
   readonly clock: Clock;
   readonly random: Random;
   readonly audit: AuditRecords;
+  readonly tenants: TenantService;
+  readonly pools: PoolService;
   /** Somebody tries too often to sign in. */
   readonly onLimit: () => void;
 }) {
   const service = new AdministratorService(deps);
-  return { service, adminRoutes: administratorAdminRoutes(service) };
+  return {
+    service,
+    adminRoutes: {
+      ...administratorAdminRoutes(service),
+      ...roleAdminRoutes({ ...deps, administrators: service }),
+    },
+    operatorRoutes: administratorOperatorRoutes({ ...deps, invitations: service.invitations }),
+    /** Removes up to `limit` rows of each kind that nobody needs any more. @returns how many */
+    async sweep(limit: number): Promise<number> {
+      const nowMs = deps.clock.nowMs();
+      const scope = deps.store.operator();
+      let removed = 0;
+      for (const one of [adminSessions, integrations, invitations, signInFailures])
+        removed += await scope.expire(one, nowMs, limit);
+      return removed;
+    },
+  };
 }

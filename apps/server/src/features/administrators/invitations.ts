@@ -2,12 +2,20 @@
  * How somebody becomes an administrator: with a code that works once. Whoever holds it chooses a password, adds the secret to an authenticator app and
  * shows a code from there; only then there is an account. Nobody ever knows or sets another's password.
  */
-import { KuvertError, makeId } from '@kuvert/protocol';
+import { type AdministratorId, type InvitationId, KuvertError, makeId } from '@kuvert/protocol';
 import type { Grant } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
+import type { NoteEffect } from '../../effects.ts';
 import { type RowOf, type Store, StoreError } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
 import { administrators, invitations } from './collections.ts';
+import {
+  INSTALLATION,
+  type Place,
+  placeOfScope,
+  putAdministrator,
+  requireNoAdministrator,
+} from './grants.ts';
 import { acceptTotp, hashOfCode, newCode, newRecoveryCodes, newTotpSecret } from './one-time-codes.ts';
 import { requireStrongPassword } from './password-strength.ts';
 import type { Passwords } from './passwords.ts';
@@ -16,6 +24,13 @@ import type { Passwords } from './passwords.ts';
 const INVITATION_MS = { setUp: 30 * 60_000, other: 72 * 3_600_000 } as const;
 
 type Administrator = RowOf<typeof administrators>;
+
+/** An invitation with its code, which is shown this once. */
+export interface MadeInvitation {
+  readonly invitationId: InvitationId;
+  readonly code: string;
+  readonly expiresAtMs: number;
+}
 
 /** @see the head of this file */
 export class Invitations {
@@ -52,6 +67,9 @@ export class Invitations {
       tx.insert(invitations, {
         codeHash: hashOfCode(code, 'invitationCode'),
         kind: 'set-up',
+        invitationId: makeId('invitation', this.#random(16)),
+        place: INSTALLATION,
+        mail: null,
         grants,
         chosen: null,
         createdAt,
@@ -63,15 +81,99 @@ export class Invitations {
   }
 
   /**
+   * A code that gives a role to somebody. With `first`, earlier ones of this kind for the same tenant end, and it is void once the tenant has an administrator.
+   * @throws KuvertError `administrator_present`
+   */
+  async make(
+    made: { readonly grant: Grant; readonly mail: string; readonly kind: 'invitation' | 'first' },
+    note: (made: MadeInvitation) => NoteEffect<'operator'>,
+  ): Promise<MadeInvitation> {
+    const { grant, mail, kind } = made;
+    const code = newCode(this.#random);
+    const invitationId = makeId('invitation', this.#random(16));
+    const createdAt = this.#clock.nowMs();
+    const expiresAt = createdAt + INVITATION_MS.other;
+    const place = placeOfScope(grant.scope);
+    const answer = { invitationId, code, expiresAtMs: expiresAt };
+    const noted = note(answer);
+    await this.#store.operator().write(async (tx) => {
+      await tx.guard('administrators', place);
+      // What is noted may look at rows under guards of its own, which have to come before any list.
+      await noted(tx, { object: invitationId, after: { mail, role: grant.role, scope: { ...grant.scope } } });
+      if (kind === 'first') {
+        await requireNoAdministrator(tx, place);
+        const query = { index: 'byPlace', equals: [place], limit: 1_000 } as const;
+        const { rows } = await tx.list(invitations, query);
+        for (const row of rows) if (row.kind === 'first') tx.delete(invitations, row.codeHash);
+      }
+      tx.insert(invitations, {
+        codeHash: hashOfCode(code, 'invitationCode'),
+        kind,
+        invitationId,
+        place,
+        mail,
+        grants: [grant],
+        chosen: null,
+        createdAt,
+        expiresAt,
+      });
+    });
+    return answer;
+  }
+
+  /** Invitations of a place that can still be accepted, newest first. */
+  async list(place: Place): Promise<RowOf<typeof invitations>[]> {
+    const query = { index: 'byPlace', equals: [place], order: 'desc', limit: 1_000 } as const;
+    const { rows } = await this.#store.operator().list(invitations, query);
+    return rows.filter(({ expiresAt }) => expiresAt > this.#clock.nowMs());
+  }
+
+  /** @throws KuvertError `not_found` */
+  async withdraw(place: Place, invitationId: InvitationId, note: NoteEffect<'operator'>): Promise<void> {
+    const row = (await this.list(place)).find((one) => one.invitationId === invitationId);
+    if (row === undefined) throw new KuvertError('not_found');
+    await this.#store.operator().write(async (tx) => {
+      await tx.get(invitations, row.codeHash);
+      tx.delete(invitations, row.codeHash);
+      await note(tx, { object: invitationId, before: { mail: row.mail } });
+    });
+  }
+
+  /** Adds what an invitation gives to an account that is there. @throws KuvertError `invitation_not_valid`, also for one that is for somebody else */
+  async join(code: string, administratorId: AdministratorId, note: NoteEffect<'operator'>): Promise<void> {
+    await this.#find(code);
+    await this.#store.operator().write(async (tx) => {
+      const codeHash = hashOfCode(code, 'invitationCode');
+      const row = await tx.find(invitations, codeHash);
+      const account = await tx.get(administrators, administratorId);
+      if (row === undefined || row.mail !== account.mail) throw new KuvertError('invitation_not_valid');
+      await tx.guard('administrators', row.place);
+      const before = account.grants.map(({ role }) => role);
+      const grants = [...account.grants, ...row.grants];
+      await note(tx, {
+        object: administratorId,
+        before: { roles: before },
+        after: { roles: grants.map(({ role }) => role) },
+      });
+      if (row.kind === 'first') await requireNoAdministrator(tx, row.place, 'invitation_not_valid');
+      tx.delete(invitations, codeHash);
+      putAdministrator(tx, { ...account, grants });
+    });
+  }
+
+  /**
    * Chooses name, address and password. May be repeated; the last choice counts.
    * @throws KuvertError `invitation_not_valid`, `password_weak`
    */
   async open(
     code: string,
-    choice: { readonly name: string; readonly mail: string; readonly password: string },
-  ): Promise<{ totpSecret: string }> {
-    const { name, mail, password } = choice;
-    await this.#find(code);
+    choice: { readonly name: string; readonly mail: string | undefined; readonly password: string },
+  ): Promise<{ totpSecret: string; mail: string }> {
+    const { name, password } = choice;
+    const invited = await this.#find(code);
+    const mail = invited.mail ?? choice.mail;
+    if (mail === undefined || (choice.mail !== undefined && mail !== choice.mail))
+      throw new KuvertError('bad_request', { details: { field: 'mail' } });
     await requireStrongPassword(password, [name, mail]);
     const passwordHash = await this.#passwords.hash(password);
     const totpSecret = newTotpSecret();
@@ -80,7 +182,7 @@ export class Invitations {
       if (present === undefined) throw new KuvertError('invitation_not_valid');
       tx.put(invitations, { ...present, chosen: { name, mail, passwordHash, totpSecret } });
     });
-    return { totpSecret };
+    return { totpSecret, mail };
   }
 
   /**
@@ -102,6 +204,7 @@ export class Invitations {
       const administrator = await this.#store.operator().write(async (tx) => {
         const codeHash = hashOfCode(code, 'invitationCode');
         const present = await tx.find(invitations, codeHash);
+        if (present !== undefined) await tx.guard('administrators', present.place);
         // Somebody may have used it, or chosen anew, since it was looked at.
         if (present?.chosen?.totpSecret !== chosen.totpSecret) throw new KuvertError('invitation_not_valid');
         const row: Administrator = {
@@ -113,8 +216,9 @@ export class Invitations {
           grants: present.grants,
           createdAt: nowMs,
         };
+        if (present.kind === 'first') await requireNoAdministrator(tx, present.place, 'invitation_not_valid');
         tx.delete(invitations, codeHash);
-        tx.insert(administrators, row);
+        putAdministrator(tx, row);
         const after = { name: row.name, mail: row.mail, roles: row.grants.map(({ role }) => role) };
         this.#audit.inOperator(tx, logsOf(row.grants), {
           action: 'administrator.created',

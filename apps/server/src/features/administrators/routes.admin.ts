@@ -1,8 +1,8 @@
 /** Operations about signing in and about oneself. */
 import { KuvertError } from '@kuvert/protocol';
-import { PERMISSIONS, type Permission, type Role } from '@kuvert/protocol/admin';
-import { STEP_UP_MS } from '../../http/admin/admin-api.ts';
-import { type AdminCaller, defineAdminRoutes } from '../../http/admin/admin-routes.ts';
+import { permissionsOf } from '@kuvert/protocol/admin';
+import { defineAdminRoutes, isoTime, signedIn } from '../../http/admin/admin-routes.ts';
+import { STEP_UP_MS } from '../../http/admin/calls.ts';
 import { sessionCookie } from '../../http/admin/credentials.ts';
 import { totpUri } from './one-time-codes.ts';
 import type { AdministratorService } from './service.ts';
@@ -16,10 +16,9 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
 
     'invitations.open': async ({ body }) => {
       const { code, password, name, mail } = body;
-      if (name === undefined || mail === undefined)
-        throw new KuvertError('bad_request', { details: { field: 'mail' } });
-      const { totpSecret } = await administrators.invitations.open(code, { name, mail, password });
-      return { result: { mail, totpSecret, totpUri: totpUri(totpSecret, mail) } };
+      if (name === undefined) throw new KuvertError('bad_request', { details: { field: 'name' } });
+      const opened = await administrators.invitations.open(code, { name, mail, password });
+      return { result: { ...opened, totpUri: totpUri(opened.totpSecret, opened.mail) } };
     },
 
     'invitations.accept': async ({ body, address }) => {
@@ -33,11 +32,11 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
       tokenAnswer(await administrators.signIn({ ...body, address }), body.cookie),
 
     'sessions.step-up': async ({ body, caller, address }) => ({
-      result: { until: isoTime(await administrators.stepUp(present(caller), body.totp, address)) },
+      result: { until: isoTime(await administrators.stepUp(signedIn(caller), body.totp, address)) },
     }),
 
     'sessions.list': async ({ caller }) => {
-      const { administratorId, sessionId } = present(caller);
+      const { administratorId, sessionId } = signedIn(caller);
       const sessions = await administrators.sessions.list(administratorId);
       return {
         result: {
@@ -53,12 +52,12 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
     },
 
     'sessions.end': async ({ caller, params }) => {
-      await administrators.sessions.end(present(caller), params.sessionId);
+      await administrators.sessions.end(signedIn(caller), params.sessionId);
       return { result: undefined };
     },
 
     me: async ({ caller }) => {
-      const { administratorId, sessionId, grants, stepUpAtMs } = present(caller);
+      const { administratorId, sessionId, grants, stepUpAtMs } = signedIn(caller);
       const { name, mail, recoveryHashes } = await administrators.get(administratorId);
       return {
         result: {
@@ -74,25 +73,10 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
     },
   });
 
-function permissionsOf(role: Role): Permission[] {
-  const all = Object.entries(PERMISSIONS) as [Permission, { roles: readonly Role[] }][];
-  return all.filter(([, { roles }]) => roles.includes(role)).map(([permission]) => permission);
-}
-
 /** In a browser the token is out of reach of scripts. */
 function tokenAnswer(session: { token: string; endsAtMs: number }, cookie: boolean) {
   const expiresAt = isoTime(session.endsAtMs);
   return cookie
     ? { result: { expiresAt }, setCookie: sessionCookie(session.token) }
     : { result: { token: session.token, expiresAt } };
-}
-
-/** The table lets nobody through to these who has not signed in. */
-function present(caller: AdminCaller | undefined): AdminCaller {
-  if (caller === undefined) throw new KuvertError('unauthenticated');
-  return caller;
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,10 +1,12 @@
 /** The rules of administrators: who they are, how they sign in, what they hold. */
-import { type AdministratorId, KuvertError } from '@kuvert/protocol';
+import { type AdministratorId, KuvertError, makeId } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
-import type { AdminCaller } from '../../http/admin/admin-routes.ts';
+import type { AdminCaller, SignedIn } from '../../http/admin/admin-routes.ts';
 import type { RowOf, Store } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
-import { administrators } from './collections.ts';
+import { administratorPlaces, administrators } from './collections.ts';
+import { Grants, INSTALLATION } from './grants.ts';
+import { Integrations, KEY_PREFIX } from './integrations.ts';
 import { Invitations } from './invitations.ts';
 import { acceptTotp, hashOfCode } from './one-time-codes.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
@@ -22,6 +24,8 @@ export type SecondFactor =
 export class AdministratorService {
   readonly invitations: Invitations;
   readonly sessions: Sessions;
+  readonly grants: Grants;
+  readonly integrations: Integrations;
   readonly passwords: Passwords;
   readonly #store: Store;
   readonly #clock: Clock;
@@ -41,13 +45,15 @@ export class AdministratorService {
     this.passwords = createPasswords(deps.random);
     this.invitations = new Invitations({ ...deps, passwords: this.passwords });
     this.sessions = new Sessions(deps);
+    this.grants = new Grants({ ...deps, sessions: this.sessions });
+    this.integrations = new Integrations(deps);
     this.#delays = new SignInDelays(deps);
   }
 
   /** True once there is an operator. */
   async isSetUp(): Promise<boolean> {
-    const { rows } = await this.#store.operator().list(administrators, { limit: 500 });
-    return rows.some(({ grants }) => grants.some(({ role }) => role === 'operator'));
+    const query = { equals: [INSTALLATION], limit: 1 } as const;
+    return (await this.#store.operator().list(administratorPlaces, query)).rows.length > 0;
   }
 
   /**
@@ -81,7 +87,7 @@ export class AdministratorService {
   }
 
   /** Shows a second factor again within a session. @throws KuvertError `sign_in_failed`, `rate_limited` */
-  async stepUp(caller: AdminCaller, totp: string, address: string): Promise<number> {
+  async stepUp(caller: SignedIn, totp: string, address: string): Promise<number> {
     const { mail, grants } = await this.get(caller.administratorId);
     const tried = { mail, address };
     await this.#delays.admit(tried);
@@ -97,12 +103,27 @@ export class AdministratorService {
 
   /** Who holds a token, with what they hold now. */
   async authenticate(token: string): Promise<AdminCaller | undefined> {
+    if (token.startsWith(KEY_PREFIX)) return this.integrations.authenticate(token);
     const session = await this.sessions.find(token);
     if (session === undefined) return undefined;
     const found = await this.#store.operator().find(administrators, session.administratorId);
     if (found === undefined) return undefined;
     const { administratorId, sessionId, stepUpAt } = session;
-    return { administratorId, sessionId, grants: found.grants, stepUpAtMs: stepUpAt };
+    const { grants } = found;
+    return { kind: 'administrator', administratorId, sessionId, grants, stepUpAtMs: stepUpAt };
+  }
+
+  /** Somebody as a caller without a session of theirs, with what they hold now; undefined for an account that is gone. */
+  async callerAgain(administratorId: AdministratorId): Promise<SignedIn | undefined> {
+    const found = await this.#store.operator().find(administrators, administratorId);
+    if (found === undefined) return undefined;
+    const sessionId = makeId('session', new Uint8Array(16));
+    return { kind: 'administrator', administratorId, sessionId, grants: found.grants, stepUpAtMs: 0 };
+  }
+
+  /** What somebody is called; null for an account that is gone. */
+  async nameOf(administratorId: AdministratorId): Promise<string | null> {
+    return (await this.#store.operator().find(administrators, administratorId))?.name ?? null;
   }
 
   /** @throws KuvertError `not_found` */

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { type AdministratorId, KuvertError, LABELS, makeId, type SessionId, utf8 } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
-import { STEP_UP_MS } from '../../http/admin/admin-api.ts';
-import type { AdminCaller } from '../../http/admin/admin-routes.ts';
+import type { SignedIn } from '../../http/admin/admin-routes.ts';
+import { STEP_UP_MS } from '../../http/admin/calls.ts';
 import type { RowOf, Store, Tx } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
 import type { administrators } from './collections.ts';
@@ -82,7 +82,7 @@ export class Sessions {
   }
 
   /** A second factor was shown again. @returns until when it counts as fresh */
-  async stepUp({ sessionId, grants }: AdminCaller): Promise<number> {
+  async stepUp({ sessionId, grants }: SignedIn): Promise<number> {
     const nowMs = this.#clock.nowMs();
     await this.#change(sessionId, (present, tx) => {
       this.#audit.inOperator(tx, logsOf(grants), { action: 'step-up.done' });
@@ -100,13 +100,21 @@ export class Sessions {
   }
 
   /** Ends one's own session. @throws KuvertError `not_found`, also for one of somebody else */
-  async end({ administratorId, grants }: AdminCaller, sessionId: SessionId): Promise<void> {
+  async end({ administratorId, grants }: SignedIn, sessionId: SessionId): Promise<void> {
     await this.#store.operator().write(async (tx) => {
       const row = await tx.get(adminSessions, sessionId);
       if (row.administratorId !== administratorId) throw new KuvertError('not_found');
       tx.delete(adminSessions, sessionId);
       this.#audit.inOperator(tx, logsOf(grants), { action: 'session.ended', object: sessionId });
     });
+  }
+
+  /** Ends all sessions of somebody in a transaction that changes what they may do. Lists, so a guard has to come before. */
+  async endAll(tx: Tx<'operator'>, administratorId: AdministratorId): Promise<number> {
+    const query = { index: 'byAdministrator', equals: [administratorId], limit: 100 } as const;
+    const { rows } = await tx.list(adminSessions, query);
+    for (const { sessionId } of rows) tx.delete(adminSessions, sessionId);
+    return rows.length;
   }
 
   #isOver(row: SessionRow, nowMs: number): boolean {

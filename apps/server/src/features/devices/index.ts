@@ -5,6 +5,7 @@ import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import type { PeopleService } from '../people/index.ts';
+import type { PoolService } from '../pools/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { ATTEMPT_LIMITS, createTokenAttempts } from './attempts.ts';
 import {
@@ -23,6 +24,7 @@ import { createDeviceDirectory } from './directory.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createLinking } from './linking.ts';
 import type { PrekeyStock } from './prekey-stock.ts';
+import { deviceAdminRoutes } from './routes.admin.ts';
 import { deviceDeviceRoutes, deviceEnrolmentRoutes } from './routes.device.ts';
 import { deviceOperatorRoutes } from './routes.operator.ts';
 import { createDeviceService } from './service.ts';
@@ -54,6 +56,7 @@ export function createDevicesFeature(deps: {
   readonly random: Random;
   readonly tenants: TenantService;
   readonly people: PeopleService;
+  readonly pools: PoolService;
   /** `createPrekeyStock(store)` of the feature `prekeys`. */
   readonly prekeys: PrekeyStock;
   readonly connections: Pick<Connections, 'closeDevice' | 'find'>;
@@ -87,6 +90,7 @@ export function createDevicesFeature(deps: {
     deviceRoutes: deviceDeviceRoutes(service, linking),
     enrolmentRoutes: deviceEnrolmentRoutes(enrolment, linking, addresses),
     operatorRoutes: deviceOperatorRoutes({ devices: service, tokens }),
+    adminRoutes: deviceAdminRoutes({ ...deps, devices: service, tokens }),
     /** Removes up to `limit` rows that nobody needs any more. @returns how many */
     async sweep(scope: TenantScope, limit: number): Promise<number> {
       const nowMs = deps.clock.nowMs();

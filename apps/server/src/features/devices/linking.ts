@@ -20,6 +20,7 @@ import {
 import type { Clock } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import { type RowOf, type Store, StoreError, type TenantScope } from '../../store/index.ts';
+import type { PoolService } from '../pools/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import {
   accounts,
@@ -65,10 +66,11 @@ export function createLinking(deps: {
   readonly clock: Clock;
   readonly devices: DeviceService;
   readonly tenants: TenantService;
+  readonly pools: Pick<PoolService, 'requireFeature'>;
   /** {@link LIST_LIMIT} was reached. */
   readonly onLimit: () => void;
 }): Linking {
-  const { store, clock, devices, tenants, onLimit } = deps;
+  const { store, clock, devices, tenants, pools, onLimit } = deps;
   const lists = new LeakyBuckets({ limit: LIST_LIMIT, clock, onClosed: onLimit });
 
   /** Takes the link id for this tenant. @throws KuvertError `link_used` when somebody of another tenant has answered it */
@@ -169,6 +171,7 @@ export function createLinking(deps: {
       lists.take(scope.tenant + personId);
       if (link !== undefined) {
         if (added === undefined) throw new KuvertError('device_list_invalid');
+        await pools.requireFeature(scope, personId, 'further-devices');
         await claim(scope, Buffer.from(link.linkId).toString('hex'), clock.nowMs() + LINK_LIFETIME_MS);
         // First the operator's index, as at an enrolment.
         await store.operator().write((tx) => {

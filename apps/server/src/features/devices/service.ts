@@ -2,11 +2,14 @@
 import {
   type AccountRecord,
   type DeviceId,
+  DeviceList,
+  decodeCbor,
   KuvertError,
   type PersonId,
   type TenantId,
 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
+import { type NoteEffect, UNNOTED } from '../../effects.ts';
 import type { RowOf, Store, TenantScope, Tx } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import type { TenantService } from '../tenants/index.ts';
@@ -55,6 +58,12 @@ export interface DeviceService {
   scopesOf(deviceId: DeviceId): Promise<readonly TenantScope[]>;
   /** Takes a device out for good. May be repeated. @throws KuvertError `not_found` */
   revoke(deviceId: DeviceId): Promise<void>;
+  /** The same in one tenant. @returns false when it has no such device */
+  revokeIn(scope: TenantScope, deviceId: DeviceId, note?: NoteEffect<'tenant'>): Promise<boolean>;
+  /** Whose device it is, revoked ones included. @throws KuvertError `not_found` */
+  personOf(scope: TenantScope, deviceId: DeviceId): Promise<PersonId>;
+  /** The devices in a person's list, revoked ones that are still in it included. */
+  devicesOf(scope: TenantScope, personId: PersonId): Promise<RowOf<typeof devices>[]>;
   /** Registers what else is to be done at a revocation; it is done again after a crash. */
   whenRevoked(listener: RevocationListener): void;
   /** Goes on with revocations that a crash interrupted. To be called at start, after all listeners are there. */
@@ -121,10 +130,15 @@ export function createDeviceService(deps: {
   }
 
   /** Marks one device revoked. @returns false when the tenant has no such device */
-  async function revokeIn(scope: TenantScope, deviceId: DeviceId): Promise<boolean> {
+  async function revokeIn(
+    scope: TenantScope,
+    deviceId: DeviceId,
+    note: NoteEffect<'tenant'> = UNNOTED.tenant,
+  ): Promise<boolean> {
     const personId = await scope.write(async (tx) => {
       const device = await tx.find(devices, deviceId);
       if (device === undefined) return undefined;
+      await note(tx, {});
       if (device.state === 'revoked') return device.personId;
       await retire(tx, deviceId);
       const after = { personId: device.personId };
@@ -202,6 +216,20 @@ export function createDeviceService(deps: {
       let found = false;
       for (const scope of await scopesOf(deviceId)) if (await revokeIn(scope, deviceId)) found = true;
       if (!found) throw new KuvertError('not_found');
+    },
+
+    revokeIn,
+
+    async personOf(scope, deviceId) {
+      return (await scope.get(devices, deviceId)).personId;
+    },
+
+    async devicesOf(scope, personId) {
+      const account = await scope.find(accounts, personId);
+      if (account === undefined) return [];
+      const listed = DeviceList.parse(decodeCbor(account.deviceList.bytes)).devices;
+      const rows = await Promise.all(listed.map(({ device }) => scope.find(devices, device)));
+      return rows.filter((row) => row !== undefined);
     },
 
     whenRevoked: (listener) => {

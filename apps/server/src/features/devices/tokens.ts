@@ -10,6 +10,7 @@ import {
   type TenantId,
 } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
+import { type NoteEffect, UNNOTED } from '../../effects.ts';
 import type { RowOf, Store, TenantScope } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import type { PeopleService } from '../people/index.ts';
@@ -34,6 +35,12 @@ export interface TokenProof {
 /** A token's stored row. */
 export type TokenRow = RowOf<typeof enrolmentTokens>;
 
+/** A token as text, shown once. */
+export interface MadeToken {
+  readonly token: string;
+  readonly expiresAtMs: number;
+}
+
 /** @see createTokens */
 export interface Tokens {
   /**
@@ -41,7 +48,11 @@ export interface Tokens {
    * device has to be linked by one that may sign.
    * @throws KuvertError `not_found`
    */
-  create(personId: PersonId, purpose?: 'enrol' | 'reset'): Promise<{ token: string; expiresAtMs: number }>;
+  create(
+    personId: PersonId,
+    purpose?: 'enrol' | 'reset',
+    note?: (made: MadeToken) => NoteEffect<'tenant'>,
+  ): Promise<MadeToken>;
   /**
    * The token's row, used and expired ones included.
    * @throws KuvertError `token_not_valid` for an unknown tenant, an unknown token and a wrong secret alike; `rate_limited` after some of them
@@ -64,7 +75,7 @@ export function createTokens(deps: {
   const { store, clock, random, people, tenants, serverStatic, attempts, audit } = deps;
 
   return {
-    async create(personId, purpose = 'enrol') {
+    async create(personId, purpose = 'enrol', note) {
       const tenantId = await people.tenantOf(personId);
       const scope = store.tenant(tenantId);
       const { rootHash } = await tenants.profile(scope);
@@ -72,7 +83,12 @@ export function createTokens(deps: {
       const tokenId = makeId('enrolmentToken', random(16));
       const createdAt = clock.nowMs();
       const expiresAt = createdAt + TOKEN_LIFETIME_MS;
-      await scope.write((tx) => {
+      const made = {
+        token: encodeToken({ tenantId, tokenId, secret, serverStatic, rootHash }),
+        expiresAtMs: expiresAt,
+      };
+      const noted = note?.(made) ?? UNNOTED.tenant;
+      await scope.write(async (tx) => {
         tx.insert(enrolmentTokens, {
           tokenId,
           personId,
@@ -85,11 +101,9 @@ export function createTokens(deps: {
         });
         const after = { tokenId, purpose, expiresAt };
         audit.inTenant(tx, tenantId, { action: 'token.created', object: personId, after });
+        await noted(tx, {});
       });
-      return {
-        token: encodeToken({ tenantId, tokenId, secret, serverStatic, rootHash }),
-        expiresAtMs: expiresAt,
-      };
+      return made;
     },
 
     async check({ tenantId, tokenId, secret }) {

@@ -1,6 +1,7 @@
 /** The door of `people`. */
 import { people, personTenants } from './collections.ts';
 import { createProbes, type Prober } from './probes.ts';
+import { type PoolsOfPeople, peopleAdminRoutes } from './routes.admin.ts';
 import { peopleDeviceRoutes } from './routes.device.ts';
 import { peopleOperatorRoutes } from './routes.operator.ts';
 import { createPeopleService } from './service.ts';
@@ -20,7 +21,10 @@ export function createPeopleFeature(
   const service = createPeopleService(deps);
   return {
     service,
-    deviceRoutes: peopleDeviceRoutes(service, createProbes(deps)),
+    /** @param pools of the feature `pools`, which is made after this one */
+    deviceRoutes: (pools: PoolsOfPeople) => peopleDeviceRoutes(service, createProbes(deps), pools),
     operatorRoutes: peopleOperatorRoutes(service),
+    /** @param pools of the feature `pools`, which is made after this one */
+    adminRoutes: (pools: PoolsOfPeople) => peopleAdminRoutes(service, pools, deps.store),
   };
 }

@@ -1,10 +1,14 @@
 /** The rules of people. */
 import { KuvertError, makeId, type Person, type PersonId, type TenantId } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
-import { type Store, StoreError, type TenantScope } from '../../store/index.ts';
+import { type NoteEffect, requireVersion, UNNOTED } from '../../effects.ts';
+import { type RowOf, type Store, StoreError, type TenantScope } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { people, personTenants } from './collections.ts';
+
+/** How many pages a search reads before it answers with what it has. */
+const SEARCH_READS_MAX = 20;
 
 /** One page of people. */
 export interface PeoplePage {
@@ -12,10 +16,45 @@ export interface PeoplePage {
   readonly next: string | undefined;
 }
 
+/** A person as it is stored. */
+export type PersonRow = RowOf<typeof people>;
+
+/** One page of rows. */
+export interface PersonRows {
+  readonly rows: readonly PersonRow[];
+  readonly next: string | undefined;
+}
+
 /** What other features may ask of people. */
 export interface PeopleService {
   /** @throws KuvertError `not_found` for an unknown tenant, `mail_taken` */
-  add(person: { tenantId: TenantId; name: string; mail: string }): Promise<PersonId>;
+  add(
+    person: { tenantId: TenantId; name: string; mail: string },
+    note?: (row: PersonRow) => NoteEffect<'tenant'>,
+  ): Promise<PersonId>;
+  /** @throws KuvertError `not_found` */
+  row(scope: TenantScope, personId: PersonId): Promise<PersonRow>;
+  /** Those with a mail address, or those in whose name or address all words stand, or all. @throws KuvertError `cursor_invalid` */
+  search(
+    scope: TenantScope,
+    asked: {
+      mail?: string | undefined;
+      words?: string | undefined;
+      cursor?: string | undefined;
+      limit: number;
+    },
+  ): Promise<PersonRows>;
+  /** Changes what is given. @throws KuvertError `not_found`, `version_conflict`, `mail_taken` */
+  change(
+    scope: TenantScope,
+    personId: PersonId,
+    change: {
+      readonly name?: string | undefined;
+      readonly mail?: string | undefined;
+      readonly ifMatch: string | undefined;
+      readonly note: NoteEffect<'tenant'>;
+    },
+  ): Promise<PersonRow>;
   /** @throws KuvertError `not_found` */
   get(scope: TenantScope, personId: PersonId): Promise<Person>;
   /** By exact mail address. @throws KuvertError `not_found` */
@@ -39,7 +78,7 @@ export function createPeopleService(deps: {
   const { store, clock, random, tenants, audit } = deps;
 
   return {
-    async add({ tenantId, name, mail }) {
+    async add({ tenantId, name, mail }, note) {
       if (!(await tenants.exists(tenantId))) throw new KuvertError('not_found');
       const personId = makeId('person', random(16));
       const scope = store.tenant(tenantId);
@@ -49,9 +88,12 @@ export function createPeopleService(deps: {
         tx.insert(personTenants, { personId, tenantId });
       });
       try {
-        await scope.write((tx) => {
-          tx.insert(people, { personId, name, mail, createdAt: clock.nowMs() });
+        const row = { personId, name, mail, createdAt: clock.nowMs() };
+        const noted = note?.(row) ?? UNNOTED.tenant;
+        await scope.write(async (tx) => {
+          tx.insert(people, row);
           audit.inTenant(tx, tenantId, { action: 'person.added', object: personId, after: { name, mail } });
+          await noted(tx, {});
         });
       } catch (error) {
         if (error instanceof StoreError && error.code === 'not_unique') {
@@ -63,6 +105,48 @@ export function createPeopleService(deps: {
         throw error;
       }
       return personId;
+    },
+
+    row: (scope, personId) => scope.get(people, personId),
+
+    async search(scope, { mail, words, cursor, limit }) {
+      if (mail !== undefined) {
+        const row = await scope.findBy(people, 'byMail', mail);
+        return { rows: row === undefined || !fits(row, words) ? [] : [row], next: undefined };
+      }
+      const found: PersonRow[] = [];
+      let at = cursor;
+      for (let read = 0; read < SEARCH_READS_MAX; read++) {
+        const page = await scope.list(people, {
+          limit: limit - found.length,
+          ...(at === undefined ? {} : { cursor: at }),
+        });
+        found.push(...page.rows.filter((row) => fits(row, words)));
+        at = page.next;
+        if (at === undefined || found.length >= limit) break;
+      }
+      return { rows: found, next: at };
+    },
+
+    async change(scope, personId, { name, mail, ifMatch, note }) {
+      try {
+        return await scope.write(async (tx) => {
+          const before = await tx.get(people, personId);
+          requireVersion(before, ifMatch);
+          const after = { ...before, ...(name && { name }), ...(mail && { mail }) };
+          tx.put(people, after);
+          await note(tx, {
+            object: personId,
+            before: { name: before.name, mail: before.mail },
+            after: { name: after.name, mail: after.mail },
+          });
+          return after;
+        });
+      } catch (error) {
+        if (error instanceof StoreError && error.code === 'not_unique')
+          throw new KuvertError('mail_taken', { cause: error });
+        throw error;
+      }
     },
 
     async get(scope, personId) {
@@ -90,6 +174,17 @@ export function createPeopleService(deps: {
       return row.tenantId;
     },
   };
+}
+
+/** Whether every word stands in name or address. Names are sealed, so they can only be looked through. */
+function fits({ name, mail }: PersonRow, words: string | undefined): boolean {
+  if (words === undefined) return true;
+  const text = `${name}\n${mail}`.normalize('NFKC').toLowerCase();
+  return words
+    .normalize('NFKC')
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
 }
 
 function toPerson(row: Person): Person {

@@ -1,5 +1,6 @@
 /** What is stored of a tenant: that it exists (control file), and who it is (its own file). */
 import { bytesSchema, displayName, idSchema, Signed, timeMs } from '@kuvert/protocol';
+import { FeatureChoices } from '@kuvert/protocol/admin';
 import { z } from 'zod';
 import { collection } from '../../store/index.ts';
 
@@ -22,6 +23,8 @@ export const tenantProfiles = collection('tenant-profiles', {
     /** 32-byte Ed25519 seeds. */
     rootPrivateKey: bytesSchema(32),
     authorityPrivateKey: bytesSchema(32),
+    /** What everybody may do who is in no pool that says otherwise; absent where nobody has said anything. */
+    features: FeatureChoices.optional(),
   }),
   key: ['tenantId'],
   sealed: ['name', 'rootPrivateKey', 'authorityPrivateKey'],

@@ -1,5 +1,6 @@
 /** The door of `tenants`. */
 import { tenantProfiles, tenants } from './collections.ts';
+import { tenantAdminRoutes } from './routes.admin.ts';
 import { tenantOperatorRoutes } from './routes.operator.ts';
 import { createTenantService } from './service.ts';
 
@@ -11,5 +12,9 @@ export const tenantCollections = [tenants, tenantProfiles] as const;
 /** Wires the feature. */
 export function createTenantsFeature(deps: Parameters<typeof createTenantService>[0]) {
   const service = createTenantService(deps);
-  return { service, operatorRoutes: tenantOperatorRoutes(service) };
+  return {
+    service,
+    operatorRoutes: tenantOperatorRoutes(service),
+    adminRoutes: tenantAdminRoutes(service, deps.store),
+  };
 }

@@ -7,8 +7,10 @@ import {
   rootHash,
 } from '@kuvert/crypto/identity';
 import { KuvertError, makeId, type PersonId, type Signed, type TenantId } from '@kuvert/protocol';
+import type { FeatureChoices } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
-import type { Store, TenantScope } from '../../store/index.ts';
+import { type NoteEffect, requireVersion, UNNOTED } from '../../effects.ts';
+import type { RowOf, Store, TenantScope } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import { tenantProfiles, tenants } from './collections.ts';
 
@@ -22,10 +24,38 @@ export interface TenantProfile {
   readonly authority: Signed;
 }
 
+/** What administrators see. */
+export interface TenantFacts {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly createdAtMs: number;
+}
+
+/** What a tenant's own administrators may change. */
+export interface TenantSettings {
+  readonly name: string;
+  readonly features: FeatureChoices;
+}
+
 /** What other features and the wiring may ask of tenants. */
 export interface TenantService {
   /** Makes a tenant with its identity and space. */
-  create(name: string): Promise<TenantId>;
+  create(name: string, note?: (made: TenantFacts) => NoteEffect<'operator'>): Promise<TenantId>;
+  /** A page of tenants in order of id. @throws KuvertError `cursor_invalid` */
+  page(query: {
+    cursor: string | undefined;
+    limit: number;
+  }): Promise<{ tenants: TenantFacts[]; next: string | undefined }>;
+  /** @throws KuvertError `not_found` */
+  facts(tenantId: TenantId): Promise<TenantFacts>;
+  /** @throws KuvertError `not_found` */
+  settings(scope: TenantScope): Promise<TenantSettings>;
+  /** Changes what is given. @throws KuvertError `version_conflict` */
+  change(
+    scope: TenantScope,
+    change: Partial<TenantSettings>,
+    how: { readonly ifMatch: string | undefined; readonly note: NoteEffect<'tenant'> },
+  ): Promise<TenantSettings>;
   /** True for a tenant of this installation. */
   exists(tenantId: TenantId): Promise<boolean>;
   /** How many there are. */
@@ -73,8 +103,13 @@ export function createTenantService(deps: {
     return ids;
   }
 
+  async function factsOf(row: RowOf<typeof tenants>): Promise<TenantFacts> {
+    const { name } = await store.tenant(row.tenantId).get(tenantProfiles, row.tenantId);
+    return { tenantId: row.tenantId, name, createdAtMs: row.createdAt };
+  }
+
   return {
-    async create(name) {
+    async create(name, note) {
       const tenantId = makeId('tenant', random(16));
       const nowMs = clock.nowMs();
       // The record is written last: after a crash before it, what lies in the space belongs to an id that nobody was told.
@@ -91,11 +126,41 @@ export function createTenantService(deps: {
         });
         audit.inTenant(tx, tenantId, { action: 'tenant.created', object: tenantId, after: { name } });
       });
-      await store.operator().write((tx) => {
+      const made: TenantFacts = { tenantId, name, createdAtMs: nowMs };
+      const noted = note?.(made) ?? UNNOTED.operator;
+      await store.operator().write(async (tx) => {
         tx.insert(tenants, { tenantId, createdAt: nowMs });
         audit.inOperator(tx, ['operator'], { action: 'tenant.created', object: tenantId });
+        await noted(tx, {});
       });
       return tenantId;
+    },
+
+    async page({ cursor, limit }) {
+      const { rows, next } = await store
+        .operator()
+        .list(tenants, { limit, ...(cursor === undefined ? {} : { cursor }) });
+      return { tenants: await Promise.all(rows.map(factsOf)), next };
+    },
+
+    async facts(tenantId) {
+      return factsOf(await store.operator().get(tenants, tenantId));
+    },
+
+    async settings(scope) {
+      return settingsOf(await scope.get(tenantProfiles, scope.tenant));
+    },
+
+    async change(scope, change, { ifMatch, note }) {
+      return scope.write(async (tx) => {
+        const row = await tx.get(tenantProfiles, scope.tenant);
+        const before = settingsOf(row);
+        requireVersion(before, ifMatch);
+        const after = { ...before, ...change };
+        tx.put(tenantProfiles, { ...row, ...after });
+        await note(tx, { before: { ...before }, after: { ...after } });
+        return after;
+      });
     },
 
     async exists(tenantId) {
@@ -134,4 +199,8 @@ export function createTenantService(deps: {
       });
     },
   };
+}
+
+function settingsOf({ name, features }: RowOf<typeof tenantProfiles>): TenantSettings {
+  return { name, features: features ?? {} };
 }

@@ -1,6 +1,6 @@
 /**
- * The administration API on the public listener, made from the table of operations: every request is bounded, authenticated, authorised and parsed before a
- * feature sees it, and every answer is checked before it leaves.
+ * The administration API on the public listener, made from the table of operations: every request is bounded, authenticated and parsed here, authorised and
+ * carried out by `calls.ts`, and every answer is checked before it leaves.
  */
 import { randomUUID } from 'node:crypto';
 import { KuvertError } from '@kuvert/protocol';
@@ -11,35 +11,22 @@ import {
   type AdminOperation,
   type AdminOperationId,
   type GrantScope,
-  isAllowed,
   openApiOf,
-  statusOf,
 } from '@kuvert/protocol/admin';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Acting, actAs } from '../../acting.ts';
+import { actAs, presentActing } from '../../acting.ts';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
-import type { AdminCaller, AdminHandler, AdminTable } from './admin-routes.ts';
+import type { Store } from '../../store/index.ts';
+import { type AdminCaller, type AdminTable, callerId } from './admin-routes.ts';
 import { API_PAGE_HEADERS, apiPage } from './api-page.ts';
+import { type AdminCall, AdminCalls, type AdminGate, operationOf } from './calls.ts';
 import { credentialOf, refuseForeignOrigin } from './credentials.ts';
+import { keyedRequest } from './idempotency.ts';
 
 /** Greatest size of a request's body. */
 const BODY_BYTES_MAX = 65_536;
-/** How long a second factor counts as fresh. */
-export const STEP_UP_MS = 5 * 60_000;
 const JSON_TYPE = /^application\/json(?:;\s*charset=utf-8)?$/i;
-
-/** What the API needs from the features. */
-export interface AdminGate {
-  /** Who holds this token; undefined when nobody does. */
-  authenticate(token: string): Promise<AdminCaller | undefined>;
-  /** Told of every request that was refused for want of a right. */
-  onRefused(caller: AdminCaller, operation: AdminOperationId, place: GrantScope): Promise<void>;
-  /** Told of every request that changed something of which no feature left a record. */
-  onUnrecorded(caller: AdminCaller | undefined, place: GrantScope): Promise<void>;
-  /** The promise that what was recorded for a request will be in the log; undefined when nothing was. */
-  promiseFor(recorded: Acting['recorded']): Promise<string | undefined>;
-}
 
 /** Headers of every answer: data of an organisation, for whoever asked and nobody else. */
 const HEADERS = {
@@ -47,6 +34,7 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=31536000',
 } as const;
 
 /** Adds all routes below `/api/v1`. */
@@ -55,12 +43,14 @@ export function addAdminApi(
   parts: {
     readonly gate: AdminGate;
     readonly routes: AdminTable;
+    readonly store: Pick<Store, 'tenant' | 'operator'>;
     readonly log: Log;
     readonly clock: Pick<Clock, 'nowMs'>;
     readonly publicOrigin: string | undefined;
   },
 ): void {
-  const { gate, routes, log, clock, publicOrigin } = parts;
+  const { gate, publicOrigin } = parts;
+  const calls = new AdminCalls(parts);
   app.register(async (api) => {
     api.removeAllContentTypeParsers();
     // Whatever it calls itself, it is kept as bytes and read as JSON by the handler, which knows what it wants.
@@ -71,13 +61,12 @@ export function addAdminApi(
       reply.headers(HEADERS);
     });
     for (const id of Object.keys(ADMIN_OPERATIONS) as AdminOperationId[]) {
-      const one: AdminOperation = ADMIN_OPERATIONS[id];
-      const handler = routes[id] as AdminHandler<AdminOperationId>;
+      const { method, path } = operationOf(id);
       api.route({
-        method: one.method,
-        url: `${ADMIN_BASE}${one.path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+        method,
+        url: `${ADMIN_BASE}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
         bodyLimit: BODY_BYTES_MAX,
-        handler: async (request, reply) => answer({ id, one, handler, request, reply }),
+        handler: async (request, reply) => answer(id, request, reply),
       });
     }
     const document = JSON.stringify(openApiOf(ADMIN_OPERATIONS));
@@ -89,79 +78,59 @@ export function addAdminApi(
     );
   });
 
-  async function answer(asked: {
-    readonly id: AdminOperationId;
-    readonly one: AdminOperation;
-    readonly handler: AdminHandler<AdminOperationId>;
-    readonly request: FastifyRequest;
-    readonly reply: FastifyReply;
-  }): Promise<FastifyReply> {
-    const { id, one, request, reply } = asked;
+  async function answer(
+    id: AdminOperationId,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const one = operationOf(id);
     const requestId = randomUUID();
     reply.header('x-request-id', requestId);
+    if (one.deprecated !== undefined) reply.headers(deprecationHeaders(one.deprecated));
     const caller = one.access === 'public' ? undefined : await authenticated(request);
-    const actor = caller?.administratorId ?? 'nobody';
-    return actAs({ actor, address: request.ip, via: id, requestId }, (acting) =>
-      answerAs({ ...asked, caller, requestId, acting }),
+    const address = request.ip;
+    const actor = caller === undefined ? 'nobody' : callerId(caller);
+    return actAs({ actor, address, via: id, requestId }, () =>
+      answerAs({ id, request, reply, caller, requestId }),
     );
   }
 
   async function answerAs(asked: {
     readonly id: AdminOperationId;
-    readonly one: AdminOperation;
-    readonly handler: AdminHandler<AdminOperationId>;
     readonly request: FastifyRequest;
     readonly reply: FastifyReply;
     readonly caller: AdminCaller | undefined;
     readonly requestId: string;
-    readonly acting: Acting;
   }): Promise<FastifyReply> {
-    const { id, one, handler, request, reply, caller, requestId, acting } = asked;
+    const { id, request, reply, caller, requestId } = asked;
+    const one = operationOf(id);
     const params = parsed(one.params, request.params);
-    const place = placeOf(params);
-    if (caller !== undefined) await authorise(caller, id, one, place);
-    const input = {
+    const place = placeOf(one, params);
+    const address = request.ip;
+    if (caller !== undefined) await calls.authorise(caller, { id, place });
+    const body = one.body === undefined ? noBody(request) : parsed(one.body, jsonOf(request));
+    const call: AdminCall = {
+      id,
       params,
       query: parsed(one.query, request.query),
-      body: one.body === undefined ? noBody(request) : parsed(one.body, jsonOf(request)),
+      body,
       caller,
       place,
-      address: request.ip,
+      address,
       requestId,
       ifMatch: one.versioned && one.method !== 'GET' ? ifMatchOf(request) : undefined,
+      keyed: keyedOf(id, request, { caller, params, body }),
     };
-    const { result, etag, setCookie } = await handler(input as never);
-    if (one.method !== 'GET' && acting.recorded.length === 0) await gate.onUnrecorded(caller, place);
-    const promise = await gate.promiseFor(acting.recorded);
+    const { status, json, etag, setCookie, isRepeated } = await calls.carryOut(call);
+    const promise = await gate.promiseFor(presentActing().recorded);
     if (promise !== undefined) reply.header(ADMIN_HEADERS.auditPromise, promise);
-    const checked = one.result?.safeParse(result);
-    if (checked?.success === false)
-      throw new KuvertError('internal', { details: { reason: 'result_invalid' } });
-    log.info({ event: 'admin-call', method: id });
-    reply.code(statusOf(one));
+    reply.code(status);
     if (etag !== undefined) reply.header(ADMIN_HEADERS.etag, `"${etag}"`);
     if (setCookie !== undefined) reply.header('set-cookie', setCookie);
-    return checked === undefined
+    if (isRepeated) reply.header('idempotent-replayed', 'true');
+    return json === undefined || json === ''
       ? reply.send()
-      : reply.type('application/json; charset=utf-8').send(JSON.stringify(checked.data));
-  }
-
-  async function authorise(
-    caller: AdminCaller,
-    id: AdminOperationId,
-    one: AdminOperation,
-    place: GrantScope,
-  ): Promise<void> {
-    if (one.access === 'public') return;
-    if (one.access !== 'signed-in' && !isAllowed(caller.grants, one.access, place)) {
-      await gate.onRefused(caller, id, place);
-      // Of a tenant in which somebody has no part it is not even said that it is there.
-      throw new KuvertError(
-        caller.grants.some(({ scope }) => touches(scope, place)) ? 'not_allowed' : 'not_found',
-      );
-    }
-    if (one.stepUp && clock.nowMs() - caller.stepUpAtMs > STEP_UP_MS)
-      throw new KuvertError('step_up_required');
+      : reply.type('application/json; charset=utf-8').send(json);
   }
 
   async function authenticated(request: FastifyRequest): Promise<AdminCaller> {
@@ -175,18 +144,32 @@ export function addAdminApi(
 }
 
 /** Parameters of the path say where something takes place; without a tenant it is the installation. */
-function placeOf(params: Readonly<Record<string, unknown>>): GrantScope {
+function placeOf(one: AdminOperation, params: Readonly<Record<string, unknown>>): GrantScope {
   const { tenantId, poolId, groupId } = params as Record<string, never>;
-  if (tenantId === undefined) return { kind: 'installation' };
+  if (tenantId === undefined || one.at === 'installation') return { kind: 'installation' };
   if (poolId !== undefined) return { kind: 'pool', tenantId, poolId };
   if (groupId !== undefined) return { kind: 'group', tenantId, groupId };
   return { kind: 'tenant', tenantId };
 }
 
-/** Whether somebody with a grant there knows that this place exists. */
-function touches(scope: GrantScope, place: GrantScope): boolean {
-  if (scope.kind === 'installation' || place.kind === 'installation') return true;
-  return scope.tenantId === place.tenantId;
+/** A key counts where the operation takes one, and belongs to whoever has chosen it. */
+function keyedOf(
+  operation: AdminOperationId,
+  request: FastifyRequest,
+  { caller, params, body }: Pick<AdminCall, 'caller' | 'params' | 'body'>,
+) {
+  const key = request.headers[ADMIN_HEADERS.idempotencyKey];
+  if (key === undefined || caller === undefined || !operationOf(operation).idempotent) return undefined;
+  return keyedRequest(key, { caller: callerId(caller), operation, params, body });
+}
+
+/** RFC 9745 and RFC 8594. */
+function deprecationHeaders({ since, sunset, instead }: NonNullable<AdminOperation['deprecated']>) {
+  return {
+    deprecation: `@${Math.floor(Date.parse(since) / 1_000)}`,
+    sunset: new Date(sunset).toUTCString(),
+    link: `<${ADMIN_BASE}/docs#${instead}>; rel="successor-version"`,
+  };
 }
 
 /** A field that nobody declared is a mistake of the caller's, who should hear of it. */

@@ -1,18 +1,28 @@
 /**
  * How features answer operations of the administration API. A feature's `routes.admin.ts` gives a handler per operation of
- * `ADMIN_OPERATIONS`; whoever calls is known and allowed, and the request has its shape, before the handler runs.
+ * `ADMIN_OPERATIONS`; whoever calls is known and allowed, and the request has its shape, before the handler runs. A handler that changes something
+ * passes `noted` on to its service, which tells the change in the transaction that makes it (effects.ts); one that forgets to is a fault.
  *
  *     export const tenantAdminRoutes = (tenants: TenantService) =>
- *       defineAdminRoutes({ 'tenants.create': async ({ body }) => ({ result: await tenants.create(body.name) }) });
+ *       defineAdminRoutes({ 'tenants.create': async ({ body, noted }) => ({ result: await tenants.create(body.name, noted.operator) }) });
  */
-import type { AdministratorId, SessionId } from '@kuvert/protocol';
-import { ADMIN_OPERATIONS, type AdminOperationId, type Grant, type GrantScope } from '@kuvert/protocol/admin';
+import { type AdministratorId, type IntegrationId, KuvertError, type SessionId } from '@kuvert/protocol';
+import {
+  ADMIN_OPERATIONS,
+  type AdminOperationId,
+  type Grant,
+  type GrantScope,
+  type Permission,
+} from '@kuvert/protocol/admin';
 import type { z } from 'zod';
+import type { Noted } from '../../effects.ts';
+import type { Tx } from '../../store/index.ts';
 
 type Operations = typeof ADMIN_OPERATIONS;
 
-/** Who calls, once signed in. */
-export interface AdminCaller {
+/** Somebody who has signed in. */
+export interface SignedIn {
+  readonly kind: 'administrator';
   readonly administratorId: AdministratorId;
   readonly sessionId: SessionId;
   readonly grants: readonly Grant[];
@@ -20,7 +30,19 @@ export interface AdminCaller {
   readonly stepUpAtMs: number;
 }
 
-/** What a handler gets. */
+/** A program with a key. */
+export interface ProgramCaller {
+  readonly kind: 'integration';
+  readonly integrationId: IntegrationId;
+  readonly grants: readonly Grant[];
+  /** Of what its role has, these and no others. */
+  readonly permissions: readonly Permission[];
+}
+
+/** Who calls. */
+export type AdminCaller = SignedIn | ProgramCaller;
+
+/** A call that was allowed, read and is to be carried out. */
 export interface AdminRequest<Id extends AdminOperationId> {
   readonly params: z.output<Operations[Id]['params']>;
   readonly query: z.output<Operations[Id]['query']>;
@@ -34,7 +56,25 @@ export interface AdminRequest<Id extends AdminOperationId> {
   readonly requestId: string;
   /** The version that a change is based on, from `If-Match`. */
   readonly ifMatch: string | undefined;
+  readonly noted: Noted;
+  /** Carries out another operation, on which four eyes have now looked. */
+  readonly execute: Execute;
 }
+
+/**
+ * Carries out what was approved.
+ * @returns what it answers
+ * @throws KuvertError `not_allowed` when who has asked for it may not any more, and whatever the operation refuses with
+ */
+export type Execute = (approved: {
+  readonly operation: string;
+  readonly params: unknown;
+  readonly body: unknown;
+  readonly askedBy: AdministratorId;
+  readonly approvedBy: AdministratorId;
+  /** Runs in the commit of the effect, so that it happens once. */
+  readonly alongside: (tx: Tx<'operator'>) => Promise<void>;
+}) => Promise<object | undefined>;
 
 /** What a handler answers with. */
 export interface AdminAnswer<Id extends AdminOperationId> {
@@ -56,6 +96,23 @@ export type AdminTable = { readonly [Id in AdminOperationId]: AdminHandler<Id> }
 /** Declares a feature's handlers; only keeps the types narrow. */
 export function defineAdminRoutes<R extends AdminRoutes>(routes: R): R {
   return routes;
+}
+
+/** For operations that a person alone may call. @throws KuvertError `not_allowed` for a program */
+export function signedIn(caller: AdminCaller | undefined): SignedIn {
+  if (caller === undefined) throw new KuvertError('unauthenticated');
+  if (caller.kind !== 'administrator') throw new KuvertError('not_allowed');
+  return caller;
+}
+
+/** Who calls, as an id. */
+export function callerId(caller: AdminCaller): AdministratorId | IntegrationId {
+  return caller.kind === 'integration' ? caller.integrationId : caller.administratorId;
+}
+
+/** A time as the API writes it. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 /**

@@ -9,7 +9,8 @@ const SESSION_COOKIE = '__Host-kuvert';
 export function sessionCookie(token: string): string {
   return `${SESSION_COOKIE}=${token}; Path=/; Secure; HttpOnly; SameSite=Strict`;
 }
-const TOKEN = /^[A-Za-z0-9_-]{43}$/;
+/** A session's token, or the key of a program, which says that it is one. */
+const TOKEN = /^(kvi_)?[A-Za-z0-9_-]{43}$/;
 
 /** A token as it came, not checked. */
 export interface Credential {

@@ -1,0 +1,25 @@
+/** The door of `pools`. */
+import type { Clock, Random } from '../../clock.ts';
+import type { Store } from '../../store/index.ts';
+import type { PeopleService } from '../people/index.ts';
+import type { TenantService } from '../tenants/index.ts';
+import { poolMembers, pools } from './collections.ts';
+import { poolAdminRoutes } from './routes.admin.ts';
+import { PoolService } from './service.ts';
+
+export type { PoolService } from './service.ts';
+
+/** Every handle of this feature, for the opening of the store. */
+export const poolCollections = [pools, poolMembers] as const;
+
+/** Wires the feature. */
+export function createPoolsFeature(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tenants: TenantService;
+  readonly people: PeopleService;
+}) {
+  const service = new PoolService(deps);
+  return { service, adminRoutes: poolAdminRoutes(service, deps.store) };
+}

@@ -1,0 +1,68 @@
+/** Every operation of the administration API. */
+import * as administrators from './administrators.ts';
+import * as approvals from './approvals.ts';
+import { installationGet } from './installation.ts';
+import * as integrations from './integrations.ts';
+import type { AdminOperation } from './operation.ts';
+import * as people from './people.ts';
+import * as pools from './pools.ts';
+import * as signIn from './sign-in.ts';
+import * as tenants from './tenants.ts';
+
+/** Every operation by its id. */
+export const ADMIN_OPERATIONS = {
+  'installation.get': installationGet,
+  'invitations.open': signIn.invitationOpen,
+  'invitations.accept': signIn.invitationAccept,
+  'invitations.join': administrators.invitationJoin,
+  'sessions.create': signIn.sessionCreate,
+  'sessions.step-up': signIn.sessionStepUp,
+  'sessions.list': signIn.sessionList,
+  'sessions.end': signIn.sessionEnd,
+  me: signIn.me,
+  'operators.list': administrators.operatorList,
+  'operators.invite': administrators.operatorInvite,
+  'operators.take': administrators.operatorTake,
+  'operator-approvals.list': approvals.operatorApprovalList,
+  'operator-approvals.approve': approvals.operatorApprovalApprove,
+  'operator-approvals.refuse': approvals.operatorApprovalRefuse,
+  'tenants.list': tenants.tenantList,
+  'tenants.create': tenants.tenantCreate,
+  'tenants.appoint': tenants.tenantAppoint,
+  'tenants.get': tenants.tenantGet,
+  'tenants.change': tenants.tenantChange,
+  'people.list': people.personList,
+  'people.create': people.personCreate,
+  'people.get': people.personGet,
+  'people.change': people.personChange,
+  'people.features': people.personFeatures,
+  'people.reset': people.personReset,
+  'tokens.create': people.tokenCreate,
+  'devices.list': people.deviceList,
+  'devices.revoke': people.deviceRevoke,
+  'pools.list': pools.poolList,
+  'pools.create': pools.poolCreate,
+  'pools.get': pools.poolGet,
+  'pools.change': pools.poolChange,
+  'pools.join': pools.poolJoin,
+  'pools.leave': pools.poolLeave,
+  'pools.people': people.poolPersonList,
+  'pools.tokens': people.poolTokenCreate,
+  'pools.devices': people.poolDeviceList,
+  'pools.revoke': people.poolDeviceRevoke,
+  'administrators.list': administrators.administratorList,
+  'administrators.invite': administrators.administratorInvite,
+  'administrators.grant': administrators.grantCreate,
+  'administrators.take': administrators.grantTake,
+  'administrators.sign-out': administrators.administratorSignOut,
+  'invitations.list': administrators.invitationList,
+  'invitations.withdraw': administrators.invitationWithdraw,
+  'integrations.list': integrations.integrationList,
+  'integrations.create': integrations.integrationCreate,
+  'integrations.revoke': integrations.integrationRevoke,
+  'approvals.list': approvals.approvalList,
+  'approvals.approve': approvals.approvalApprove,
+  'approvals.refuse': approvals.approvalRefuse,
+} as const satisfies Record<string, AdminOperation>;
+/** Id of an operation. */
+export type AdminOperationId = keyof typeof ADMIN_OPERATIONS;
