@@ -52,7 +52,9 @@ async function verifyAll(log: TenantId | 'operator'): Promise<number> {
 test('F6 what the operator does stands in the log of whom it is done to: who, what, on whom, from where', async () => {
   const { tenantId, personId } = await actAs(byOperator, async () => {
     const tenantId = await installation.tenants.service.create('Acme');
+    installation.clock.advance(1);
     const personId = await installation.addPerson(tenantId, 'anna');
+    installation.clock.advance(1);
     await installation.createToken(personId);
     return { tenantId, personId };
   });
