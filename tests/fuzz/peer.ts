@@ -72,7 +72,7 @@ export function helloOf(identity: Omit<DeviceIdentity, 'noise'>): Uint8Array<Arr
     tenant: identity.tenantId,
     device: identity.deviceId,
     clientVersion: '0.1.0',
-    stateCounter: 1,
+    stateCounter: 0,
     policyVersion: 0,
   });
 }

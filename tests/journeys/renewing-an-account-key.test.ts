@@ -1,5 +1,7 @@
 /** Another account key is never taken silently: its old one vouches for it, or the organisation resets it for all to see (A4 B6 N5). */
+import { cpSync, rmSync } from 'node:fs';
 import type { Notice } from '@kuvert/client-core';
+import { beginLink } from '@kuvert/client-core/node';
 import { startInstallation, type TestInstallation, type TestPerson, type TestTenant } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -106,4 +108,99 @@ test('A4 B6 whoever has lost all signers begins anew by a reset, which everybody
   expect(await write(anna, lost, 'to both')).toEqual({ waiting: 0 });
   expect((await read(tablet)).texts).toEqual(['to both']);
   await expect(lost.anotherProfile().enrol(token)).rejects.toMatchObject({ code: 'token_used' });
+});
+
+/** What a device says when it is asked to approve another one. */
+function refusalOf(device: TestPerson, code: string): Promise<string | undefined> {
+  return device.with(async (profile) => {
+    await profile.flush(FLUSH);
+    try {
+      profile.devices.readCode(code);
+      return undefined;
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  });
+}
+
+test('A4 a signer that was not there when the key was renewed, or was put back from a copy of before, is given the new one', {
+  timeout: 240_000,
+}, async () => {
+  const phone = await acme.person('Greta');
+  const anna = await acme.person('Hanna');
+  const tablet = await phone.linkDevice({ isSigner: true });
+  const waiting = tablet.anotherProfile();
+  const { profileDir, secret } = waiting;
+  const linking = await beginLink({ serverUrl: installation.url, profileDir, secret });
+  await phone.with(async (profile) => {
+    await profile.connect();
+    await profile.devices.renewKey();
+    await profile.flush(FLUSH);
+  });
+  // Started for the first time after that: it says what it waits for, and gets it when the other one is there.
+  expect(await refusalOf(tablet, linking.code)).toBe('account_key_awaited');
+  await read(phone);
+  expect(await refusalOf(tablet, linking.code)).toBeUndefined();
+
+  const copy = `${phone.profileDir}-copy`;
+  cpSync(phone.profileDir, copy, { recursive: true });
+  await tablet.with(async (profile) => {
+    await profile.connect();
+    await profile.devices.renewKey();
+    await profile.flush(FLUSH);
+  });
+  await read(phone);
+  rmSync(phone.profileDir, { recursive: true });
+  cpSync(copy, phone.profileDir, { recursive: true });
+  const restored = await read(phone);
+  expect(restored.notices.map(({ kind }) => kind)).toEqual(['profile_restored']);
+  expect(await refusalOf(phone, linking.code)).toBe('account_key_awaited');
+  await read(tablet);
+  expect(await refusalOf(phone, linking.code)).toBeUndefined();
+  linking.close();
+  const laptop = await phone.addDevice();
+  expect(await write(anna, phone, 'to all three')).toEqual({ waiting: 0 });
+  for (const device of [phone, tablet, laptop]) expect((await read(device)).texts).toEqual(['to all three']);
+  for (const device of [phone, tablet, laptop]) {
+    const kinds = (await read(device)).notices.map(({ kind }) => kind);
+    expect(kinds).not.toContain('identity_problem');
+  }
+});
+
+test('A4 E5 what an administrator has revoked is taken out of the list by a signer, with its account key if it had one', {
+  timeout: 240_000,
+}, async () => {
+  const anna = await acme.person('Ida');
+  const phone = await acme.person('Jakob');
+  const laptop = await phone.addDevice();
+  const tablet = await phone.addDevice({ isSigner: true });
+  const unused = await phone.linkDevice();
+  expect(await write(anna, phone, 'before')).toEqual({ waiting: 0 });
+  await read(phone);
+  const { operator } = installation;
+  await operator.call('deviceRevoke', { deviceId: laptop.deviceId });
+  // Until a signer is there nobody is confused, and those who are left get everything.
+  expect(await write(anna, phone, 'meanwhile')).toEqual({ waiting: 0 });
+  expect((await read(anna)).notices).toEqual([]);
+  const told = await read(phone);
+  expect(told.texts).toEqual(['meanwhile']);
+  expect(told.notices).toContainEqual(
+    expect.objectContaining({ kind: 'device_revoked', deviceId: laptop.deviceId }),
+  );
+  const listed = () => phone.with(({ devices }) => devices.list().map(({ deviceId }) => deviceId));
+  expect(await listed()).toEqual([phone.deviceId, tablet.deviceId, unused.deviceId]);
+
+  await operator.call('deviceRevoke', { deviceId: tablet.deviceId });
+  await phone.with(async (profile) => {
+    await profile.flush(FLUSH);
+    // Said again by hand, it is done already.
+    await profile.devices.revoke(tablet.deviceId);
+    expect(profile.devices.isSigner).toBe(true);
+  });
+  expect(await listed()).toEqual([phone.deviceId, unused.deviceId]);
+  expect(await write(anna, phone, 'after')).toEqual({ waiting: 0 });
+  const { notices } = await read(anna);
+  expect(notices.map(({ kind }) => kind)).toContain('keys_changed');
+  expect((await read(phone)).texts).toEqual(['after']);
+  expect((await read(unused)).texts).toEqual([]);
 });

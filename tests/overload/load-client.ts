@@ -107,7 +107,7 @@ class Device {
       tenant: account.tenantId,
       device: account.deviceId,
       clientVersion: '0.1.0',
-      stateCounter: 1,
+      stateCounter: 0,
       policyVersion: 0,
     };
     const { channel, frame } = handshake.finish(await answer, encodeCbor(hello));

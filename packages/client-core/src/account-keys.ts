@@ -4,10 +4,11 @@
  * counts is that of the key which is pinned.
  */
 import { signingKeyFromSeed } from '@kuvert/crypto/identity';
-import { openAccountKey, SessionError } from '@kuvert/crypto/session';
-import { type DeviceId, equalBytes } from '@kuvert/protocol';
+import { openAccountKey, SessionError, sealAccountKey } from '@kuvert/crypto/session';
+import { type DeviceId, equalBytes, type ListedDevice, READER_VERSION } from '@kuvert/protocol';
 import type { Context } from './context.ts';
 import { loadRecord, saveRecord, VALUES } from './own-device.ts';
+import { queueForOwnDevices } from './own-lane.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -38,6 +39,56 @@ export function takeAccountKey(
     // Not sealed to this device after all: then it stays one that may not sign.
     if (!(error instanceof SessionError)) throw error;
   }
+}
+
+/** Seals the private half to devices of one's own that may sign. */
+export function giveAccountKey(
+  context: Context,
+  to: readonly Pick<ListedDevice, 'device' | 'identityKey'>[],
+  privateKey: Bytes,
+): void {
+  const copies = to.map(({ device, identityKey }) => ({
+    device,
+    sealed: sealAccountKey(identityKey, device, privateKey),
+  }));
+  queueForOwnDevices(context, { content: { kind: 'account-key', minReader: READER_VERSION, copies } });
+}
+
+/** True when the list says that this device may sign. */
+function isListedSigner({ store, own }: Pick<Context, 'store' | 'own'>, device: DeviceId): boolean {
+  const list = store.directory.getAccount(own.personId)?.list;
+  return list?.devices.some((entry) => entry.device === device && entry.role === 'signer') === true;
+}
+
+/** Why this device cannot change the list now. */
+export function whyNotSigning(
+  context: Pick<Context, 'store' | 'own'>,
+): 'not_a_signer' | 'account_key_awaited' {
+  return isListedSigner(context, context.own.deviceId) ? 'account_key_awaited' : 'not_a_signer';
+}
+
+/**
+ * A device that may sign and has not got the present key asks the others for it: it was away for too long when the key was renewed, was not
+ * started yet, or was put back from a copy. True when it asks.
+ */
+export function askForAccountKey(context: Context): boolean {
+  const { store, own } = context;
+  const isMissing = accountPrivateKey(context) === undefined && isListedSigner(context, own.deviceId);
+  if (!isMissing) return false;
+  store.transaction(() => {
+    store.outbox.takeUnsealed(own.personId, 'account-key-request');
+    queueForOwnDevices(context, { content: { kind: 'account-key-request', minReader: READER_VERSION } });
+  });
+  return true;
+}
+
+/** Another device of one's own asks for the present key; only one that the list calls a signer is given it. */
+export function answerAccountKeyRequest(context: Context, device: DeviceId): void {
+  const { store, own } = context;
+  const privateKey = accountPrivateKey(context);
+  const entry = store.directory.getAccount(own.personId)?.list.devices.find((one) => one.device === device);
+  if (privateKey === undefined || entry?.role !== 'signer') return;
+  giveAccountKey(context, [entry], privateKey);
 }
 
 /** Keeps a private half that may count now or soon. */

@@ -348,7 +348,8 @@ export class Messenger {
       this.#prekeys.told(connection, prekeys);
       const known = store.directory.getAccount(own.personId);
       const set = known && deviceSetHash(known.pin.hash, activeDevices(known));
-      if (deviceSet && (set === undefined || !equalBytes(set, deviceSet))) this.#refreshOwnList();
+      const hasNews = deviceSet && (set === undefined || !equalBytes(set, deviceSet));
+      if (hasNews || this.devices.needsAttention) this.#refreshOwnList();
     }
     // Nothing goes out before it is known whether this profile was put back from a copy.
     if (name === 'welcome') {

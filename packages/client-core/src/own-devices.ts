@@ -11,7 +11,7 @@ import {
   signingKeyFromSeed,
   signSuccession,
 } from '@kuvert/crypto/identity';
-import { isIdentityKey, linkIdOf, linkNumbers, sealAccountKey } from '@kuvert/crypto/session';
+import { isIdentityKey, linkIdOf, linkNumbers } from '@kuvert/crypto/session';
 import {
   type AccountRecord,
   DEVICES_MAX,
@@ -27,7 +27,13 @@ import {
   type Signed,
   SUITES,
 } from '@kuvert/protocol';
-import { accountPrivateKey, keepAccountKey } from './account-keys.ts';
+import {
+  accountPrivateKey,
+  askForAccountKey,
+  giveAccountKey,
+  keepAccountKey,
+  whyNotSigning,
+} from './account-keys.ts';
 import type { Context } from './context.ts';
 import { nameDevice, nameOf } from './device-names.ts';
 import type { Directory } from './directory.ts';
@@ -68,6 +74,8 @@ export class OwnDevices {
   readonly #directory: Directory;
   readonly #connection: () => Connection | undefined;
   readonly #onOutgoing: () => void;
+  /** What this device has taken out of the list because an administrator had revoked it. */
+  readonly #takenOut = new Set<DeviceId>();
 
   constructor(
     context: Context,
@@ -95,6 +103,16 @@ export class OwnDevices {
     }));
   }
 
+  /** A signer looks after listed devices that are not delivered to, and for an account key that it lacks. */
+  get needsAttention(): boolean {
+    const { store, own } = this.#context;
+    const account = store.directory.getAccount(own.personId);
+    if (account === undefined) return false;
+    return this.isSigner
+      ? account.inactive.some((device) => device !== own.deviceId)
+      : whyNotSigning(this.#context) === 'account_key_awaited';
+  }
+
   /** True when this device may change the list. */
   get isSigner(): boolean {
     return accountPrivateKey(this.#context) !== undefined;
@@ -102,13 +120,13 @@ export class OwnDevices {
 
   /**
    * Reads what a new device shows.
-   * @throws KuvertError `link_malformed`, `link_expired`, `link_used`, `link_other_server`, `not_a_signer`
+   * @throws KuvertError `link_malformed`, `link_expired`, `link_used`, `link_other_server`, `not_a_signer`, `account_key_awaited`
    */
   readCode(text: string): LinkRequest {
     const { own, store, clock, serverOffset } = this.#context;
     const offer = decodeLinkCode(text);
     if (!isIdentityKey(offer.identityKey)) throw new KuvertError('link_malformed');
-    if (!this.isSigner) throw new KuvertError('not_a_signer');
+    if (!this.isSigner) throw new KuvertError(whyNotSigning(this.#context));
     if (store.directory.findOwner(offer.device) !== undefined) throw new KuvertError('link_used');
     const ageMs = clock.now() + serverOffset.ms - offer.madeAtMs;
     // A little ahead is what clocks do.
@@ -156,9 +174,11 @@ export class OwnDevices {
   /**
    * Takes a device out of the list. One that may sign holds the account key, so with it goes the key: a new one takes its place. Needs a
    * connection.
-   * @throws KuvertError `not_a_signer`, `device_unknown`, `last_signer`, `server_unreachable`, …
+   * @throws KuvertError `not_a_signer`, `account_key_awaited`, `device_unknown`, `last_signer`, `server_unreachable`, …
    */
   async revoke(deviceId: DeviceId): Promise<void> {
+    // An administrator was faster, and this device has just drawn the conclusion.
+    if (this.#takenOut.has(deviceId)) return;
     const renewsKey = this.list().some((entry) => entry.deviceId === deviceId && entry.role === 'signer');
     await this.#publish(
       (devices) => {
@@ -174,7 +194,7 @@ export class OwnDevices {
   /**
    * Puts a new account key in the place of the present one, which vouches for it: when somebody else may have got hold of it. Needs a
    * connection.
-   * @throws KuvertError `not_a_signer`, `server_unreachable`, …
+   * @throws KuvertError `not_a_signer`, `account_key_awaited`, `server_unreachable`, …
    */
   async renewKey(): Promise<void> {
     await this.#publish((devices) => [...devices], { renewsKey: true });
@@ -200,9 +220,35 @@ export class OwnDevices {
     if (!this.list().some((entry) => entry.deviceId === deviceId)) throw new KuvertError('device_unknown');
   }
 
-  /** Asks the server for the present list. @throws KuvertError as {@link Directory.pin}, `server_unreachable` */
+  /**
+   * Asks the server for the present list. What an administrator has revoked is taken out of it by a signer, and a signer that has missed a new
+   * account key asks the others for it.
+   * @throws KuvertError as {@link Directory.pin}, `server_unreachable`
+   */
   async refresh(): Promise<KnownAccount> {
-    return this.#directory.refresh(this.#connected(), this.#context.own.personId);
+    const { account, revoked } = await this.#fetch();
+    const isToBeTakenOut = ({ device }: ListedDevice) =>
+      revoked.includes(device) && device !== this.#context.own.deviceId;
+    const gone = account.list.devices.filter(isToBeTakenOut);
+    if (this.isSigner && gone.length > 0) {
+      try {
+        await this.#publish((devices) => devices.filter((entry) => !isToBeTakenOut(entry)), {
+          renewsKey: gone.some(({ role }) => role === 'signer'),
+        });
+        for (const { device } of gone) this.#takenOut.add(device);
+      } catch (error) {
+        // The server keeps such a device out already; whatever hinders, the next refresh takes it out.
+        if (!(error instanceof KuvertError) || error.code.startsWith('identity_')) throw error;
+      }
+    }
+    if (askForAccountKey(this.#context)) this.#onOutgoing();
+    return this.#context.store.directory.getAccount(account.personId) ?? account;
+  }
+
+  async #fetch(): Promise<{ account: KnownAccount; revoked: readonly DeviceId[] }> {
+    const { personId } = this.#context.own;
+    const { account, active, revoked } = await this.#connected().request('devices.list', { personId });
+    return { account: this.#directory.pin(account, personId, active), revoked: revoked ?? [] };
   }
 
   async #publish(
@@ -219,8 +265,12 @@ export class OwnDevices {
       const { account, active } = await connection.request('devices.list', { personId });
       const { list, pin } = this.#directory.pin(account, personId, active);
       const key = accountPrivateKey(this.#context);
-      if (key === undefined) throw new KuvertError('not_a_signer');
+      if (key === undefined) throw new KuvertError(whyNotSigning(this.#context));
       const nowMs = clock.now() + serverOffset.ms;
+      const devices = change(list.devices);
+      // Another signer was faster with the same change.
+      if (devices.length === list.devices.length && also.renewsKey !== true && also.link === undefined)
+        return;
       const renewed = also.renewsKey === true ? this.#makeKey(key, nowMs) : undefined;
       const next: DeviceList = {
         ...list,
@@ -228,7 +278,7 @@ export class OwnDevices {
         prevHash: Uint8Array.from(pin.hash),
         accountKey: renewed?.succession.accountKey ?? list.accountKey,
         issuedAt: nowMs,
-        devices: change(list.devices),
+        devices,
       };
       const deviceList = signDeviceList(renewed?.privateKey ?? key, next);
       try {
@@ -242,7 +292,7 @@ export class OwnDevices {
         if (!isLate || tries >= TRIES_MAX) throw error;
         continue;
       }
-      const after = await this.refresh();
+      const { account: after } = await this.#fetch();
       if (!equalBytes(after.pin.hash, listHash(deviceList)) && after.list.version <= next.version) {
         throw new KuvertError('identity_rolled_back');
       }
@@ -267,16 +317,9 @@ export class OwnDevices {
   /** The other signers need the new key too. */
   #tellKey({ devices }: DeviceList, privateKey: Bytes): void {
     const { own } = this.#context;
-    const copies = devices
-      .filter(({ device, role }) => role === 'signer' && device !== own.deviceId)
-      .map(({ device, identityKey }) => ({
-        device,
-        sealed: sealAccountKey(identityKey, device, privateKey),
-      }));
-    if (copies.length === 0) return;
-    queueForOwnDevices(this.#context, {
-      content: { kind: 'account-key', minReader: READER_VERSION, copies },
-    });
+    const others = devices.filter(({ device, role }) => role === 'signer' && device !== own.deviceId);
+    if (others.length === 0) return;
+    giveAccountKey(this.#context, others, privateKey);
     this.#onOutgoing();
   }
 

@@ -11,7 +11,7 @@ import {
   KuvertError,
   LIFETIME_MS,
 } from '@kuvert/protocol';
-import { accountPrivateKey, takeAccountKey } from './account-keys.ts';
+import { accountPrivateKey, answerAccountKeyRequest, takeAccountKey } from './account-keys.ts';
 import { queueDueAcks, takeAck } from './acks.ts';
 import { type ChainSender, takeIntoChain, takeStart, takeToldHead } from './chains/follow.ts';
 import { keepTombstone, reportGaps } from './chains/gaps.ts';
@@ -346,6 +346,9 @@ export class Receiver {
         return false;
       case 'account-key':
         if (this.#isOwn(sender)) takeAccountKey(this.#context, content.copies);
+        return false;
+      case 'account-key-request':
+        if (this.#isOwn(sender)) answerAccountKeyRequest(this.#context, sender.device);
         return false;
       case 'revoke-request':
         if (this.#isOwn(sender)) this.#noticeRevokeRequest(content.device);

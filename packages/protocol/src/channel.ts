@@ -51,7 +51,7 @@ export const Welcome = z.object({
   minimumVersion: z.string().max(64),
   policyVersion: z.number().int().min(0),
   prekeys: PrekeyCounts,
-  /** True when `stateCounter` was lower than before: the one-time prekeys were made void. */
+  /** True when `stateCounter` was not higher than before: the one-time prekeys were made void. */
   isRestored: z.boolean().optional(),
   /** `deviceSetHash` of the person's present devices, so that a device learns of a change that it has missed. */
   deviceSet: bytesSchema(32).optional(),

@@ -141,6 +141,12 @@ export const AccountKeyContent = z.object({
     .max(16),
 });
 
+/** A device of one's own that may sign, and has not got the present account key, asks those that have. Only ever sent to one's own devices. */
+export const AccountKeyRequestContent = z.object({
+  kind: z.literal('account-key-request'),
+  minReader: uint32,
+});
+
 /** A device of one's own that may not sign asks those that may to revoke one. Only ever sent to one's own devices. */
 export const RevokeRequestContent = z.object({
   kind: z.literal('revoke-request'),
@@ -158,6 +164,7 @@ const known = z.discriminatedUnion('kind', [
   PresenceContent,
   DeviceNameContent,
   AccountKeyContent,
+  AccountKeyRequestContent,
   RevokeRequestContent,
   TimerContent,
   DeleteContent,

@@ -21,7 +21,10 @@ export const devicesList = method({
   name: 'devices.list',
   access: 'device',
   params: z.object({ personId: idSchema('person') }),
-  result: accountAnswer,
+  result: accountAnswer.extend({
+    /** To their own person only: listed devices that an administrator has revoked, so that a signer takes them out of the list. */
+    revoked: z.array(idSchema('device')).max(DEVICES_MAX).optional(),
+  }),
 });
 
 /** Certificates and device list of whoever owns a device; recipients ask before they open a first message. */

@@ -238,6 +238,12 @@ export const ERRORS = {
     'This device may not change your device list; do this on the device that linked it.',
     'Dieses Gerät darf Ihre Geräteliste nicht ändern; bitte auf dem Gerät tun, das es gekoppelt hat.',
   ),
+  account_key_awaited: entry(
+    403,
+    NEVER,
+    'Your account key was renewed, and this device has not got the new one yet. Connect another device of yours that may sign, then try again; if you have none, ask your administrator to reset your account.',
+    'Ihr Kontoschlüssel wurde erneuert, und dieses Gerät hat den neuen noch nicht. Bitte ein anderes Ihrer Geräte verbinden, das unterschreiben darf, und es dann erneut versuchen; gibt es keines, setzt die Administration das Konto zurück.',
+  ),
   device_unknown: entry(
     404,
     NEVER,

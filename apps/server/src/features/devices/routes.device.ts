@@ -10,7 +10,10 @@ import type { DeviceService } from './service.ts';
 /** @see METHODS */
 export const deviceDeviceRoutes = (devices: DeviceService, linking: Linking) =>
   defineDeviceRoutes({
-    'devices.list': ({ scope }, { personId }) => devices.accountOf(scope, personId),
+    'devices.list': (caller, { personId }) =>
+      personId === caller.personId
+        ? devices.ownAccount(caller.scope, personId)
+        : devices.accountOf(caller.scope, personId),
     'devices.owner': ({ scope }, { deviceId }) => devices.ownerAccount(scope, deviceId),
     'devices.publish': async (caller, request) => {
       await linking.publish(caller, request);

@@ -24,12 +24,16 @@ export type RevocationListener = (scope: TenantScope, deviceId: DeviceId) => Pro
 export interface AccountAnswer {
   readonly account: AccountRecord;
   readonly active: DeviceId[];
+  /** Listed devices that were revoked; told to their own person. */
+  readonly revoked?: DeviceId[];
 }
 
 /** What other features, the channel and the operator may ask of devices. */
 export interface DeviceService {
   /** Record and active devices of a person. @throws KuvertError `not_found`, also for a person who has not enrolled */
   accountOf(scope: TenantScope, personId: PersonId): Promise<AccountAnswer>;
+  /** The same for a device of that person, with what an administrator has revoked. @throws KuvertError `not_found` */
+  ownAccount(scope: TenantScope, personId: PersonId): Promise<AccountAnswer>;
   /** The same for whoever owns a device, revoked ones included. @throws KuvertError `not_found` */
   ownerAccount(scope: TenantScope, deviceId: DeviceId): Promise<AccountAnswer>;
   /** Account and active devices of a person in one snapshot; undefined for a person who has not enrolled. */
@@ -110,6 +114,16 @@ export function createDeviceService(deps: {
     };
   }
 
+  async function ownAccount(scope: TenantScope, personId: PersonId): Promise<AccountAnswer> {
+    const answer = await accountOf(scope, personId);
+    // The stored list was checked when it came.
+    const list = DeviceList.parse(decodeCbor(answer.account.deviceList.bytes));
+    const inactive = list.devices.filter(({ device }) => !answer.active.includes(device));
+    const rows = await Promise.all(inactive.map(({ device }) => scope.find(devices, device)));
+    const revoked = rows.flatMap((row) => (row?.state === 'revoked' ? [row.deviceId] : []));
+    return { ...answer, ...(revoked.length > 0 && { revoked }) };
+  }
+
   async function retire(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void> {
     const device = await tx.get(devices, deviceId);
     tx.put(devices, { ...device, state: 'revoked', revokedAt: clock.nowMs(), cleanup: 'pending' });
@@ -160,6 +174,7 @@ export function createDeviceService(deps: {
 
   return {
     accountOf,
+    ownAccount,
 
     async ownerAccount(scope, deviceId) {
       return accountOf(scope, (await scope.get(devices, deviceId)).personId);
