@@ -1,7 +1,7 @@
 /** Two server processes on one MongoDB serve one tenant (H1, H2): each has its own data folder, they share keys and database. */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ServerProcess, Site, type TestPerson } from '@kuvert/testkit';
+import { HandMadeDevice, type ServerProcess, Site, type TestPerson } from '@kuvert/testkit';
 import { type MongoDouble, startMongoDouble } from '@kuvert/testkit/mongo-double';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -99,6 +99,24 @@ test('E5 a device that is revoked at one server is out at the other', inBoth, as
   await a.operator.call('deviceRevoke', { deviceId });
   expect((await follow.ended).code).toBe(3);
   expect(follow.stderr).toContain('"device_not_accepted"');
+});
+
+test('H2 a device that connects to the other server loses its connection to the first, and not the other way round', async () => {
+  const acme = await a.tenant('Gamma');
+  const dora = await acme.personWithoutDevice('Dora');
+  const token = await dora.token();
+  const device = await HandMadeDevice.enrol({
+    url: a.url,
+    token,
+    personId: dora.personId,
+    nowMs: Date.now(),
+  });
+  using first = await device.connect({ stateCounter: 1 });
+  using second = await device.connect({ url: b.url, stateCounter: 2 });
+  await first.ended;
+  using third = await device.connect({ stateCounter: 3 });
+  await second.ended;
+  expect(await third.request('devices.list', {})).toBeDefined();
 });
 
 test('P8 neither a data folder nor a log holds the address of the database, and data folders hold no rows', async () => {

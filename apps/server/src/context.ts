@@ -192,7 +192,9 @@ async function wire(parts: {
     log.warn({ event: 'limit-reached', reason: limit, ...device });
   };
   const statics = await loadServerStatics(store, clock);
-  const connections = new LiveConnections();
+  const connections = new LiveConnections(({ tenantId, deviceId }, visit) =>
+    store.hints?.publish({ space: tenantId, device: deviceId, kind: 'connected', visit }),
+  );
   const audit = await createAuditFeature({
     store,
     clock,
@@ -310,9 +312,10 @@ async function wire(parts: {
     installationEpoch: store.installation.epoch,
   };
   store.hints?.listen({
-    onHint({ space, device, kind }) {
+    onHint({ space, device, kind, visit }) {
       const [tenantId, deviceId] = [space as TenantId, device as DeviceId];
       if (kind === 'rows') mailbox.service.lookAgain(tenantId, deviceId);
+      else if (kind === 'connected') connections.replacedElsewhere(tenantId, deviceId, visit ?? 0);
       else connections.closeDevice(tenantId, deviceId, 'device_not_accepted');
     },
     onGap: () => mailbox.service.lookAgain(),

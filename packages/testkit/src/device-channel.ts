@@ -34,6 +34,8 @@ export interface ChannelOptions {
 
 /** An open channel. */
 export class DeviceChannel implements Disposable {
+  /** Resolves when the connection has ended. */
+  readonly ended: Promise<void>;
   readonly #socket: WebSocket;
   readonly #channel: SecureChannel;
   readonly #waiting = new Map<
@@ -45,6 +47,7 @@ export class DeviceChannel implements Disposable {
   private constructor(socket: WebSocket, channel: SecureChannel) {
     this.#socket = socket;
     this.#channel = channel;
+    this.ended = new Promise((resolve) => socket.addEventListener('close', () => resolve()));
   }
 
   /** Connects. */

@@ -109,11 +109,11 @@ export class HandMadeDevice {
     return listHash(this.made.deviceList);
   }
 
-  /** Connects as this device. */
-  connect(): Promise<DeviceChannel> {
+  /** Connects as this device, to another server of the same installation if told. `stateCounter` counts up with each connection. */
+  connect({ url = this.#url, stateCounter = 0 } = {}): Promise<DeviceChannel> {
     const { tenantId: tenant, serverStatic } = this.token;
     const { deviceId: device, noise: keyPair } = this.made;
-    const hello = { tenant, device, clientVersion: '0.1.0', stateCounter: 0, policyVersion: 0 };
-    return DeviceChannel.open({ url: this.#url, serverStatic, device: { keyPair, hello } });
+    const hello = { tenant, device, clientVersion: '0.1.0', stateCounter, policyVersion: 0 };
+    return DeviceChannel.open({ url, serverStatic, device: { keyPair, hello } });
   }
 }

@@ -175,7 +175,7 @@ export class ChannelSession {
       this.#phase = { name: 'open', connection };
       this.#onAuthenticated('device');
       host.metrics.connectionsOpened.add('device');
-      connection.begin({
+      connection.begin(hello.stateCounter, {
         prekeys,
         ...(isRestored ? { isRestored } : {}),
         ...(deviceSet && { deviceSet }),

@@ -74,10 +74,10 @@ export class DeviceConnection implements Connection, OpenConnection {
     return this.#closed ? 0 : this.#outgoing.writableBytes;
   }
 
-  /** Welcomes the device, takes the place of its earlier connection and begins the delivery. */
-  begin(found: Pick<Welcome, 'prekeys' | 'isRestored' | 'deviceSet'>): void {
+  /** Welcomes the device, takes the place of its earlier connection and begins the delivery. @param visit see `admit` */
+  begin(visit: number, found: Pick<Welcome, 'prekeys' | 'isRestored' | 'deviceSet'>): void {
     const { clock, connections, installationEpoch, log, mailbox } = this.#host;
-    connections.admit(this);
+    connections.admit(this, visit);
     log.debug({ event: 'device-connected', tenantId: this.tenantId, deviceId: this.deviceId });
     this.sendEvent('welcome', {
       serverTime: clock.nowMs(),

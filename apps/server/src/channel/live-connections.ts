@@ -7,24 +7,36 @@ export interface Candidate {
   close(code: ErrorCode): void;
 }
 
+interface Admitted {
+  readonly connection: Connection;
+  readonly visit: number;
+}
+
 /** @see Connections */
 export class LiveConnections implements Connections {
-  readonly #live = new Map<string, Connection>();
+  readonly #live = new Map<string, Admitted>();
   readonly #candidates = new Map<string, Set<Candidate>>();
+
+  readonly #onAdmitted: (connection: Connection, visit: number) => void;
+
+  /** @param onAdmitted hears of each device that has connected, for other servers to know */
+  constructor(onAdmitted: (connection: Connection, visit: number) => void = () => undefined) {
+    this.#onAdmitted = onAdmitted;
+  }
 
   get size(): number {
     return this.#live.size;
   }
 
   find(tenantId: TenantId, deviceId: DeviceId): Connection | undefined {
-    return this.#live.get(keyOf(tenantId, deviceId));
+    return this.#live.get(keyOf(tenantId, deviceId))?.connection;
   }
 
   closeDevice(tenantId: TenantId, deviceId: DeviceId, code: ErrorCode): void {
     const key = keyOf(tenantId, deviceId);
     // Candidates too: their look-up may have read what was true before the revocation.
     for (const candidate of [...(this.#candidates.get(key) ?? [])]) candidate.close(code);
-    this.#live.get(key)?.close(code);
+    this.#live.get(key)?.connection.close(code);
   }
 
   /** Notes that `candidate` claims to be this device. Ends with the returned function. */
@@ -38,15 +50,25 @@ export class LiveConnections implements Connections {
     };
   }
 
-  /** Makes `connection` the device's connection and closes the one before. */
-  admit(connection: Connection): void {
+  /**
+   * Makes `connection` the device's connection and closes the one before.
+   * @param visit a number that a device counts up with each connection
+   */
+  admit(connection: Connection, visit: number): void {
     const key = keyOf(connection.tenantId, connection.deviceId);
     const before = this.#live.get(key);
-    this.#live.set(key, connection);
-    before?.close('connection_replaced');
+    this.#live.set(key, { connection, visit });
+    before?.connection.close('connection_replaced');
     connection.onClose(() => {
-      if (this.#live.get(key) === connection) this.#live.delete(key);
+      if (this.#live.get(key)?.connection === connection) this.#live.delete(key);
     });
+    this.#onAdmitted(connection, visit);
+  }
+
+  /** The device has connected to another server: ends its connection here, unless that is a later one. */
+  replacedElsewhere(tenantId: TenantId, deviceId: DeviceId, visit: number): void {
+    const here = this.#live.get(keyOf(tenantId, deviceId));
+    if (here !== undefined && here.visit < visit) here.connection.close('connection_replaced');
   }
 }
 

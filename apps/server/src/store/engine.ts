@@ -111,7 +111,10 @@ export interface KeyringPlace {
 export interface Hint {
   readonly space: SpaceName;
   readonly device: string;
-  readonly kind: 'rows' | 'revoked';
+  /** `rows`: something was stored for it. `revoked`: it is out. `connected`: it is with us now. */
+  readonly kind: 'rows' | 'revoked' | 'connected';
+  /** Of `connected`: which of the device's connections it is. */
+  readonly visit?: number;
 }
 
 /** How servers on one database hear of each other (wire.md §5). */

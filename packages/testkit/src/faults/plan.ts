@@ -94,7 +94,7 @@ export type Fault = { readonly afterMs: number } & (
 export type CommandFault = 'cut-before' | 'cut-after' | 'step-down' | 'step-down-after';
 
 /** Commands that commit, write and read. */
-const COMMANDS = ['commitTransaction', 'insert', 'update', 'delete', 'find', 'aggregate'] as const;
+const COMMANDS = ['commitTransaction', 'insert', 'update', 'delete', 'find'] as const;
 
 /** How many of which fault. */
 export interface FaultCounts {

@@ -32,7 +32,7 @@ interface NodeDocument {
 interface HintDocument {
   _id: string;
   at: Date;
-  hints: { s: string; d: string; k: Hint['kind'] }[];
+  hints: { s: string; d: string; k: Hint['kind']; n?: number }[];
 }
 
 interface Peer {
@@ -126,7 +126,12 @@ export class Nodes implements Hints {
       const document: HintDocument = {
         _id: hintId(this.#id, number),
         at: new Date(),
-        hints: hints.map(({ space, device, kind }) => ({ s: space, d: device, k: kind })),
+        hints: hints.map(({ space, device, kind, visit }) => ({
+          s: space,
+          d: device,
+          k: kind,
+          ...(visit === undefined ? {} : { n: visit }),
+        })),
       };
       await this.#db
         .collection<HintDocument>(HINTS_TABLE)
@@ -222,7 +227,9 @@ export class Nodes implements Hints {
       const number = Number.parseInt(_id.slice(id.length + 1), 16);
       if (number !== peer.last + 1) this.#listener?.onGap();
       peer.last = number;
-      for (const { s, d, k } of hints) this.#listener?.onHint({ space: s, device: d, kind: k });
+      for (const { s, d, k, n } of hints) {
+        this.#listener?.onHint({ space: s, device: d, kind: k, ...(n === undefined ? {} : { visit: n }) });
+      }
     }
   }
 }
