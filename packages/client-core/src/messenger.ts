@@ -184,6 +184,7 @@ export class Messenger {
   /** Tells the senders that these messages were read, as far as the person lets them see it. */
   markRead(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
     this.#context.store.transaction(() => readMessages(this.#context, messages));
+    this.#sender.kick();
   }
   /** @param options.with mail address of the other person */
   history(options: { with?: string; limit: number }): HistoryEntry[] {

@@ -32,3 +32,9 @@ export function queueForOwnDevices(
   });
   return contentId;
 }
+
+/** True when there is another device to be kept in step. */
+export function hasOtherDevices({ store, own }: Context): boolean {
+  const account = store.directory.getAccount(own.personId);
+  return account?.list.devices.some(({ device }) => device !== own.deviceId) ?? false;
+}

@@ -155,6 +155,7 @@ export class Conversations {
   markRead(upTo: EntryId): void {
     const row = this.#entryAt(upTo);
     this.#context.store.transaction(() => readUpTo(this.#context, row.conversationId, orderOf(row)));
+    this.#onOutgoing();
   }
 
   /** Messages that fit what was typed, newest first; see `search/query.ts` for what can be typed. */

@@ -6,7 +6,7 @@
 import { type KnownContent, type PersonId, READER_VERSION } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { DelayedBatch } from '../delayed-batch.ts';
-import { queueForOwnDevices } from '../own-lane.ts';
+import { hasOtherDevices, queueForOwnDevices } from '../own-lane.ts';
 import type { OutboxRow } from '../store.ts';
 import { startTimers } from './disappearing.ts';
 import { conversationWith } from './known.ts';
@@ -24,12 +24,6 @@ const REMOVED_MAX = 256;
 const ROWS = 500;
 /** Contents that are queued at once. */
 const CONTENTS_MAX = 64;
-
-/** True when there is another device to be kept in step. */
-export function hasOtherDevices({ store, own }: Context): boolean {
-  const account = store.directory.getAccount(own.personId);
-  return account?.list.devices.some(({ device }) => device !== own.deviceId) ?? false;
-}
 
 /** Queues what is due. True when there was any. Runs in the operation queue. */
 function queueOwnState(context: Context): boolean {

@@ -142,7 +142,6 @@ export interface ReadingStore {
   takeDue(limit: number): { readonly chain: ChainId; readonly device: DeviceId; readonly atMs: number }[];
   /** The lowest unread number of a chain; beyond all numbers when there is none. */
   firstUnread(chain: ChainId): number;
-  listReadBeyond(chain: ChainId, seq: number, limit: number): ContentId[];
   /** Another device has read everything up to a number, what has not arrived here included. Gives what was unread. */
   markChain(chain: ChainId, seq: number, atMs: number): EntryRow[];
   markSingle(contentId: ContentId, atMs: number): EntryRow[];

@@ -4,7 +4,7 @@
  */
 import { type DeviceId, KuvertError } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
-import { hasOtherDevices } from '../conversations/own-state.ts';
+import { hasOtherDevices } from '../own-lane.ts';
 import {
   askForHistory,
   chooseSource,

@@ -31,11 +31,6 @@ export class SqlReadingStore implements ReadingStore {
     );
     return (row && numberOrNone(row, 'seq')) ?? Number.MAX_SAFE_INTEGER;
   }
-  listReadBeyond(chain: ChainId, seq: number, limit: number): ContentId[] {
-    const sql = `SELECT content_id FROM entry WHERE chain = ? AND chain_seq > ? AND unread = 0 AND direction = 0
-      AND kind IN ('text', 'too-new') ORDER BY chain_seq LIMIT ?`;
-    return this.#sql.all(sql, chain, seq, limit).map((row) => text<ContentId>(row, 'content_id'));
-  }
 
   markChain(chain: ChainId, seq: number, atMs: number): EntryRow[] {
     const known = `INSERT INTO read_mark (chain, seq, at) VALUES (?, ?, ?)
