@@ -8,6 +8,7 @@ export { Child, Children, untilGone } from './children.ts';
 export { DeviceChannel, type RawAnswer } from './device-channel.ts';
 export { finishParams, HandMadeDevice, makeByHand } from './hand-made-device.ts';
 export { startInstallation, type TestInstallation } from './installation.ts';
+export type { Finding } from './ledger/finding.ts';
 export { Ledger } from './ledger/ledger.ts';
 export { holdMessages, lieAbout, loseSubmits } from './lies.ts';
 export { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
