@@ -1,7 +1,8 @@
 /**
  * `npm run faults -- --kills N --powercuts N --partitions N --seed S --engine E --json`: a campaign of faults of any length. Exits with 1
  * when a promise was broken, with 2 when it was called wrongly. The same seed repeats the same faults. With `--engine mongodb` the server
- * keeps everything in a real `mongod` where there is one, else in the wire double, which is killed, cut off and deposed as well.
+ * keeps everything in a real `mongod` where there is one, else in the wire double, which is killed, cut off and deposed as well; `--servers 2`
+ * puts several servers on it, and people come to any of them.
  */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -26,6 +27,8 @@ const MONGODB_NUMBERS = {
   'slow-majorities': 1,
   'full-databases': 1,
 } as const;
+/** Servers that share the database. */
+const SERVERS_MAX = 4;
 type NumberName = keyof typeof NUMBERS | keyof typeof MONGODB_NUMBERS;
 const NAMES = [...Object.keys(NUMBERS), ...Object.keys(MONGODB_NUMBERS)] as NumberName[];
 
@@ -54,7 +57,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${options}\n`);
     return 2;
   }
-  const { seed, counts, json, engine } = options;
+  const { seed, counts, json, engine, servers } = options;
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   process.stderr.write(`Seed ${seed}\n`);
@@ -62,20 +65,29 @@ async function main(): Promise<number> {
     seed,
     counts,
     engine,
+    servers,
     signal: stopping.signal,
     onProgress: (line) => process.stderr.write(`${line}\n`),
   });
-  process.stdout.write(json ? `${JSON.stringify({ engine, ...result })}\n` : inWords(result));
+  process.stdout.write(json ? `${JSON.stringify({ engine, servers, ...result })}\n` : inWords(result));
   return result.ok ? 0 : 1;
 }
 
-function readOptions(): { seed: string; counts: FaultCounts; json: boolean; engine: Engine } | string {
+interface Options {
+  readonly seed: string;
+  readonly counts: FaultCounts;
+  readonly json: boolean;
+  readonly engine: Engine;
+  readonly servers: number;
+}
+
+function readOptions(): Options | string {
   const text = { type: 'string' } as const;
   const numbers = Object.fromEntries(NAMES.map((name) => [name, text]));
   let values: Record<string, string | boolean | undefined>;
   try {
     ({ values } = parseArgs({
-      options: { ...numbers, seed: text, engine: text, json: { type: 'boolean' } },
+      options: { ...numbers, seed: text, engine: text, servers: text, json: { type: 'boolean' } },
     }));
   } catch (error) {
     return (error as Error).message;
@@ -85,6 +97,10 @@ function readOptions(): { seed: string; counts: FaultCounts; json: boolean; engi
   if (engine === undefined)
     return `There are the engines ${ENGINES.join(' and ')}; ${String(named)} is not one of them.`;
   if (!/^[\w-]{1,40}$/.test(String(seed))) return 'A seed is made of up to 40 letters and digits.';
+  const servers = Number(values.servers ?? 1);
+  if (!Number.isSafeInteger(servers) || servers < 1 || servers > SERVERS_MAX)
+    return `--servers takes a number from 1 to ${SERVERS_MAX}.`;
+  if (servers > 1 && engine !== 'mongodb') return '--servers needs --engine mongodb.';
   const counted = {} as Record<NumberName, number>;
   for (const name of NAMES) {
     const value = Number(values[name] ?? usual(name, engine));
@@ -97,6 +113,7 @@ function readOptions(): { seed: string; counts: FaultCounts; json: boolean; engi
     seed: String(seed),
     json: json === true,
     engine,
+    servers,
     counts: {
       kills: counted.kills,
       powerCuts: counted.powercuts,

@@ -56,12 +56,13 @@ test('P1 P2 P3 P4 B1 what was accepted arrives once, in order, with whom it is f
   expect(result.faults['failing-fsync'] ?? 0).toBe(canInject ? 1 : 0);
 });
 
-test('P1 P2 P3 P4 H1 nothing is lost, doubled, crossed or out of order on MongoDB, whatever is killed, cut before or after it is applied, or steps down', {
+test('P1 P2 P3 P4 H1 H2 nothing is lost, doubled, crossed or out of order with two servers on MongoDB, whatever is killed, cut before or after it is applied, or steps down', {
   timeout: 400_000,
 }, async () => {
   const result = await runCampaign({
     seed: takeChances().seed,
     engine: 'mongodb',
+    servers: 2,
     counts: { ...NONE, kills: 1, databaseKills: 2, cutsBefore: 2, cutsAfter: 2, stepDowns: 2, powerCuts: 1 },
   });
   console.info(JSON.stringify(result));
@@ -89,6 +90,8 @@ test('H9 a campaign says in a sentence what it cannot do', async () => {
   for (const args of [
     ['--engine', 'paper'],
     ['--step-downs', '3'],
+    ['--servers', '2'],
+    ['--servers', '9'],
     ['--kills', 'many'],
     ['--seed', 'a b'],
     ['--kill', '3'],
@@ -100,6 +103,8 @@ test('H9 a campaign says in a sentence what it cannot do', async () => {
   expect(answers).toEqual([
     'There are the engines sqlite and mongodb; paper is not one of them.',
     '--step-downs needs --engine mongodb.',
+    '--servers needs --engine mongodb.',
+    '--servers takes a number from 1 to 4.',
     '--kills takes a number.',
     'A seed is made of up to 40 letters and digits.',
     expect.stringContaining('--kill'),

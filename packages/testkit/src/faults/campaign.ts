@@ -41,6 +41,8 @@ export interface CampaignOptions {
   readonly counts: FaultCounts;
   /** Where the server keeps everything; its own files unless told. */
   readonly engine?: 'sqlite' | 'mongodb';
+  /** Servers on one database, with the engine mongodb; people come to any of them. */
+  readonly servers?: number;
   /** Faults between two settlements. */
   readonly faultsPerCast?: number;
   /** Lets fsync do nothing on the server's disk, to show that the campaign notices. */
@@ -67,8 +69,8 @@ class Campaign {
   readonly #options: CampaignOptions;
   readonly #dice: Dice;
   readonly #site = new Site();
-  readonly #network = new Network(PEOPLE_COUNT);
-  readonly #server: ServerUnderFaults;
+  readonly #network: Network;
+  readonly #servers: readonly ServerUnderFaults[];
   readonly #database: DatabaseUnderFaults | undefined;
   readonly #home: Notebook;
   /** What all processes of the campaign are started with. */
@@ -92,16 +94,31 @@ class Campaign {
         () => this.#serverDisk?.at('mongodb') ?? this.#site.at('mongodb'),
       );
     }
-    this.#server = new ServerUnderFaults({
-      site: this.#site,
-      network: this.#network,
-      dataDir: () => this.#serverDisk?.at('data') ?? this.#site.at('data'),
-      keysDir: this.#site.at('keys'),
-      environment: () =>
-        this.#database === undefined
-          ? this.#environment
-          : { ...this.#environment, KUVERT_STORE: this.#database.url },
+    this.#network = new Network(PEOPLE_COUNT, new Dice(`balancer ${options.seed}`));
+    this.#servers = Array.from({ length: options.servers ?? 1 }, (_, number) => {
+      const folder = number === 0 ? 'data' : `data-${number}`;
+      return new ServerUnderFaults({
+        site: this.#site,
+        network: this.#network,
+        dataDir: () => this.#serverDisk?.at(folder) ?? this.#site.at(folder),
+        keysDir: this.#site.at('keys'),
+        environment: () =>
+          this.#database === undefined
+            ? this.#environment
+            : { ...this.#environment, KUVERT_STORE: this.#database.url },
+        number,
+      });
     });
+  }
+
+  /** The server, or the first of several. */
+  get #server(): ServerUnderFaults {
+    return this.#servers[0] as ServerUnderFaults;
+  }
+
+  /** The one of several that something happens to. */
+  #anyServer(): ServerUnderFaults {
+    return this.#servers.length > 1 ? this.#dice.pick(this.#servers) : this.#server;
   }
 
   async run(): Promise<void> {
@@ -118,7 +135,7 @@ class Campaign {
     // The first graceful end fills the cache of compiled code; after it a start takes half as long.
     await this.#server.start();
     await this.#server.stop();
-    await this.#server.start();
+    await this.#startServers();
     const faults = planFaults(seed, counts, PEOPLE_COUNT);
     for (
       let at = 0;
@@ -136,8 +153,14 @@ class Campaign {
         `${Math.min(at + faultsPerCast, faults.length)} of ${faults.length} faults; ${this.tally.line()}`,
       );
     }
-    const { code } = await this.#server.stop();
-    if (code !== 0) this.tally.wrong(`the server ended with ${code} when it was asked to stop`);
+    for (const server of this.#servers) {
+      const { code } = await server.stop();
+      if (code !== 0) this.tally.wrong(`the server ended with ${code} when it was asked to stop`);
+    }
+  }
+
+  async #startServers(): Promise<void> {
+    for (const server of this.#servers) await server.start();
   }
 
   async end(): Promise<void> {
@@ -190,15 +213,17 @@ class Campaign {
 
   async #act(fault: Fault): Promise<void> {
     switch (fault.kind) {
-      case 'kill-server':
-        await this.#server.kill();
+      case 'kill-server': {
+        const server = this.#anyServer();
+        await server.kill();
         if (fault.startingForMs !== undefined) {
-          this.#server.launch();
+          server.launch();
           await pause(fault.startingForMs);
-          await this.#server.kill();
+          await server.kill();
         }
-        await this.#server.start();
+        await server.start();
         break;
+      }
       case 'kill-client': {
         const person = this.#person(fault.person);
         await person.kill();
@@ -266,15 +291,14 @@ class Campaign {
         await this.#database.set({ diskFull: false });
         break;
       case 'clock-jump': {
+        const server = this.#anyServer();
         const file =
-          fault.of === 'server'
-            ? this.#server.clockFile
-            : this.#person(this.#dice.below(PEOPLE_COUNT)).clockFile;
+          fault.of === 'server' ? server.clockFile : this.#person(this.#dice.below(PEOPLE_COUNT)).clockFile;
         writeFileSync(file, String(fault.byMs));
         await pause(fault.forMs);
         if (fault.of === 'server' && this.#dice.below(2) === 0) {
-          await this.#server.kill();
-          await this.#server.start();
+          await server.kill();
+          await server.start();
           await pause(fault.forMs);
         }
         writeFileSync(file, '0');
@@ -297,21 +321,22 @@ class Campaign {
     const disks = of === 'server' ? [server] : of === 'clients' ? [clients] : [server, clients];
     const people = of === 'server' ? [] : this.#cast;
     if (of !== 'clients') {
-      this.#server.letEnd();
-      this.#server.signal('SIGSTOP');
+      for (const server of this.#servers) server.letEnd();
+      for (const server of this.#servers) server.signal('SIGSTOP');
       this.#database?.signal('SIGSTOP');
-      await untilStopped(this.#server.pid);
+      for (const server of this.#servers) await untilStopped(server.pid);
       if (this.#database !== undefined) await untilStopped(this.#database.pid);
     }
     for (const person of people) person.signal('SIGSTOP');
     for (const person of people) await untilStopped(person.pid);
     for (const disk of disks) await disk.copy();
-    if (of !== 'clients') await Promise.all([this.#server.kill(), this.#database?.kill()]);
+    const machines = [...this.#servers, ...(this.#database === undefined ? [] : [this.#database])];
+    if (of !== 'clients') await Promise.all(machines.map((machine) => machine.kill()));
     await Promise.all(people.map((person) => person.kill()));
     for (const disk of disks) await disk.becomeCopy();
     if (of !== 'clients') {
       await this.#database?.start();
-      await this.#server.start();
+      await this.#startServers();
     }
     for (const person of people) person.start();
     return true;
@@ -338,7 +363,8 @@ class Campaign {
   }
 
   #noteEnds(): void {
-    for (const end of this.#server.unexpectedEnds.splice(0)) this.tally.wrong(`the server ended: ${end}`);
+    for (const server of this.#servers)
+      for (const end of server.unexpectedEnds.splice(0)) this.tally.wrong(`the server ended: ${end}`);
     for (const end of this.#database?.unexpectedEnds.splice(0) ?? [])
       this.tally.wrong(`the database ended: ${end}`);
     for (const person of this.#cast) {

@@ -8,8 +8,10 @@ export class Network implements AsyncDisposable {
   readonly #proxies: readonly TcpProxy[];
   #comingAndGoing: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
-  constructor(people: number) {
-    this.#proxies = Array.from({ length: people }, () => new TcpProxy());
+  /** @param dice choose among several servers, for each connection anew */
+  constructor(people: number, dice: Dice) {
+    const choose = (below: number): number => (below > 1 ? dice.below(below) : 0);
+    this.#proxies = Array.from({ length: people }, () => new TcpProxy(choose));
   }
 
   async start(): Promise<void> {
@@ -21,9 +23,9 @@ export class Network implements AsyncDisposable {
     return this.#proxy(person).url;
   }
 
-  /** Where the server is now. */
-  forwardTo(port: number): void {
-    for (const proxy of this.#proxies) proxy.forwardTo(port);
+  /** Where the server is now, or one of several. */
+  forwardTo(port: number, server = 0): void {
+    for (const proxy of this.#proxies) proxy.forwardTo(port, server);
   }
 
   /** Connections of everybody. */

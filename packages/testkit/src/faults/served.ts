@@ -24,6 +24,7 @@ export class ServerUnderFaults {
   readonly #dataDir: () => string;
   readonly #keysDir: string;
   readonly #environment: () => Readonly<Record<string, string>>;
+  readonly #number: number;
   #child: Child | undefined;
   #mayEnd = false;
   #opsUrl = '';
@@ -34,13 +35,16 @@ export class ServerUnderFaults {
     dataDir: () => string;
     keysDir: string;
     environment: () => Readonly<Record<string, string>>;
+    /** Which of several servers it is. */
+    number?: number;
   }) {
     this.#site = options.site;
     this.#network = options.network;
     this.#dataDir = options.dataDir;
     this.#keysDir = options.keysDir;
     this.#environment = options.environment;
-    this.clockFile = options.site.at('server-clock');
+    this.#number = options.number ?? 0;
+    this.clockFile = options.site.at(`server-clock-${this.#number}`);
   }
 
   get operator(): Operator {
@@ -56,7 +60,7 @@ export class ServerUnderFaults {
     const child = this.launch();
     const ready = await child.until('it serves', () => child.messages.find(isReady));
     this.#opsUrl = ready.opsUrl;
-    this.#network.forwardTo(Number(new URL(ready.url).port));
+    this.#network.forwardTo(Number(new URL(ready.url).port), this.#number);
   }
 
   /** Starts it without waiting. */

@@ -137,11 +137,14 @@ export class TcpProxy implements AsyncDisposable {
   readonly connections = new Set<ProxiedConnection>();
   /** When false, whoever connects is sent away at once. */
   isReachable = true;
-  #targetPort = 0;
+  readonly #targets = new Map<number, number>();
+  readonly #choose: (below: number) => number;
   readonly #listener: Server;
   #port = 0;
 
-  constructor() {
+  /** @param choose which of several servers a connection goes to, like a balancer that does not look who is there */
+  constructor(choose: (below: number) => number = () => 0) {
+    this.#choose = choose;
     this.#listener = createServer((client) => this.#accept(client));
   }
 
@@ -157,9 +160,9 @@ export class TcpProxy implements AsyncDisposable {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Where connections go from now on. */
-  forwardTo(port: number): void {
-    this.#targetPort = port;
+  /** Where connections go from now on, or those that go to one of several servers. */
+  forwardTo(port: number, server = 0): void {
+    this.#targets.set(server, port);
   }
 
   /** Ends what is left of all faults; connections that were broken stay broken. */
@@ -174,7 +177,9 @@ export class TcpProxy implements AsyncDisposable {
       client.resetAndDestroy();
       return;
     }
-    const connection = new ProxiedConnection(client, connect(this.#targetPort, '127.0.0.1'));
+    const ports = [...this.#targets.values()];
+    const port = ports[this.#choose(ports.length)] ?? 0;
+    const connection = new ProxiedConnection(client, connect(port, '127.0.0.1'));
     this.connections.add(connection);
     const forget = (): void => {
       if (client.destroyed && connection.server.destroyed) this.connections.delete(connection);
