@@ -20,6 +20,8 @@ export interface Recorded {
 export interface Acting {
   /** `operator-key`: who holds that file; `nobody`: who has not signed in; `system`: the server by itself. */
   readonly actor: AdministratorId | IntegrationId | DeviceId | 'operator-key' | 'nobody' | 'system';
+  /** What the actor is called, where that is known. */
+  readonly actorName?: string | undefined;
   /** The client's address. */
   readonly address: string | undefined;
   /** The operation or call. */

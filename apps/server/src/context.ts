@@ -331,7 +331,7 @@ async function wire(parts: {
       (tenantId, limit) => mailbox.service.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => devices.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => prekeys.sweep(store.tenant(tenantId), limit),
-      (tenantId) => audit.sweep(tenantId),
+      (tenantId, limit) => audit.sweep(tenantId, limit),
       (tenantId, limit) => attachments.sweep(tenantId, limit),
       (tenantId, limit) => keptAnswersOfRequests.sweepTenant(store.tenant(tenantId), limit),
     ],
@@ -370,6 +370,7 @@ async function wire(parts: {
     }),
     adminTable: joinAdminRoutes([
       administrators.adminRoutes,
+      audit.adminRoutes,
       tenants.adminRoutes,
       people.adminRoutes(pools.service),
       devices.adminRoutes,

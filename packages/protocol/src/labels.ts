@@ -48,6 +48,7 @@ export const LABELS = {
   logLeaf: 'kuvert/log-leaf/1',
   logPart: 'kuvert/log-part/1',
   logPromise: 'kuvert/log-promise/1',
+  auditExport: 'kuvert/audit-export/1',
   // Administration
   sessionToken: 'kuvert/session-token/1',
   signInTry: 'kuvert/sign-in-try/1',

@@ -85,6 +85,11 @@ export class Space implements SealingSpace {
     return found;
   };
 
+  /** To be called once the key of a subject was destroyed. */
+  forgetKey(subject: string): void {
+    this.#cache.forget(this.name, subject);
+  }
+
   async #findKey(subject: string): Promise<DataKey | undefined> {
     const cached = this.#cache.get(this.name, subject);
     if (cached !== undefined) return cached;

@@ -109,6 +109,10 @@ export interface Tx<S extends ScopeKind> extends Reads<S> {
   put<C extends DocumentIn<S>>(collection: C, row: RowOf<C>): void;
   /** Removes the row if it is there. */
   delete<C extends CollectionIn<S>>(collection: C, ...key: KeyOf<C>): void;
+  /**
+   * Destroys the data key of a subject, and with it everything that was sealed for it. Rows stay; to read a field that it sealed is `not_found` from then on.
+   */
+  destroyKey(subject: string): void;
   /** Takes an operation made by {@link CommitOps} on a binary collection into this transaction. */
   apply(op: CommitOp): void;
 }

@@ -5,6 +5,7 @@
 import { KuvertError } from '@kuvert/protocol';
 import type { AnyCollection, KeyValue } from './collection.ts';
 import { engineOp } from './commit-ops.ts';
+import { dataKeys, OWN_SUBJECT } from './data-keys.ts';
 import type { EngineOp } from './engine.ts';
 import { guardRows } from './guard-rows.ts';
 import { asDocument } from './handles.ts';
@@ -46,6 +47,7 @@ export class Transaction {
   readonly #writes: Write[] = [];
   /** The last write per key of a document collection, for reading one's own writes. */
   readonly #latest = new Map<string, { readonly row: unknown }>();
+  readonly #destroyed: string[] = [];
   #listed = false;
   #open = true;
 
@@ -114,6 +116,13 @@ export class Transaction {
     this.#latest.set(noteName(number, storedKey), { row: undefined });
   }
 
+  destroyKey(subject: string): void {
+    this.#mustBeOpen();
+    if (subject === OWN_SUBJECT) throw new Error('the key of a whole space is not that of a subject');
+    this.#destroyed.push(subject);
+    this.#writes.push({ kind: 'delete', collection: dataKeys, key: encodeTuple([subject]) });
+  }
+
   apply(op: CommitOp): void {
     this.#mustBeOpen();
     this.#writes.push({ kind: 'op', op });
@@ -143,7 +152,15 @@ export class Transaction {
     const writes: EngineOp[] = [];
     for (const write of this.#writes) writes.push(await this.#engineWrite(write, keys));
     const newKeys = checks.length + newRows.length;
-    return { ops: [...checks, ...newRows, ...writes], checks: checks.length, newKeys, committed };
+    return {
+      ops: [...checks, ...newRows, ...writes],
+      checks: checks.length,
+      newKeys,
+      committed: () => {
+        committed();
+        for (const subject of this.#destroyed) this.#space.forgetKey(subject);
+      },
+    };
   }
 
   /** Checks that all that was read is still as it was. */

@@ -41,3 +41,11 @@ export {
   type TreeHead,
 } from './tree.ts';
 export { emptyRoot, HASH_BYTES, type Hash, leafHash, nodeHash } from './tree-hash.ts';
+export {
+  type ExportProblem,
+  type ExportVerdict,
+  parseVerifierKey,
+  signAuditExport,
+  verifierKeyText,
+  verifyAuditExport,
+} from './verify-export.ts';

@@ -38,6 +38,11 @@ export const AUDIT_ACTIONS = {
   'approval.decided': 'Somebody decided on what another has asked for.',
   'approval.expired': 'Nobody decided in time on what somebody had asked for.',
   'break-glass.invited': 'Who holds the operator key made an invitation past the API.',
+  'audit.searched': 'Somebody searched this log.',
+  'audit.exported': 'Somebody exported this log.',
+  'identity.erased': 'What this log said of somebody beyond the id was destroyed.',
+  'addresses.deleted': 'Addresses whose time was over were deleted.',
+  'entries.deleted': 'Entries whose term was over were deleted; their leaves stay.',
   'operation.done': 'An operation that left no record of its own was carried out.',
 } as const;
 export type AuditAction = keyof typeof AUDIT_ACTIONS;

@@ -1,5 +1,7 @@
 /** The administration API as a table: operations, permissions, and what is made from them. */
+export { AUDIT_LIMITS, type AuditEntryView } from './audit.ts';
 export * from './audit-entry.ts';
+export * from './audit-export.ts';
 export * from './client.ts';
 export * from './features.ts';
 export * from './openapi.ts';

@@ -112,6 +112,14 @@ export const PERMISSIONS = {
     'tenant-admin',
     'auditor',
   ]),
+  'audit.erase': permission('Erase what the audit log of the tenant says of somebody.', 'tenant', [
+    'tenant-admin',
+  ]),
+  'operator-audit.erase': permission(
+    'Erase what the audit log of the installation says of somebody.',
+    'installation',
+    ['operator'],
+  ),
   'operator-audit.read': permission('Search and export the audit log of the installation.', 'installation', [
     'operator',
   ]),

@@ -1,6 +1,7 @@
 /** Every operation of the administration API. */
 import * as administrators from './administrators.ts';
 import * as approvals from './approvals.ts';
+import { auditOperations } from './audit.ts';
 import { installationGet } from './installation.ts';
 import * as integrations from './integrations.ts';
 import type { AdminOperation } from './operation.ts';
@@ -63,6 +64,7 @@ export const ADMIN_OPERATIONS = {
   'approvals.list': approvals.approvalList,
   'approvals.approve': approvals.approvalApprove,
   'approvals.refuse': approvals.approvalRefuse,
+  ...auditOperations,
 } as const satisfies Record<string, AdminOperation>;
 /** Id of an operation. */
 export type AdminOperationId = keyof typeof ADMIN_OPERATIONS;

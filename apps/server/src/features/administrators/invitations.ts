@@ -224,6 +224,7 @@ export class Invitations {
           action: 'administrator.created',
           actor: administratorId,
           object: administratorId,
+          objectName: row.name,
           after,
         });
         return row;

@@ -109,8 +109,8 @@ export class AdministratorService {
     const found = await this.#store.operator().find(administrators, session.administratorId);
     if (found === undefined) return undefined;
     const { administratorId, sessionId, stepUpAt } = session;
-    const { grants } = found;
-    return { kind: 'administrator', administratorId, sessionId, grants, stepUpAtMs: stepUpAt };
+    const { name, grants } = found;
+    return { kind: 'administrator', administratorId, name, sessionId, grants, stepUpAtMs: stepUpAt };
   }
 
   /** Somebody as a caller without a session of theirs, with what they hold now; undefined for an account that is gone. */
@@ -118,7 +118,8 @@ export class AdministratorService {
     const found = await this.#store.operator().find(administrators, administratorId);
     if (found === undefined) return undefined;
     const sessionId = makeId('session', new Uint8Array(16));
-    return { kind: 'administrator', administratorId, sessionId, grants: found.grants, stepUpAtMs: 0 };
+    const { name, grants } = found;
+    return { kind: 'administrator', administratorId, name, sessionId, grants, stepUpAtMs: 0 };
   }
 
   /** What somebody is called; null for an account that is gone. */

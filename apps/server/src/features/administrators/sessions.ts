@@ -38,7 +38,11 @@ export class Sessions {
 
   /** Begins a session for somebody who has shown both factors. Beyond the greatest number the oldest one ends. */
   async begin(
-    { administratorId, grants }: Pick<RowOf<typeof administrators>, 'administratorId' | 'grants'>,
+    {
+      administratorId,
+      name,
+      grants,
+    }: Pick<RowOf<typeof administrators>, 'administratorId' | 'name' | 'grants'>,
     address: string,
     how: { readonly factor: string },
   ): Promise<{ token: string; endsAtMs: number }> {
@@ -64,6 +68,7 @@ export class Sessions {
         action: 'sign-in.done',
         actor: administratorId,
         object: administratorId,
+        objectName: name,
         after: { sessionId, factor: how.factor },
       });
     });

@@ -75,6 +75,13 @@ function tablesOf<const S extends ScopeKind>(scope: S, prefix: string) {
       indexes: { byAbout: ['about'] },
       sealed: { detail: { subject: 'about' } },
     }),
+    /** Names behind ids, each under a key of its own, so that destroying the key erases somebody. */
+    identities: collection(`${prefix}identities`, {
+      scope,
+      document: z.object({ id: party, about: party, name: z.string().min(1).max(300) }),
+      key: ['id'],
+      sealed: { name: { subject: 'about' } },
+    }),
     /** Addresses. They go long before the entry. */
     origins: collection(`${prefix}origins`, {
       scope,
@@ -84,8 +91,8 @@ function tablesOf<const S extends ScopeKind>(scope: S, prefix: string) {
         expiresAt: timeMs,
       }),
       key: ['entryId'],
+      indexes: { byExpiry: ['expiresAt'] },
       sealed: ['origin'],
-      retention: 'expiresAt',
     }),
     /** Hashes of leaves that have no place in the tree yet. */
     pending: binaryCollection(`${prefix}pending`, { scope, key: [idPart('auditEntry')] }),

@@ -33,6 +33,8 @@ export interface AuditEvent {
   readonly actor?: Acting['actor'];
   /** Id of the one it is done to. */
   readonly object?: string | undefined;
+  /** What the object is called, if it is somebody. */
+  readonly objectName?: string | undefined;
   /** Default `done`. */
   readonly outcome?: 'done' | 'refused';
   readonly before?: Facts;
@@ -51,6 +53,7 @@ const DraftSchema = z.object({
   about: z.string(),
   detail: bytes.nullable(),
   origin: bytes.nullable(),
+  names: z.array(z.object({ id: z.string(), name: z.string() })).max(2),
 });
 /** An entry with all that stands beside it, before it is anywhere. */
 export type Draft = z.infer<typeof DraftSchema>;
@@ -62,6 +65,9 @@ const Part = z.object({ salt: bytesSchema(32), bytes: bytesSchema({ min: 0, max:
 const ORIGIN_MS = 90 * 86_400_000;
 /** People and administrators have a key of their own, which can be destroyed for them. */
 const HAS_KEY = /^(?:pe|ad)_/;
+/** The key of the whole space. */
+const OWN = 'tenant';
+const NAME_CHARACTERS = 300;
 
 /** Makes the entry of an event. */
 export function draftOf(event: AuditEvent, acting: Acting, deps: { clock: Clock; random: Random }): Draft {
@@ -69,7 +75,7 @@ export function draftOf(event: AuditEvent, acting: Acting, deps: { clock: Clock;
   const { address, via = null, requestId = null } = acting;
   const { actor = acting.actor } = event;
   const at = deps.clock.nowMs();
-  const entryId = makeTimedId('auditEntry', at, deps.random(10));
+  const entryId = newEntryId(at, deps.random);
   const hasDetail = before !== undefined || after !== undefined;
   const detail = hasDetail ? salted(encodeCbor({ before, after })) : undefined;
   const origin = address === undefined ? undefined : salted(encodeCbor({ address }));
@@ -94,10 +100,35 @@ export function draftOf(event: AuditEvent, acting: Acting, deps: { clock: Clock;
     object,
     salt: newLeafSalt(),
     entry,
-    about: object !== null && HAS_KEY.test(object) ? `audit/${object}` : 'tenant',
+    about: object === null ? OWN : keyOf(object),
     detail: detail === undefined ? null : encodePart(detail),
     origin: origin === undefined ? null : encodePart(origin),
+    names: namesOf([
+      [actor, actor === acting.actor ? acting.actorName : undefined],
+      [object, event.objectName],
+    ]),
   };
+}
+
+function namesOf(pairs: readonly (readonly [string | null, string | undefined])[]): Draft['names'] {
+  return pairs.flatMap(([id, name]) =>
+    id === null || name === undefined ? [] : [{ id, name: name.slice(0, NAME_CHARACTERS) }],
+  );
+}
+
+/** The name of the key that seals what an entry says about somebody. */
+export function keyOf(id: string): string {
+  return HAS_KEY.test(id) ? `audit/${id}` : OWN;
+}
+
+let last = { at: 0, count: 0 };
+
+/** Behind the time a counter, so that what one server does within a millisecond stands in its order. */
+function newEntryId(at: number, random: Random): AuditEntryId {
+  last = { at, count: last.at === at ? (last.count + 1) % 0x10000 : 0 };
+  const rest = random(10);
+  new DataView(rest.buffer, rest.byteOffset).setUint16(0, last.count);
+  return makeTimedId('auditEntry', at, rest);
 }
 
 /** Hash of the leaf that an entry has in the tree. */
@@ -107,14 +138,15 @@ export function leafOf(draft: Pick<Draft, 'salt' | 'entry'>): Uint8Array<ArrayBu
 
 /** Writes an entry; from the commit on it waits for its place in the tree. */
 export function putDraft(
-  tx: Pick<Tx<'tenant'>, 'insert' | 'apply'>,
+  tx: Pick<Tx<'tenant'>, 'insert' | 'put' | 'apply'>,
   tables: AuditTables,
   ops: CommitOps,
   draft: Draft,
 ): void {
-  const { entryId, at, action, actor, object, salt, entry, about, detail, origin } = draft;
+  const { entryId, at, action, actor, object, salt, entry, about, detail, origin, names } = draft;
   tx.insert(tables.entries, { entryId, at, action, actor, object, salt, entry });
   if (detail !== null) tx.insert(tables.details, { entryId, about, detail });
+  for (const { id, name } of names) tx.put(tables.identities, { id, about: keyOf(id), name });
   if (origin !== null) tx.insert(tables.origins, { entryId, origin, expiresAt: at + ORIGIN_MS });
   tx.apply(ops.insert(tables.pending, [entryId as AuditEntryId], leafOf(draft)));
 }

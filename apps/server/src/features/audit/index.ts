@@ -4,9 +4,12 @@ import type { Recorded } from '../../acting.ts';
 import type { Clock, Random } from '../../clock.ts';
 import type { Store } from '../../store/index.ts';
 import { auditCollections as tables } from './collections.ts';
+import { AuditErasure } from './erasure.ts';
 import { loadLogKey, logKeys } from './log-keys.ts';
 import { AuditProofs } from './proofs.ts';
+import { AuditReading } from './reading.ts';
 import { AuditWriter, type LogName } from './records.ts';
+import { auditAdminRoutes } from './routes.admin.ts';
 import { Sequencer } from './sequencer.ts';
 
 export type { AuditEvent, Facts } from './drafts.ts';
@@ -33,17 +36,23 @@ export async function createAuditFeature(deps: {
     onNumbered: (_log, count) => deps.onNumbered(count),
   });
   const proofs = new AuditProofs({ store: deps.store, key, sequencer });
+  const reading = new AuditReading({ store: deps.store, proofs, key });
+  const erasure = new AuditErasure({ ...deps, records });
   // What a server that is gone left without a number.
   sequencer.notice('operator');
   return {
     records,
     proofs,
+    reading,
+    erasure,
+    adminRoutes: auditAdminRoutes({ reading, proofs, records, erasure }),
     promiseFor: (recorded: readonly Recorded[]) => proofs.promiseFor(recorded),
-    /** Does now and then what otherwise follows an entry: somebody may have died in between. @returns 0, nothing is removed here */
-    async sweep(log: TenantId): Promise<number> {
+    /** Numbers what a server that died has left, and removes up to `limit` addresses whose time is over. @returns how many */
+    async sweep(log: TenantId, limit: number): Promise<number> {
       await sequencer.sequence('operator');
       await sequencer.sequence(log);
-      return 0;
+      const removed = await erasure.deleteAddresses('operator', limit);
+      return removed + (await erasure.deleteAddresses(log, limit));
     },
     sequence: (log: LogName) => sequencer.sequence(log),
     stop: () => sequencer.stop(),

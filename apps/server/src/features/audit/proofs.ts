@@ -33,6 +33,11 @@ export class AuditProofs {
     this.#sequencer = deps.sequencer;
   }
 
+  /** For tests in which the server itself lies. */
+  protected signer() {
+    return this.#key.key;
+  }
+
   get publicKey(): Uint8Array<ArrayBuffer> {
     return this.#key.key.publicKey;
   }

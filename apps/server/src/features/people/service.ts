@@ -92,7 +92,12 @@ export function createPeopleService(deps: {
         const noted = note?.(row) ?? UNNOTED.tenant;
         await scope.write(async (tx) => {
           tx.insert(people, row);
-          audit.inTenant(tx, tenantId, { action: 'person.added', object: personId, after: { name, mail } });
+          audit.inTenant(tx, tenantId, {
+            action: 'person.added',
+            object: personId,
+            objectName: name,
+            after: { name, mail },
+          });
           await noted(tx, {});
         });
       } catch (error) {

@@ -90,7 +90,8 @@ export function addAdminApi(
     const caller = one.access === 'public' ? undefined : await authenticated(request);
     const address = request.ip;
     const actor = caller === undefined ? 'nobody' : callerId(caller);
-    return actAs({ actor, address, via: id, requestId }, () =>
+    const actorName = caller?.kind === 'administrator' ? caller.name : undefined;
+    return actAs({ actor, actorName, address, via: id, requestId }, () =>
       answerAs({ id, request, reply, caller, requestId }),
     );
   }

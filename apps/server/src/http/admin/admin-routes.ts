@@ -24,6 +24,7 @@ type Operations = typeof ADMIN_OPERATIONS;
 export interface SignedIn {
   readonly kind: 'administrator';
   readonly administratorId: AdministratorId;
+  readonly name: string;
   readonly sessionId: SessionId;
   readonly grants: readonly Grant[];
   /** When the session last showed a second factor. */

@@ -1,0 +1,82 @@
+/**
+ * What goes from an audit log before the log itself: names and states of somebody who is to be erased, addresses after their time, entries after their term. Leaves and tree stay, and
+ * each deletion is itself an entry, with which somebody can prove that and when it was done.
+ */
+import { createHash } from 'node:crypto';
+import { type AuditEntryId, idToBytes } from '@kuvert/protocol';
+import type { Clock } from '../../clock.ts';
+import type { Store, Tx } from '../../store/index.ts';
+import { keyOf } from './drafts.ts';
+import { placeOfLog } from './logs.ts';
+import type { AuditRecords, LogName } from './records.ts';
+
+/** Rows of one commit. */
+const AT_ONCE = 200;
+
+/** @see the head of this file */
+export class AuditErasure {
+  readonly #store: Store;
+  readonly #clock: Pick<Clock, 'nowMs'>;
+  readonly #records: AuditRecords;
+
+  constructor(deps: { readonly store: Store; readonly clock: Clock; readonly records: AuditRecords }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#records = deps.records;
+  }
+
+  /** Destroys what a log says of somebody beyond the id. May be repeated. */
+  async erase(log: LogName, id: string): Promise<void> {
+    const { scope, tables } = placeOfLog(this.#store, log);
+    const about = keyOf(id);
+    for (;;) {
+      const { rows } = await scope.list(tables.details, {
+        index: 'byAbout',
+        equals: [about],
+        limit: AT_ONCE,
+      });
+      if (rows.length === 0) break;
+      await scope.write((tx) => {
+        for (const { entryId } of rows) tx.delete(tables.details, entryId);
+      });
+    }
+    await scope.write((tx) => {
+      tx.delete(tables.identities, id);
+      tx.destroyKey(about);
+      this.#record(tx, log, { action: 'identity.erased', object: id });
+    });
+  }
+
+  /** Deletes up to `limit` addresses whose time is over, and records which. @returns how many */
+  async deleteAddresses(log: LogName, limit = AT_ONCE): Promise<number> {
+    const { scope, tables } = placeOfLog(this.#store, log);
+    const before = this.#clock.nowMs();
+    const { rows } = await scope.list(tables.origins, { index: 'byExpiry', before: before + 1, limit });
+    if (rows.length === 0) return 0;
+    const ids = rows.map(({ entryId }) => entryId);
+    await scope.write((tx) => {
+      for (const entryId of ids) tx.delete(tables.origins, entryId);
+      this.#record(tx, log, { action: 'addresses.deleted', after: certificateOf(ids, before) });
+    });
+    return ids.length;
+  }
+
+  #record(tx: Tx<'tenant'>, log: LogName, event: Parameters<AuditRecords['inTenant']>[2]): void {
+    if (log === 'operator') this.#records.inOperator(tx as unknown as Tx<'operator'>, [log], event);
+    else this.#records.inTenant(tx, log, event);
+  }
+}
+
+/** What is recorded of a deletion: how many, between which entries, and a hash by which a list of them can be recognised. */
+export function certificateOf(ids: readonly AuditEntryId[], atMs: number) {
+  const sorted = [...ids].sort();
+  const hash = createHash('sha256');
+  for (const id of sorted) hash.update(idToBytes(id));
+  return {
+    count: ids.length,
+    first: sorted[0] as string,
+    last: sorted.at(-1) as string,
+    sha256: hash.digest('hex'),
+    dueBefore: new Date(atMs).toISOString(),
+  };
+}

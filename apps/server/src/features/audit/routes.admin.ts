@@ -1,0 +1,110 @@
+/** Operations on audit logs. A tenant's log is read by its own administrators and auditors, the operator's by the operator. */
+import { type AuditEntryId, KuvertError, type TenantId } from '@kuvert/protocol';
+import type { AuditExportFormat } from '@kuvert/protocol/admin';
+import { defineAdminRoutes } from '../../http/admin/admin-routes.ts';
+import type { AuditErasure } from './erasure.ts';
+import type { AuditProofs } from './proofs.ts';
+import type { AuditFilter, AuditReading } from './reading.ts';
+import type { AuditRecords, LogName } from './records.ts';
+
+interface Parts {
+  readonly reading: AuditReading;
+  readonly proofs: AuditProofs;
+  readonly records: AuditRecords;
+  readonly erasure: AuditErasure;
+}
+
+interface SearchQuery {
+  readonly actor?: string | undefined;
+  readonly action?: string | undefined;
+  readonly object?: string | undefined;
+  readonly from?: string | undefined;
+  readonly before?: string | undefined;
+}
+
+const MEDIA_TYPES = { json: 'application/json', csv: 'text/csv; charset=utf-8; header=present' } as const;
+
+/** @see ADMIN_OPERATIONS */
+export function auditAdminRoutes(parts: Parts) {
+  const { reading, proofs, records, erasure } = parts;
+
+  async function search(
+    log: LogName,
+    query: SearchQuery & { order: 'newest' | 'oldest'; limit: number; cursor?: string | undefined },
+  ) {
+    const { order, limit, cursor } = query;
+    // Who looks is recorded too, once for a search and not for each page of it.
+    if (cursor === undefined) await records.note([log], { action: 'audit.searched', after: factsOf(query) });
+    const page = { order: order === 'newest' ? 'desc' : 'asc', limit, cursor } as const;
+    return { result: await reading.search(log, filterOf(query), page) };
+  }
+
+  async function checkpoint(log: LogName, query: { size?: number | undefined; since?: number | undefined }) {
+    const latest = await proofs.checkpoint(log);
+    const { size = latest.size, since } = query;
+    const note = size === latest.size ? latest.note : await proofs.checkpointAt(log, size);
+    const consistency = since === undefined ? null : await proofs.consistency(log, since, size);
+    return {
+      result: {
+        checkpoint: note,
+        size,
+        key: reading.keyText(log),
+        consistency: consistency?.map((hash) => Buffer.from(hash).toString('hex')) ?? null,
+      },
+    };
+  }
+
+  async function exported(
+    log: LogName,
+    query: SearchQuery & {
+      format: AuditExportFormat;
+      start: number;
+      limit: number;
+      since?: number | undefined;
+    },
+  ) {
+    const { format, start, limit, since } = query;
+    await records.note([log], { action: 'audit.exported', after: { ...factsOf(query), format, start } });
+    const { file, entries, checkpoint, next } = await reading.exportFrom(log, {
+      filter: filterOf(query),
+      format,
+      start,
+      limit,
+      since,
+    });
+    return { result: { mediaType: MEDIA_TYPES[format], file, entries, checkpoint, next } };
+  }
+
+  const get = async (log: LogName, entryId: AuditEntryId) => ({ result: await reading.get(log, entryId) });
+
+  async function erase(log: LogName, id: string) {
+    await erasure.erase(log, id);
+    return { result: undefined };
+  }
+
+  const of = ({ tenantId }: { tenantId: TenantId }): LogName => tenantId;
+  return defineAdminRoutes({
+    'audit.search': ({ params, query }) => search(of(params), query),
+    'audit.get': ({ params }) => get(of(params), params.auditEntryId),
+    'audit.checkpoint': ({ params, query }) => checkpoint(of(params), query),
+    'audit.export': ({ params, query }) => exported(of(params), query),
+    'audit.erase': ({ params }) => erase(of(params), params.id),
+    'operator-audit.search': ({ query }) => search('operator', query),
+    'operator-audit.get': ({ params }) => get('operator', params.auditEntryId),
+    'operator-audit.checkpoint': ({ query }) => checkpoint('operator', query),
+    'operator-audit.export': ({ query }) => exported('operator', query),
+    'operator-audit.erase': ({ params }) => erase('operator', params.id),
+  });
+}
+
+function filterOf({ actor, action, object, from, before }: SearchQuery): AuditFilter {
+  const [fromMs, beforeMs] = [from, before].map((text) =>
+    text === undefined ? undefined : Date.parse(text),
+  );
+  if ([fromMs, beforeMs].some((ms) => Number.isNaN(ms))) throw new KuvertError('bad_request');
+  return { actor, action, object, fromMs, beforeMs };
+}
+
+function factsOf({ actor, action, object, from, before }: SearchQuery) {
+  return { actor, action, object, from, before };
+}
