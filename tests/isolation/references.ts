@@ -28,12 +28,11 @@ interface Definition {
 const WRAPPERS = ['optional', 'default', 'nullable', 'readonly'];
 const NAMELESS = ['number', 'boolean', 'literal', 'enum'];
 /**
- * Byte strings that name nothing of a tenant: keys, signatures, what was signed, the secret that goes with a token's id; and what two devices
- * agree on by a code on a screen (`linkId`), which belongs to whoever has seen the code;
- * and the hash of what the caller has sent. A capability, by which something of a tenant is
- * found, would have to be tried like an id.
+ * Byte strings that name nothing of a tenant: keys, also those sealed to a device (`sealed`), signatures, what was signed, the secret that goes
+ * with a token's id; what two devices agree on by a code on a screen (`linkId`), which belongs to whoever has seen the code; and the hash of
+ * what the caller has sent. A capability, by which something of a tenant is found, would have to be tried like an id.
  */
-const NAMELESS_BYTES = /(^|\.)(secret|publicKey|accountKey|signature|bytes|linkId|answer|sha256)$/;
+const NAMELESS_BYTES = /(^|\.)(secret|publicKey|accountKey|signature|bytes|linkId|answer|sha256|sealed)$/;
 
 /** All fields of a method's params that name something. @throws Error for a text field of unknown meaning */
 export function referencesIn(schema: Schema, path: readonly string[] = []): Reference[] {

@@ -1,5 +1,6 @@
 /** Two tenants that try each other: what each has, what its honest calls say, and values that name nothing anywhere. */
 import { createHash, randomBytes } from 'node:crypto';
+import { signEntry } from '@kuvert/crypto/groups';
 import {
   ATTACHMENT_PATH,
   decodeToken,
@@ -37,6 +38,9 @@ export interface Side {
   readonly token: EnrolmentToken;
   /** Whom the token is for. */
   readonly newcomer: TestPerson;
+  /** Whose device calls, and a group of theirs with the colleague. */
+  readonly caller: Id<'person'>;
+  readonly group: Id<'group'>;
 }
 
 /** A tenant with two enrolled people, mail in a mailbox, a page marker, and a token for a third. */
@@ -67,17 +71,57 @@ export async function settle(installation: TestInstallation, name: string): Prom
   const begun = await channel.request('attachments.create', { attachment, sizeBytes: 4_096 });
   expect(begun.error).toBeUndefined();
   await upload(channel, url, finished);
+  const group = makeId('group', randomBytes(16));
+  const made = await channel.request(
+    'groups.change',
+    newGroup({ device, colleague, caller: personId, tenantId: tenant.tenantId }, group, nowMs),
+  );
+  expect(made.error).toBeUndefined();
   const names = {
     tenant: [tenant.tenantId],
     person: [personId, colleague.personId, newcomer.personId],
     device: [device.deviceId, colleague.deviceId],
     enrolmentToken: [token.tokenId, device.token.tokenId],
+    group: [group],
     request: [requestId],
     attachment: [attachment, finished],
     cursor: [(page.result as { next: string }).next],
     mail: [caller.mail, colleague.mail, newcomer.mail],
   };
-  return { url, tenantId: tenant.tenantId, device, channel, colleague, names, token, newcomer };
+  return {
+    url,
+    tenantId: tenant.tenantId,
+    device,
+    channel,
+    colleague,
+    names,
+    token,
+    newcomer,
+    caller: personId,
+    group,
+  };
+}
+
+/** The first entry of a group of the caller and the colleague, with a copy of its key. */
+function newGroup(
+  { device, colleague, caller, tenantId }: Pick<Side, 'device' | 'colleague' | 'caller' | 'tenantId'>,
+  group: Id<'group'>,
+  nowMs: number,
+) {
+  const entry = signEntry(device.made.receiptKey.privateKey, {
+    v: 1,
+    tenant: tenantId,
+    group,
+    seq: 1,
+    prevHash: new Uint8Array(32),
+    at: nowMs,
+    person: caller,
+    device: device.deviceId,
+    action: 'create',
+    people: [colleague.personId],
+    key: { number: 1, hash: Uint8Array.from(randomBytes(32)) },
+  });
+  return { entry, keys: [{ device: colleague.deviceId, sealed: Uint8Array.from(randomBytes(80)) }] };
 }
 
 /** What honest calls of the own tenant say. @returns undefined for a method that this test has not been told of */
@@ -106,6 +150,10 @@ export function honestParams(method: string, own: Side, nowMs: number): unknown 
     'attachments.finish': { attachment: own.names.attachment?.[1], sha256: FILE_HASH },
     'attachments.open': { attachment: own.names.attachment?.[1] },
     'attachments.remove': { attachment: makeId('attachment', randomBytes(16)) },
+    'groups.change': newGroup(own, makeId('group', randomBytes(16)), nowMs),
+    'groups.log': { group: own.group, after: 0 },
+    'groups.list': {},
+    'groups.devices': { group: own.group },
   };
   return params[method as MethodName];
 }

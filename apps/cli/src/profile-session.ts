@@ -155,6 +155,9 @@ export function noticeSentence(
       return texts.keyReset();
     case 'revoke_asked':
       return texts.revokeAsked(notice.deviceId ?? '');
+    case 'group_changed':
+    case 'group_problem':
+      return sentenceFor('group_not_trusted', output.language);
     case 'recipient_unknown':
       return texts.recipientUnknown();
     case 'not_accepted':

@@ -15,6 +15,7 @@ import { approvalCollections, createApprovalsFeature } from './features/approval
 import { attachmentCollections, createAttachmentsFeature } from './features/attachments/index.ts';
 import { auditCollections, createAuditFeature } from './features/audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './features/devices/index.ts';
+import { createGroupsFeature, groupCollections } from './features/groups/index.ts';
 import { createMailboxFeature, mailboxCollections } from './features/mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './features/people/index.ts';
 import { createPoolsFeature, poolCollections } from './features/pools/index.ts';
@@ -47,6 +48,7 @@ export const COLLECTIONS = [
   ...peopleCollections,
   ...deviceCollections,
   ...prekeyCollections,
+  ...groupCollections,
   ...mailboxCollections,
   ...administratorCollections,
   ...auditCollections,
@@ -234,11 +236,18 @@ async function wire(parts: {
     metrics,
     onLimit: () => onLimit('prekeyTakes'),
   });
+  const groups = createGroupsFeature({
+    ...base,
+    devices: devices.service,
+    exchange: pools.exchange,
+    connections,
+  });
   const mailbox = createMailboxFeature({
     ...base,
     people: people.service,
     devices: devices.service,
     directory: devices.directory,
+    groups: groups.directory,
     admission,
     trafficFactor,
     metrics,
@@ -299,6 +308,7 @@ async function wire(parts: {
         devices.deviceRoutes,
         prekeys.deviceRoutes,
         attachments.deviceRoutes,
+        groups.deviceRoutes,
       ],
       enrolment: [devices.enrolmentRoutes],
     }),
@@ -331,6 +341,7 @@ async function wire(parts: {
       (tenantId, limit) => mailbox.service.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => devices.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => prekeys.sweep(store.tenant(tenantId), limit),
+      (tenantId, limit) => groups.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => audit.sweep(tenantId, limit),
       (tenantId, limit) => attachments.sweep(tenantId, limit),
       (tenantId, limit) => keptAnswersOfRequests.sweepTenant(store.tenant(tenantId), limit),

@@ -15,10 +15,11 @@ import {
   type Receipt,
 } from '@kuvert/protocol';
 import { type ChainSender, takeToldHead } from './chains/follow.ts';
-import { tellHead } from './chains/own-chain.ts';
+import { isGroupLane, tellHead } from './chains/own-chain.ts';
 import { type Context, newId } from './context.ts';
 import { tellOutgoing } from './conversations/outgoing.ts';
 import { takeAccepted } from './conversations/own-state.ts';
+import { acknowledgeInGroup, isFor } from './groups/ticks.ts';
 import { joinReceipts, takeDueReceipt, takeReceipt } from './ticks/receipts.ts';
 
 type Ack = (typeof AckContent)['_zod']['output'];
@@ -89,13 +90,15 @@ export function takeAck(context: Context, sender: ChainSender, ack: Ack): boolea
   for (const { chain, seq, link } of ack.chains) {
     const own = store.chains.findOwn(chain);
     // Chains of other devices of ours stand in the same acknowledgement.
-    if (own === undefined || own.personId !== sender.personId || seq === 0) continue;
+    if (own === undefined || !isFor(context, own, sender.personId) || seq === 0) continue;
     const row = store.outbox.findByChain(chain, seq);
     if (row?.chain === undefined || !equalBytes(row.chain.linkAfter, link)) {
       isConsistent = false;
       continue;
     }
-    store.outbox.acknowledgeChain(chain, seq, sender.device, clock.now());
+    if (isGroupLane(own.personId))
+      acknowledgeInGroup(context, own.personId, { chain, seq, device: sender.device });
+    else store.outbox.acknowledgeChain(chain, seq, sender.device, clock.now());
   }
   if (ack.receipt !== undefined) takeReceipt(context, sender, ack.receipt);
   for (const contentId of ack.also) store.outbox.acknowledgeContent(contentId, sender.device, clock.now());

@@ -1,6 +1,14 @@
 /** What the parts of the messenger share. */
 import type { OwnDevice as CipherDevice } from '@kuvert/crypto/session';
-import { type Id, type IdType, makeId, makeSubmitId, type SubmitId } from '@kuvert/protocol';
+import {
+  type GroupId,
+  type Id,
+  type IdType,
+  makeId,
+  makeSubmitId,
+  type PersonId,
+  type SubmitId,
+} from '@kuvert/protocol';
 import type { ChangeBoard } from './conversations/changes.ts';
 import type { OperationQueue } from './operation-queue.ts';
 import type { OwnDevice } from './own-device.ts';
@@ -30,6 +38,8 @@ export interface Context {
   ownStateDue(): void;
   /** A part of a history has left, or was asked for. */
   historyDue(): void;
+  /** A member of a group needs the sender key of this device once more. */
+  senderKeyWanted(groupId: GroupId, personId: PersonId): void;
   /** Something was missed here that another device of one's own may have. */
   historyMissed(): void;
   /** The time of a message that disappears has begun to run. */
@@ -44,7 +54,7 @@ export interface Context {
 export function stageSessions({ own, store }: Context): StagedSessions {
   const { tenantId, deviceId, identityPrivateKey, registrationId } = own;
   const device: CipherDevice = { tenantId, deviceId, identityPrivateKey, registrationId };
-  return new StagedSessions(device, store.sessions);
+  return new StagedSessions(device, store.sessions, store.groups);
 }
 
 /** A fresh id. */

@@ -15,6 +15,7 @@ import {
 } from '@kuvert/protocol';
 import { type Context, newId } from './context.ts';
 import { tellName } from './device-names.ts';
+import { tellGroupKeys } from './groups/receiving.ts';
 import type { Connection } from './ports.ts';
 import type { KnownAccount } from './store.ts';
 import { tellKeyChanges } from './trust/key-events.ts';
@@ -100,6 +101,7 @@ export class Directory {
     if (is.some((device) => device !== own.deviceId && !was.includes(device))) {
       tellName(this.#context, own.deviceId);
       tellAllChoices(this.#context);
+      tellGroupKeys(this.#context);
     }
     const listedBefore = new Set(before.list.devices.map(({ device }) => device));
     for (const { device } of after.list.devices) {

@@ -2,6 +2,7 @@
  * One delivery, from the leg to checked content. Nothing here writes: the outcome says what is to be written, and the receiver
  * commits the outcomes of a batch together with the ratchet steps.
  */
+import { groupConversationId } from '@kuvert/crypto/groups';
 import {
   conversationIdFor,
   type FrameHeader,
@@ -16,12 +17,14 @@ import {
   type Delivery,
   decodeContent,
   equalBytes,
+  type GroupId,
   InvalidContentError,
   type ListedDevice,
   type PersonId,
 } from '@kuvert/protocol';
 import type { Context } from './context.ts';
 import { isMessageContent } from './conversations/arrived.ts';
+import { decryptOfGroup, fitsLog, isOfGroup, openOutside } from './groups/opening.ts';
 import { legHash } from './leg-hash.ts';
 import type { StagedSessions } from './staged-sessions.ts';
 
@@ -31,6 +34,8 @@ export interface Unsealed {
   readonly hash: Uint8Array<ArrayBuffer>;
   /** Undefined when the seal did not open. */
   readonly opened: OpenedLeg | undefined;
+  /** Of a group: which, and the epoch that its sender names. */
+  readonly group?: { readonly groupId: GroupId; readonly epoch: number };
 }
 
 /** The verified sender. */
@@ -40,7 +45,7 @@ export interface Sender {
 }
 
 /** Why something is not shown. `again`: worth asking for again. */
-export type Refusal = 'undecryptable' | 'malformed' | 'too-new' | 'untrusted' | 'inconsistent';
+export type Refusal = 'undecryptable' | 'malformed' | 'too-new' | 'untrusted' | 'inconsistent' | 'no-key';
 
 /** What came of a delivery. */
 export type Outcome =
@@ -60,9 +65,19 @@ export type Outcome =
     };
 
 /** Takes the outer seal off. */
-export function unseal(staged: StagedSessions, delivery: Delivery): Unsealed {
-  const hash = legHash(delivery.leg);
+export function unseal(context: Context, staged: StagedSessions, delivery: Delivery): Unsealed {
+  const isGroup = isOfGroup(delivery);
+  const hash = legHash(isGroup ? (delivery.body ?? delivery.leg) : delivery.leg);
   try {
+    if (isGroup) {
+      const { groupId, epoch, senderDevice, ciphertext } = openOutside(context, delivery);
+      return {
+        delivery,
+        hash,
+        opened: { senderDevice, type: 'message', ciphertext },
+        group: { groupId, epoch },
+      };
+    }
     return { delivery, hash, opened: staged.cipher.openLeg(delivery.leg, delivery.class) };
   } catch (error) {
     if (!(error instanceof SessionError)) throw error;
@@ -77,17 +92,19 @@ export async function openDelivery(
   item: Unsealed,
   sender: Sender | undefined,
 ): Promise<Outcome> {
-  const { opened, delivery } = item;
+  const { opened, delivery, group } = item;
   const refused = (refusal: Refusal): Outcome => ({ type: 'refused', refusal, item, sender });
-  if (opened === undefined) return refused('malformed');
+  // Of a group whose key is not here it cannot be said from whom it is; it is tried again when the key has come.
+  if (opened === undefined) return refused(isOfGroup(delivery) ? 'no-key' : 'malformed');
   if (sender === undefined) return refused('untrusted');
   const innerKey = opened.senderIdentityKey;
   if (innerKey !== undefined && !equalBytes(innerKey, sender.entry.identityKey)) return refused('untrusted');
   try {
-    const { plaintext, writes } = await staged.cipher.decrypt(opened, sender.entry);
-    staged.absorb(writes);
-    const frame = parseFrame(unpackFrame(plaintext, delivery.body));
+    const known = { tenant: context.own.tenantId, senderPerson: sender.personId };
+    const frame = parseFrame(await framed(staged, context, item, { opened, sender }), known);
     const content = decodeContent(frame.body);
+    if (group !== undefined && !isTheSame(context, group.groupId, frame.header))
+      return refused('inconsistent');
     if (!fits(context, sender, frame.header, content) || !fitsClass(delivery, frame.header, content)) {
       return refused('inconsistent');
     }
@@ -114,18 +131,38 @@ export async function openDelivery(
   }
 }
 
+/** The frame inside, whichever way it has come. */
+async function framed(
+  staged: StagedSessions,
+  context: Context,
+  { delivery, group }: Unsealed,
+  { opened, sender }: { opened: OpenedLeg; sender: Sender },
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (group !== undefined) {
+    const from = { groupId: group.groupId, senderDevice: opened.senderDevice };
+    return decryptOfGroup(context, staged, from, opened.ciphertext);
+  }
+  const { plaintext, writes } = await staged.cipher.decrypt(opened, sender.entry);
+  staged.absorb(writes);
+  return unpackFrame(plaintext, delivery.body);
+}
+
 /** The header must say what the ratchet and the verified list have already shown. */
 function fits(context: Context, sender: Sender, header: FrameHeader, content: Content): boolean {
   const { own } = context;
   const kind = content.kind === 'too-new' ? content.originalKind : content.kind;
   // Only devices of one's own have a say in what was sent, read and set.
-  const isForOwn = ['sent', 'own-state', 'own-choices', 'history', 'history-request'].includes(content.kind);
+  const isForOwn = ['sent', 'own-state', 'own-choices', 'history', 'history-request', 'group-keys'].includes(
+    content.kind,
+  );
   return (
-    (!isForOwn || sender.personId === own.personId) &&
+    (!isForOwn || (sender.personId === own.personId && header.group === undefined)) &&
     header.tenant === own.tenantId &&
     header.senderPerson === sender.personId &&
     header.senderDevice === sender.entry.device &&
-    header.conversation === conversationIdFor(own.tenantId, own.personId, sender.personId) &&
+    (header.group === undefined
+      ? header.conversation === conversationIdFor(own.tenantId, own.personId, sender.personId)
+      : fitsLog(context, header, sender.personId)) &&
     header.kind === kind
   );
 }
@@ -142,4 +179,9 @@ function fitsClass(delivery: Delivery, header: FrameHeader, content: Content): b
   const isMessage = content.kind !== 'too-new' && isMessageContent(content);
   if (header.chain !== undefined || isMessage) return false;
   return content.kind === 'too-new' || isEphemeral === (delivery.class === CLASSES.ephemeral);
+}
+
+/** What the server has delivered for a group is of this group. */
+function isTheSame({ own }: Context, groupId: GroupId, header: FrameHeader): boolean {
+  return header.conversation === groupConversationId(own.tenantId, groupId) && header.group !== undefined;
 }

@@ -28,6 +28,10 @@ import { readMessages } from './conversations/reading.ts';
 import { withStandingNotices } from './conversations/standing-notices.ts';
 import type { DelayedBatch } from './delayed-batch.ts';
 import { activeDevices, Directory } from './directory.ts';
+import { GroupChanges } from './groups/changing.ts';
+import { Groups } from './groups/groups.ts';
+import { GroupLogs } from './groups/log-sync.ts';
+import { GroupSending } from './groups/sending.ts';
 import { historyOf, incomingOf, stateOf } from './history.ts';
 import { HistoryTransfer } from './history-transfer/history-transfer.ts';
 import { OperationQueue } from './operation-queue.ts';
@@ -78,6 +82,11 @@ export class Messenger {
   readonly #disappearing: Disappearing;
   /** Safety numbers, and what the person has made of them. */
   readonly safety: Safety;
+  /** Groups and their members. */
+  readonly groups: Groups;
+  readonly #groupLogs: GroupLogs;
+  readonly #groupSending: GroupSending;
+  #groupFetches = 0;
   readonly #storedListeners = new Set<() => void>();
   readonly #closedListeners = new Set<(reason: KuvertError) => void>();
   readonly #settled = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>();
@@ -97,13 +106,32 @@ export class Messenger {
       receiptsDue: () => this.#receipts.due(),
       ownStateDue: () => this.#ownState.due(),
       historyDue: () => this.historyTransfer.work(),
+      senderKeyWanted: (groupId, personId) =>
+        void this.#context.operations
+          .run(() => this.#groupSending.handOutAgain(groupId, personId))
+          .then(
+            () => this.#sender.kick(),
+            (cause: unknown) => this.#fail(cause),
+          ),
       historyMissed: () => queueMicrotask(() => this.historyTransfer.askForMissed()),
       timersStarted: () => queueMicrotask(() => this.#disappearing.look()),
       changed: () => this.#checkSettled(),
       failed: (cause) => this.#fail(cause),
     };
     this.#directory = new Directory(this.#context);
-    this.#sender = new Sender(this.#context, this.#directory);
+    const logs = new GroupLogs(this.#context, this.#directory);
+    const groupParts = {
+      directory: this.#directory,
+      logs,
+      changes: new GroupChanges(this.#context, this.#directory, logs),
+    };
+    this.#groupLogs = logs;
+    this.#groupSending = new GroupSending(this.#context, groupParts);
+    this.groups = new Groups(this.#context, groupParts, {
+      connection: () => this.#connection,
+      onOutgoing: () => this.#sender.kick(),
+    });
+    this.#sender = new Sender(this.#context, this.#directory, this.#groupSending);
     this.activity = new Activity(this.#context);
     this.#receiver = new Receiver(this.#context, this.#directory, {
       onStored: () => {
@@ -111,6 +139,7 @@ export class Messenger {
       },
       onOutgoing: () => this.#sender.kick(),
       onHeard: (...heard) => this.activity.heard(...heard),
+      logs,
     });
     this.#prekeys = new PrekeyUpkeep(this.#context);
     this.conversations = new Conversations(this.#context, () => this.#sender.kick());
@@ -359,6 +388,12 @@ export class Messenger {
       this.#ownState.send();
       this.historyTransfer.connected();
     }
+    if (name === 'welcome') this.#fetchGroups((live) => this.#groupLogs.fetchAll(live));
+    if (name === 'groupChanged') {
+      const { group } = data as EventData<'groupChanged'>;
+      this.#groupSending.outdated(group);
+      this.#fetchGroups((live) => this.#groupLogs.fetch(live, group));
+    }
     if (name === 'devicesChanged') this.#refreshOwnList();
   }
 
@@ -396,11 +431,28 @@ export class Messenger {
       });
   }
 
+  /** What does not verify has left a notice; a lost connection asks again with the next welcome. */
+  #fetchGroups(fetch: (connection: Connection) => Promise<unknown>): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#groupFetches++;
+    fetch(connection)
+      .catch((cause: unknown) => {
+        if (!(cause instanceof KuvertError)) this.#fail(cause);
+      })
+      .finally(() => {
+        this.#groupFetches--;
+        this.#sender.kick();
+        this.#checkSettled();
+      });
+  }
+
   #onClose(connection: Connection | undefined, reason: KuvertError): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.#cancelUpkeep?.();
     this.#sender.disconnected();
+    this.#groupSending.disconnected();
     this.#receiver.disconnected();
     this.#receipts.disconnected();
     this.activity.disconnected();
@@ -439,7 +491,7 @@ export class Messenger {
     this.#receiver.hurry();
     this.#ownState.hurry();
     if (this.#receiver.isIdle()) this.#receipts.send();
-    if (this.#listRefreshes > 0) return;
+    if (this.#listRefreshes > 0 || this.#groupFetches > 0) return;
     if (
       !this.#receipts.isIdle() ||
       !this.activity.isIdle() ||

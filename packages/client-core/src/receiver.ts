@@ -8,8 +8,10 @@ import {
   type Delivery,
   type DeviceId,
   type EventData,
+  ID_BYTES,
   KuvertError,
   LIFETIME_MS,
+  SUITES,
 } from '@kuvert/protocol';
 import { accountPrivateKey, answerAccountKeyRequest, takeAccountKey } from './account-keys.ts';
 import { queueDueAcks, takeAck } from './acks.ts';
@@ -21,6 +23,9 @@ import { keepArrived } from './conversations/arrived.ts';
 import { takeOwnState } from './conversations/own-state.ts';
 import { takeName } from './device-names.ts';
 import type { Directory } from './directory.ts';
+import type { GroupLogs } from './groups/log-sync.ts';
+import { prepareGroups } from './groups/opening.ts';
+import { keepSenderKey, readSenderKey, type TakenSenderKey, takeGroupKeys } from './groups/receiving.ts';
 import { takePart } from './history-transfer/receive.ts';
 import { giveHistory } from './history-transfer/send.ts';
 import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
@@ -64,6 +69,10 @@ export class Receiver {
   #isSendingAcks = false;
   readonly #lists: NamedLists;
   readonly #sightings: Sightings;
+  readonly #logs: GroupLogs;
+  /** A sender key or group key has come: what was set aside for want of one is tried again. */
+  #hasNewKeys = false;
+  readonly #keysRead = new Map<object, TakenSenderKey>();
 
   /**
    * @param hooks.onStored new messages are there to be shown
@@ -73,8 +82,9 @@ export class Receiver {
   constructor(
     context: Context,
     directory: Directory,
-    hooks: { onStored: () => void; onOutgoing: () => void; onHeard: Activity['heard'] },
+    hooks: { onStored: () => void; onOutgoing: () => void; onHeard: Activity['heard']; logs: GroupLogs },
   ) {
+    this.#logs = hooks.logs;
     this.#context = context;
     this.#directory = directory;
     this.#lists = new NamedLists(context);
@@ -189,7 +199,9 @@ export class Receiver {
 
   async #takeBatch(connection: Connection, deliveries: readonly Delivery[]): Promise<void> {
     const outer = stageSessions(this.#context);
-    const items = deliveries.map((delivery) => unseal(outer, delivery));
+    await prepareGroups(this.#context, this.#logs, connection, deliveries);
+    if (this.#connection !== connection) return;
+    const items = deliveries.map((delivery) => unseal(this.#context, outer, delivery));
     // Nobody is asked who sent what is not kept.
     await this.#learnSenders(
       connection,
@@ -204,7 +216,7 @@ export class Receiver {
         this.#context.store.sessions.apply(staged.writes());
         this.#sightings.keep(items);
         for (const [at, item] of items.entries()) if (sightings[at] === 'replayed') this.#applyReplay(item);
-        return this.#apply(outcomes);
+        return this.#applyAll(outcomes, staged);
       });
     });
     connection.ack(deliveries[deliveries.length - 1]?.deliverySeq ?? 0);
@@ -219,21 +231,39 @@ export class Receiver {
     const outcomes: Outcome[] = [];
     for (const item of items) {
       const sender = item.opened && this.#directory.sender(item.opened.senderDevice);
-      outcomes.push(await openDelivery(this.#context, staged, item, sender));
+      const outcome = await openDelivery(this.#context, staged, item, sender);
+      outcomes.push(outcome);
+      if (outcome.type === 'content') await this.#readKey(staged, outcome);
     }
     return { outcomes, staged };
+  }
+
+  /** A sender key counts from the next delivery on, so it is read where it stands. */
+  async #readKey(staged: StagedSessions, { content, sender }: Arrived): Promise<void> {
+    if (content.kind !== 'sender-key') return;
+    const from = { device: sender.entry.device, personId: sender.personId };
+    const taken = await readSenderKey(this.#context, staged, from, content);
+    if (taken === undefined) return;
+    this.#keysRead.set(content, taken);
+    staged.absorbSenderKeys(taken.writes);
   }
 
   /** What was set aside because its sender could not be verified is tried again: the server may tell the truth by now. */
   async #retryUntrusted(connection: Connection): Promise<void> {
     const { store, operations } = this.#context;
-    const rows = store.repairs.listQuarantined('untrusted', RETRIED_MAX);
+    const rows = ['untrusted', ...(this.#hasNewKeys ? ['no-key', 'undecryptable'] : [])].flatMap((reason) =>
+      store.repairs
+        .listQuarantined(reason, RETRIED_MAX)
+        .filter(({ leg }) => reason === 'untrusted' || leg.length === ID_BYTES),
+    );
+    this.#hasNewKeys = false;
     if (rows.length === 0) return;
     const outer = stageSessions(this.#context);
     const items = rows.map(({ leg, body, acceptedAtMs, expiresAtMs, class: submitClass }) => {
       const times = { acceptedAtMs, expiresAtMs };
-      const delivery = { ...times, deliverySeq: 0, suite: 1, class: submitClass, leg, ...(body && { body }) };
-      return unseal(outer, delivery);
+      const suite = leg.length === ID_BYTES ? SUITES.groupSenderKey : SUITES.signalPairwise;
+      const delivery = { ...times, deliverySeq: 0, suite, class: submitClass, leg, ...(body && { body }) };
+      return unseal(this.#context, outer, delivery);
     });
     await this.#learnSenders(connection, items);
     if (this.#connection !== connection) return;
@@ -246,7 +276,7 @@ export class Receiver {
           store.repairs.release(item.hash);
           store.notices.withdraw({ kind: 'refused', deviceId: sender.entry.device });
         }
-        return this.#apply(good);
+        return this.#applyAll(good, staged);
       });
     });
     if (hasNews) this.#onStored();
@@ -267,6 +297,13 @@ export class Receiver {
     }
   }
 
+  /** The same, and then the steps that sender keys have taken, of those too that came in the same batch. */
+  #applyAll(outcomes: readonly Outcome[], staged: StagedSessions): boolean {
+    const hasNews = this.#apply(outcomes);
+    this.#context.store.groups.updateSenderKeys(staged.senderKeyWrites());
+    return hasNews;
+  }
+
   /** Writes down what a batch has brought. True when there is something new to show. */
   #apply(outcomes: readonly Outcome[]): boolean {
     let hasNews = false;
@@ -276,7 +313,10 @@ export class Receiver {
       else if (outcome.type === 'refused') {
         this.#applyRefusal(outcome);
         if (outcome.refusal !== 'undecryptable' || outcome.sender === undefined) continue;
-        const sender = { device: outcome.sender.entry.device, personId: outcome.sender.personId };
+        const sender: ChainSender = {
+          device: outcome.sender.entry.device,
+          personId: outcome.sender.personId,
+        };
         const entry = unopened.get(sender.device) ?? { sender, hashes: [] };
         entry.hashes.push(outcome.item.hash);
         unopened.set(sender.device, entry);
@@ -288,7 +328,11 @@ export class Receiver {
 
   #applyContent(arrived: Arrived): boolean {
     const { content, item, commitment, header } = arrived;
-    const sender: ChainSender = { device: arrived.sender.entry.device, personId: arrived.sender.personId };
+    const sender: ChainSender = {
+      device: arrived.sender.entry.device,
+      personId: arrived.sender.personId,
+      ...(header.group && { conversation: header.conversation }),
+    };
     this.#lists.compare(header, sender);
     this.#onHeard(sender, content, item.delivery.acceptedAtMs);
     switch (content.kind) {
@@ -353,6 +397,18 @@ export class Receiver {
       case 'revoke-request':
         if (this.#isOwn(sender)) this.#noticeRevokeRequest(content.device);
         return false;
+      case 'sender-key': {
+        const taken = this.#keysRead.get(content);
+        this.#keysRead.delete(content);
+        if (taken === undefined) return false;
+        keepSenderKey(this.#context, this.#logs, sender, content, taken);
+        this.#hasNewKeys = true;
+        return false;
+      }
+      case 'group-keys':
+        takeGroupKeys(this.#logs, content);
+        this.#hasNewKeys = true;
+        return false;
       case 'retry-request':
         sendAgain(this.#context, sender.device, content.legs);
         return false;
@@ -379,7 +435,8 @@ export class Receiver {
       isOpen: isMessage && refusal === 'undecryptable',
     });
     // What could not be opened is asked for again; people are told only when it does not come (`gaps.ts`).
-    if (refusal === 'undecryptable' || (!isMessage && refusal !== 'untrusted')) return;
+    if (refusal === 'undecryptable' || refusal === 'no-key' || (!isMessage && refusal !== 'untrusted'))
+      return;
     store.notices.add({
       kind: 'refused',
       atMs,

@@ -4,6 +4,8 @@
  */
 import { CLASSES, type DeviceId, encodeContent, type PersonId, READER_VERSION } from '@kuvert/protocol';
 import { type Context, newId } from './context.ts';
+import { resendToMember } from './groups/repairs.ts';
+import type { OutboxRow } from './store.ts';
 
 /** How often one leg is asked for. */
 const REQUESTS_PER_LEG_MAX = 3;
@@ -74,6 +76,12 @@ export function sendAgain(
   let found = false;
   for (const hash of legHashes) {
     const row = store.outbox.findByLegHash(hash, device);
+    const ofGroup = row === undefined ? findOfGroup(context, hash, device) : undefined;
+    if (ofGroup !== undefined) {
+      found = resendToMember(context, ofGroup.row, { device, personId: ofGroup.personId }) || found;
+      if (ofGroup.row.toGroup) context.senderKeyWanted(ofGroup.row.toGroup, ofGroup.personId);
+      continue;
+    }
     const isOver = row?.frame === undefined || row.deliveredAtMs !== undefined || row.parked;
     if (row === undefined || isOver || row.resends >= RESENDS_MAX) continue;
     store.outbox.addResend(row.seq);
@@ -81,4 +89,15 @@ export function sendAgain(
   }
   if (found) store.sessions.markForRenewal(device);
   return found;
+}
+
+/** What a group was sent, and who asks for it. */
+function findOfGroup(
+  { store }: Context,
+  hash: Uint8Array<ArrayBuffer>,
+  device: DeviceId,
+): { readonly row: OutboxRow; readonly personId: PersonId } | undefined {
+  const row = store.outbox.findToGroup(hash);
+  const personId = store.directory.findOwner(device);
+  return row && personId && { row, personId };
 }

@@ -9,6 +9,7 @@
 import {
   CLASSES,
   type ErrorCode,
+  type GroupId,
   KuvertError,
   type LifetimeClass,
   type PersonId,
@@ -16,15 +17,17 @@ import {
   type SubmitId,
   submitIdTimeMs,
 } from '@kuvert/protocol';
+import { isGroupLane } from './chains/own-chain.ts';
 import { type Context, newSubmitId } from './context.ts';
 import { conversationWith } from './conversations/known.ts';
 import { tellOutgoing } from './conversations/outgoing.ts';
 import { takeAccepted } from './conversations/own-state.ts';
 import type { Directory } from './directory.ts';
+import type { GroupSending } from './groups/sending.ts';
 import { LaneBlocks } from './lane-blocks.ts';
 import type { Accepted, Connection } from './ports.ts';
 import { listDevicesWithoutSession, sealNextRows } from './sealing.ts';
-import type { KnownAccount, OutboxRow } from './store.ts';
+import type { KnownAccount, Lane, OutboxRow } from './store.ts';
 import { awaitsConfirmation, isAskedAtFirst } from './trust/confirmation.ts';
 
 /** Submits under way at once. */
@@ -45,7 +48,7 @@ const LIFETIME: LifetimeClass = 1;
 
 interface InFlight {
   readonly row: OutboxRow;
-  readonly lane: PersonId;
+  readonly lane: Lane;
 }
 
 interface Answer extends InFlight {
@@ -56,14 +59,15 @@ interface Answer extends InFlight {
 export class Sender {
   readonly #context: Context;
   readonly #directory: Directory;
+  readonly #groups: GroupSending;
   readonly #inFlight = new Map<number, InFlight>();
-  readonly #lanes: LaneBlocks<PersonId>;
+  readonly #lanes: LaneBlocks<Lane>;
   readonly #mails: LaneBlocks<string>;
   /** Lanes that stand still until their answers are in. */
-  readonly #paused = new Set<PersonId>();
+  readonly #paused = new Set<Lane>();
   /** Lanes whose device list must be fetched again before sealing. */
-  readonly #outdated = new Set<PersonId>();
-  readonly #reseals = new Map<PersonId, number>();
+  readonly #outdated = new Set<Lane>();
+  readonly #reseals = new Map<Lane, number>();
   /** How often a row got a new submit id on this connection. */
   readonly #renewedIds = new Map<number, number>();
   #answers: Answer[] = [];
@@ -72,9 +76,10 @@ export class Sender {
   #isSettling = false;
   #again = false;
 
-  constructor(context: Context, directory: Directory) {
+  constructor(context: Context, directory: Directory, groups: GroupSending) {
     this.#context = context;
     this.#directory = directory;
+    this.#groups = groups;
     this.#lanes = new LaneBlocks(context.clock, () => this.kick());
     this.#mails = new LaneBlocks(context.clock, () => this.kick());
   }
@@ -128,7 +133,11 @@ export class Sender {
         .filter((lane) => !this.#lanes.has(lane) && !this.#paused.has(lane));
       for (let at = 0; at < ready.length && this.#connection === connection; at += LANES_AT_ONCE) {
         const some = ready.slice(at, at + LANES_AT_ONCE);
-        await Promise.all(some.map((lane) => this.#sealLane(connection, lane)));
+        await Promise.all(
+          some.map((lane) =>
+            isGroupLane(lane) ? this.#sealGroup(connection, lane) : this.#sealLane(connection, lane),
+          ),
+        );
         this.#submitReady(connection);
       }
       this.#submitReady(connection);
@@ -156,6 +165,22 @@ export class Sender {
         }
         this.#mails.block(mail, pauseAfter(error));
       }
+    }
+  }
+
+  /** The same for a group: what its members need first goes out through their own lanes. */
+  async #sealGroup(connection: Connection, lane: GroupId): Promise<void> {
+    try {
+      if (this.#outdated.has(lane)) this.#groups.outdated(lane);
+      const targets = await this.#groups.prepare(connection, lane);
+      if (this.#connection !== connection) return;
+      this.#outdated.delete(lane);
+      const count = targets && (await this.#context.operations.run(() => this.#groups.seal(targets)));
+      // Either there are more rows, or rows for members are to be sealed first.
+      if (count === undefined ? this.#groups.hasQueued() : count > 0) this.#again = true;
+    } catch (error) {
+      if (!(error instanceof KuvertError)) throw error;
+      if (this.#connection === connection) this.#blockLane(lane, error);
     }
   }
 
@@ -194,21 +219,21 @@ export class Sender {
   }
 
   /** Whatever held messages to a person back is over. */
-  release(lane: PersonId): void {
+  release(lane: Lane): void {
     this.#lanes.unblock(lane);
     this.kick();
   }
 
-  #blockLane(lane: PersonId, error: KuvertError): void {
+  #blockLane(lane: Lane, error: KuvertError): void {
     const { store, clock } = this.#context;
     const code: ErrorCode = error.code === 'not_found' ? 'recipient_unknown' : error.code;
     const isIdentity = code.startsWith('identity_');
     // `pin` has left a notice; a bundle that is not signed by the listed key is found only while sealing.
-    if (isIdentity) {
+    if (isIdentity && !isGroupLane(lane)) {
       store.notices.add({ kind: 'identity_problem', atMs: clock.now(), personId: lane, code });
     }
     // A take that gave nothing usable is not to be repeated.
-    if (isIdentity || code === 'no_device') store.directory.deleteTake(lane);
+    if (!isGroupLane(lane) && (isIdentity || code === 'no_device')) store.directory.deleteTake(lane);
     const pause = pauseAfter(error);
     if (isWorthTelling(error)) store.outbox.setLaneProblem(lane, code);
     tellOutgoing(this.#context, lane);
@@ -220,18 +245,19 @@ export class Sender {
     const room = IN_FLIGHT_MAX - this.#inFlight.size;
     if (room <= 0 || this.#connection !== connection) return;
     const lanes = [...this.#lanes.keys(), ...this.#paused];
-    const held = new Set<PersonId>();
+    const held = new Set<Lane>();
     for (const row of store.outbox.listToSubmit(room, { seqs: this.#inFlight.keys(), lanes })) {
-      const lane = row.toPerson;
+      const lane = row.toGroup ?? row.toPerson;
       if (lane && held.has(lane)) continue;
       const legs = store.outbox.listLegs(row.seq);
       const submitId = row.submitId && this.#isPresent(row.submitId) ? row.submitId : undefined;
-      const account = lane && store.directory.getAccount(lane);
+      const account = row.toPerson && store.directory.getAccount(row.toPerson);
       if (lane && account && awaitsConfirmation(this.#context, account)) {
         this.#blockLane(lane, new KuvertError('keys_unconfirmed'));
         continue;
       }
-      if (!lane || !submitId || !row.listHash || legs.length === 0) {
+      const isSealed = row.toGroup === undefined ? legs.length > 0 : row.body !== undefined;
+      if (!lane || !submitId || !row.listHash || !isSealed) {
         store.outbox.setToSeal(row.seq);
         if (lane) held.add(lane);
         this.#again = true;
@@ -243,11 +269,11 @@ export class Sender {
         submitId,
         to: lane,
         listHash: row.listHash,
-        suite: SUITES.signalPairwise,
+        suite: row.toGroup === undefined ? SUITES.signalPairwise : SUITES.groupSenderKey,
         class: row.class,
         urgency: row.class === CLASSES.message ? 1 : 0,
         lifetime: LIFETIME,
-        legs,
+        legs: row.toGroup === undefined ? legs : [],
         ...(row.body && { body: row.body }),
       };
       connection.submit(submit).then(
@@ -328,9 +354,11 @@ export class Sender {
     if (accepted.seq > chain.accepted.seq) store.chains.putOwn({ ...chain, accepted, acceptedAtMs });
   }
 
-  #refused(row: OutboxRow, lane: PersonId, error: KuvertError): void {
+  #refused(row: OutboxRow, lane: Lane, error: KuvertError): void {
     const { store, clock } = this.#context;
-    if (error.code === 'devices_changed') {
+    // Whoever was taken out of a group is told no more of it than that it is not there.
+    const isGroupGone = isGroupLane(lane) && error.code === 'not_found';
+    if (error.code === 'devices_changed' || error.code === 'group_changed' || isGroupGone) {
       const count = (this.#reseals.get(lane) ?? 0) + (this.#paused.has(lane) ? 0 : 1);
       this.#reseals.set(lane, count);
       this.#paused.add(lane);
@@ -366,7 +394,7 @@ export class Sender {
     store.notices.add({
       kind: 'not_accepted',
       atMs: clock.now(),
-      personId: lane,
+      ...(isGroupLane(lane) ? { groupId: lane } : { personId: lane }),
       messageId,
       code: error.code,
     });

@@ -3,6 +3,8 @@ import {
   type KyberPrekeyRow,
   type LastResortUse,
   type OneTimePrekeyRow,
+  type SenderKeyRecords,
+  type SenderKeyRow,
   SessionCipher,
   type SessionRecords,
   type SessionWrites,
@@ -14,17 +16,21 @@ import type { DeviceId } from '@kuvert/protocol';
  * Ratchet state on top of the store for a batch of operations that are committed together: each sees what those before
  * it have written, and the store sees nothing until {@link StagedSessions.writes} is applied.
  */
-export class StagedSessions implements SessionRecords {
+export class StagedSessions implements SessionRecords, SenderKeyRecords {
   /** Operations on this state. */
   readonly cipher: SessionCipher;
   readonly #records: SessionRecords;
+  readonly #keys: SenderKeyRecords;
   readonly #sessions = new Map<DeviceId, Uint8Array<ArrayBuffer>>();
   readonly #oneTime = new Set<number>();
   readonly #kyber = new Set<number>();
   readonly #uses = new Map<string, LastResortUse>();
 
-  constructor(own: CipherDevice, records: SessionRecords) {
+  readonly #senderKeys = new Map<string, SenderKeyRow>();
+
+  constructor(own: CipherDevice, records: SessionRecords, senderKeys: SenderKeyRecords) {
     this.#records = records;
+    this.#keys = senderKeys;
     this.cipher = new SessionCipher(own, this);
   }
 
@@ -34,6 +40,16 @@ export class StagedSessions implements SessionRecords {
     for (const id of writes.usedOneTimePrekeys) this.#oneTime.add(id);
     for (const id of writes.usedKyberPrekeys) this.#kyber.add(id);
     for (const use of writes.lastResortUses) this.#uses.set(useKey(use), use);
+  }
+
+  /** The same for sender keys. */
+  absorbSenderKeys(rows: readonly SenderKeyRow[]): void {
+    for (const row of rows) this.#senderKeys.set(`${row.device}/${row.distribution}`, row);
+  }
+
+  /** All sender keys that have changed, for the same transaction. */
+  senderKeyWrites(): SenderKeyRow[] {
+    return [...this.#senderKeys.values()];
   }
 
   /** All of it, for one transaction. */
@@ -46,6 +62,10 @@ export class StagedSessions implements SessionRecords {
     };
   }
 
+  loadSenderKey(device: DeviceId, distribution: string): Uint8Array<ArrayBuffer> | undefined {
+    const staged = this.#senderKeys.get(`${device}/${distribution}`)?.record;
+    return staged ?? this.#keys.loadSenderKey(device, distribution);
+  }
   loadSession(device: DeviceId): Uint8Array<ArrayBuffer> | undefined {
     return this.#sessions.get(device) ?? this.#records.loadSession(device);
   }

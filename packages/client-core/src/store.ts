@@ -22,6 +22,7 @@ import type {
   DeviceId,
   DeviceList,
   ErrorCode,
+  GroupId,
   Person,
   PersonId,
   RequestId,
@@ -35,6 +36,7 @@ import type {
   ReadingStore,
   SearchStore,
 } from './conversations/store.ts';
+import type { GroupStore } from './groups/store.ts';
 import type { TransferStore } from './history-transfer/store.ts';
 import type { ReceiptStore, SettingStore } from './ticks/store.ts';
 import type { TrustStore } from './trust/store.ts';
@@ -64,6 +66,7 @@ export interface Store {
   readonly receipts: ReceiptStore;
   readonly settings: SettingStore;
   readonly trust: TrustStore;
+  readonly groups: GroupStore;
 }
 
 /** Single values by name; what is in them is up to those who write them. */
@@ -124,6 +127,9 @@ export type { KyberPrekeyRow, OneTimePrekeyRow, SignedPrekeyRow };
 /** What is still to be done for an outbox row: make its legs, hand them to the server, or nothing. */
 export type OutboxWork = 'seal' | 'submit' | 'done';
 
+/** To whom rows of the outbox go, in order. */
+export type Lane = PersonId | GroupId;
+
 /** A message or control message of one's own. */
 export interface OutboxRow {
   /** Order of writing; within a conversation also of sending. */
@@ -133,6 +139,7 @@ export interface OutboxRow {
   readonly class: SubmitClass;
   readonly toMail: string | undefined;
   readonly toPerson: PersonId | undefined;
+  readonly toGroup?: GroupId | undefined;
   readonly content: Bytes;
   readonly sentAtMs: number;
   readonly work: OutboxWork;
@@ -158,30 +165,42 @@ export interface SealedRow {
   readonly submitId: SubmitId;
   readonly listHash: Bytes;
   readonly body: Bytes | undefined;
-  readonly legs: readonly { readonly device: DeviceId; readonly bytes: Bytes; readonly hash: Bytes }[];
+  readonly legs: readonly {
+    readonly device: DeviceId | GroupId;
+    readonly bytes: Bytes;
+    readonly hash: Bytes;
+  }[];
 }
 
 /** What is on its way out, and what has been sent. */
 export interface OutboxStore {
   add(
-    row: Pick<OutboxRow, 'contentId' | 'kind' | 'class' | 'toMail' | 'toPerson' | 'content' | 'sentAtMs'>,
+    row: Pick<
+      OutboxRow,
+      'contentId' | 'kind' | 'class' | 'toMail' | 'toPerson' | 'toGroup' | 'content' | 'sentAtMs'
+    >,
   ): number;
   get(seq: number): OutboxRow | undefined;
   findByContentId(contentId: ContentId): OutboxRow | undefined;
+  /** The message that was in a leg to this device. */
   findByLegHash(hash: Bytes, device: DeviceId): OutboxRow | undefined;
+  /** The message that was in what a group was sent. */
+  findToGroup(hash: Bytes): OutboxRow | undefined;
+  /** Keeps a frame that was made before, to be sealed for one person. */
+  setFrame(seq: number, frame: Bytes): void;
   /** Addresses of rows whose person is not known yet. */
   listUnresolvedMails(limit: number): string[];
   resolveMail(mail: string, personId: PersonId): void;
-  /** People to whom rows are to be sealed. */
-  listLanesToSeal(): PersonId[];
-  listToSeal(personId: PersonId, limit: number): OutboxRow[];
+  /** People and groups to whom rows are to be sealed. */
+  listLanesToSeal(): Lane[];
+  listToSeal(lane: Lane, limit: number): OutboxRow[];
   /**
    * Rows to submit in order; those of a lane that come after one that must be sealed first are left out, so that no
    * message overtakes an earlier one.
    */
   listToSubmit(
     limit: number,
-    except: { readonly seqs: Iterable<number>; readonly lanes: Iterable<PersonId> },
+    except: { readonly seqs: Iterable<number>; readonly lanes: Iterable<Lane> },
   ): OutboxRow[];
   listLegs(seq: number): { device: DeviceId; bytes: Bytes }[];
   /** Keeps legs and frame; the row is to be submitted next. Legs made before stay known by their hash. */
@@ -197,11 +216,13 @@ export interface OutboxStore {
   setToSeal(seq: number): void;
   /** What the server has not accepted is made anew, from its content on. */
   unmakeWaiting(): void;
-  setLaneToSeal(personId: PersonId, except: Iterable<number>): void;
+  setLaneToSeal(lane: Lane, except: Iterable<number>): void;
   /** To be sealed again because a device could not open it; counted. */
   addResend(seq: number): void;
+  /** Counted, and sent in another row. */
+  countResend(seq: number): void;
   setSubmitId(seq: number, submitId: SubmitId): void;
-  setLaneProblem(personId: PersonId, problem: ErrorCode): void;
+  setLaneProblem(lane: Lane, problem: ErrorCode): void;
   setMailProblem(mail: string, problem: ErrorCode): void;
   setParked(seq: number, problem: ErrorCode): void;
   /** Deletes a row for which there is nobody: no other device of one's own. */
@@ -216,7 +237,7 @@ export interface OutboxStore {
    * `device` has everything of `chain` up to `seq`; gives the rows that are delivered by that: acknowledged by every device
    * that they were last sealed for.
    */
-  acknowledgeChain(chain: ChainId, seq: number, device: DeviceId, atMs: number): number;
+  acknowledgeChain(chain: ChainId, seq: number, device: DeviceId | GroupId, atMs: number): number;
   acknowledgeContent(contentId: ContentId, device: DeviceId, atMs: number): number;
   /** The row of a chain number. */
   findByChain(chain: ChainId, seq: number): OutboxRow | undefined;
@@ -270,7 +291,8 @@ export interface MessageStore {
 /** The sender's end of the chain to one conversation. */
 export interface OwnChain {
   readonly conversation: ConversationId;
-  readonly personId: PersonId;
+  /** Whom it is for: a person or a group. */
+  readonly personId: Lane;
   readonly head: ChainHead;
   /** Up to here the server has accepted everything. */
   readonly accepted: ChainHead;
@@ -384,7 +406,12 @@ export interface NoticeStore {
   /** One like it that was not seen is replaced. */
   add(notice: Omit<Notice, 'noticeId'>): void;
   /** Takes back an unseen notice that no longer holds. */
-  withdraw(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): void;
+  withdraw(match: {
+    kind: Notice['kind'];
+    personId?: PersonId;
+    groupId?: GroupId;
+    deviceId?: DeviceId;
+  }): void;
   listUnseen(limit: number): Notice[];
   markSeen(noticeIds: readonly number[]): void;
 }

@@ -1,5 +1,14 @@
 /** What the messenger tells those who show it to people: plain data, times as Unix milliseconds unless said otherwise. */
-import type { ContentId, DeviceId, ErrorCode, PersonId, TenantId } from '@kuvert/protocol';
+import type {
+  ContentId,
+  DeviceId,
+  ErrorCode,
+  GroupAction,
+  GroupId,
+  GroupRole,
+  PersonId,
+  TenantId,
+} from '@kuvert/protocol';
 
 /** Who this profile is. */
 export interface Self {
@@ -95,6 +104,10 @@ export type NoticeKind =
   | 'key_reset'
   /** A message waits because nobody has the address that it is for. */
   | 'recipient_unknown'
+  /** Somebody was added to a group, has left it, or something else of it has changed. Stands in its conversation only. */
+  | 'group_changed'
+  /** What the server says of a group is not what its members have signed; nothing of it is used. */
+  | 'group_problem'
   /** The server would not have something of ours, and trying again is of no use. */
   | 'not_accepted';
 
@@ -106,6 +119,11 @@ export interface Notice {
   readonly personId?: PersonId;
   readonly deviceId?: DeviceId;
   readonly messageId?: ContentId;
+  readonly groupId?: GroupId;
+  /** Of a change of a group: what was done, and to whom. */
+  readonly action?: GroupAction;
+  readonly people?: readonly PersonId[];
+  readonly role?: GroupRole;
   /** Catalogue code with the sentence for people, where one fits. */
   readonly code?: ErrorCode;
   /** How many messages this is about. */

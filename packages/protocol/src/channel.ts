@@ -70,6 +70,8 @@ export const EVENTS = {
   expired: z.object({ deliverySeq: uint32, count: z.number().int().min(1), fromMs: timeMs, toMs: timeMs }),
   /** The device list of the person has changed, or which of the listed devices count. */
   devicesChanged: z.object({ deviceSet: bytesSchema(32) }),
+  /** The log of one of the person's groups has a new entry. */
+  groupChanged: z.object({ group: idSchema('group'), epoch: uint32 }),
   closing: z.object({ code: z.string().max(64) }),
 } as const;
 export type EventName = keyof typeof EVENTS;
@@ -82,7 +84,7 @@ const retrySchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('never') }),
   z.object({ kind: z.literal('now') }),
   z.object({ kind: z.literal('after'), ms: z.number().int().min(0).max(RETRY_AFTER_MS_MAX) }),
-  z.object({ kind: z.literal('resync'), what: z.enum(['devices', 'time', 'version']) }),
+  z.object({ kind: z.literal('resync'), what: z.enum(['devices', 'time', 'version', 'group']) }),
 ]);
 
 /** An error as it travels. */

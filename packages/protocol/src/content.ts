@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { type CborValue, decodeCbor, encodeCbor } from './cbor.ts';
+import { GroupKeysContent, SenderKeyContent } from './content-group.ts';
 import {
   HistoryContent,
   HistoryRequestContent,
@@ -173,6 +174,8 @@ const known = z.discriminatedUnion('kind', [
   OwnChoicesContent,
   HistoryRequestContent,
   HistoryContent,
+  SenderKeyContent,
+  GroupKeysContent,
 ]);
 /** The schema of every kind that this release knows. */
 export const CONTENT_SCHEMAS = known.options;

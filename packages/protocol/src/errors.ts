@@ -9,7 +9,7 @@ export type Retry =
   | { readonly kind: 'never' }
   | { readonly kind: 'now' }
   | { readonly kind: 'after'; readonly ms: number }
-  | { readonly kind: 'resync'; readonly what: 'devices' | 'time' | 'version' };
+  | { readonly kind: 'resync'; readonly what: 'devices' | 'time' | 'version' | 'group' };
 
 interface ErrorEntry {
   /** HTTP status where the error is answered over HTTP. */
@@ -711,6 +711,43 @@ export const ERRORS = {
     NEVER,
     "This person's account key has changed; nothing was sent until you have checked why.",
     'Der Kontoschlüssel dieser Person hat sich geändert; nichts wurde gesendet, bis Sie den Grund geprüft haben.',
+  ),
+  // Groups
+  group_changed: entry(
+    409,
+    { kind: 'resync', what: 'group' },
+    'The group has changed meanwhile; the app fetches what is new and tries again.',
+    'Die Gruppe hat sich inzwischen geändert; die App holt das Neue und versucht es noch einmal.',
+  ),
+  group_forbidden: entry(
+    403,
+    NEVER,
+    'Your role in this group does not allow that; ask somebody who administers it.',
+    'Ihre Rolle in dieser Gruppe erlaubt das nicht; fragen Sie jemanden, der sie verwaltet.',
+  ),
+  group_invalid: entry(
+    422,
+    NEVER,
+    'This change does not fit the group as it is: look at its members and try again.',
+    'Diese Änderung passt nicht zum Stand der Gruppe: Sehen Sie die Mitglieder an und versuchen Sie es noch einmal.',
+  ),
+  group_full: entry(
+    409,
+    NEVER,
+    'A group has at most 1,000 people.',
+    'Eine Gruppe hat höchstens 1.000 Personen.',
+  ),
+  group_not_trusted: entry(
+    403,
+    NEVER,
+    'The server gave a membership list of this group that its members have not signed; nothing of it is used.',
+    'Der Server nannte für diese Gruppe eine Mitgliederliste, die ihre Mitglieder nicht signiert haben; nichts davon wird verwendet.',
+  ),
+  exchange_refused: entry(
+    403,
+    NEVER,
+    'Your organisation does not allow messages between you and this person.',
+    'Ihre Organisation erlaubt keine Nachrichten zwischen Ihnen und dieser Person.',
   ),
 } as const satisfies Record<string, ErrorEntry>;
 

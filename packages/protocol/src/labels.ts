@@ -9,6 +9,7 @@ export const LABELS = {
   accountCertificate: 'kuvert/account-certificate/1',
   accountSuccession: 'kuvert/account-succession/1',
   deviceList: 'kuvert/device-list/1',
+  groupEntry: 'kuvert/group-entry/1',
   // Message formats
   frank: 'kuvert/frank/1',
   chain: 'kuvert/chain/1',
@@ -21,6 +22,14 @@ export const LABELS = {
   listHash: 'kuvert/list-hash/1',
   rootHash: 'kuvert/root-hash/1',
   deviceSet: 'kuvert/device-set/1',
+  // Groups
+  groupEntryHash: 'kuvert/group-entry-hash/1',
+  groupSet: 'kuvert/group-set/1',
+  groupConversation: 'kuvert/group-conversation/1',
+  groupKeyHash: 'kuvert/group-key-hash/1',
+  groupKeyCopy: 'kuvert/group-key-copy/1',
+  groupBlob: 'kuvert/group-blob/1',
+  groupProfile: 'kuvert/group-profile/1',
   // Linking of a device
   linkId: 'kuvert/link-id/1',
   linkAnswer: 'kuvert/link-answer/1',

@@ -23,13 +23,10 @@ const timeMs = fc.integer({ min: 0, max: 8.64e15 });
 const submitClass = fc.constantFrom(...Object.values(CLASSES));
 const body = fc.option(bytes(300), { nil: undefined });
 
-const submit = fc.record({
+const toPerson = fc.record({
   requestNo: uint32,
   submitId: timeMs.map((time) => makeSubmitId(time / 64, new Uint8Array(10).fill(7))),
-  to: fc.oneof(
-    random16.map((value) => makeId('person', value)),
-    random16.map((value) => makeId('group', value)),
-  ),
+  to: random16.map((value) => makeId('person', value)),
   listHash: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((value) => Uint8Array.from(value)),
   suite: fc.constant(1),
   class: submitClass,
@@ -38,6 +35,15 @@ const submit = fc.record({
   legs: fc.array(fc.record({ device, bytes: bytes(200) }), { maxLength: 4 }),
   body,
 });
+/** What is for a group has one body and no legs. */
+const toGroup = fc.tuple(toPerson, random16, bytes(300)).map(([value, group, content]) => ({
+  ...value,
+  to: makeId('group', group),
+  suite: 2,
+  legs: [],
+  body: content,
+}));
+const submit = fc.oneof(toPerson, toGroup);
 const withoutUndefined = <T extends { body: unknown }>(value: T) => {
   const { body: present, ...rest } = value;
   return present === undefined ? rest : value;

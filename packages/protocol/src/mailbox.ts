@@ -10,6 +10,8 @@
  *   outcome u8) ; refused (1): CBOR of WireError
  * Deliver: type 0x12 | deliverySeq u32 | acceptedAt u64 | expiresAt u64 | suite u8 | class u8 | flags u8 (bit 0: body)
  *   | leg (length u32 | bytes) | body? (length u32 | bytes)
+ * To a group (suite 2) a submit has no legs but a body, which the server keeps once; `listHash` is the `groupSetHash`, and the answer names only
+ * devices that are dormant. In its deliver records the group's id (17 bytes) stands in the place of the leg.
  * Ack: type 0x13 | upTo u32, cumulative over the connection's delivery numbers
  */
 import { sliceBytes } from './bytes.ts';
@@ -28,7 +30,7 @@ import {
 } from './ids.ts';
 
 /** Suites of a leg: how the bytes in it are sealed. */
-export const SUITES = { signalPairwise: 1 } as const;
+export const SUITES = { signalPairwise: 1, groupSenderKey: 2 } as const;
 
 /** What a submit is for. `content` is shown to people, `control` never is, `ephemeral` is never stored. */
 export const CLASSES = { message: 1, control: 2, ephemeral: 3 } as const;
@@ -63,7 +65,7 @@ export interface Submit {
   readonly requestNo: number;
   readonly submitId: SubmitId;
   readonly to: PersonId | GroupId;
-  /** Hash of the recipient's device list that the legs were made for (32 bytes). */
+  /** Hash of the recipient's device list that the legs were made for, or `groupSetHash` of a group (32 bytes). */
   readonly listHash: Uint8Array;
   readonly suite: number;
   readonly class: SubmitClass;
@@ -100,6 +102,7 @@ export interface Delivery {
 
 const FLAG_BODY = 1;
 const LIST_HASH_BYTES = 32;
+const GROUP_PREFIX = `${ID_TYPES.group.prefix}_`;
 const SUBMIT_HEAD = 1 + 4 + ID_BYTES + ID_BYTES + LIST_HASH_BYTES + 5 + 2;
 const DELIVER_HEAD = 1 + 4 + 8 + 8 + 3;
 const SUBMIT_CLASSES: readonly number[] = Object.values(CLASSES);
@@ -144,7 +147,7 @@ export function decodeSubmit(record: Uint8Array): Submit {
   const flags = reader.u8();
   const legCount = reader.u16();
   if (
-    suite !== SUITES.signalPairwise ||
+    suite !== (to.startsWith(GROUP_PREFIX) ? SUITES.groupSenderKey : SUITES.signalPairwise) ||
     !SUBMIT_CLASSES.includes(submitClass) ||
     urgency > 1 ||
     !(lifetime in LIFETIME_MS) ||
@@ -159,6 +162,9 @@ export function decodeSubmit(record: Uint8Array): Submit {
   }
   const body = (flags & FLAG_BODY) !== 0 ? reader.sized(MAILBOX_LIMITS.bodyBytesMax) : undefined;
   reader.end();
+  if (suite === SUITES.groupSenderKey && (legCount > 0 || body === undefined)) {
+    throw new KuvertError('bad_request');
+  }
   return {
     requestNo,
     // Each is read once in the life of an installation, and mostly nobody wants its text.

@@ -2,6 +2,7 @@
 import { attachmentsCreate, attachmentsFinish, attachmentsOpen, attachmentsRemove } from './attachments.ts';
 import { devicesList, devicesOwner, devicesPublish, linkingFetch } from './devices.ts';
 import { enrolmentFinish, enrolmentOpen } from './enrolment.ts';
+import { groupsChange, groupsDevices, groupsList, groupsLog } from './groups.ts';
 import { peopleFind, peopleGet, peopleList } from './people.ts';
 import { prekeysCount, prekeysTake, prekeysUpload } from './prekeys.ts';
 
@@ -23,6 +24,10 @@ export const METHODS = {
   [attachmentsFinish.name]: attachmentsFinish,
   [attachmentsOpen.name]: attachmentsOpen,
   [attachmentsRemove.name]: attachmentsRemove,
+  [groupsChange.name]: groupsChange,
+  [groupsLog.name]: groupsLog,
+  [groupsList.name]: groupsList,
+  [groupsDevices.name]: groupsDevices,
 } as const;
 
 export type Methods = typeof METHODS;

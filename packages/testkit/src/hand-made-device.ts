@@ -25,6 +25,8 @@ export interface HandMadeEnrolment {
   readonly deviceList: Signed;
   readonly prekeys: PrekeyUpload;
   readonly noise: StaticKeyPair;
+  /** With which it signs. */
+  readonly receiptKey: SigningKey;
 }
 
 /** Makes all keys of a device. */
@@ -52,7 +54,7 @@ export function makeByHand(
     },
   });
   const { upload } = makePrekeys({ identityPrivateKey, counters: FIRST_PREKEY_COUNTERS, nowMs });
-  return { deviceId, accountKey, deviceList, prekeys: upload, noise };
+  return { deviceId, accountKey, deviceList, prekeys: upload, noise, receiptKey };
 }
 
 /** Params of `enrolment.finish`. */

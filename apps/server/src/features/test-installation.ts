@@ -34,6 +34,7 @@ import { openStore, type Store } from '../store/index.ts';
 import { administratorCollections, createAdministratorsFeature } from './administrators/index.ts';
 import { auditCollections, createAuditFeature } from './audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './devices/index.ts';
+import { createGroupsFeature, groupCollections } from './groups/index.ts';
 import { createMailboxFeature, mailboxCollections } from './mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './people/index.ts';
 import { createPoolsFeature, poolCollections } from './pools/index.ts';
@@ -209,6 +210,7 @@ export async function openTestInstallation(
         ...peopleCollections,
         ...deviceCollections,
         ...prekeyCollections,
+        ...groupCollections,
         ...mailboxCollections,
         ...administratorCollections,
         ...auditCollections,
@@ -253,11 +255,18 @@ export async function openTestInstallation(
       metrics,
       onLimit: () => limits.push('prekeyTakes'),
     });
+    const groups = createGroupsFeature({
+      ...base,
+      devices: devices.service,
+      exchange: pools.exchange,
+      connections,
+    });
     const mailbox = createMailboxFeature({
       ...base,
       people: people.service,
       devices: devices.service,
       directory: devices.directory,
+      groups: groups.directory,
       admission: options.admission ?? { enter: () => () => undefined },
       trafficFactor: options.trafficFactor,
       metrics,
@@ -273,7 +282,18 @@ export async function openTestInstallation(
       onLimit: () => undefined,
     });
     const peopleOfPools = { ...people, deviceRoutes: people.deviceRoutes(pools.service) };
-    return { store, tenants, people: peopleOfPools, pools, devices, prekeys, mailbox, administrators, audit };
+    return {
+      store,
+      tenants,
+      people: peopleOfPools,
+      pools,
+      devices,
+      prekeys,
+      groups,
+      mailbox,
+      administrators,
+      audit,
+    };
   }
 
   let features = await build();
@@ -303,6 +323,9 @@ export async function openTestInstallation(
     },
     get audit() {
       return features.audit;
+    },
+    get groups() {
+      return features.groups;
     },
     get mailbox() {
       return features.mailbox;

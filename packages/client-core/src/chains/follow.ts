@@ -13,7 +13,7 @@ import {
   followChain,
   startChain,
 } from '@kuvert/crypto/session';
-import type { DeviceId, PersonId } from '@kuvert/protocol';
+import type { ConversationId, DeviceId, PersonId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import type { FollowedChain, Store } from '../store.ts';
 
@@ -21,6 +21,8 @@ import type { FollowedChain, Store } from '../store.ts';
 export interface ChainSender {
   readonly device: DeviceId;
   readonly personId: PersonId;
+  /** Where, if it is not between the two of us. */
+  readonly conversation?: ConversationId;
 }
 
 /** The `head` or heartbeat as content carries it. */
@@ -35,7 +37,7 @@ function followed(context: Context, sender: ChainSender, id: ChainEntry['id']): 
   const known = context.store.chains.getFollowed(sender.device, id);
   if (known !== undefined) return known;
   const { tenantId, personId: ownPerson } = context.own;
-  const conversation = conversationIdFor(tenantId, ownPerson, sender.personId);
+  const conversation = sender.conversation ?? conversationIdFor(tenantId, ownPerson, sender.personId);
   const state = followChain(startChain({ id, conversation, senderDevice: sender.device }));
   const { device: senderDevice, personId } = sender;
   return { senderDevice, personId, state, headSeq: 0, noticed: 0, late: 0, base: 0, lifetimeMs: 0 };

@@ -1,8 +1,16 @@
 /** The own end of chains (P3): which head the others are told, and when; and to whom the start of one is news. */
 import { type ChainHead, conversationIdFor, startChain } from '@kuvert/crypto/session';
-import { CLASSES, type DeviceId, encodeContent, type PersonId, READER_VERSION } from '@kuvert/protocol';
+import {
+  CLASSES,
+  type DeviceId,
+  encodeContent,
+  type GroupId,
+  ID_TYPES,
+  type PersonId,
+  READER_VERSION,
+} from '@kuvert/protocol';
 import { type Context, newId } from '../context.ts';
-import type { OwnChain } from '../store.ts';
+import type { Lane, OwnChain } from '../store.ts';
 import type { ToldHead } from './follow.ts';
 
 /** After so long without a message the others are told the head of a chain. */
@@ -75,7 +83,7 @@ export function queueHeartbeats(context: Context): boolean {
 
 function queueHeartbeat(
   context: Context,
-  toPerson: PersonId,
+  to: Lane,
   { id, seq, link }: ChainHead,
   start?: { readonly for: readonly DeviceId[] },
 ): void {
@@ -86,8 +94,17 @@ function queueHeartbeat(
     kind: 'heartbeat',
     class: CLASSES.control,
     toMail: undefined,
-    toPerson,
+    ...recipient(to),
     content: encodeContent({ kind: 'heartbeat', minReader: READER_VERSION, ...told, ...facts }),
     sentAtMs: context.clock.now(),
   });
+}
+
+/** True for the lane of a group. */
+export function isGroupLane(lane: Lane): lane is GroupId {
+  return lane.startsWith(`${ID_TYPES.group.prefix}_`);
+}
+
+function recipient(lane: Lane): { toPerson: PersonId | undefined; toGroup: GroupId | undefined } {
+  return isGroupLane(lane) ? { toPerson: undefined, toGroup: lane } : { toPerson: lane, toGroup: undefined };
 }

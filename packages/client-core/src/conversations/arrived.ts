@@ -39,8 +39,14 @@ export function keepArrived(context: Context, sender: ChainSender, arrived: Arri
   const { store, changes } = context;
   const { header, content, acceptedAtMs } = arrived;
   const conversationId =
-    content.kind === 'sent' ? header.conversation : conversationWith(context, sender.personId);
+    content.kind === 'sent' || header.group !== undefined
+      ? header.conversation
+      : conversationWith(context, sender.personId);
   changes.entriesOf(conversationId);
+  if (header.group !== undefined && sender.personId === context.own.personId) {
+    keepOwn(context, sender, { ...arrived, conversationId });
+    return false;
+  }
   const chain = header.chain && { id: header.chain.id, seq: header.chain.seq };
   const base = {
     conversationId,
@@ -99,11 +105,44 @@ type Sent = Extract<KnownContent, { kind: 'sent' }>;
 
 /** A copy of what another device of one's own has sent. */
 function keepSentElsewhere(context: Context, sender: ChainSender, sent: Sent): void {
-  const { store, own, changes } = context;
+  const { changes } = context;
   const content = decodeInner(sent.content);
   if (content === undefined) return;
   const conversationId = conversationWith(context, sent.to);
   changes.entriesOf(conversationId);
+  keepOut(context, sender, { ...sent, conversationId, content });
+}
+
+/** What another device of one's own has written into a group. */
+function keepOwn(
+  context: Context,
+  sender: ChainSender,
+  arrived: ArrivedMessage & { readonly conversationId: NewEntry['conversationId'] },
+): void {
+  const { header, content, acceptedAtMs, conversationId } = arrived;
+  if (content.kind === 'sent') return;
+  keepOut(context, sender, {
+    conversationId,
+    content,
+    contentId: header.contentId,
+    sentAt: header.sentAtMs,
+    acceptedAt: acceptedAtMs,
+    chain: header.chain && { chain: header.chain.id, seq: header.chain.seq },
+  });
+}
+
+/** A message that another device of one's own has sent, as an entry. */
+function keepOut(
+  context: Context,
+  sender: ChainSender,
+  sent: Pick<Sent, 'contentId' | 'sentAt' | 'acceptedAt'> & {
+    readonly chain?: Sent['chain'] | undefined;
+    readonly conversationId: NewEntry['conversationId'];
+    readonly content: Content;
+  },
+): void {
+  const { store, own } = context;
+  const { content, conversationId } = sent;
   const entry: Omit<NewEntry, 'kind' | 'content' | 'timerMs'> = {
     conversationId,
     direction: 'out',

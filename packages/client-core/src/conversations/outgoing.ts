@@ -1,8 +1,11 @@
 /** Messages of one's own: into the outbox and into their conversation, in one transaction. */
+import { groupConversationId } from '@kuvert/crypto/groups';
 import {
   CLASSES,
   type ContentId,
+  type ConversationId,
   encodeContent,
+  type GroupId,
   type KnownContent,
   type PersonId,
   READER_VERSION,
@@ -17,9 +20,9 @@ import type { EntryKind } from './store.ts';
 /** Queues a text to an address; it disappears as its conversation says. */
 export function queueText(
   context: Context,
-  { to, text }: { readonly to: string; readonly text: string },
+  { to, group, text }: { readonly to: string; readonly group?: GroupId; readonly text: string },
 ): ContentId {
-  const timer = getSetting(context, conversationAt(context, to), 'timer');
+  const timer = getSetting(context, conversationOf(context, { to, group }), 'timer');
   const timerMs = timer === 0 ? undefined : timer;
   const content: KnownContent = {
     kind: 'text',
@@ -27,7 +30,7 @@ export function queueText(
     text,
     ...(timerMs && { timerMs }),
   };
-  return queueMessage(context, { to, content, entry: { kind: 'text', content: utf8(text), timerMs } });
+  return queueMessage(context, { to, group, content, entry: { kind: 'text', content: utf8(text), timerMs } });
 }
 
 /** Queues content of class `message` to an address and keeps its entry. */
@@ -37,6 +40,8 @@ export function queueMessage(
     /** The address, or the person where only that is known. */
     readonly to: string;
     readonly person?: PersonId | undefined;
+    /** The group, instead of either. */
+    readonly group?: GroupId | undefined;
     readonly content: KnownContent;
     readonly entry: {
       readonly kind: EntryKind;
@@ -46,17 +51,17 @@ export function queueMessage(
   },
 ): ContentId {
   const { store, own, changes } = context;
-  const { to, person, content, entry } = message;
+  const { to, person, group, content, entry } = message;
   const contentId = newId(context, 'content');
   const sentAtMs = nextSentAt(context);
-  const conversationId =
-    person === undefined ? conversationAt(context, to) : conversationWith(context, person);
+  const conversationId = conversationOf(context, message);
   store.outbox.add({
     contentId,
     kind: content.kind,
     class: CLASSES.message,
     toMail: to === '' ? undefined : to,
-    toPerson: person ?? store.directory.findPersonByMail(to)?.personId,
+    toPerson: group === undefined ? (person ?? store.directory.findPersonByMail(to)?.personId) : undefined,
+    toGroup: group,
     content: encodeContent(content),
     sentAtMs,
   });
@@ -76,6 +81,14 @@ export function queueMessage(
   });
   changes.entriesOf(conversationId);
   return contentId;
+}
+
+function conversationOf(
+  context: Context,
+  { to, person, group }: { to: string; person?: PersonId | undefined; group?: GroupId | undefined },
+): ConversationId {
+  if (group !== undefined) return groupConversationId(context.own.tenantId, group);
+  return person === undefined ? conversationAt(context, to) : conversationWith(context, person);
 }
 
 /** No two messages of a device have one time, so that every reader puts them in the order in which they were written. */

@@ -6,6 +6,7 @@
 import { type KnownContent, type PersonId, READER_VERSION } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { DelayedBatch } from '../delayed-batch.ts';
+import { RESENT } from '../groups/repairs.ts';
 import { hasOtherDevices, queueForOwnDevices } from '../own-lane.ts';
 import type { OutboxRow } from '../store.ts';
 import { startTimers } from './disappearing.ts';
@@ -87,8 +88,18 @@ export function takeAccepted(context: Context): void {
     rows = store.outbox.takeNewlyAccepted(ROWS)
   ) {
     for (const row of rows) {
-      const { toPerson, acceptedAtMs, contentId } = row;
-      if (toPerson === undefined || toPerson === own.personId || acceptedAtMs === undefined) continue;
+      const { toPerson, toGroup, acceptedAtMs, contentId } = row;
+      // One's own devices get what is for a group like everybody else.
+      if (toGroup !== undefined && acceptedAtMs !== undefined) {
+        startTimers(context, store.entries.find(contentId, own.deviceId), acceptedAtMs);
+      }
+      if (
+        row.kind === RESENT ||
+        toPerson === undefined ||
+        toPerson === own.personId ||
+        acceptedAtMs === undefined
+      )
+        continue;
       startTimers(context, store.entries.find(contentId, own.deviceId), acceptedAtMs);
       if (hasOthers) queueSentCopy(context, row, toPerson, acceptedAtMs);
     }

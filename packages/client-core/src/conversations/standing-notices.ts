@@ -2,6 +2,7 @@
  * Notices that concern a person also stand in the conversation with that person, as plain sentences between the messages. This is the
  * store that everybody writes notices to; it keeps both places in step.
  */
+import { groupConversationId } from '@kuvert/crypto/groups';
 import { conversationIdFor } from '@kuvert/crypto/session';
 import type { OwnDevice } from '../own-device.ts';
 import type { NoticeStore, Store } from '../store.ts';
@@ -17,6 +18,7 @@ const STATES: ReadonlySet<NoticeKind> = new Set([
   'identity_problem',
   'list_mismatch',
   'undecryptable',
+  'group_problem',
 ]);
 
 /** The store with notices that also stand in conversations. */
@@ -25,7 +27,14 @@ export function withStandingNotices(store: Store, own: OwnDevice, changes: Chang
     add(notice) {
       store.transaction(() => {
         store.notices.add(notice);
-        const { personId } = notice;
+        const { personId, groupId } = notice;
+        if (groupId !== undefined) {
+          const conversationId = groupConversationId(own.tenantId, groupId);
+          if (store.conversations.get(conversationId) === undefined) return;
+          store.entries.putNotice(conversationId, keyOf(notice), notice);
+          changes.entriesOf(conversationId);
+          return;
+        }
         if (personId === undefined || personId === own.personId) return;
         const conversationId = conversationIdFor(own.tenantId, own.personId, personId);
         store.conversations.ensure({ conversationId, personId, mail: undefined, createdAtMs: notice.atMs });
@@ -46,7 +55,7 @@ export function withStandingNotices(store: Store, own: OwnDevice, changes: Chang
   return { ...store, notices, transaction: (body) => store.transaction(body) };
 }
 
-function keyOf({ kind, personId, messageId, code, atMs }: Omit<Notice, 'noticeId'>): string {
-  const parts = [kind, personId, messageId, code, STATES.has(kind) ? undefined : atMs];
+function keyOf({ kind, personId, groupId, messageId, code, atMs }: Omit<Notice, 'noticeId'>): string {
+  const parts = [kind, groupId ?? personId, messageId, code, STATES.has(kind) ? undefined : atMs];
   return parts.map((part) => part ?? '').join('/');
 }

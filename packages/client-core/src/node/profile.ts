@@ -8,6 +8,7 @@ import {
   type Person,
 } from '@kuvert/protocol';
 import type { Conversations } from '../conversations/conversations.ts';
+import type { Groups } from '../groups/groups.ts';
 import type { HistoryTransfer } from '../history-transfer/history-transfer.ts';
 import { Messenger } from '../messenger.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
@@ -114,6 +115,8 @@ export interface Profile {
   readonly conversations: Conversations;
   /** One's own devices: which there are, linking a new one, revoking one. */
   readonly devices: OwnDevices;
+  /** Groups: making, changing, leaving them, and writing to them. */
+  readonly groups: Groups;
   /** Closes connection, store and lock. */
   close(): Promise<void>;
 }
@@ -158,6 +161,9 @@ class NodeProfile implements Profile {
   }
   get conversations(): Conversations {
     return this.#messenger.conversations;
+  }
+  get groups(): Groups {
+    return this.#messenger.groups;
   }
   get devices(): OwnDevices {
     return this.#messenger.devices;

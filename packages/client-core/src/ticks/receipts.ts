@@ -17,6 +17,7 @@ import type { ChainSender } from '../chains/follow.ts';
 import { type Context, newId } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
 import { DelayedBatch } from '../delayed-batch.ts';
+import { isFor, tellGroupsOf } from '../groups/ticks.ts';
 import { mayShow } from './settings.ts';
 import type { ReceiptKind } from './store.ts';
 
@@ -125,7 +126,7 @@ export function takeReceipt(context: Context, sender: ChainSender, receipt: Rece
     for (const { chain, from, to } of receipt[kind] ?? []) {
       const own = store.chains.findOwn(chain);
       // Of a chain of ours only its reader can say something, and only of what there is. Others may be of another device of ours.
-      if (own !== undefined && own.personId !== sender.personId) continue;
+      if (own !== undefined && !isFor(context, own, sender.personId)) continue;
       const last = own === undefined ? to : Math.min(to, own.head.seq);
       if (last < from) continue;
       const range = { kind, chain, first: from, last, device: sender.device, personId: sender.personId };
@@ -133,6 +134,7 @@ export function takeReceipt(context: Context, sender: ChainSender, receipt: Rece
     }
   }
   if (isNews) tellOutgoing(context, sender.personId);
+  if (isNews) tellGroupsOf(context, [...(receipt.delivered ?? []), ...(receipt.read ?? [])]);
   return isNews;
 }
 

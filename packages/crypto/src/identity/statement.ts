@@ -23,7 +23,8 @@ export type StatementLabel =
   | 'authorityCertificate'
   | 'accountCertificate'
   | 'accountSuccession'
-  | 'deviceList';
+  | 'deviceList'
+  | 'groupEntry';
 
 /** What a statement must look like once decoded; every zod schema is one. */
 export interface StatementSchema<T> {

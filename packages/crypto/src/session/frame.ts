@@ -18,10 +18,10 @@ import {
   type PersonId,
   type TenantId,
 } from '@kuvert/protocol';
-import { decodeHeader, encodeHeader, type FrameHeader } from './header.ts';
+import { decodeHeader, encodeHeader, type FrameHeader, type KnownSender } from './header.ts';
 import { SessionError } from './session-error.ts';
 
-export type { ChainEntry, FrameHeader, ListHead } from './header.ts';
+export type { ChainEntry, FrameHeader, KnownSender, ListHead } from './header.ts';
 
 /** The smallest bucket; each further one is twice as large. */
 const FRAME_BUCKET_BYTES = 160;
@@ -76,8 +76,12 @@ export function buildFrame(parts: {
   return { bytes, commitment: commitmentOf(frankingKey, header, body) };
 }
 
-/** Reads a frame. @throws SessionError `malformed`, `too-new` */
-export function parseFrame(bytes: Uint8Array): ParsedFrame {
+/**
+ * Reads a frame.
+ * @param known of the sender, where the frame may be one of a group
+ * @throws SessionError `malformed`, `too-new`
+ */
+export function parseFrame(bytes: Uint8Array, known?: KnownSender): ParsedFrame {
   if (bytes.length < FRAME_BUCKET_BYTES || bytes.length > FRAME_BYTES_MAX) {
     throw new SessionError('malformed', 'a frame of a size that is no bucket');
   }
@@ -94,7 +98,7 @@ export function parseFrame(bytes: Uint8Array): ParsedFrame {
   const body = bytes.slice(bodyAt, end) as Uint8Array<ArrayBuffer>;
   return {
     frankingKey,
-    header: decodeHeader(header),
+    header: decodeHeader(header, known),
     body,
     commitment: commitmentOf(frankingKey, header, body),
   };

@@ -7,6 +7,13 @@
  *   y policyHash · r refs [contentId …] · a attachments [bytes …] · x names of fields that a reader must know
  *
  * A reader ignores keys it does not know, unless `x` names them: then it is too old for the message.
+ *
+ * In a group the header is an array, so that a short text fits into 320 bytes; tenant and person are known from the sender's device, and of
+ * hashes the first 16 bytes stand there:
+ *
+ *   [2, conversation, sender's device, contentId, kind, sentAtMs, lifetime in hours, [chain id, seq, link], [own list version, hash 16],
+ *   [epoch of the membership log, hash of its entry 16], map with y, r, a, x as above]; the map is left out when it is empty, the chain is
+ *   null in what takes no number
  */
 import {
   type CborValue,
@@ -63,7 +70,9 @@ export interface FrameHeader {
    * The device lists that the sender held of itself and of the peer, so that two honest clients notice a
    * split view.
    */
-  readonly lists: { readonly own: ListHead; readonly peer: ListHead };
+  readonly lists: { readonly own: ListHead; readonly peer?: ListHead };
+  /** In a group: the last entry of the membership log that the sender knew, its number and the first 16 bytes of its hash. */
+  readonly group?: { readonly epoch: number; readonly hash: Uint8Array<ArrayBuffer> };
   /** Hash of the policy that the sender acts under, 32 bytes. */
   readonly policyHash?: Uint8Array<ArrayBuffer>;
   /** Messages that this one refers to, at most 16. */
@@ -73,10 +82,15 @@ export interface FrameHeader {
 }
 
 const HASH_BYTES = 32;
+/** Of a hash in a group's header. */
+export const SHORT_HASH_BYTES = 16;
+const HOUR_MS = 3_600_000;
+const GROUP_FORM = 2;
 const KNOWN_KEYS = new Set('vtcpdmkslhoeyrax');
 
 /** @throws SessionError `malformed` for values outside the limits above, which is a fault of the caller */
 export function encodeHeader(header: FrameHeader): Uint8Array<ArrayBuffer> {
+  if (header.group !== undefined) return encodeGroupHeader(header, header.group);
   const bytes = encodeCbor({
     v: header.v,
     t: idToBytes(header.tenant),
@@ -89,7 +103,7 @@ export function encodeHeader(header: FrameHeader): Uint8Array<ArrayBuffer> {
     l: header.lifetimeMs,
     h: header.chain && [idToBytes(header.chain.id), header.chain.seq, header.chain.link],
     o: [header.lists.own.version, header.lists.own.hash],
-    e: [header.lists.peer.version, header.lists.peer.hash],
+    e: header.lists.peer && [header.lists.peer.version, header.lists.peer.hash],
     y: header.policyHash,
     r: header.refs?.map((ref) => idToBytes(ref)),
     a: header.attachments,
@@ -99,15 +113,103 @@ export function encodeHeader(header: FrameHeader): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** @throws SessionError `malformed`, `too-new` */
-export function decodeHeader(bytes: Uint8Array): FrameHeader {
-  const map = readMap(bytes);
-  if (map.v !== 1) throw new SessionError('too-new', 'a header of a later version');
-  for (const name of map.x === undefined ? [] : list(map.x, 16)) {
+/** What a group's header leaves out, because the sender's device says it. */
+export interface KnownSender {
+  readonly tenant: TenantId;
+  readonly senderPerson: PersonId;
+}
+
+function encodeGroupHeader(
+  header: FrameHeader,
+  group: NonNullable<FrameHeader['group']>,
+): Uint8Array<ArrayBuffer> {
+  const { chain, lists, tenant, senderPerson } = header;
+  const rest = {
+    y: header.policyHash,
+    r: header.refs?.map((ref) => idToBytes(ref)),
+    a: header.attachments,
+  };
+  const hasRest = Object.values(rest).some((value) => value !== undefined);
+  const bytes = encodeCbor([
+    GROUP_FORM,
+    idToBytes(header.conversation),
+    idToBytes(header.senderDevice),
+    idToBytes(header.contentId),
+    header.kind,
+    header.sentAtMs,
+    Math.ceil(header.lifetimeMs / HOUR_MS),
+    chain ? [idToBytes(chain.id), chain.seq, chain.link] : null,
+    [lists.own.version, lists.own.hash.slice(0, SHORT_HASH_BYTES)],
+    [group.epoch, group.hash.slice(0, SHORT_HASH_BYTES)],
+    ...(hasRest ? [rest] : []),
+  ]);
+  decodeHeader(bytes, { tenant, senderPerson });
+  return bytes;
+}
+
+function decodeGroupHeader(parts: readonly CborValue[], known: KnownSender): FrameHeader {
+  if (parts[0] !== GROUP_FORM) throw new SessionError('too-new', 'a header of a later version');
+  const [, conversation, device, contentId, kind, sentAtMs, hours, chain, own, group, more] = parts;
+  const rest = more === undefined ? {} : asMap(more);
+  requireKnown(rest.x);
+  const head = shortHead(group);
+  return {
+    v: 1,
+    ...known,
+    conversation: id('conversation', conversation),
+    senderDevice: id('device', device),
+    contentId: id('content', contentId),
+    kind: shortText(kind),
+    sentAtMs: integer(sentAtMs, 0, 8.64e15),
+    lifetimeMs: integer(hours, 0, 1e9) * HOUR_MS,
+    ...(chain === null ? {} : { chain: chainEntry(chain) }),
+    lists: { own: shortHead(own) },
+    group: { epoch: head.version, hash: head.hash },
+    ...furtherFields(rest),
+  };
+}
+
+function shortHead(value: CborValue | undefined): ListHead {
+  const [version, hash] = list(value, 2);
+  return {
+    version: integer(version, 1, 0xffffffff),
+    hash: byteString(hash, SHORT_HASH_BYTES, SHORT_HASH_BYTES),
+  };
+}
+
+function furtherFields(map: {
+  readonly [key: string]: CborValue | undefined;
+}): Pick<FrameHeader, 'policyHash' | 'refs' | 'attachments'> {
+  return {
+    ...(map.y === undefined ? {} : { policyHash: byteString(map.y, HASH_BYTES, HASH_BYTES) }),
+    ...(map.r === undefined ? {} : { refs: list(map.r, 16).map((ref) => id('content', ref)) }),
+    ...(map.a === undefined
+      ? {}
+      : { attachments: list(map.a, 32).map((pointer) => byteString(pointer, 1, 1024)) }),
+  };
+}
+
+function requireKnown(names: CborValue | undefined): void {
+  for (const name of names === undefined ? [] : list(names, 16)) {
     if (typeof name !== 'string' || !KNOWN_KEYS.has(name)) {
       throw new SessionError('too-new', 'a header with a field that this release does not know but must');
     }
   }
+}
+
+/**
+ * @param known of the sender, where the message may be one of a group
+ * @throws SessionError `malformed`, `too-new`
+ */
+export function decodeHeader(bytes: Uint8Array, known?: KnownSender): FrameHeader {
+  const value = readValue(bytes);
+  if (Array.isArray(value)) {
+    if (known === undefined) throw new SessionError('malformed', 'a header of a group in another place');
+    return decodeGroupHeader(value as readonly CborValue[], known);
+  }
+  const map = asMap(value);
+  if (map.v !== 1) throw new SessionError('too-new', 'a header of a later version');
+  requireKnown(map.x);
   return {
     v: 1,
     tenant: id('tenant', map.t),
@@ -120,21 +222,19 @@ export function decodeHeader(bytes: Uint8Array): FrameHeader {
     lifetimeMs: integer(map.l, 0, 8.64e15),
     ...(map.h === undefined ? {} : { chain: chainEntry(map.h) }),
     lists: { own: listHead(map.o), peer: listHead(map.e) },
-    ...(map.y === undefined ? {} : { policyHash: byteString(map.y, HASH_BYTES, HASH_BYTES) }),
-    ...(map.r === undefined ? {} : { refs: list(map.r, 16).map((ref) => id('content', ref)) }),
-    ...(map.a === undefined
-      ? {}
-      : { attachments: list(map.a, 32).map((pointer) => byteString(pointer, 1, 1024)) }),
+    ...furtherFields(map),
   };
 }
 
-function readMap(bytes: Uint8Array): { readonly [key: string]: CborValue | undefined } {
-  let value: CborValue;
+function readValue(bytes: Uint8Array): CborValue {
   try {
-    value = decodeCbor(bytes);
+    return decodeCbor(bytes);
   } catch (cause) {
     throw new SessionError('malformed', 'a header that is not strict CBOR', { cause });
   }
+}
+
+function asMap(value: CborValue): { readonly [key: string]: CborValue | undefined } {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
     throw new SessionError('malformed', 'a header that is not a map');
   }

@@ -27,10 +27,30 @@ export {
   commitmentOf,
   conversationIdFor,
   type FrameHeader,
+  type KnownSender,
   type ListHead,
   type ParsedFrame,
   parseFrame,
 } from './frame.ts';
+export {
+  blobKeyNumber,
+  type GroupKey,
+  groupKeyHash,
+  openBlob,
+  openGroupKey,
+  openProfile,
+  sealBlob,
+  sealGroupKey,
+  sealProfile,
+} from './group-blob.ts';
+export {
+  decryptFromGroup,
+  distributeSenderKey,
+  distributionName,
+  distributionOf,
+  encryptForGroup,
+  takeSenderKey,
+} from './group-cipher.ts';
 export type { OpenedLeg } from './leg.ts';
 export {
   isIdentityKey,
@@ -54,6 +74,8 @@ export type {
   KyberPrekeyRow,
   LastResortUse,
   OneTimePrekeyRow,
+  SenderKeyRecords,
+  SenderKeyRow,
   SessionRecords,
   SessionWrites,
   SignedPrekeyRow,

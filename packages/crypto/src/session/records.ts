@@ -41,6 +41,14 @@ export interface LastResortUse {
   readonly baseKey: Uint8Array<ArrayBuffer>;
 }
 
+/** A sender key: whose, under which distribution, and libsignal's record of it. */
+export interface SenderKeyRow {
+  readonly device: DeviceId;
+  /** UUID text. */
+  readonly distribution: string;
+  readonly record: Uint8Array<ArrayBuffer>;
+}
+
 /** Read access to the client's store; every call answers from the last commit. */
 export interface SessionRecords {
   /** Serialised session with a peer's device. */
@@ -49,6 +57,11 @@ export interface SessionRecords {
   loadSignedPrekey(id: number): SignedPrekeyRow | undefined;
   loadKyberPrekey(id: number): KyberPrekeyRow | undefined;
   hasLastResortUse(use: LastResortUse): boolean;
+}
+
+/** The same for sender keys. */
+export interface SenderKeyRecords {
+  loadSenderKey(device: DeviceId, distribution: string): Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** What an operation wants written, all or nothing. */

@@ -75,7 +75,7 @@ export function createEnrolment(deps: {
   readonly tenants: TenantService;
   readonly tokens: Tokens;
   readonly prekeys: PrekeyStock;
-  readonly devices: Pick<DeviceService, 'retire' | 'retired' | 'announce'>;
+  readonly devices: Pick<DeviceService, 'announce' | 'retire' | 'retired' | 'setChanged'>;
 }): Enrolment {
   const { store, clock, people, tenants, tokens, prekeys } = deps;
 
@@ -153,6 +153,7 @@ export function createEnrolment(deps: {
     tx.apply(
       store.ops.insert(deviceSets, [personId, setVersion + 1], { listHash: hash, devices: [deviceId] }),
     );
+    await deps.devices.setChanged(tx, personId, { listHash: hash, devices: [deviceId] });
     prekeys.store(tx, deviceId, request.prekeys);
     return gone;
   }

@@ -33,7 +33,7 @@ import { createTokens } from './tokens.ts';
 
 export type { DeviceDirectory, DeviceSet } from './directory.ts';
 export type { PrekeyStock } from './prekey-stock.ts';
-export type { DeviceService } from './service.ts';
+export type { ChangedSet, DeviceService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
 export const deviceCollections = [

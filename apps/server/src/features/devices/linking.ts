@@ -135,6 +135,7 @@ export function createLinking(deps: {
         tx.delete(deviceSets, ...key);
         const left = value.devices.filter((device) => !removed.includes(device));
         tx.apply(store.ops.insert(deviceSets, [personId, key[1] + 1], { listHash: hash, devices: left }));
+        await devices.setChanged(tx, personId, { listHash: hash, devices: left });
       }
       const gone: DeviceId[] = [];
       for (const device of removed) {

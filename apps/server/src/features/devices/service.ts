@@ -20,6 +20,17 @@ import type { PrekeyStock } from './prekey-stock.ts';
 /** What is to be done when a device was revoked, after the commit; may be called again for the same device. */
 export type RevocationListener = (scope: TenantScope, deviceId: DeviceId) => Promise<void>;
 
+/** The devices of a person as they are after a change. */
+export interface ChangedSet {
+  /** Hash of the signed list. */
+  readonly listHash: Uint8Array;
+  /** Devices of it that are delivered to. */
+  readonly devices: readonly DeviceId[];
+}
+
+/** What else changes in the commit that changes a person's devices. */
+export type SetListener = (tx: Tx<'tenant'>, personId: PersonId, set: ChangedSet) => Promise<void>;
+
 /** A person's record, and which of the listed devices are delivered to. */
 export interface AccountAnswer {
   readonly account: AccountRecord;
@@ -68,6 +79,18 @@ export interface DeviceService {
   personOf(scope: TenantScope, deviceId: DeviceId): Promise<PersonId>;
   /** The devices in a person's list, revoked ones that are still in it included. */
   devicesOf(scope: TenantScope, personId: PersonId): Promise<RowOf<typeof devices>[]>;
+  /** The set of a person in a transaction that conflicts with its change; undefined for somebody who has not enrolled. */
+  readSet(tx: Tx<'tenant'>, personId: PersonId): Promise<ChangedSet | undefined>;
+  /** The key with which a listed device signs, 33 bytes. */
+  signingKeyOf(
+    tx: Tx<'tenant'>,
+    personId: PersonId,
+    deviceId: DeviceId,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Registers what else changes with the devices of a person, in the same commit. */
+  whenSetChanges(listener: SetListener): void;
+  /** To be called in every transaction that writes another set. */
+  setChanged: SetListener;
   /** Registers what else is to be done at a revocation; it is done again after a crash. */
   whenRevoked(listener: RevocationListener): void;
   /** Goes on with revocations that a crash interrupted. To be called at start, after all listeners are there. */
@@ -89,6 +112,11 @@ export function createDeviceService(deps: {
 }): DeviceService {
   const { store, clock, tenants, directory, prekeys, audit, closeDevice, tellChanged } = deps;
   const listeners: RevocationListener[] = [];
+  const setListeners: SetListener[] = [];
+
+  const setChanged: SetListener = async (tx, personId, set) => {
+    for (const listener of setListeners) await listener(tx, personId, set);
+  };
 
   /** Steps after the commit: they change nothing that anybody may still rely on, so they may be done late or twice. */
   async function cleanUp(scope: TenantScope, deviceId: DeviceId): Promise<void> {
@@ -162,6 +190,7 @@ export function createDeviceService(deps: {
         tx.delete(deviceSets, ...key);
         const left = value.devices.filter((other) => other !== deviceId);
         tx.apply(store.ops.insert(deviceSets, [key[0], key[1] + 1], { ...value, devices: left }));
+        await setChanged(tx, device.personId, { ...value, devices: left });
       }
       return device.personId;
     });
@@ -203,7 +232,25 @@ export function createDeviceService(deps: {
         tx.delete(deviceSets, ...key);
         const ready = [...value.devices, deviceId];
         tx.apply(store.ops.insert(deviceSets, [key[0], key[1] + 1], { ...value, devices: ready }));
+        await setChanged(tx, personId, { ...value, devices: ready });
       }
+    },
+
+    async readSet(tx, personId) {
+      const { rows } = await tx.list(deviceSets, { equals: [personId], order: 'desc', limit: 1 });
+      return rows[0]?.value;
+    },
+
+    async signingKeyOf(tx, personId, deviceId) {
+      const row = await tx.find(accounts, personId);
+      // The stored list was checked when it came.
+      const list = row && DeviceList.parse(decodeCbor(row.deviceList.bytes));
+      return list?.devices.find(({ device }) => device === deviceId)?.receiptKey;
+    },
+
+    setChanged,
+    whenSetChanges: (listener) => {
+      setListeners.push(listener);
     },
 
     announce,

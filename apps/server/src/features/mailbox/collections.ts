@@ -9,6 +9,18 @@ export const mailboxRows = binaryCollection('mailbox-rows', {
   expires: true,
 });
 
+/**
+ * Messages to groups, each kept once, by the row id that all rows pointing to it have: the bytes that a row of its own would have. In the
+ * mailboxes of members lie rows of one byte ({@link POINTER_ROW}).
+ */
+export const groupBodies = binaryCollection('group-bodies', {
+  key: [bytesPart(16)],
+  expires: true,
+});
+
+/** The value of a mailbox row whose bytes lie in {@link groupBodies} under the same row id. */
+export const POINTER_ROW: Uint8Array = Uint8Array.of(2);
+
 /** How many envelopes to a device have expired, and when the first and the last of them were accepted. */
 export interface Tombstone {
   readonly count: number;

@@ -12,6 +12,8 @@ export interface LeavingRow {
   readonly storedKey: Uint8Array;
   /** Set once it is gone. */
   isGone: boolean;
+  /** Its bytes lie elsewhere, once for a whole group. */
+  readonly isPointer?: boolean;
 }
 
 /** @see createDeletions */
@@ -45,10 +47,12 @@ interface Queue {
 /** @see Deletions */
 export function createDeletions(deps: {
   readonly ops: CommitOps;
+  /** Rows that pointed to bytes of a group are gone. */
+  readonly onPointersGone: (scope: TenantScope, storedKeys: readonly Uint8Array[]) => void;
   /** A fault that is no refusal of the store. */
   readonly onError: (error: unknown) => void;
 }): Deletions {
-  const { ops, onError } = deps;
+  const { ops, onPointersGone, onError } = deps;
   const queues = new Map<TenantId, Queue>();
 
   async function run(queue: Queue): Promise<void> {
@@ -65,6 +69,8 @@ export function createDeletions(deps: {
       queue.rows = queue.rows.slice(batch.length);
       queue.names = undefined;
       for (const row of batch) row.isGone = true;
+      const pointers = batch.filter((row) => row.isPointer).map(({ storedKey }) => storedKey);
+      if (pointers.length > 0) onPointersGone(queue.scope, pointers);
     }
     // In the same turn as the last look at the queue, so that no row is added to a queue that seems to be running.
     queue.running = undefined;

@@ -19,7 +19,8 @@ import type { TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 import { type Deletions, keyText, type LeavingRow } from './deletions.ts';
 import type { Expiry } from './expiry.ts';
-import { numberRecord, recordFromRow, rowBytes, rowTimeMs } from './rows.ts';
+import type { GroupBodies } from './group-bodies.ts';
+import { copyRecord, isPointer, numberRecord, recordFromRow, rowBytes, rowTimeMs } from './rows.ts';
 
 /** A row that was just committed, for a device that may be online. */
 export interface FreshRow {
@@ -27,6 +28,8 @@ export interface FreshRow {
   readonly storedKey: Uint8Array | undefined;
   /** The `deliver` record, not yet numbered. */
   readonly record: Uint8Array;
+  /** The record is handed to other connections too, so it is copied before it is numbered. */
+  readonly isShared?: boolean;
 }
 
 interface InFlight {
@@ -74,6 +77,7 @@ export function createDelivery(deps: {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly deletions: Deletions;
+  readonly bodies: Pick<GroupBodies, 'load'>;
   readonly expiry: Pick<Expiry, 'bury' | 'find' | 'forget'>;
   /** Whether rows may become visible after rows with later ids, as with several servers. */
   readonly mayCommitLate: boolean;
@@ -83,7 +87,8 @@ export function createDelivery(deps: {
   /** A pass met a fault of ours; the connection has been ended. */
   readonly onError: (error: unknown) => void;
 }): Delivery {
-  const { scope, connection, clock, deletions, metrics, expiry, mayCommitLate, onGone, onError } = deps;
+  const { scope, connection, clock, deletions, bodies, metrics, expiry, mayCommitLate, onGone, onError } =
+    deps;
   const inFlight: InFlight[] = [];
   /**
    * Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. Only a pass asks, so
@@ -113,10 +118,12 @@ export function createDelivery(deps: {
   }
 
   /** @param scannedAs the name of a row that a pass found */
-  function deliver({ storedKey, record }: FreshRow, scannedAs?: string): void {
+  function deliver({ storedKey, record: given, isShared }: FreshRow, scannedAs?: string): void {
     lastSeq++;
+    const record = isShared ? copyRecord(given) : given;
     numberRecord(record, lastSeq);
-    const row = storedKey === undefined ? undefined : { storedKey, isGone: false };
+    const row =
+      storedKey === undefined ? undefined : { storedKey, isGone: false, isPointer: isShared === true };
     inFlight.push({ row, recordBytes: record.length, deliverySeq: lastSeq });
     bytesInFlight += record.length;
     if (scannedAs !== undefined) held.add(scannedAs);
@@ -232,9 +239,12 @@ export function createDelivery(deps: {
           if (!deletions.has(scope.tenant, name)) expired.push(row.storedKey);
           continue;
         }
-        const record = recordFromRow(row.value);
+        const isShared = isPointer(row.value);
+        const record = isShared ? await bodies.load(scope, row.storedKey) : recordFromRow(row.value);
+        // Taken back, or not there yet: then it is found by a later pass.
+        if (record === undefined) continue;
         if (!(await room(record.length))) return undefined;
-        deliver({ storedKey: row.storedKey, record }, name);
+        deliver({ storedKey: row.storedKey, record, isShared }, name);
         found++;
         if (found % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
       }

@@ -1,12 +1,18 @@
 /** The door of `mailbox`. */
 import type { AuditRecords } from '../audit/index.ts';
-import { mailboxRows, submitDayKeys, submitRecords, tombstones } from './collections.ts';
+import { groupBodies, mailboxRows, submitDayKeys, submitRecords, tombstones } from './collections.ts';
 import { mailboxDeviceRoutes } from './routes.device.ts';
 import { mailboxOperatorRoutes } from './routes.operator.ts';
 import { createMailboxService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
-export const mailboxCollections = [mailboxRows, tombstones, submitRecords, submitDayKeys] as const;
+export const mailboxCollections = [
+  mailboxRows,
+  groupBodies,
+  tombstones,
+  submitRecords,
+  submitDayKeys,
+] as const;
 
 /** Wires the feature. */
 export function createMailboxFeature(

@@ -12,6 +12,7 @@ import {
   sliceBytes,
 } from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
+import { POINTER_ROW } from './collections.ts';
 
 const ROW_VERSION = 1;
 const ROW_ID_BYTES = 16;
@@ -114,6 +115,23 @@ export function createRowIds(random: Random): RowIds {
       count = 0;
     },
   };
+}
+
+/** True for a row whose bytes lie elsewhere, once for a whole group. */
+export function isPointer(row: Uint8Array): boolean {
+  return row.length === POINTER_ROW.length && row[0] === POINTER_ROW[0];
+}
+
+/** The row id at the end of a stored key. */
+export function rowIdOf(storedKey: Uint8Array): Uint8Array {
+  return storedKey.subarray(ID_BYTES);
+}
+
+/** The same record, to be numbered for another connection. */
+export function copyRecord(record: Uint8Array): Uint8Array {
+  const copy = sliceBytes(record.length);
+  copy.set(record);
+  return copy;
 }
 
 /** When a row was accepted, by its stored key; a clock that was set back makes it later, never earlier. */

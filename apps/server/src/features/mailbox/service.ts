@@ -7,11 +7,13 @@ import type { Admission } from '../../limits/admission.ts';
 import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceService } from '../devices/index.ts';
+import type { GroupDirectory } from '../groups/index.ts';
 import type { PeopleService } from '../people/index.ts';
-import { mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
+import { groupBodies, mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
 import { createDeletions, keyText } from './deletions.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 import { createExpiry } from './expiry.ts';
+import { createGroupBodies } from './group-bodies.ts';
 import type { TRAFFIC } from './limits.ts';
 import { createRowIds } from './rows.ts';
 import { StepSize } from './step-size.ts';
@@ -51,6 +53,7 @@ export function createMailboxService(deps: {
   readonly people: PeopleService;
   readonly devices: DeviceService;
   readonly directory: DeviceDirectory;
+  readonly groups: GroupDirectory;
   readonly admission: Pick<Admission, 'enter'>;
   readonly metrics: Pick<ServerMetrics, 'redeliveries' | 'acknowledged' | 'expiredRows'>;
   /** How many times the limits of `TRAFFIC` hold; 1 if not given. */
@@ -62,7 +65,8 @@ export function createMailboxService(deps: {
 }): MailboxService {
   const { store, clock, devices, onError } = deps;
   const usage = createUsage();
-  const deletions = createDeletions({ ops: store.ops, onError });
+  const bodies = createGroupBodies({ ops: store.ops, onError });
+  const deletions = createDeletions({ ops: store.ops, onPointersGone: bodies.released, onError });
   const deliveries = new Map<TenantId, Map<DeviceId, Delivery>>();
 
   const find = (tenantId: TenantId, deviceId: DeviceId) => deliveries.get(tenantId)?.get(deviceId);
@@ -81,6 +85,7 @@ export function createMailboxService(deps: {
   const submit = createSubmit({
     ...deps,
     usage,
+    bodies,
     push(scope, deviceId, row) {
       find(scope.tenant, deviceId)?.push(row);
       // The device may be connected to another server, or to both while one of them has not noticed yet that it is gone.
@@ -126,6 +131,7 @@ export function createMailboxService(deps: {
         connection,
         clock,
         deletions,
+        bodies,
         metrics: deps.metrics,
         expiry,
         mayCommitLate: store.hints !== undefined,
@@ -178,7 +184,8 @@ export function createMailboxService(deps: {
       const { rows } = await scope.list(submitRecords, { before: recordsUntil(nowMs), limit });
       if (rows.length > 0)
         await scope.commit(rows.map((row) => store.ops.delete(submitRecords, row.storedKey)));
-      return expired + rows.length + (await scope.expire(submitDayKeys, nowMs, limit));
+      const gone = expired + rows.length + (await scope.expire(groupBodies, nowMs, limit));
+      return gone + (await scope.expire(submitDayKeys, nowMs, limit));
     },
 
     oldestWaitingMs: () => expiry.oldestWaitingMs(),

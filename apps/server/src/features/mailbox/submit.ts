@@ -8,7 +8,6 @@ import {
   type DeviceId,
   encodeSubmit,
   equalBytes,
-  type GroupId,
   ID_BYTES,
   ID_TYPES,
   idToBytes,
@@ -25,12 +24,15 @@ import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import { refusal } from '../../limits/refusal.ts';
 import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceSet } from '../devices/index.ts';
+import type { GroupDirectory } from '../groups/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
+import type { GroupBodies } from './group-bodies.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, TRAFFIC } from './limits.ts';
 import { RefusedFirst } from './refused-first.ts';
 import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
+import { createGroupAccept, type GroupSubmit } from './submit-group.ts';
 import { SubmitOrder, type Turn } from './submit-order.ts';
 import {
   checkSubmitTime,
@@ -84,7 +86,9 @@ export function createSubmit(deps: {
   readonly random: Random;
   readonly people: PeopleService;
   readonly directory: DeviceDirectory;
+  readonly groups: GroupDirectory;
   readonly usage: Usage;
+  readonly bodies: GroupBodies;
   /** Decides whether there is room in the server. */
   readonly admission: Pick<Admission, 'enter'>;
   /** How many times the limits of {@link TRAFFIC} hold; 1 if not given. */
@@ -101,6 +105,7 @@ export function createSubmit(deps: {
   const senders = new WeakMap<Connection, Sender>();
   const recordKeys = createRecordKeys(random);
   const rowIds = createRowIds(random);
+  const acceptForGroup = createGroupAccept({ ...deps, rowIds });
   const buckets = (limit: keyof typeof TRAFFIC): LeakyBuckets => {
     const { burst, perSecond } = TRAFFIC[limit];
     const factor = deps.trafficFactor ?? 1;
@@ -252,11 +257,18 @@ export function createSubmit(deps: {
     if (submit.legs.length > 1 && new Set(submit.legs.map((leg) => leg.device)).size < submit.legs.length) {
       throw new KuvertError('bad_request');
     }
-    const to = personOf(submit.to);
     const hash = requestHash(submitRecord);
     const key =
       recordKeys.peek(scope, sender.deviceBytes, submitId) ??
       (await recordKeys.load(scope, sender.deviceBytes, submitId));
+    const stay = () => sender.refusedFirst.stay(submit, place, clock.monotonicMs());
+    if (isToGroup(submit)) {
+      const answer = () => answerAgain(scope, key, hash, submit);
+      const parts = { connection, scope, senderGate: sender.gate, submit, key, hash, nowMs, turn, stay };
+      return acceptForGroup({ ...parts, answerAgain: answer });
+    }
+    // A submit is to a person or to a group.
+    const to = submit.to as PersonId;
     const isOwn = to === connection.personId;
     let isRecounted = false;
 
@@ -286,7 +298,7 @@ export function createSubmit(deps: {
       const others = turn.wait();
       if (others !== undefined) await others;
       // One of them may have been refused while it read what it needed.
-      if (submit.class !== CLASSES.ephemeral) sender.refusedFirst.stay(submit, place, clock.monotonicMs());
+      if (submit.class !== CLASSES.ephemeral) stay();
       const legs = prepare(submit, set, nowMs);
       if (submit.class === CLASSES.ephemeral) {
         for (const leg of legs) push(scope, leg.deviceId, { storedKey: undefined, record: leg.record });
@@ -411,7 +423,8 @@ export function createSubmit(deps: {
 
 /** Bytes that a submit brings into mailboxes. */
 function sizeOf(submit: Submit): number {
-  let bytes = (submit.body?.length ?? 0) * submit.legs.length;
+  // The body of a message to a group is kept once.
+  let bytes = (submit.body?.length ?? 0) * Math.max(1, submit.legs.length);
   for (const leg of submit.legs) bytes += leg.bytes.length;
   return bytes;
 }
@@ -420,10 +433,10 @@ function devicesOf({ legs }: Submit): DeviceId[] {
   return legs.map(({ device }) => device);
 }
 
-/** Groups do not exist yet, so a group id is answered like any id that names nothing. */
-function personOf(to: PersonId | GroupId): PersonId {
-  if (!to.startsWith(`${ID_TYPES.person.prefix}_`)) throw new KuvertError('not_found');
-  return to as PersonId;
+const GROUP_PREFIX = `${ID_TYPES.group.prefix}_`;
+
+function isToGroup(submit: Submit): submit is GroupSubmit['submit'] {
+  return submit.to.startsWith(GROUP_PREFIX);
 }
 
 function accepted(submit: Submit, acceptedAtMs: number): Accepted {

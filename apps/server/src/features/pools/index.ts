@@ -4,9 +4,11 @@ import type { Store } from '../../store/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { poolMembers, pools } from './collections.ts';
+import { createExchange } from './exchange.ts';
 import { poolAdminRoutes } from './routes.admin.ts';
 import { PoolService } from './service.ts';
 
+export type { ExchangeAnswer, ExchangeService } from './exchange.ts';
 export type { PoolService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
@@ -21,5 +23,10 @@ export function createPoolsFeature(deps: {
   readonly people: PeopleService;
 }) {
   const service = new PoolService(deps);
-  return { service, adminRoutes: poolAdminRoutes(service, deps.store) };
+  return {
+    service,
+    /** Who may talk to whom. */
+    exchange: createExchange(deps),
+    adminRoutes: poolAdminRoutes(service, deps.store),
+  };
 }

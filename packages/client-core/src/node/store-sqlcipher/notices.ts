@@ -1,4 +1,11 @@
-import type { ContentId, DeviceId, ErrorCode, PersonId } from '@kuvert/protocol';
+import {
+  type ContentId,
+  type DeviceId,
+  type ErrorCode,
+  type GroupId,
+  ID_TYPES,
+  type PersonId,
+} from '@kuvert/protocol';
 import type { NoticeStore } from '../../store.ts';
 import type { Notice } from '../../types.ts';
 import { number, numberOrNone, type Row, type Sql, text, textOrNone } from './rows.ts';
@@ -14,8 +21,14 @@ export class SqlNoticeStore implements NoticeStore {
     this.#sql = sql;
   }
   add(notice: Omit<Notice, 'noticeId'>): void {
-    const { kind, personId, deviceId, messageId, code, count, atMs } = notice;
-    const about = [kind, personId ?? null, deviceId ?? null, messageId ?? null, code ?? null] as const;
+    const { kind, personId, groupId, deviceId, messageId, code, count, atMs } = notice;
+    const about = [
+      kind,
+      groupId ?? personId ?? null,
+      deviceId ?? null,
+      messageId ?? null,
+      code ?? null,
+    ] as const;
     this.#sql.transaction(() => {
       this.#sql.run(
         `DELETE FROM notice WHERE seen = 0 AND kind = ? AND person IS ? AND device IS ? AND message IS ? AND code IS ?`,
@@ -27,11 +40,16 @@ export class SqlNoticeStore implements NoticeStore {
       this.#sql.run('DELETE FROM notice WHERE id <= (SELECT max(id) FROM notice) - ?', NOTICES_MAX);
     });
   }
-  withdraw(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): void {
+  withdraw(match: {
+    kind: Notice['kind'];
+    personId?: PersonId;
+    groupId?: GroupId;
+    deviceId?: DeviceId;
+  }): void {
     this.#sql.run(
       'DELETE FROM notice WHERE seen = 0 AND kind = ? AND person IS coalesce(?, person) AND device IS coalesce(?, device)',
       match.kind,
-      match.personId ?? null,
+      match.groupId ?? match.personId ?? null,
       match.deviceId ?? null,
     );
   }
@@ -46,7 +64,8 @@ export class SqlNoticeStore implements NoticeStore {
 }
 
 function noticeOf(row: Row): Notice {
-  const personId = textOrNone<PersonId>(row, 'person');
+  const about = textOrNone(row, 'person');
+  const isGroup = about?.startsWith(`${ID_TYPES.group.prefix}_`) ?? false;
   const deviceId = textOrNone<DeviceId>(row, 'device');
   const messageId = textOrNone<ContentId>(row, 'message');
   const code = textOrNone<ErrorCode>(row, 'code');
@@ -55,7 +74,7 @@ function noticeOf(row: Row): Notice {
     noticeId: number(row, 'id'),
     kind: text<Notice['kind']>(row, 'kind'),
     atMs: number(row, 'at'),
-    ...(personId && { personId }),
+    ...(about && (isGroup ? { groupId: about as GroupId } : { personId: about as PersonId })),
     ...(deviceId && { deviceId }),
     ...(messageId && { messageId }),
     ...(code && { code }),

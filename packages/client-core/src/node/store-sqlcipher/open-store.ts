@@ -5,6 +5,7 @@ import { SqlChainStore } from './chains.ts';
 import { SqlConversationStore } from './conversations.ts';
 import { SqlDirectoryStore } from './directory.ts';
 import { SqlEntryStore } from './entries.ts';
+import { SqlGroupStore } from './groups.ts';
 import { SqlMessageStore } from './messages.ts';
 import { SqlNoticeStore } from './notices.ts';
 import { SqlOutboxStore } from './outbox.ts';
@@ -79,6 +80,7 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     receipts: new SqlReceiptStore(sql),
     settings: new SqlSettingStore(sql),
     trust: new SqlTrustStore(sql),
+    groups: new SqlGroupStore(sql),
     close: () => database.close(),
   };
 }

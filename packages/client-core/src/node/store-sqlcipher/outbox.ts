@@ -4,11 +4,13 @@ import {
   type ContentId,
   type DeviceId,
   type ErrorCode,
+  type GroupId,
+  ID_TYPES,
   type PersonId,
   type SubmitClass,
   type SubmitId,
 } from '@kuvert/protocol';
-import type { OutboxRow, OutboxStore, OutboxWork, SealedRow } from '../../store.ts';
+import type { Lane, OutboxRow, OutboxStore, OutboxWork, SealedRow } from '../../store.ts';
 import { bytes, bytesOrNone, number, numberOrNone, type Row, type Sql, text, textOrNone } from './rows.ts';
 
 /** Nobody can ask any more for what was not delivered for so long: the server has given it up (wire.md §4). */
@@ -27,7 +29,10 @@ export class SqlOutboxStore implements OutboxStore {
   }
 
   add(
-    row: Pick<OutboxRow, 'contentId' | 'kind' | 'class' | 'toMail' | 'toPerson' | 'content' | 'sentAtMs'>,
+    row: Pick<
+      OutboxRow,
+      'contentId' | 'kind' | 'class' | 'toMail' | 'toPerson' | 'toGroup' | 'content' | 'sentAtMs'
+    >,
   ): number {
     const sql =
       'INSERT INTO outbox (content_id, kind, class, to_mail, to_person, content, sent_at, fresh) VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
@@ -38,7 +43,7 @@ export class SqlOutboxStore implements OutboxStore {
       kind,
       row.class,
       toMail ?? null,
-      toPerson ?? null,
+      row.toGroup ?? toPerson ?? null,
       content,
       sentAtMs,
       row.class === CLASSES.message ? 1 : 0,
@@ -50,6 +55,10 @@ export class SqlOutboxStore implements OutboxStore {
   }
   findByContentId(contentId: ContentId): OutboxRow | undefined {
     return this.#one('SELECT * FROM outbox WHERE content_id = ?', contentId);
+  }
+  findToGroup(hash: Bytes): OutboxRow | undefined {
+    const sql = `SELECT outbox.* FROM leg JOIN outbox USING (seq) WHERE leg.hash = ? AND leg.device = outbox.to_person`;
+    return this.#one(sql, hash);
   }
   findByLegHash(hash: Bytes, device: DeviceId): OutboxRow | undefined {
     const sql = 'SELECT outbox.* FROM leg JOIN outbox USING (seq) WHERE leg.hash = ? AND leg.device = ?';
@@ -69,18 +78,21 @@ export class SqlOutboxStore implements OutboxStore {
     this.#sql.run(sql, personId, mail);
   }
 
-  listLanesToSeal(): PersonId[] {
+  listLanesToSeal(): Lane[] {
     const sql = `SELECT DISTINCT to_person FROM outbox INDEXED BY outbox_to_seal
       WHERE work = 1 AND parked = 0 AND to_person IS NOT NULL`;
-    return this.#sql.all(sql).map((row) => text<PersonId>(row, 'to_person'));
+    return this.#sql.all(sql).map((row) => text<Lane>(row, 'to_person'));
   }
-  listToSeal(personId: PersonId, limit: number): OutboxRow[] {
+  setFrame(seq: number, frame: Bytes): void {
+    this.#sql.run('UPDATE outbox SET frame = ? WHERE seq = ?', frame, seq);
+  }
+  listToSeal(lane: Lane, limit: number): OutboxRow[] {
     const sql = 'SELECT * FROM outbox WHERE to_person = ? AND work = 1 AND parked = 0 ORDER BY seq LIMIT ?';
-    return this.#sql.all(sql, personId, limit).map(rowOf);
+    return this.#sql.all(sql, lane, limit).map(rowOf);
   }
   listToSubmit(
     limit: number,
-    except: { readonly seqs: Iterable<number>; readonly lanes: Iterable<PersonId> },
+    except: { readonly seqs: Iterable<number>; readonly lanes: Iterable<Lane> },
   ): OutboxRow[] {
     const sql = `SELECT * FROM outbox WHERE work = 2 AND parked = 0
       AND seq NOT IN (SELECT value FROM json_each(?)) AND to_person NOT IN (SELECT value FROM json_each(?))
@@ -153,10 +165,13 @@ export class SqlOutboxStore implements OutboxStore {
         submit_id = NULL WHERE work > 0 AND parked = 0 AND accepted_at IS NULL`,
     );
   }
-  setLaneToSeal(personId: PersonId, except: Iterable<number>): void {
+  setLaneToSeal(lane: Lane, except: Iterable<number>): void {
     const sql = `UPDATE outbox SET work = 1 WHERE to_person = ? AND work = 2 AND parked = 0
       AND seq NOT IN (SELECT value FROM json_each(?))`;
-    this.#sql.run(sql, personId, JSON.stringify([...except]));
+    this.#sql.run(sql, lane, JSON.stringify([...except]));
+  }
+  countResend(seq: number): void {
+    this.#sql.run('UPDATE outbox SET resends = resends + 1 WHERE seq = ?', seq);
   }
   addResend(seq: number): void {
     this.#sql.run('UPDATE outbox SET work = 1, resends = resends + 1 WHERE seq = ?', seq);
@@ -164,9 +179,9 @@ export class SqlOutboxStore implements OutboxStore {
   setSubmitId(seq: number, submitId: SubmitId): void {
     this.#sql.run('UPDATE outbox SET submit_id = ? WHERE seq = ?', submitId, seq);
   }
-  setLaneProblem(personId: PersonId, problem: ErrorCode): void {
+  setLaneProblem(lane: Lane, problem: ErrorCode): void {
     const sql = 'UPDATE outbox SET problem = ? WHERE to_person = ? AND work > 0 AND parked = 0';
-    this.#sql.run(sql, problem, personId);
+    this.#sql.run(sql, problem, lane);
   }
   setMailProblem(mail: string, problem: ErrorCode): void {
     const sql = 'UPDATE outbox SET problem = ? WHERE to_person IS NULL AND to_mail = ? AND work > 0';
@@ -205,7 +220,7 @@ export class SqlOutboxStore implements OutboxStore {
     });
   }
 
-  acknowledgeChain(chain: ChainId, seq: number, device: DeviceId, atMs: number): number {
+  acknowledgeChain(chain: ChainId, seq: number, device: DeviceId | GroupId, atMs: number): number {
     const covered = 'chain = ? AND chain_seq <= ? AND delivered_at IS NULL';
     return this.#sql.transaction(() => {
       this.#sql.run(
@@ -277,7 +292,7 @@ function rowOf(row: Row): OutboxRow {
     kind: text(row, 'kind'),
     class: number(row, 'class') as SubmitClass,
     toMail: textOrNone(row, 'to_mail'),
-    toPerson: textOrNone<PersonId>(row, 'to_person'),
+    ...recipientOf(textOrNone(row, 'to_person')),
     content: bytes(row, 'content'),
     sentAtMs: number(row, 'sent_at'),
     work: WORK[number(row, 'work')] ?? 'done',
@@ -291,5 +306,17 @@ function rowOf(row: Row): OutboxRow {
     acceptedAtMs: numberOrNone(row, 'accepted_at'),
     deliveredAtMs: numberOrNone(row, 'delivered_at'),
     resends: number(row, 'resends'),
+  };
+}
+
+/** A group stands where a person stands; the prefix of its id tells them apart. */
+function recipientOf(id: string | undefined): {
+  toPerson: PersonId | undefined;
+  toGroup: GroupId | undefined;
+} {
+  const isGroup = id?.startsWith(`${ID_TYPES.group.prefix}_`) ?? false;
+  return {
+    toPerson: isGroup ? undefined : (id as PersonId | undefined),
+    toGroup: isGroup ? (id as GroupId) : undefined,
   };
 }

@@ -1,3 +1,4 @@
+import { GROUP_TABLES } from './groups.ts';
 import { migrateToEntries } from './migrate-entries.ts';
 import type { Sql } from './rows.ts';
 
@@ -138,4 +139,5 @@ export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [
   TICKS,
   migrateToEntries,
   DEVICES,
+  GROUP_TABLES,
 ];

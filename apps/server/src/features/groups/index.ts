@@ -1,0 +1,50 @@
+/** The door of `groups`. */
+
+import type { Connections } from '../../channel/connection.ts';
+import type { Clock } from '../../clock.ts';
+import type { Store, TenantScope } from '../../store/index.ts';
+import type { DeviceService } from '../devices/index.ts';
+import type { ExchangeService } from '../pools/index.ts';
+import { groupEntries, groupKeyCopies, groupMemberships, groupSets, groups } from './collections.ts';
+import { createGroupDirectory } from './directory.ts';
+import { groupDeviceRoutes } from './routes.device.ts';
+import { createGroupService } from './service.ts';
+import { createGroupSets } from './sets.ts';
+
+export type { GroupDirectory, GroupSet } from './directory.ts';
+
+/** Every handle of this feature, for the opening of the store. */
+export const groupCollections = [groups, groupEntries, groupMemberships, groupKeyCopies, groupSets] as const;
+
+/** Wires the feature. */
+export function createGroupsFeature(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly devices: DeviceService;
+  readonly exchange: ExchangeService;
+  readonly connections: Pick<Connections, 'find'>;
+}) {
+  const { store, clock, devices, connections } = deps;
+  const directory = createGroupDirectory(store);
+  const sets = createGroupSets({ store, devices });
+  const service = createGroupService({
+    ...deps,
+    directory,
+    sets,
+    tell(scope, told, change) {
+      for (const device of told) connections.find(scope.tenant, device)?.sendEvent('groupChanged', change);
+    },
+  });
+  devices.whenSetChanges(async (tx, personId, set) => {
+    await sets.devicesChanged(tx, personId, set);
+  });
+  devices.whenRevoked((scope, device) => service.deviceGone(scope, device));
+  return {
+    service,
+    directory,
+    deviceRoutes: groupDeviceRoutes(service),
+    /** Removes up to `limit` rows that nobody needs any more. @returns how many */
+    sweep: (scope: TenantScope, limit: number): Promise<number> =>
+      scope.expire(groupKeyCopies, clock.nowMs(), limit),
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * Messages to groups: kept once, found through the rows of one byte in the mailboxes of members. A body goes when the last of its rows was
+ * acknowledged. How many are left is counted in memory, from the commit on; a body of which this process does not know that, because it was
+ * restarted or another one took the submit, goes with a count of the rows (`recount`), at the latest when it expires.
+ */
+import { KuvertError, type TenantId } from '@kuvert/protocol';
+import type { CommitOps, TenantScope } from '../../store/index.ts';
+import { groupBodies } from './collections.ts';
+import { keyText } from './deletions.ts';
+import { recordFromRow, rowIdOf } from './rows.ts';
+
+/** Bodies that were read lately and may be asked for by the next member. */
+const RECENT_MAX = 512;
+const RECENT_BYTES_MAX = 8_388_608;
+
+/** @see createGroupBodies */
+export interface GroupBodies {
+  /** So many rows point to a body that was just committed. */
+  stored(scope: TenantScope, rowId: Uint8Array, rows: number): void;
+  /** Rows that pointed to bodies are gone. */
+  released(scope: TenantScope, storedKeys: readonly Uint8Array[]): void;
+  /** The record that a row points to, to be copied before it is numbered; undefined when it is not there. */
+  load(scope: TenantScope, storedKey: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
+/** @see GroupBodies */
+export function createGroupBodies(deps: {
+  readonly ops: CommitOps;
+  /** A fault that is no refusal of the store. */
+  readonly onError: (error: unknown) => void;
+}): GroupBodies {
+  const { ops, onError } = deps;
+  /** Rows that are left, by tenant and row id. */
+  const left = new Map<TenantId, Map<string, number>>();
+  const recent = new Map<string, Uint8Array>();
+  let recentBytes = 0;
+
+  function remember(name: string, record: Uint8Array): void {
+    recent.set(name, record);
+    recentBytes += record.length;
+    for (const [oldest, { length }] of recent) {
+      if (recent.size <= RECENT_MAX && recentBytes <= RECENT_BYTES_MAX) return;
+      recent.delete(oldest);
+      recentBytes -= length;
+    }
+  }
+
+  function forget(name: string): void {
+    recentBytes -= recent.get(name)?.length ?? 0;
+    recent.delete(name);
+  }
+
+  return {
+    stored(scope, rowId, rows) {
+      const ofTenant = left.get(scope.tenant) ?? new Map<string, number>();
+      left.set(scope.tenant, ofTenant);
+      ofTenant.set(keyText(rowId), rows);
+    },
+
+    released(scope, storedKeys) {
+      const ofTenant = left.get(scope.tenant);
+      const gone: Uint8Array[] = [];
+      for (const storedKey of storedKeys) {
+        const rowId = rowIdOf(storedKey);
+        const name = keyText(rowId);
+        const before = ofTenant?.get(name);
+        if (ofTenant === undefined || before === undefined) continue;
+        if (before > 1) {
+          ofTenant.set(name, before - 1);
+          continue;
+        }
+        ofTenant.delete(name);
+        forget(scope.tenant + name);
+        gone.push(rowId);
+      }
+      if (gone.length === 0) return;
+      scope.commit(gone.map((rowId) => ops.delete(groupBodies, rowId))).catch((error: unknown) => {
+        // It goes when it expires.
+        if (!(error instanceof KuvertError)) onError(error);
+      });
+    },
+
+    async load(scope, storedKey) {
+      const rowId = rowIdOf(storedKey);
+      const name = scope.tenant + keyText(rowId);
+      const known = recent.get(name);
+      if (known !== undefined) return known;
+      const row = await scope.find(groupBodies, rowId);
+      if (row === undefined) return undefined;
+      const record = recordFromRow(row.value);
+      if (!recent.has(name)) remember(name, record);
+      return record;
+    },
+  };
+}

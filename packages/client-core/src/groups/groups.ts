@@ -1,0 +1,225 @@
+/** Groups as people use them: made, changed, left, looked at. Whatever changes a group needs a connection; what is shown does not. */
+import { type GroupState, memberOf } from '@kuvert/crypto/groups';
+import {
+  type ContentId,
+  type ConversationId,
+  displayName,
+  type GroupId,
+  type GroupRole,
+  KuvertError,
+  type PersonId,
+} from '@kuvert/protocol';
+import { type Context, newId } from '../context.ts';
+import { queueText } from '../conversations/outgoing.ts';
+import type { Directory } from '../directory.ts';
+import type { Connection } from '../ports.ts';
+import type { GroupChange, GroupChanges } from './changing.ts';
+import { entriesOf, type GroupLogLine } from './history.ts';
+import type { GroupLogs } from './log-sync.ts';
+import type { GroupRow } from './store.ts';
+
+/** A member as a screen shows them. */
+export interface GroupMemberView {
+  readonly personId: PersonId;
+  readonly role: GroupRole;
+  /** Undefined while the directory has not answered. */
+  readonly mail: string | undefined;
+  readonly name: string | undefined;
+  readonly isSelf: boolean;
+}
+
+/** A group as a screen shows it. */
+export interface GroupView {
+  readonly groupId: GroupId;
+  readonly conversationId: ConversationId;
+  readonly title: string;
+  readonly epoch: number;
+  readonly members: readonly GroupMemberView[];
+  /** One's own role; undefined for who is no member any more. */
+  readonly role: GroupRole | undefined;
+  readonly isDissolved: boolean;
+}
+
+/** @see the top of this file */
+export class Groups {
+  readonly #context: Context;
+  readonly #directory: Directory;
+  readonly #logs: GroupLogs;
+  readonly #changes: GroupChanges;
+  readonly #hooks: { connection(): Connection | undefined; onOutgoing(): void };
+
+  constructor(
+    context: Context,
+    parts: { directory: Directory; logs: GroupLogs; changes: GroupChanges },
+    hooks: { connection(): Connection | undefined; onOutgoing(): void },
+  ) {
+    this.#context = context;
+    this.#directory = parts.directory;
+    this.#logs = parts.logs;
+    this.#changes = parts.changes;
+    this.#hooks = hooks;
+  }
+
+  /** All groups that are known here, by title. */
+  list(): GroupView[] {
+    const rows = this.#context.store.groups.list();
+    return rows.map((row) => this.#view(row)).sort((a, b) => a.title.localeCompare(b.title));
+  }
+
+  /** By id, or by title where only one has it. @throws KuvertError `not_found` */
+  find(name: string): GroupView {
+    const { groups } = this.#context.store;
+    const byId = groups.get(name as GroupId);
+    if (byId !== undefined) return this.#view(byId);
+    const named = groups.list().filter(({ title }) => title === name);
+    const own = named.filter(({ state }) => !state.isDissolved && this.#isMember(state));
+    const [only] = own.length > 0 ? own : named;
+    if (only === undefined || own.length > 1) throw new KuvertError('not_found');
+    return this.#view(only);
+  }
+
+  /** The group of a conversation, if it is one. */
+  of(conversationId: ConversationId): GroupView | undefined {
+    const row = this.#context.store.groups.findByConversation(conversationId);
+    return row && this.#view(row);
+  }
+
+  /** Makes a group of oneself and people by their addresses. @throws KuvertError `recipient_unknown`, `bad_request`, `group_full`, … */
+  async create(title: string, mails: readonly string[]): Promise<GroupView> {
+    const connection = this.#connected();
+    const checked = checkedTitle(title);
+    const people = await this.#peopleAt(connection, mails);
+    const groupId = newId(this.#context, 'group');
+    return this.#view(await this.#changes.create(connection, { groupId, title: checked, people }));
+  }
+
+  /** @throws KuvertError `group_forbidden`, `group_invalid`, `group_full`, `recipient_unknown`, `not_found` */
+  async add(groupId: GroupId, mails: readonly string[], role: GroupRole = 'member'): Promise<GroupView> {
+    const people = await this.#peopleAt(this.#connected(), mails);
+    return this.#change(groupId, (state) => {
+      const missing = people.filter((person) => memberOf(state, person) === undefined);
+      return missing.length === 0 ? undefined : { action: 'add', people: missing, role };
+    });
+  }
+
+  /** @throws KuvertError as {@link Groups.add} */
+  async remove(groupId: GroupId, mails: readonly string[]): Promise<GroupView> {
+    const people = await this.#peopleAt(this.#connected(), mails);
+    return this.#change(groupId, (state) => {
+      const present = people.filter((person) => memberOf(state, person) !== undefined);
+      return present.length === 0 ? undefined : { action: 'remove', people: present };
+    });
+  }
+
+  /** @throws KuvertError as {@link Groups.add} */
+  async setRole(groupId: GroupId, mails: readonly string[], role: GroupRole): Promise<GroupView> {
+    const people = await this.#peopleAt(this.#connected(), mails, { withSelf: true });
+    return this.#change(groupId, (state) => {
+      const others = people.filter((person) => memberOf(state, person)?.role !== role);
+      return others.length === 0 ? undefined : { action: 'role', people: others, role };
+    });
+  }
+
+  /** @throws KuvertError as {@link Groups.add} */
+  async setTitle(groupId: GroupId, title: string): Promise<GroupView> {
+    const checked = checkedTitle(title);
+    let isDone = false;
+    return this.#change(groupId, () => {
+      if (isDone && this.#context.store.groups.get(groupId)?.title === checked) return undefined;
+      isDone = true;
+      return { action: 'profile', title: checked };
+    });
+  }
+
+  /** @throws KuvertError as {@link Groups.add} */
+  leave(groupId: GroupId): Promise<GroupView> {
+    return this.#change(groupId, (state) => (this.#isMember(state) ? { action: 'leave' } : undefined));
+  }
+
+  /** Ends the group for everybody. @throws KuvertError as {@link Groups.add} */
+  dissolve(groupId: GroupId): Promise<GroupView> {
+    return this.#change(groupId, (state) => (state.isDissolved ? undefined : { action: 'dissolve' }));
+  }
+
+  /** Writes a text to a group down for sending. @throws KuvertError `group_forbidden` for who is no member */
+  send(groupId: GroupId, text: string): ContentId {
+    const { store } = this.#context;
+    const row = store.groups.get(groupId);
+    if (row === undefined) throw new KuvertError('not_found');
+    if (row.state.isDissolved || !this.#isMember(row.state)) throw new KuvertError('group_forbidden');
+    const contentId = store.transaction(() => queueText(this.#context, { to: '', group: groupId, text }));
+    this.#hooks.onOutgoing();
+    return contentId;
+  }
+
+  /** What was done in a group, in order. */
+  log(groupId: GroupId): GroupLogLine[] {
+    return entriesOf(this.#context, groupId);
+  }
+
+  /** Asks the server for what is new. @throws KuvertError `group_not_trusted`, `server_unreachable` */
+  async refresh(groupId?: GroupId): Promise<void> {
+    const connection = this.#connected();
+    if (groupId === undefined) await this.#logs.fetchAll(connection);
+    else await this.#logs.fetch(connection, groupId);
+  }
+
+  async #change(
+    groupId: GroupId,
+    decide: (state: GroupState) => GroupChange | undefined,
+  ): Promise<GroupView> {
+    const row = await this.#changes.change(this.#connected(), groupId, decide);
+    this.#hooks.onOutgoing();
+    return this.#view(row);
+  }
+
+  async #peopleAt(
+    connection: Connection,
+    mails: readonly string[],
+    { withSelf = false } = {},
+  ): Promise<PersonId[]> {
+    const { own } = this.#context;
+    const people = new Set<PersonId>();
+    for (const mail of mails) {
+      const isSelf = mail === own.mail;
+      if (isSelf && !withSelf) throw new KuvertError('recipient_self');
+      people.add(isSelf ? own.personId : (await this.#directory.findByMail(connection, mail)).personId);
+    }
+    return [...people];
+  }
+
+  #connected(): Connection {
+    const connection = this.#hooks.connection();
+    if (connection === undefined) throw new KuvertError('server_unreachable');
+    return connection;
+  }
+
+  #isMember(state: GroupState): boolean {
+    return memberOf(state, this.#context.own.personId) !== undefined;
+  }
+
+  #view({ groupId, conversationId, title, state }: GroupRow): GroupView {
+    const { store, own } = this.#context;
+    return {
+      groupId,
+      conversationId,
+      title,
+      epoch: state.epoch,
+      members: state.members.map(({ person, role }) => {
+        const isSelf = person === own.personId;
+        const known = store.directory.getPerson(person);
+        const { mail, name } = isSelf ? own : { mail: known?.mail, name: known?.name };
+        return { personId: person, role, mail, name, isSelf };
+      }),
+      role: memberOf(state, own.personId)?.role,
+      isDissolved: state.isDissolved,
+    };
+  }
+}
+
+/** @throws KuvertError `bad_request` for a title with control characters, or none */
+function checkedTitle(title: string): string {
+  const parsed = displayName.safeParse(title);
+  if (!parsed.success) throw new KuvertError('bad_request', { details: { field: 'title' } });
+  return parsed.data;
+}

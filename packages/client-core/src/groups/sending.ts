@@ -1,0 +1,313 @@
+/**
+ * Messages to a group: encrypted once under this device's sender key, sealed once under the group key, whatever the size of the group. Before,
+ * the sender key must have gone to every device of a member, through the lanes of the people; so a group's lane waits until those rows were
+ * accepted. The key is made anew when somebody or a device has gone that has it, after 7 days and after 1,000 messages.
+ */
+import { memberOf } from '@kuvert/crypto/groups';
+import {
+  advanceChain,
+  buildFrame,
+  distributeSenderKey,
+  distributionName,
+  encryptForGroup,
+  type FrameHeader,
+  nextChainEntry,
+  sealBlob,
+  startChain,
+} from '@kuvert/crypto/session';
+import {
+  CLASSES,
+  type DeviceId,
+  encodeContent,
+  type GroupId,
+  KuvertError,
+  LIFETIME_MS,
+  type PersonId,
+  READER_VERSION,
+} from '@kuvert/protocol';
+import { type Context, newId, newSubmitId, stageSessions } from '../context.ts';
+import { activeDevices, type Directory } from '../directory.ts';
+import { legHash } from '../leg-hash.ts';
+import { ownListHead } from '../own-device.ts';
+import type { Connection } from '../ports.ts';
+import type { OutboxRow, OwnChain, SealedRow } from '../store.ts';
+import type { GroupChanges } from './changing.ts';
+import type { GroupLogs } from './log-sync.ts';
+import { type MemberDevices, refreshMembers, targetDevices } from './members.ts';
+import type { GroupRow, OwnSenderKey } from './store.ts';
+
+/** A sender key is used so long and for so many messages. */
+export const SENDER_KEY_MAX = { ageMs: 7 * 86_400_000, messages: 1_000 } as const;
+const BATCH_ROWS = 32;
+const TRIES_MAX = 3;
+
+/** What a group's rows are sealed for. */
+export interface GroupTargets {
+  readonly row: GroupRow;
+  readonly members: MemberDevices;
+}
+
+/** Prepares and seals the lanes of groups. */
+export class GroupSending {
+  readonly #context: Context;
+  readonly #directory: Directory;
+  readonly #logs: GroupLogs;
+  readonly #changes: GroupChanges;
+  /** What was found on this connection, by group; thrown away when the server says that it has changed. */
+  #hasQueued = false;
+  readonly #targets = new Map<GroupId, GroupTargets>();
+
+  constructor(context: Context, parts: { directory: Directory; logs: GroupLogs; changes: GroupChanges }) {
+    this.#context = context;
+    this.#directory = parts.directory;
+    this.#logs = parts.logs;
+    this.#changes = parts.changes;
+  }
+
+  /** True once after rows for members were queued. */
+  hasQueued(): boolean {
+    const has = this.#hasQueued;
+    this.#hasQueued = false;
+    return has;
+  }
+  disconnected(): void {
+    this.#targets.clear();
+  }
+  /** The server has another state of a group than this device. */
+  outdated(groupId: GroupId): void {
+    this.#targets.delete(groupId);
+  }
+
+  /**
+   * Finds out for whom a message is, and hands the sender key to whoever does not have it.
+   * @returns undefined while the key is on its way to somebody
+   * @throws KuvertError `group_forbidden` for who is no member any more, `group_not_trusted`, as `Directory.refresh`
+   */
+  async prepare(connection: Connection, groupId: GroupId): Promise<GroupTargets | undefined> {
+    const targets = this.#targets.get(groupId) ?? (await this.#find(connection, groupId));
+    this.#targets.set(groupId, targets);
+    const { store, operations } = this.#context;
+    return operations.run(async () => {
+      const key = await this.#ownKey(targets);
+      const pending = key.pending.filter((seq) => isOnItsWay(store.outbox.get(seq)));
+      if (pending.length < key.pending.length) store.groups.putOwnKey(groupId, { ...key, pending });
+      return pending.length > 0 ? undefined : targets;
+    });
+  }
+
+  async #find(connection: Connection, groupId: GroupId): Promise<GroupTargets> {
+    const { own, store } = this.#context;
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      let row = await this.#logs.fetch(connection, groupId);
+      if (row === undefined || row.state.isDissolved || memberOf(row.state, own.personId) === undefined) {
+        throw new KuvertError('group_forbidden');
+      }
+      const members = await refreshMembers(this.#context, this.#directory, connection, row);
+      if (members === undefined) continue;
+      if (this.#isKeyDue(row, members)) {
+        row = await this.#changes.change(connection, groupId, (state) =>
+          state.isKeyDue || state.key.number === row?.state.key.number ? { action: 'rekey' } : undefined,
+        );
+        continue;
+      }
+      // Somebody else has made the key, and it is not here: whoever writes next brings it.
+      if (store.groups.getKey(groupId, row.state.key.number) === undefined) {
+        await this.#changes.change(connection, groupId, (state) =>
+          store.groups.getKey(groupId, state.key.number) === undefined ? { action: 'rekey' } : undefined,
+        );
+        continue;
+      }
+      return { row, members };
+    }
+    throw new KuvertError('group_changed');
+  }
+
+  /** True when a device has gone that knows the group key. Remembers who knows a new one. */
+  #isKeyDue({ groupId, state }: GroupRow, members: MemberDevices): boolean {
+    const { groups } = this.#context.store;
+    const present = members.accounts.flatMap((account) => activeDevices(account));
+    const known = groups.getKeyDevices(groupId);
+    if (state.isKeyDue) return true;
+    if (known?.number !== state.key.number) {
+      groups.putKeyDevices(groupId, state.key.number, present);
+      return false;
+    }
+    if (known.devices.some((device) => !present.includes(device))) return true;
+    if (known.devices.length < present.length) groups.putKeyDevices(groupId, state.key.number, present);
+    return false;
+  }
+
+  /** The sender key as it must be for these devices; what has to be handed out is put into the outbox. */
+  async #ownKey({ row, members }: GroupTargets): Promise<OwnSenderKey> {
+    const { store, clock, random } = this.#context;
+    const targets = targetDevices(this.#context, members);
+    const wanted = new Set(targets);
+    let key = store.groups.getOwnKey(row.groupId);
+    const isOver =
+      key === undefined ||
+      key.devices.some((device) => !wanted.has(device)) ||
+      key.count >= SENDER_KEY_MAX.messages ||
+      clock.now() - key.createdAtMs >= SENDER_KEY_MAX.ageMs;
+    if (key === undefined || isOver) {
+      const distribution = distributionName(random(16));
+      key = { distribution, createdAtMs: clock.now(), count: 0, devices: [], pending: [] };
+    }
+    const has = new Set(key.devices);
+    const needy = targets.filter((device) => !has.has(device));
+    if (needy.length === 0 && !isOver) return key;
+    return this.#distribute(row, members, { key, needy });
+  }
+
+  async #distribute(
+    row: GroupRow,
+    members: MemberDevices,
+    { key, needy }: { key: OwnSenderKey; needy: readonly DeviceId[] },
+  ): Promise<OwnSenderKey> {
+    const { store, own, clock } = this.#context;
+    const staged = stageSessions(this.#context);
+    const { message, writes } = await distributeSenderKey(staged, own.deviceId, key.distribution);
+    const needs = new Set(needy);
+    const people = members.accounts
+      .filter((account) => activeDevices(account).some((device) => needs.has(device)))
+      .map(({ personId }) => personId);
+    return store.transaction(() => {
+      store.groups.putSenderKeys(row.groupId, writes, clock.now());
+      store.groups.pruneSenderKeys(row.groupId, own.deviceId, 1);
+      const seqs = people.map((person) => this.#queueKey(row, person, message));
+      this.#hasQueued = seqs.length > 0;
+      const next = {
+        ...key,
+        devices: targetDevices(this.#context, members),
+        pending: [...key.pending, ...seqs],
+      };
+      store.groups.putOwnKey(row.groupId, next);
+      return next;
+    });
+  }
+
+  #queueKey({ groupId, state }: GroupRow, toPerson: PersonId, distribution: Uint8Array<ArrayBuffer>): number {
+    const { store, clock } = this.#context;
+    const groupKey = store.groups.getKey(groupId, state.key.number);
+    if (groupKey === undefined) throw new KuvertError('group_changed');
+    const { head } = ownChainOf(this.#context, groupId);
+    return store.outbox.add({
+      contentId: newId(this.#context, 'content'),
+      kind: 'sender-key',
+      class: CLASSES.control,
+      toMail: undefined,
+      toPerson,
+      content: encodeContent({
+        kind: 'sender-key',
+        minReader: READER_VERSION,
+        group: groupId,
+        epoch: state.epoch,
+        key: groupKey,
+        distribution,
+        chain: { chain: head.id, seq: head.seq, link: head.link },
+      }),
+      sentAtMs: clock.now(),
+    });
+  }
+
+  /** Hands the present sender key to somebody once more: a device of theirs could not open what was under it. Runs in a transaction. */
+  async handOutAgain(groupId: GroupId, person: PersonId): Promise<void> {
+    const { store, own } = this.#context;
+    const row = store.groups.get(groupId);
+    const key = store.groups.getOwnKey(groupId);
+    if (row === undefined || key === undefined || memberOf(row.state, person) === undefined) return;
+    const staged = stageSessions(this.#context);
+    const { message } = await distributeSenderKey(staged, own.deviceId, key.distribution);
+    this.#queueKey(row, person, message);
+  }
+
+  /** Seals the next rows of a group. Runs in the operation queue. @returns how many */
+  async seal({ row: group, members }: GroupTargets): Promise<number> {
+    const { store, own, random } = this.#context;
+    const { groupId, state } = group;
+    const rows = store.outbox.listToSeal(groupId, BATCH_ROWS);
+    const ownKey = store.groups.getOwnKey(groupId);
+    const groupKey = store.groups.getKey(groupId, state.key.number);
+    if (ownKey === undefined || groupKey === undefined) return 0;
+    const room = SENDER_KEY_MAX.messages - ownKey.count;
+    const staged = stageSessions(this.#context);
+    let chain = ownChainOf(this.#context, groupId);
+    const sealed: SealedRow[] = [];
+    for (const row of rows.slice(0, Math.max(1, room))) {
+      let { frame } = row;
+      let link = row.chain;
+      if (frame === undefined) {
+        const header = this.#headerOf(row, group, row.class === CLASSES.message ? chain : undefined);
+        const built = buildFrame({ frankingKey: random(32), header, body: row.content });
+        frame = built.bytes;
+        if (header.chain !== undefined) {
+          const head = advanceChain(chain.head, built.commitment);
+          chain = { ...chain, head };
+          link = { id: head.id, seq: head.seq, linkAfter: head.link };
+        }
+      }
+      const step = await encryptForGroup(staged, own.deviceId, ownKey.distribution, frame);
+      staged.absorbSenderKeys(step.writes);
+      const name = { tenant: own.tenantId, group: groupId, class: row.class };
+      const content = { senderDevice: own.deviceId, epoch: state.epoch, ciphertext: step.ciphertext };
+      const body = sealBlob(name, groupKey, random(12), content);
+      const legs = [{ device: groupId, bytes: new Uint8Array(), hash: legHash(body) }];
+      const submitId = newSubmitId(this.#context);
+      sealed.push({ seq: row.seq, frame, chain: link, submitId, listHash: members.hash, body, legs });
+    }
+    store.transaction(() => {
+      store.groups.updateSenderKeys(staged.senderKeyWrites());
+      for (const one of sealed) {
+        store.outbox.putSealed(one);
+        store.groups.countOwnMessage(groupId);
+      }
+      if (chain.head.seq > 0) store.chains.putOwn(chain);
+    });
+    return sealed.length;
+  }
+
+  #headerOf(row: OutboxRow, { conversationId, state }: GroupRow, chain: OwnChain | undefined): FrameHeader {
+    const { own } = this.#context;
+    return {
+      v: 1,
+      tenant: own.tenantId,
+      conversation: conversationId,
+      senderPerson: own.personId,
+      senderDevice: own.deviceId,
+      contentId: row.contentId,
+      kind: row.kind,
+      sentAtMs: row.sentAtMs,
+      lifetimeMs: LIFETIME_MS[1],
+      lists: { own: ownListHead(this.#context) },
+      group: { epoch: state.epoch, hash: state.head },
+      ...(chain && { chain: nextChainEntry(chain.head) }),
+    };
+  }
+}
+
+/** The own chain to a group, begun where there is none. */
+export function ownChainOf(context: Context, groupId: GroupId): OwnChain {
+  const { store, own } = context;
+  const conversation = store.groups.get(groupId)?.conversationId;
+  if (conversation === undefined) throw new KuvertError('not_found');
+  const known = store.chains.getOwn(conversation);
+  if (known !== undefined) return known;
+  const head = startChain({ id: newId(context, 'chain'), conversation, senderDevice: own.deviceId });
+  const told = { toldSeq: 0, toldAtMs: 0, toldTimes: 0 };
+  const chain: OwnChain = {
+    conversation,
+    personId: groupId,
+    head,
+    accepted: head,
+    acceptedAtMs: 0,
+    ...told,
+    devices: [],
+  };
+  // Its id is told before its first message.
+  store.chains.putOwn(chain);
+  return chain;
+}
+
+/** Who cannot be reached for a reason that lasts holds nobody else up. */
+function isOnItsWay(row: OutboxRow | undefined): boolean {
+  return row !== undefined && row.acceptedAtMs === undefined && !row.parked && row.problem === undefined;
+}

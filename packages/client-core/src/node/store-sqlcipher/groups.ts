@@ -1,0 +1,206 @@
+import type { GroupState } from '@kuvert/crypto/groups';
+import type { GroupKey, SenderKeyRow } from '@kuvert/crypto/session';
+import {
+  type CborValue,
+  type ChainId,
+  type ConversationId,
+  type DeviceId,
+  decodeCbor,
+  encodeCbor,
+  type GroupId,
+  KEY_ALGORITHMS,
+} from '@kuvert/protocol';
+import type { GroupRow, GroupStore, LogRow, OwnSenderKey } from '../../groups/store.ts';
+import { bytes, bytesOrNone, number, type Row, type Sql, text } from './rows.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** The tables of groups; a group stands in `conversation.person` and `outbox.to_person` by its id, whose prefix tells it from a person. */
+export const GROUP_TABLES = `
+CREATE TABLE chat_group (
+  grp TEXT PRIMARY KEY, conversation TEXT NOT NULL UNIQUE, state BLOB NOT NULL, title TEXT NOT NULL,
+  key_number INTEGER NOT NULL DEFAULT 0, key_devices BLOB, own BLOB, own_count INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE group_entry (
+  grp TEXT NOT NULL, epoch INTEGER NOT NULL, hash BLOB NOT NULL, entry BLOB NOT NULL, signature BLOB NOT NULL,
+  PRIMARY KEY (grp, epoch)
+) WITHOUT ROWID;
+CREATE TABLE group_key (
+  grp TEXT NOT NULL, number INTEGER NOT NULL, hash BLOB, key BLOB, PRIMARY KEY (grp, number)
+) WITHOUT ROWID;
+CREATE TABLE sender_key (
+  device TEXT NOT NULL, distribution TEXT NOT NULL, grp TEXT NOT NULL, record BLOB NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (device, distribution)
+) WITHOUT ROWID;
+CREATE INDEX sender_key_by_group ON sender_key (grp, device, at);
+CREATE TABLE group_ack (
+  chain TEXT NOT NULL, device TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (chain, device)
+) WITHOUT ROWID;
+`;
+
+/** @see GroupStore */
+export class SqlGroupStore implements GroupStore {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  get(groupId: GroupId): GroupRow | undefined {
+    const row = this.#sql.get('SELECT * FROM chat_group WHERE grp = ?', groupId);
+    return row && rowOf(row);
+  }
+  findByConversation(conversationId: ConversationId): GroupRow | undefined {
+    const row = this.#sql.get('SELECT * FROM chat_group WHERE conversation = ?', conversationId);
+    return row && rowOf(row);
+  }
+  list(): GroupRow[] {
+    return this.#sql.all('SELECT * FROM chat_group').map(rowOf);
+  }
+  put({ groupId, conversationId, state, title }: GroupRow): void {
+    const sql = `INSERT INTO chat_group (grp, conversation, state, title) VALUES (?, ?, ?, ?)
+      ON CONFLICT (grp) DO UPDATE SET state = excluded.state, title = excluded.title`;
+    this.#sql.run(sql, groupId, conversationId, encodeCbor(state as unknown as CborValue), title);
+  }
+
+  addEntries(groupId: GroupId, entries: readonly LogRow[]): void {
+    const sql = 'INSERT INTO group_entry (grp, epoch, hash, entry, signature) VALUES (?, ?, ?, ?, ?)';
+    for (const { epoch, hash, signed } of entries) {
+      this.#sql.run(sql, groupId, epoch, hash, signed.bytes, signed.signature);
+    }
+  }
+  entryHash(groupId: GroupId, epoch: number): Bytes | undefined {
+    const row = this.#sql.get('SELECT hash FROM group_entry WHERE grp = ? AND epoch = ?', groupId, epoch);
+    return row && bytes(row, 'hash');
+  }
+  listEntries(groupId: GroupId, afterEpoch: number, limit: number): LogRow[] {
+    const sql = 'SELECT * FROM group_entry WHERE grp = ? AND epoch > ? ORDER BY epoch LIMIT ?';
+    return this.#sql.all(sql, groupId, afterEpoch, limit).map((row) => ({
+      epoch: number(row, 'epoch'),
+      hash: bytes(row, 'hash'),
+      signed: {
+        alg: KEY_ALGORITHMS.ed25519,
+        bytes: bytes(row, 'entry'),
+        signature: bytes(row, 'signature'),
+      },
+    }));
+  }
+
+  putKeyHash(groupId: GroupId, keyNumber: number, hash: Bytes): void {
+    const sql = `INSERT INTO group_key (grp, number, hash) VALUES (?, ?, ?)
+      ON CONFLICT (grp, number) DO UPDATE SET hash = excluded.hash`;
+    this.#sql.run(sql, groupId, keyNumber, hash);
+  }
+  getKeyHash(groupId: GroupId, keyNumber: number): Bytes | undefined {
+    const row = this.#sql.get('SELECT hash FROM group_key WHERE grp = ? AND number = ?', groupId, keyNumber);
+    return row && bytesOrNone(row, 'hash');
+  }
+  putKey(groupId: GroupId, { number: keyNumber, key }: GroupKey): void {
+    const sql = `INSERT INTO group_key (grp, number, key) VALUES (?, ?, ?)
+      ON CONFLICT (grp, number) DO UPDATE SET key = excluded.key`;
+    this.#sql.run(sql, groupId, keyNumber, key);
+  }
+  getKey(groupId: GroupId, keyNumber: number): GroupKey | undefined {
+    const row = this.#sql.get(
+      'SELECT key FROM group_key WHERE grp = ? AND number = ? AND hash IS NOT NULL',
+      groupId,
+      keyNumber,
+    );
+    const key = row && bytesOrNone(row, 'key');
+    return key && { number: keyNumber, key };
+  }
+  listKeys(groupId: GroupId): GroupKey[] {
+    const sql = `SELECT number, key FROM group_key WHERE grp = ? AND key IS NOT NULL AND hash IS NOT NULL
+      ORDER BY number`;
+    return this.#sql
+      .all(sql, groupId)
+      .map((row) => ({ number: number(row, 'number'), key: bytes(row, 'key') }));
+  }
+  takeEarlyKey(groupId: GroupId, keyNumber: number): Bytes | undefined {
+    const sql = 'SELECT key FROM group_key WHERE grp = ? AND number = ? AND hash IS NULL';
+    const row = this.#sql.get(sql, groupId, keyNumber);
+    const key = row && bytesOrNone(row, 'key');
+    if (key) this.#sql.run('DELETE FROM group_key WHERE grp = ? AND number = ?', groupId, keyNumber);
+    return key;
+  }
+  getKeyDevices(groupId: GroupId): { number: number; devices: DeviceId[] } | undefined {
+    const row = this.#sql.get('SELECT key_number, key_devices FROM chat_group WHERE grp = ?', groupId);
+    const devices = row && bytesOrNone(row, 'key_devices');
+    if (row === undefined || devices === undefined) return undefined;
+    return { number: number(row, 'key_number'), devices: decodeCbor(devices) as DeviceId[] };
+  }
+  putKeyDevices(groupId: GroupId, keyNumber: number, devices: readonly DeviceId[]): void {
+    const sql = 'UPDATE chat_group SET key_number = ?, key_devices = ? WHERE grp = ?';
+    this.#sql.run(sql, keyNumber, encodeCbor([...devices]), groupId);
+  }
+
+  getOwnKey(groupId: GroupId): OwnSenderKey | undefined {
+    const row = this.#sql.get('SELECT own, own_count FROM chat_group WHERE grp = ?', groupId);
+    const own = row && bytesOrNone(row, 'own');
+    if (row === undefined || own === undefined) return undefined;
+    const kept = decodeCbor(own) as unknown as Omit<OwnSenderKey, 'count'>;
+    return { ...kept, count: number(row, 'own_count') };
+  }
+  putOwnKey(groupId: GroupId, key: OwnSenderKey | undefined): void {
+    const { count = 0, ...kept } = key ?? {};
+    const own = key === undefined ? null : encodeCbor(kept as CborValue);
+    this.#sql.run('UPDATE chat_group SET own = ?, own_count = ? WHERE grp = ?', own, count, groupId);
+  }
+  countOwnMessage(groupId: GroupId): void {
+    this.#sql.run('UPDATE chat_group SET own_count = own_count + 1 WHERE grp = ?', groupId);
+  }
+
+  loadSenderKey(device: DeviceId, distribution: string): Bytes | undefined {
+    const sql = 'SELECT record FROM sender_key WHERE device = ? AND distribution = ?';
+    const row = this.#sql.get(sql, device, distribution);
+    return row && bytes(row, 'record');
+  }
+  putSenderKeys(groupId: GroupId, rows: readonly SenderKeyRow[], atMs: number): void {
+    const sql = `INSERT INTO sender_key (device, distribution, grp, record, at) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT (device, distribution) DO UPDATE SET record = excluded.record`;
+    for (const { device, distribution, record } of rows) {
+      this.#sql.run(sql, device, distribution, groupId, record, atMs);
+    }
+  }
+  updateSenderKeys(rows: readonly SenderKeyRow[]): void {
+    for (const { device, distribution, record } of rows) {
+      const sql = 'UPDATE sender_key SET record = ? WHERE device = ? AND distribution = ?';
+      this.#sql.run(sql, record, device, distribution);
+    }
+  }
+  findSenderKeyGroup(device: DeviceId, distribution: string): GroupId | undefined {
+    const sql = 'SELECT grp FROM sender_key WHERE device = ? AND distribution = ?';
+    const row = this.#sql.get(sql, device, distribution);
+    return row && text<GroupId>(row, 'grp');
+  }
+  pruneSenderKeys(groupId: GroupId, device: DeviceId, keep: number): void {
+    this.#sql.run(
+      `DELETE FROM sender_key WHERE grp = ? AND device = ? AND distribution NOT IN (
+        SELECT distribution FROM sender_key WHERE grp = ? AND device = ? ORDER BY at DESC LIMIT ?)`,
+      groupId,
+      device,
+      groupId,
+      device,
+      keep,
+    );
+  }
+
+  putAck(chain: ChainId, device: DeviceId, seq: number): void {
+    const sql = `INSERT INTO group_ack (chain, device, seq) VALUES (?, ?, ?)
+      ON CONFLICT (chain, device) DO UPDATE SET seq = max(seq, excluded.seq)`;
+    this.#sql.run(sql, chain, device, seq);
+  }
+  listAcks(chain: ChainId): Map<DeviceId, number> {
+    const rows = this.#sql.all('SELECT device, seq FROM group_ack WHERE chain = ?', chain);
+    return new Map(rows.map((row) => [text<DeviceId>(row, 'device'), number(row, 'seq')]));
+  }
+}
+
+function rowOf(row: Row): GroupRow {
+  return {
+    groupId: text<GroupId>(row, 'grp'),
+    conversationId: text<ConversationId>(row, 'conversation'),
+    state: decodeCbor(bytes(row, 'state')) as unknown as GroupState,
+    title: text(row, 'title'),
+  };
+}
