@@ -15,7 +15,7 @@ import {
 } from '@kuvert/protocol';
 import { type Context, newId } from './context.ts';
 import { tellName } from './device-names.ts';
-import { tellGroupKeys } from './groups/receiving.ts';
+import { tellGroupKeys } from './groups/tell-keys.ts';
 import type { Connection } from './ports.ts';
 import type { KnownAccount } from './store.ts';
 import { tellKeyChanges } from './trust/key-events.ts';

@@ -2,10 +2,9 @@
 
 import { groupConversationId } from '@kuvert/crypto/groups';
 import { SessionError, takeSenderKey } from '@kuvert/crypto/session';
-import { type KnownContent, READER_VERSION } from '@kuvert/protocol';
+import type { KnownContent } from '@kuvert/protocol';
 import { type ChainSender, takeStart } from '../chains/follow.ts';
 import type { Context } from '../context.ts';
-import { queueForOwnDevices } from '../own-lane.ts';
 import type { StagedSessions } from '../staged-sessions.ts';
 import type { GroupLogs } from './log-sync.ts';
 
@@ -14,7 +13,6 @@ type GroupKeys = Extract<KnownContent, { kind: 'group-keys' }>;
 
 /** Keys of one device for one group that are kept: what is on its way may be under the one before. */
 const KEYS_KEPT = 3;
-const GROUPS_PER_CONTENT = 32;
 
 /** A sender key as it is to be written down. */
 export interface TakenSenderKey {
@@ -60,19 +58,5 @@ export function takeGroupKeys(logs: GroupLogs, content: GroupKeys): void {
   for (const { group, keys } of content.groups) {
     for (const key of keys) logs.takeKey(group, key);
     logs.retitle(group);
-  }
-}
-
-/** Tells a further device of one's own the keys of all groups. Has to run in a transaction. */
-export function tellGroupKeys(context: Context): void {
-  const { groups } = context.store;
-  const known = groups.list().flatMap(({ groupId }) => {
-    const keys = groups.listKeys(groupId).slice(-64);
-    return keys.length > 0 ? [{ group: groupId, keys }] : [];
-  });
-  for (let at = 0; at < known.length; at += GROUPS_PER_CONTENT) {
-    const some = known.slice(at, at + GROUPS_PER_CONTENT);
-    const content = { kind: 'group-keys' as const, minReader: READER_VERSION, groups: some };
-    queueForOwnDevices(context, { content });
   }
 }
