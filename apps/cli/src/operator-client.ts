@@ -137,6 +137,10 @@ function readProblem(value: unknown): KuvertError {
 }
 
 const PARAMETERS: Readonly<Record<string, { en: string; de: string }>> = {
+  role: {
+    en: 'A role is operator, tenant-admin, help-desk or auditor.',
+    de: 'Eine Rolle ist operator, tenant-admin, help-desk oder auditor.',
+  },
   name: {
     en: 'A name has 1 to 200 characters on one line.',
     de: 'Ein Name hat 1 bis 200 Zeichen in einer Zeile.',

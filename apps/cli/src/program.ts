@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { CommandContext } from './command-context.ts';
+import { addAdmin } from './commands/admin.ts';
 import { addChat } from './commands/chat.ts';
 import { addConversations } from './commands/conversations.ts';
 import { addDemo } from './commands/demo.ts';
@@ -64,6 +65,7 @@ export function buildProgram(context: CommandContext): Command {
     addSafety,
     addServe,
     addDemo,
+    addAdmin,
     addOperator,
     addStore,
   ]) {

@@ -22,6 +22,7 @@ async function kuvert(argv: readonly string[], input = ''): Promise<Ran> {
     streams: { stdin: stdin(), stdout: stdout.stream, stderr: stderr.stream },
     settings: {
       dataDir: '/nowhere/data',
+      adminSession: '/nowhere/session.json',
       keysDir: '/nowhere/keys',
       language: 'en',
       colourAllowed: false,

@@ -8,6 +8,7 @@ export interface Texts {
   personAdded(name: string, id: string): string;
   tokenCreated(token: string, expiresAt: string): string;
   personReset(token: string, expiresAt: string): string;
+  administratorInvited(code: string, expiresAt: string): string;
   deviceRevoked(id: string): string;
   keysRotated(keyId: string, count: number): string;
   enrolled(deviceId: string, profile: string): string;
@@ -55,6 +56,8 @@ const en: Texts = {
   tokenCreated: (token, expiresAt) => `One device can enrol with this token until ${expiresAt}:\n${token}`,
   personReset: (token, expiresAt) =>
     `The device that enrols with this token until ${expiresAt} takes the place of all others of this person, and everybody they write with is told:\n${token}`,
+  administratorInvited: (code, expiresAt) =>
+    `With “kuvert admin accept” this code makes its holder an administrator until ${expiresAt}; the audit log tells of it:\n${code}`,
   deviceRevoked: (id) => `${id} is revoked; its connections are closed.`,
   keysRotated: (keyId, count) => `The wrapping key is now ${keyId}; ${count} keys were wrapped anew.`,
   enrolled: (deviceId, profile) => `This device is enrolled: ${deviceId} in ${profile}`,
@@ -132,6 +135,8 @@ const de: Texts = {
     `Mit diesem Token kann sich bis ${expiresAt} ein Gerät registrieren:\n${token}`,
   personReset: (token, expiresAt) =>
     `Das Gerät, das sich bis ${expiresAt} mit diesem Token registriert, tritt an die Stelle aller anderen dieser Person, und alle, mit denen sie schreibt, erfahren es:\n${token}`,
+  administratorInvited: (code, expiresAt) =>
+    `Mit „kuvert admin accept“ macht dieser Code bis ${expiresAt} zur Administration; das Protokoll hält es fest:\n${code}`,
   deviceRevoked: (id) => `${id} ist gesperrt; seine Verbindungen sind geschlossen.`,
   keysRotated: (keyId, count) =>
     `Der Hüllschlüssel ist jetzt ${keyId}; ${count} Schlüssel wurden neu verpackt.`,

@@ -20,13 +20,16 @@ Examples:
   kuvert operator token create --person pe_…
   kuvert operator person reset --person pe_…
   kuvert operator device revoke --device de_…
-  kuvert operator keys rotate`;
+  kuvert operator keys rotate
+  kuvert operator invite --role tenant-admin --tenant tn_… --mail anna@acme.test`;
 
 /** @see buildProgram */
 export function addOperator(program: Command, context: CommandContext): void {
   const operator = program
     .command('operator')
-    .description('manage tenants, people, tokens, devices and keys of the server on this machine')
+    .description(
+      'break-glass on the server’s machine, with the operator key; each call stands in the audit log',
+    )
     .helpCommand(false)
     .addHelpText('after', AFTER_HELP);
   const find = (options: DataOption): Promise<OperatorClient> =>
@@ -52,6 +55,26 @@ export function addOperator(program: Command, context: CommandContext): void {
         );
       }),
     ['kuvert operator tenant create --data data --name Acme'],
+  );
+
+  finishCommand(
+    add(operator, 'invite', 'lost access: invite an administrator past the API; the audit log says so')
+      .requiredOption('--role <role>', 'operator, tenant-admin, help-desk or auditor')
+      .requiredOption('--mail <mail>', 'for whom it is')
+      .option('--tenant <id>', 'the tenant (tn_…); left out for operator')
+      .action(async (options: DataOption & { role: 'operator'; mail: string; tenant?: string }) => {
+        const { role, mail, tenant: tenantId } = options;
+        const params = { role, mail, ...(tenantId === undefined ? {} : { tenantId: tenantId as TenantId }) };
+        const result = await (await find(options)).call('administratorInvite', params);
+        const { output } = context;
+        await output.result(result, () =>
+          output.texts.administratorInvited(showLine(result.code), result.expiresAt),
+        );
+      }),
+    [
+      'kuvert operator invite --role tenant-admin --tenant tn_… --mail anna@acme.test',
+      'kuvert operator invite --role operator --mail otto@acme.test',
+    ],
   );
 
   const person = group('person', 'people of a tenant');

@@ -1,0 +1,102 @@
+/** What `kuvert admin` says of its own accord, in both languages. */
+import type { Language } from '../config.ts';
+
+/** Sentences by name. */
+export interface AdminTexts {
+  readonly code: string;
+  readonly name: string;
+  readonly mail: string;
+  readonly password: string;
+  readonly totp: string;
+  readonly recoveryCode: string;
+  readonly stepUp: string;
+  readonly done: string;
+  readonly nothing: string;
+  readonly signedOut: string;
+  addSecret(secret: string, uri: string): string;
+  recoveryCodes(codes: readonly string[]): string;
+  signedIn(expiresAt: string): string;
+  waiting(approvalId: string, expiresAt: string): string;
+  more(cursor: string): string;
+  yes(value: boolean): string;
+}
+
+const en: AdminTexts = {
+  code: 'Set-up code or invitation code',
+  name: 'Your name',
+  mail: 'Your mail address',
+  password: 'Password (12 characters or more; not shown)',
+  totp: 'Six digits of the authenticator app',
+  recoveryCode: 'Recovery code (not shown)',
+  stepUp: 'This needs a fresh second factor. Six digits of the authenticator app',
+  done: 'Done.',
+  nothing: 'Nothing there.',
+  signedOut: 'Signed out.',
+  addSecret: (secret, uri) =>
+    `Add this to an authenticator app, by hand or as a QR code:\n  ${secret}\n  ${uri}`,
+  recoveryCodes: (codes) =>
+    `Recovery codes, each good once in the place of the app. They are shown this once; keep them apart from the password:\n${codes.map((code) => `  ${code}`).join('\n')}`,
+  signedIn: (expiresAt) => `Signed in until ${expiresAt}, or until 15 minutes pass without a command.`,
+  waiting: (approvalId, expiresAt) => `Somebody else has to approve this by ${expiresAt}: ${approvalId}`,
+  more: (cursor) => `There is more: --cursor ${cursor}`,
+  yes: (value) => (value ? 'yes' : 'no'),
+};
+
+const de: AdminTexts = {
+  code: 'Einrichtungs- oder Einladungscode',
+  name: 'Ihr Name',
+  mail: 'Ihre Mailadresse',
+  password: 'Passwort (mindestens 12 Zeichen; wird nicht gezeigt)',
+  totp: 'Sechs Ziffern der Authenticator-App',
+  recoveryCode: 'Wiederherstellungscode (wird nicht gezeigt)',
+  stepUp: 'Dafür ist ein frischer zweiter Faktor nötig. Sechs Ziffern der Authenticator-App',
+  done: 'Erledigt.',
+  nothing: 'Nichts vorhanden.',
+  signedOut: 'Abgemeldet.',
+  addSecret: (secret, uri) =>
+    `Bitte in eine Authenticator-App aufnehmen, von Hand oder als QR-Code:\n  ${secret}\n  ${uri}`,
+  recoveryCodes: (codes) =>
+    `Wiederherstellungscodes, jeder einmal anstelle der App gültig. Sie werden nur dieses Mal gezeigt; bitte getrennt vom Passwort aufbewahren:\n${codes.map((code) => `  ${code}`).join('\n')}`,
+  signedIn: (expiresAt) => `Angemeldet bis ${expiresAt}, oder bis 15 Minuten ohne Befehl vergangen sind.`,
+  waiting: (approvalId, expiresAt) => `Das muss jemand anderes bis ${expiresAt} freigeben: ${approvalId}`,
+  more: (cursor) => `Es gibt mehr: --cursor ${cursor}`,
+  yes: (value) => (value ? 'ja' : 'nein'),
+};
+
+/** Names of fields where a person reads them; what is not here is shown as the API calls it. */
+const GERMAN_FIELDS: Readonly<Record<string, string>> = {
+  name: 'Name',
+  mail: 'Mail',
+  createdAt: 'angelegt',
+  expiresAt: 'gültig bis',
+  state: 'Zustand',
+  enrolledAt: 'registriert',
+  revokedAt: 'gesperrt',
+  role: 'Rolle',
+  grants: 'Rollen',
+  permissions: 'Rechte',
+  features: 'Funktionen',
+  settings: 'Einstellungen',
+  address: 'Adresse',
+  lastSeenAt: 'zuletzt gesehen',
+  lastUsedAt: 'zuletzt benutzt',
+  isCurrent: 'diese',
+  token: 'Token',
+  code: 'Code',
+  key: 'Schlüssel',
+  operation: 'Vorgang',
+  requestedBy: 'beantragt von',
+  requestedAt: 'beantragt',
+  decidedBy: 'entschieden von',
+  decidedAt: 'entschieden',
+};
+
+/** The sentences in one language. */
+export function adminTextsIn(language: Language): AdminTexts {
+  return language === 'de' ? de : en;
+}
+
+/** What a field is called. */
+export function fieldName(name: string, language: Language): string {
+  return language === 'de' ? (GERMAN_FIELDS[name] ?? name) : name;
+}

@@ -1,0 +1,123 @@
+/** `kuvert admin setup`, `accept`, `sign-in`, `sign-out` and `step-up`: how somebody comes in and goes. */
+import { KuvertError } from '@kuvert/protocol';
+import type { Command } from 'commander';
+import { renderUnicodeCompact } from 'uqr';
+import { type CommandContext, finishCommand } from '../command-context.ts';
+import { adminTextsIn } from './admin-texts.ts';
+import { type AdminOptions, adminOptions, openClient, sessionFile, signedInClient } from './connection.ts';
+import { Prompts } from './prompts.ts';
+import { forgetSession, writeSession } from './session-file.ts';
+
+interface ComeIn extends AdminOptions {
+  readonly name?: string;
+  readonly mail?: string;
+  readonly recovery?: true;
+}
+
+/** @see addAdmin */
+export function addSignIn(admin: Command, context: CommandContext): void {
+  for (const [name, about] of [
+    ['setup', 'become the first operator with the set-up code that the server printed'],
+    ['accept', 'become an administrator with an invitation code'],
+  ] as const) {
+    const command = adminOptions(admin.command(name).description(about))
+      .option('--name <name>', 'your name; asked for if not given')
+      .option('--mail <mail>', 'your mail address; asked for if not given')
+      .action((options: ComeIn) => withPrompts(context, (prompts) => accept(options, context, prompts)));
+    finishCommand(command, [
+      `kuvert admin ${name} --server https://kuvert.acme.test --name Olga --mail olga@acme.test`,
+    ]);
+  }
+
+  const signIn = adminOptions(admin.command('sign-in').description('sign in with password and second factor'))
+    .option('--mail <mail>', 'your mail address; asked for if not given')
+    .option('--recovery', 'use a recovery code in the place of the app')
+    .action((options: ComeIn) => withPrompts(context, (prompts) => begin(options, context, prompts)));
+  finishCommand(signIn, ['kuvert admin sign-in --server https://kuvert.acme.test --mail olga@acme.test']);
+
+  const signOut = adminOptions(admin.command('sign-out').description('end this session')).action(
+    async (options: AdminOptions) => {
+      const client = await signedInClient(options, context);
+      const { result } = await client.call('me');
+      await client.call('sessions.end', { params: { sessionId: result.sessionId } });
+      await forgetSession(sessionFile(options, context));
+      const { output } = context;
+      await output.result({ state: 'signed-out' }, () => adminTextsIn(output.language).signedOut);
+    },
+  );
+  finishCommand(signOut, ['kuvert admin sign-out']);
+
+  const stepUp = adminOptions(admin.command('step-up').description('show the second factor again')).action(
+    (options: AdminOptions) =>
+      withPrompts(context, async (prompts) => {
+        const client = await signedInClient(options, context);
+        const { output } = context;
+        const totp = await prompts.ask(adminTextsIn(output.language).totp);
+        const { result } = await client.call('sessions.step-up', { body: { totp } });
+        await output.result(result, () => adminTextsIn(output.language).done);
+      }),
+  );
+  finishCommand(stepUp, ['kuvert admin step-up']);
+}
+
+async function accept(options: ComeIn, context: CommandContext, prompts: Prompts): Promise<void> {
+  const { output } = context;
+  const texts = adminTextsIn(output.language);
+  const client = openClient(options.server, context);
+  const code = await prompts.askSecret(texts.code);
+  const name = options.name ?? (await prompts.ask(texts.name));
+  const mail = options.mail ?? (await prompts.ask(texts.mail));
+  const password = await prompts.askSecret(texts.password);
+  const { totpSecret, totpUri } = (
+    await client.call('invitations.open', { body: { code, name, mail, password } })
+  ).result;
+  await output.result({ totpSecret, totpUri }, () => {
+    const picture = renderUnicodeCompact(totpUri);
+    return `${texts.addSecret(totpSecret, totpUri)}\n${picture}`;
+  });
+  const totp = await prompts.ask(texts.totp);
+  const { token, expiresAt, recoveryCodes } = (
+    await client.call('invitations.accept', { body: { code, totp } })
+  ).result;
+  await keep(options, context, { token, expiresAt });
+  await output.result({ expiresAt, recoveryCodes }, () =>
+    [texts.recoveryCodes(recoveryCodes), texts.signedIn(expiresAt)].join('\n'),
+  );
+}
+
+async function begin(options: ComeIn, context: CommandContext, prompts: Prompts): Promise<void> {
+  const { output } = context;
+  const texts = adminTextsIn(output.language);
+  const client = openClient(options.server, context);
+  const mail = options.mail ?? (await prompts.ask(texts.mail));
+  const password = await prompts.askSecret(texts.password);
+  const secondFactor = options.recovery
+    ? { kind: 'recovery' as const, code: await prompts.askSecret(texts.recoveryCode) }
+    : { kind: 'totp' as const, code: await prompts.ask(texts.totp) };
+  const { token, expiresAt } = (
+    await client.call('sessions.create', { body: { mail, password, secondFactor } })
+  ).result;
+  await keep(options, context, { token, expiresAt });
+  await output.result({ expiresAt }, () => texts.signedIn(expiresAt));
+}
+
+async function keep(
+  options: ComeIn,
+  context: CommandContext,
+  { token, expiresAt }: { token?: string | undefined; expiresAt: string },
+): Promise<void> {
+  if (token === undefined || options.server === undefined) throw new KuvertError('internal');
+  await writeSession(sessionFile(options, context), { server: options.server, token, expiresAt });
+}
+
+async function withPrompts(
+  context: CommandContext,
+  work: (prompts: Prompts) => Promise<void>,
+): Promise<void> {
+  const prompts = new Prompts(context.streams, context.output);
+  try {
+    await work(prompts);
+  } finally {
+    await prompts.close();
+  }
+}

@@ -1,0 +1,131 @@
+/** Administrator 1 and 3 from the command line: setting up, delegating, and the way in when nobody can sign in any more (C3 C4). */
+import { chmodSync, readFileSync, statSync } from 'node:fs';
+import { type Child, resultOf, type ServerProcess, Site } from '@kuvert/testkit';
+import { generateSync } from 'otplib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const PASSWORD = 'korrekt Pferd Batterie Heftklammer';
+
+let site: Site;
+let server: ServerProcess;
+
+beforeAll(async () => {
+  site = new Site();
+  server = await site.startServer();
+});
+afterAll(() => site[Symbol.asyncDispose]());
+
+/** The session of somebody of this test. */
+const as = (name: string) => ['--session-file', site.at(`${name}.json`)];
+
+/** `kuvert admin …` to its end. */
+function admin(name: string, args: readonly string[], input = ''): ReturnType<typeof site.kuvert> {
+  return site.kuvert(['admin', ...args, ...as(name)], { stdin: input });
+}
+
+/** Comes in with a code, as a script does: the secret is read from what the command says before the app's digits are asked for. */
+async function comeIn(name: string, verb: 'setup' | 'accept', code: string): Promise<string> {
+  const words = [
+    'admin',
+    verb,
+    '--server',
+    server.url,
+    '--name',
+    name,
+    '--mail',
+    `${name}@acme.test`,
+    ...as(name),
+  ];
+  const child = site.startKuvert(words, { keepsInputOpen: true });
+  child.write(`${code}\n${PASSWORD}\n`);
+  const secret = await child.until('the secret is shown', () => secretIn(child));
+  child.write(`${generateSync({ secret })}\n`);
+  const result = await resultOf(child);
+  expect(result.stderr).not.toContain('"error"');
+  expect(result.json[1]?.recoveryCodes).toHaveLength(10);
+  return secret;
+}
+
+function secretIn(child: Child): string | undefined {
+  return /"totpSecret":"([A-Z2-7]+)"/.exec(child.stdout.toString())?.[1];
+}
+
+test('C3 C4 the set-up code makes an operator, who makes a tenant and its first administrator, who adds people', async () => {
+  await comeIn('olga', 'setup', server.setUpCode);
+  const file = site.at('olga.json');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readFileSync(file, 'utf8')).not.toContain(PASSWORD);
+  const [tenant] = (await admin('olga', ['tenants', 'create', '--name', 'Acme'])).json;
+  const tenantId = tenant?.tenantId as string;
+  const appoint = ['tenants', 'appoint', '--tenant', tenantId, '--mail', 'anna@acme.test'];
+  const [invitation] = (await admin('olga', appoint)).json;
+  expect((await admin('olga', ['people', 'list', '--tenant', tenantId])).errorCode).toBe('not_allowed');
+
+  await comeIn('anna', 'accept', invitation?.code as string);
+  expect((await admin('olga', appoint)).errorCode).toBe('administrator_present');
+  const add = (name: string) => [
+    'people',
+    'create',
+    '--tenant',
+    tenantId,
+    '--name',
+    name,
+    '--mail',
+    `${name}@acme.test`,
+  ];
+  const [ben] = (await admin('anna', add('ben'))).json;
+  expect((await admin('anna', add('ben'))).errorCode).toBe('mail_taken');
+  await admin('anna', add('carla'));
+  const found = await admin('anna', ['people', 'list', '--tenant', tenantId, '--q', 'BEN acme']);
+  expect(found.json).toEqual([ben]);
+  const one = await admin('anna', ['people', 'list', '--tenant', tenantId, '--limit', '1']);
+  expect([one.json.length, one.stderr]).toEqual([1, expect.stringContaining('"more"')]);
+  const [token] = (
+    await admin('anna', ['tokens', 'create', '--tenant', tenantId, '--person', ben?.personId as string])
+  ).json;
+  expect(token?.token).toMatch(/^kuvert1_/);
+  const german = await site.kuvert([
+    'admin',
+    'people',
+    'get',
+    '--tenant',
+    'tn_x',
+    '--person',
+    'pe_x',
+    '--lang',
+    'de',
+    ...as('anna'),
+  ]);
+  expect([german.code, german.stderr]).toEqual([2, expect.stringContaining('passt nicht')]);
+  const out = await admin('anna', ['sign-out']);
+  expect(out.json).toEqual([{ state: 'signed-out' }]);
+  expect((await admin('anna', ['me'])).errorCode).toBe('unauthenticated');
+});
+
+test('C4 a session file that others can read, and a password in clear over a network, are refused', async () => {
+  chmodSync(site.at('olga.json'), 0o644);
+  expect((await admin('olga', ['me'])).errorCode).toBe('keys_open');
+  chmodSync(site.at('olga.json'), 0o600);
+  expect((await admin('olga', ['me'])).json[0]).toMatchObject({ mail: 'olga@acme.test' });
+  const far = await admin(
+    'otto',
+    ['sign-in', '--server', 'http://192.0.2.1', '--mail', 'otto@acme.test'],
+    'x\n',
+  );
+  expect(far.errorCode).toBe('plain_http_refused');
+  const { stderr, code } = await admin(
+    'otto',
+    ['sign-in', '--server', server.url, '--mail', 'otto@acme.test'],
+    '',
+  );
+  expect([code, stderr]).toEqual([2, expect.stringContaining('answer is missing')]);
+});
+
+test('C4 who has lost all access is invited past the API with the operator key, and only with that', async () => {
+  const invited = await site.kuvert(['operator', 'invite', '--role', 'operator', '--mail', 'otto@acme.test']);
+  await comeIn('otto', 'accept', invited.json[0]?.code as string);
+  const { json } = await admin('otto', ['operators', 'list']);
+  expect(json.map(({ mail }) => mail).sort()).toEqual(['olga@acme.test', 'otto@acme.test']);
+  const elsewhere = await site.kuvert(['operator', 'invite', '--role', 'help-desk', '--mail', 'x@acme.test']);
+  expect(elsewhere.errorCode).toBe('bad_request');
+});
