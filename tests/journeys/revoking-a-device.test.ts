@@ -42,3 +42,22 @@ test('E5 revocation ends an open connection, refuses the next one and holds afte
   expect(again).toMatchObject({ code: 3, errorCode: 'device_not_accepted' });
   expect((await site.kuvert(['inbox', ...anna.asPerson])).lines).toEqual([]);
 });
+
+test('A4 E5 a device that may sign takes itself out, and the other one that may sign goes on with the new key', {
+  timeout: 120_000,
+}, async () => {
+  const phone = await (await server.tenant('Globex')).person('Carla');
+  const tablet = await phone.addDevice({ isSigner: true });
+  const revoked = await site.kuvert(['devices', 'revoke', phone.deviceId, ...phone.asPerson]);
+  expect(revoked).toMatchObject({ code: 0, json: [{ deviceId: phone.deviceId, state: 'revoked' }] });
+  const out = await site.kuvert(['inbox', ...phone.asPerson]);
+  expect(out).toMatchObject({ code: 3, errorCode: 'device_not_accepted' });
+  // The new key lies in the mailbox.
+  await tablet.with((profile) => profile.flush({ timeoutMs: 20_000 }));
+  const laptop = await tablet.addDevice();
+  const { json } = await site.kuvert(['devices', 'list', ...tablet.asPerson]);
+  expect(json).toMatchObject([
+    { deviceId: tablet.deviceId, role: 'signer', isThis: true },
+    { deviceId: laptop.deviceId, role: 'linked', isThis: false },
+  ]);
+});

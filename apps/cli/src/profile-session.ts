@@ -78,6 +78,11 @@ export async function flushIfReachable(profile: Profile): Promise<boolean> {
   }
 }
 
+/** Connects, fetches and sends for a command that needs the server. @throws KuvertError `server_unreachable`, … */
+export async function flushNow(profile: Profile): Promise<void> {
+  await profile.flush({ timeoutMs: TIME_LIMIT_MS.flush });
+}
+
 /**
  * Connects for a command that goes on without the server.
  * @returns false when the server cannot be reached in time

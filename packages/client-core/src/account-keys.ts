@@ -5,7 +5,13 @@
  */
 import { signingKeyFromSeed } from '@kuvert/crypto/identity';
 import { openAccountKey, SessionError, sealAccountKey } from '@kuvert/crypto/session';
-import { type DeviceId, equalBytes, type ListedDevice, READER_VERSION } from '@kuvert/protocol';
+import {
+  type ContentId,
+  type DeviceId,
+  equalBytes,
+  type ListedDevice,
+  READER_VERSION,
+} from '@kuvert/protocol';
 import type { Context } from './context.ts';
 import { loadRecord, saveRecord, VALUES } from './own-device.ts';
 import { queueForOwnDevices } from './own-lane.ts';
@@ -46,12 +52,12 @@ export function giveAccountKey(
   context: Context,
   to: readonly Pick<ListedDevice, 'device' | 'identityKey'>[],
   privateKey: Bytes,
-): void {
+): ContentId {
   const copies = to.map(({ device, identityKey }) => ({
     device,
     sealed: sealAccountKey(identityKey, device, privateKey),
   }));
-  queueForOwnDevices(context, { content: { kind: 'account-key', minReader: READER_VERSION, copies } });
+  return queueForOwnDevices(context, { content: { kind: 'account-key', minReader: READER_VERSION, copies } });
 }
 
 /** True when the list says that this device may sign. */

@@ -14,6 +14,7 @@ import {
 import { isIdentityKey, linkIdOf, linkNumbers } from '@kuvert/crypto/session';
 import {
   type AccountRecord,
+  type ContentId,
   DEVICES_MAX,
   type DeviceId,
   type DeviceList,
@@ -46,6 +47,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** How often a list is made anew because another signer was faster. */
 const TRIES_MAX = 5;
+/** How long a device that takes itself out waits for the server to have taken its key for the others, and how often it looks. */
+const HAND_OVER_MAX_MS = 20_000;
+const HAND_OVER_LOOK_MS = 50;
 
 /** A device of one's own, as it may be shown. */
 export interface OwnDeviceEntry {
@@ -281,6 +285,9 @@ export class OwnDevices {
         devices,
       };
       const deviceList = signDeviceList(renewed?.privateKey ?? key, next);
+      const isLeaving = !devices.some(({ device }) => device === own.deviceId);
+      // Afterwards it can tell nobody anything.
+      if (isLeaving && renewed !== undefined) await this.#handOver(next, renewed.privateKey);
       try {
         await connection.request('devices.publish', {
           deviceList,
@@ -288,10 +295,14 @@ export class OwnDevices {
           ...(also.link && { link: also.link({ ...account, deviceList }, key) }),
         });
       } catch (error) {
-        const isLate = error instanceof KuvertError && error.code === 'devices_changed';
+        const code = error instanceof KuvertError ? error.code : undefined;
+        // The server ends the connection of whoever is out, perhaps before it answers.
+        if (isLeaving && code === 'device_not_accepted') return;
+        const isLate = code === 'devices_changed';
         if (!isLate || tries >= TRIES_MAX) throw error;
         continue;
       }
+      if (isLeaving) return;
       const { account: after } = await this.#fetch();
       if (!equalBytes(after.pin.hash, listHash(deviceList)) && after.list.version <= next.version) {
         throw new KuvertError('identity_rolled_back');
@@ -315,12 +326,26 @@ export class OwnDevices {
   }
 
   /** The other signers need the new key too. */
-  #tellKey({ devices }: DeviceList, privateKey: Bytes): void {
+  #tellKey({ devices }: DeviceList, privateKey: Bytes): ContentId | undefined {
     const { own } = this.#context;
     const others = devices.filter(({ device, role }) => role === 'signer' && device !== own.deviceId);
-    if (others.length === 0) return;
-    giveAccountKey(this.#context, others, privateKey);
+    if (others.length === 0) return undefined;
+    const contentId = giveAccountKey(this.#context, others, privateKey);
     this.#onOutgoing();
+    return contentId;
+  }
+
+  /** Tells the other signers the new key and waits until the server has it for them. @throws KuvertError `server_unreachable` */
+  async #handOver(next: DeviceList, privateKey: Bytes): Promise<void> {
+    const { store, clock } = this.#context;
+    const contentId = this.#tellKey(next, privateKey);
+    if (contentId === undefined) return;
+    for (let waitedMs = 0; waitedMs < HAND_OVER_MAX_MS; waitedMs += HAND_OVER_LOOK_MS) {
+      this.#connected();
+      if (store.outbox.findByContentId(contentId)?.acceptedAtMs !== undefined) return;
+      await new Promise<void>((resolve) => clock.after(HAND_OVER_LOOK_MS, resolve));
+    }
+    throw new KuvertError('server_unreachable');
   }
 
   #connected(): Connection {

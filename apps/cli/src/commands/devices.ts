@@ -7,7 +7,7 @@ import { type CommandContext, finishCommand, profileCommand } from '../command-c
 import { deviceTextsIn } from '../device-texts.ts';
 import { UsageError } from '../failure.ts';
 import { readText } from '../message-text.ts';
-import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
+import { flushIfReachable, flushNow, type ProfileOptions, withProfile } from '../profile-session.ts';
 import { showLine } from '../terminal-text.ts';
 
 const AFTER_HELP = `
@@ -83,8 +83,8 @@ function addApprove(devices: Command, context: CommandContext): void {
     }
     await withProfile(options, output, async (profile) => {
       const text = code === '-' ? await readText(context.streams.stdin) : code;
-      // The server's time tells how old the code is.
-      await profile.connect();
+      // The server's time tells how old the code is, and another device may have left a new account key in the mailbox.
+      await flushNow(profile);
       const request = profile.devices.readCode(text);
       await confirm(context, request.numbers, options.numbers);
       const isSigner = options.signer === true;
@@ -132,7 +132,7 @@ function addRevoke(devices: Command, context: CommandContext): void {
     const { output } = context;
     const texts = deviceTextsIn(output.language);
     await withProfile(options, output, async (profile) => {
-      await profile.connect();
+      await flushNow(profile);
       // Another device may have linked or revoked some since this one last looked.
       await profile.devices.refresh();
       if (profile.devices.isSigner) {
@@ -142,7 +142,9 @@ function addRevoke(devices: Command, context: CommandContext): void {
         profile.devices.askToRevoke(deviceId);
         await output.result({ deviceId, state: 'asked' }, () => texts.revokeAsked(deviceId));
       }
-      await flushIfReachable(profile);
+      // Whoever has taken itself out is not let in again.
+      if (!profile.devices.isSigner || deviceId !== profile.whoami().deviceId)
+        await flushIfReachable(profile);
     });
   });
   finishCommand(command, ['kuvert devices revoke de_… --profile anna --secret-file anna.secret']);
@@ -178,7 +180,7 @@ function addNewKey(devices: Command, context: CommandContext): void {
   profileCommand(command).action(async (options: ProfileOptions) => {
     const { output } = context;
     await withProfile(options, output, async (profile) => {
-      await profile.connect();
+      await flushNow(profile);
       await profile.devices.renewKey();
       await output.result({ state: 'renewed' }, () => deviceTextsIn(output.language).keyRenewed());
       await flushIfReachable(profile);
