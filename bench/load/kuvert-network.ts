@@ -37,6 +37,9 @@ import {
   TickFlusher,
 } from './network.ts';
 
+/** As `packages/client-core/src/channel-client.ts` does it. */
+const ACK_DELIVERIES = 32;
+const ACK_DELAY_MS = 50;
 const CLIENT_VERSION = '0.1.0';
 /** Connections that are opened at once. */
 const OPENING_MAX = 16;
@@ -121,6 +124,7 @@ class KuvertEndpoint implements Endpoint {
   readonly #open = new Map<number, Uint8Array>();
   #lastSeq = 0;
   #acknowledged = 0;
+  #acknowledging: NodeJS.Timeout | undefined;
   #closing = false;
 
   private constructor(parts: {
@@ -187,12 +191,14 @@ class KuvertEndpoint implements Endpoint {
 
   destroy(): void {
     this.#closing = true;
+    clearTimeout(this.#acknowledging);
     this.#connection.destroy();
   }
 
   flush(): void {
-    // One cumulative acknowledgement for all that arrived in a tick.
     if (this.#lastSeq > this.#acknowledged) {
+      clearTimeout(this.#acknowledging);
+      this.#acknowledging = undefined;
       this.#acknowledged = this.#lastSeq;
       this.#channel.queue(encodeAck(this.#lastSeq));
     }
@@ -204,7 +210,7 @@ class KuvertEndpoint implements Endpoint {
     switch (record[0]) {
       case RECORD_TYPES.deliver:
         this.#lastSeq = new DataView(record.buffer, record.byteOffset).getUint32(DELIVERY_AT.seq);
-        this.#shared.flusher.mark(this);
+        this.#acknowledgeSoon();
         this.#onArrival(tagOf(record));
         return;
       case RECORD_TYPES.submitAnswer:
@@ -217,6 +223,12 @@ class KuvertEndpoint implements Endpoint {
       default:
         failRun('a record of an unexpected type');
     }
+  }
+
+  /** As clients do: with what is written next, but after so many deliveries or so long in any case. */
+  #acknowledgeSoon(): void {
+    if (this.#lastSeq - this.#acknowledged >= ACK_DELIVERIES) this.#shared.flusher.mark(this);
+    else this.#acknowledging ??= setTimeout(() => this.flush(), ACK_DELAY_MS);
   }
 
   #accepted(answer: Uint8Array): void {

@@ -62,12 +62,14 @@ export class ClosedLoop {
     const beganAt = performance.now();
     const cpuBefore = cpuSecondsOf(pids);
     const threadsBefore = pids.map(threadCpuSecondsOf);
+    const ownBefore = process.cpuUsage();
     this.#isMeasured = true;
     await pause(spell.measuredMs);
     this.#isMeasured = false;
     this.#isOver = true;
     const seconds = (performance.now() - beganAt) / 1000;
     const cpuSeconds = cpuSecondsOf(pids) - cpuBefore;
+    const own = process.cpuUsage(ownBefore);
     const threadSeconds = new Map<string, number>();
     pids.forEach((pid, i) => {
       for (const [name, after] of threadCpuSecondsOf(pid)) {
@@ -80,7 +82,8 @@ export class ClosedLoop {
     while (this.#underWay.size > 0 && performance.now() < deadline) await pause(20);
     let lost = 0;
     for (const { missing } of this.#underWay.values()) lost += missing;
-    return { fromMs, toMs, seconds, cpuSeconds, threadSeconds, lost };
+    const ownCpuSeconds = (own.user + own.system) / 1e6;
+    return { fromMs, toMs, seconds, cpuSeconds, ownCpuSeconds, threadSeconds, lost };
   }
 }
 
@@ -90,6 +93,8 @@ export interface Measured {
   readonly toMs: number;
   readonly seconds: number;
   readonly cpuSeconds: number;
+  /** Of this load process: it shares the cores with the server, so its own costs bound the rate as well. */
+  readonly ownCpuSeconds: number;
   /** The same by names of threads, which tell a writer from an event loop and both from the collection of garbage. */
   readonly threadSeconds: ReadonlyMap<string, number>;
   /** Arrivals that never came. */

@@ -18,7 +18,7 @@ export async function fanout(
     if (loop.arrived(tag) && !loop.isOver) group.send(loop.begin(members));
   });
   group.send(loop.begin(members));
-  const { fromMs, toMs, seconds, cpuSeconds, lost } = await loop.run(scenario, pids);
+  const { fromMs, toMs, seconds, cpuSeconds, ownCpuSeconds, lost } = await loop.run(scenario, pids);
   const deliveries = loop.eachMs.length;
   const one = quantiles(loop.eachMs);
   const all = quantiles(loop.lastMs);
@@ -36,6 +36,7 @@ export async function fanout(
       all_p50_ms: rounded(all.p50, 1),
       all_p99_ms: rounded(all.p99, 1),
       srv_cpu_us_per_delivery: rounded((cpuSeconds * 1e6) / deliveries, 1),
+      client_cpu_us: rounded((ownCpuSeconds * 1e6) / deliveries, 1),
       lost,
       twice: loop.twice,
     },

@@ -27,7 +27,10 @@ export async function online(
     }),
   );
   for (let pair = 0; pair < pairs; pair++) for (let i = 0; i < window; i++) send(pair);
-  const { fromMs, toMs, seconds, cpuSeconds, threadSeconds, lost } = await loop.run(scenario, pids);
+  const { fromMs, toMs, seconds, cpuSeconds, ownCpuSeconds, threadSeconds, lost } = await loop.run(
+    scenario,
+    pids,
+  );
   const messages = loop.eachMs.length;
   const { p50, p99 } = quantiles(loop.eachMs);
   await Promise.all([...senders, ...receivers].map((endpoint) => endpoint.close()));
@@ -43,6 +46,7 @@ export async function online(
       p99_ms: rounded(p99, 3),
       srv_cpu_us_per_msg: rounded((cpuSeconds * 1e6) / messages, 1),
       ...threadFigures(threadSeconds, messages),
+      client_cpu_us: rounded((ownCpuSeconds * 1e6) / messages, 1),
       lost,
       twice: loop.twice,
     },

@@ -1,5 +1,6 @@
 import {
   type CborValue,
+  decodeAck,
   encodeControl,
   encodeDelivery,
   encodeSubmitAnswer,
@@ -47,6 +48,46 @@ test('B8 an answer that does not have the shape of its method is refused', async
   const asked = client.request('devices.owner', { deviceId });
   client.receive(respond({ id: 1, result: { account: 'me' } }));
   await expect(asked).rejects.toMatchObject({ code: 'bad_request' });
+});
+
+const delivery = (deliverySeq: number, bytes = 1) =>
+  encodeDelivery({
+    deliverySeq,
+    acceptedAtMs: 1,
+    expiresAtMs: 2,
+    suite: 1,
+    class: 1,
+    leg: Uint8Array.of(1),
+    body: new Uint8Array(bytes),
+  });
+const acks = (sent: readonly Uint8Array[]) =>
+  sent.flatMap((record) => (record[0] === RECORD_TYPES.ack ? decodeAck(record) : []));
+
+test('P2 acknowledgements wait for company, but never long, and never beyond what the server holds back for them', () => {
+  const { client, clock, sent } = open();
+  client.ack(1);
+  client.ack(2);
+  expect(acks(sent)).toEqual([]);
+  clock.advance(50);
+  expect(acks(sent)).toEqual([2]);
+  for (let upTo = 3; upTo <= 40; upTo++) client.ack(upTo);
+  expect(acks(sent)).toEqual([2, 34]);
+  for (const seq of [41, 42]) client.receive(delivery(seq, 390_000));
+  client.ack(42);
+  expect(acks(sent)).toEqual([2, 34, 42]);
+  clock.advance(60_000);
+  expect(acks(sent)).toEqual([2, 34, 42]);
+});
+
+test('P2 an acknowledgement that is due goes before whatever is sent next, also before the end', () => {
+  const { client, clock, sent } = open();
+  client.ack(1);
+  void client.request('prekeys.count', {}).catch(() => undefined);
+  expect(sent.map(([type]) => type)).toEqual([RECORD_TYPES.ack, RECORD_TYPES.request]);
+  client.ack(2);
+  client.close();
+  clock.advance(1_000);
+  expect(acks(sent)).toEqual([1, 2]);
 });
 
 test('A8 a server that does not answer in time is given up, with all that waits', async () => {

@@ -28,6 +28,15 @@ import type { Accepted, Clock, Connection, ConnectionEvents, MethodParams, Metho
 /** How long an answer may take. A connection that does not answer is given up: it would hold the order of everything behind it. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
+/**
+ * An acknowledgement frees room at the server and nothing else, and each is a frame to be sealed, read and opened for the server: so it waits
+ * for company. What was not acknowledged when a connection ends comes again and is known.
+ */
+const ACK_DELAY_MS = 50;
+const ACK_DELIVERIES = 32;
+/** The server stops at 4 MiB without acknowledgement. */
+const ACK_BYTES = 524_288;
+
 interface Waiting {
   readonly resolve: (value: never) => void;
   readonly reject: (reason: KuvertError) => void;
@@ -50,6 +59,11 @@ export class ChannelClient implements Connection {
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
   #lastNo = 0;
+  /** Deliveries up to here are stored, and up to there the server knows. */
+  #storedUpTo = 0;
+  #acknowledgedUpTo = 0;
+  #unacknowledgedBytes = 0;
+  #cancelAck: (() => void) | undefined;
   #ended: KuvertError | undefined;
   #closingCode: KuvertError | undefined;
 
@@ -73,10 +87,15 @@ export class ChannelClient implements Connection {
   }
 
   ack(upTo: number): void {
-    if (this.#ended === undefined) this.#link.send(encodeAck(upTo));
+    if (this.#ended !== undefined || upTo <= this.#storedUpTo) return;
+    this.#storedUpTo = upTo;
+    if (upTo - this.#acknowledgedUpTo >= ACK_DELIVERIES || this.#unacknowledgedBytes >= ACK_BYTES)
+      this.#acknowledge();
+    else this.#cancelAck ??= this.#clock.after(ACK_DELAY_MS, () => this.#acknowledge());
   }
 
   close(): void {
+    if (this.#ended === undefined) this.#acknowledge();
     this.#end(new KuvertError('server_unreachable', { details: { closed: 'here' } }));
     this.#link.close();
   }
@@ -97,9 +116,19 @@ export class ChannelClient implements Connection {
     this.#link.close();
   }
 
+  #acknowledge(): void {
+    this.#cancelAck?.();
+    this.#cancelAck = undefined;
+    if (this.#storedUpTo === this.#acknowledgedUpTo) return;
+    this.#acknowledgedUpTo = this.#storedUpTo;
+    this.#unacknowledgedBytes = 0;
+    this.#link.send(encodeAck(this.#storedUpTo));
+  }
+
   #read(record: Uint8Array): void {
     switch (record[0]) {
       case RECORD_TYPES.deliver:
+        this.#unacknowledgedBytes += record.length;
         this.#events.onDelivery(decodeDelivery(record));
         return;
       case RECORD_TYPES.submitAnswer: {
@@ -148,6 +177,8 @@ export class ChannelClient implements Connection {
         this.failed(new KuvertError('server_unreachable', { details: { timeout: true } }));
       });
       this.#waiting.set(no, { resolve: resolve as (value: never) => void, reject, method, cancelTimer });
+      // What is due travels in the same frame.
+      this.#acknowledge();
       this.#link.send(record);
     });
   }
@@ -171,6 +202,7 @@ export class ChannelClient implements Connection {
   #end(reason: KuvertError): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
+    this.#cancelAck?.();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const one of waiting) {

@@ -14,6 +14,7 @@ import { ConnectionCount } from './connection-count.ts';
 import { DeadlineWheel, type Timed } from './deadline-wheel.ts';
 import type { FrameSocket } from './frame-socket.ts';
 import { LIMITS } from './limits.ts';
+import { readIntoSharedBuffer } from './shared-read-buffer.ts';
 
 /** How long a peer may take to answer a close frame. An option that the type declarations of `ws` do not have yet. */
 const CLOSE_TIMEOUT = { closeTimeout: 5_000 };
@@ -71,7 +72,8 @@ export class ChannelServer {
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
-      this.#begin(webSocket, address);
+      readIntoSharedBuffer(socket);
+      this.#begin(webSocket, socket, address);
     });
   }
 
@@ -118,7 +120,7 @@ export class ChannelServer {
     return undefined;
   }
 
-  #begin(webSocket: WebSocket, address: string): void {
+  #begin(webSocket: WebSocket, stream: Duplex, address: string): void {
     const { clock } = this.#host;
     const beganMs = clock.monotonicMs();
     let heardMs = beganMs;
@@ -127,7 +129,7 @@ export class ChannelServer {
     let paused = false;
     const leaveAll = this.#all.enter(address);
     const leaveUnauthenticated = this.#unauthenticated.enter(address);
-    const socket = frameSocketOf(webSocket, (value) => {
+    const socket = frameSocketOf(webSocket, stream, (value) => {
       paused = value;
     });
     const session = new ChannelSession({
@@ -207,9 +209,24 @@ function isSameHost(origin: string, host: string | undefined): boolean {
   return host !== undefined && parsed?.host === host.toLowerCase();
 }
 
-function frameSocketOf(webSocket: WebSocket, onPaused: (paused: boolean) => void): FrameSocket {
+function frameSocketOf(
+  webSocket: WebSocket,
+  stream: Duplex,
+  onPaused: (paused: boolean) => void,
+): FrameSocket {
   return {
-    send: (frame, sent) => webSocket.send(frame, () => sent()),
+    send(frame, sent) {
+      if (webSocket.readyState !== webSocket.OPEN) {
+        sent();
+        return;
+      }
+      // Head and payload as one piece, which costs half of the two writes of `ws`, and all that a server has to do to send a message.
+      const message = binaryMessage(frame);
+      if (stream.writableLength + message.length < stream.writableHighWaterMark) {
+        stream.write(message);
+        sent();
+      } else stream.write(message, sent);
+    },
     close: (reason) => webSocket.close(reason === 'normal' ? 1000 : 1002),
     terminate: () => webSocket.terminate(),
     pause() {
@@ -225,4 +242,19 @@ function frameSocketOf(webSocket: WebSocket, onPaused: (paused: boolean) => void
       return webSocket.bufferedAmount;
     },
   };
+}
+
+/** A final binary frame without a mask (RFC 6455 §5.2). */
+function binaryMessage(payload: Uint8Array): Buffer {
+  const { length } = payload;
+  const head = length < 126 ? 2 : 4;
+  const message = Buffer.allocUnsafe(head + length);
+  message[0] = 0x82;
+  if (head === 2) message[1] = length;
+  else {
+    message[1] = 126;
+    message.writeUInt16BE(length, 2);
+  }
+  message.set(payload, head);
+  return message;
 }

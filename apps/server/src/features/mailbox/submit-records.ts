@@ -4,19 +4,12 @@
  * the legs of the answer are those of the request, whose hash is the same. Day keys are random and forgotten with the last record
  * of their day.
  */
-import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
-import {
-  ID_BYTES,
-  KuvertError,
-  LABELS,
-  SUBMIT_ID_AT,
-  submitBytesTimeMs,
-  type TenantId,
-  utf8,
-} from '@kuvert/protocol';
+import { hash } from 'node:crypto';
+import { ID_BYTES, KuvertError, SUBMIT_ID_AT, submitBytesTimeMs, type TenantId } from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
 import type { TenantScope } from '../../store/index.ts';
 import { MAC_BYTES, submitDayKeys, submitRecords, TIME_BYTES } from './collections.ts';
+import { DayKey } from './day-key.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -104,9 +97,9 @@ export interface RecordKeys {
 
 /** @see RecordKeys */
 export function createRecordKeys(random: Random): RecordKeys {
-  const byTenant = new Map<TenantId, Map<number, KeyObject>>();
+  const byTenant = new Map<TenantId, Map<number, DayKey>>();
 
-  async function loadDayKey(scope: TenantScope, day: number): Promise<KeyObject> {
+  async function loadDayKey(scope: TenantScope, day: number): Promise<DayKey> {
     const fresh = Uint8Array.from(random(32));
     const bytes = await scope.write(async (tx) => {
       const row = await tx.find(submitDayKeys, day);
@@ -114,8 +107,8 @@ export function createRecordKeys(random: Random): RecordKeys {
       tx.insert(submitDayKeys, { day, key: fresh, expiresAt: (day + 1) * DAY_MS + SUBMIT_MEMORY_MS });
       return fresh;
     });
-    const key = createSecretKey(bytes);
-    const keys = byTenant.get(scope.tenant) ?? new Map<number, KeyObject>();
+    const key = new DayKey(bytes);
+    const keys = byTenant.get(scope.tenant) ?? new Map<number, DayKey>();
     byTenant.set(scope.tenant, keys);
     for (const known of keys.keys()) if (known < day - 9) keys.delete(known);
     keys.set(day, key);
@@ -137,15 +130,8 @@ function dayOf(submitId: Uint8Array): number {
   return Math.floor(submitBytesTimeMs(submitId) / DAY_MS);
 }
 
-const LABEL = utf8(LABELS.submitRecord);
-/** What is hashed next: one buffer for all, because each new one would be copied to where the library can read it. */
-const HASHED = Buffer.alloc(LABEL.length + 2 * ID_BYTES);
-HASHED.set(LABEL);
-
-function recordKey(dayKey: KeyObject, deviceBytes: Uint8Array, submitId: Uint8Array): RecordKey {
-  HASHED.set(deviceBytes, LABEL.length);
-  HASHED.set(submitId, LABEL.length + ID_BYTES);
-  const mac = createHmac('sha256', dayKey).update(HASHED).digest('latin1');
+function recordKey(dayKey: DayKey, deviceBytes: Uint8Array, submitId: Uint8Array): RecordKey {
+  const mac = dayKey.macOf(deviceBytes, submitId);
   const key = new Uint8Array(TIME_BYTES + MAC_BYTES);
   for (let i = 0; i < TIME_BYTES; i++) key[i] = submitId[1 + i] ?? 0;
   for (let i = 0; i < MAC_BYTES; i++) key[TIME_BYTES + i] = mac.charCodeAt(i);
