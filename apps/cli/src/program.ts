@@ -21,6 +21,7 @@ import { addServe } from './commands/serve.ts';
 import { addSettings } from './commands/settings.ts';
 import { addStatus } from './commands/status.ts';
 import { addStore } from './commands/store.ts';
+import { addVerify } from './commands/verify.ts';
 import { addWhoami } from './commands/whoami.ts';
 
 const AFTER_HELP = `
@@ -68,6 +69,7 @@ export function buildProgram(context: CommandContext): Command {
     addAdmin,
     addOperator,
     addStore,
+    addVerify,
   ]) {
     add(program, context);
   }

@@ -52,6 +52,7 @@ const COMMANDS = [
   ['operator', 'token', 'create'],
   ['operator', 'device', 'revoke'],
   ['operator', 'keys', 'rotate'],
+  ['verify'],
 ].map((words) => ({ words }));
 
 test.each(COMMANDS)('A1 kuvert $words --help explains itself with examples', async ({ words }) => {

@@ -55,6 +55,8 @@ export class AuditReading {
     filter: AuditFilter,
     page: { readonly order: 'asc' | 'desc'; readonly limit: number; readonly cursor?: string | undefined },
   ): Promise<{ entries: AuditEntryView[]; next: string | null }> {
+    // What was committed before the search is found by it, also where it was still on its way here.
+    if (page.cursor === undefined) await this.#proofs.checkpoint(log);
     const place = placeOfLog(this.#store, log);
     const found: Row[] = [];
     let cursor = page.cursor;
