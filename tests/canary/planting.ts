@@ -3,7 +3,9 @@
  * fields that it fills (as docs/fields.md does) and acts as that person would. What is end-to-end is said twice: once so that the other has
  * fetched it, once so that it waits in the mailbox. Entries run in order, in one server process.
  */
-import type { KuvertError } from '@kuvert/protocol';
+
+import { randomBytes } from 'node:crypto';
+import { type KuvertError, makeId } from '@kuvert/protocol';
 import {
   type AdminPlace,
   becomeAdministrator,
@@ -172,6 +174,79 @@ export const PLANTINGS: readonly Planting[] = [
       await boss.call('integrations.create', {
         params,
         body: { name: canary('admin integrations.create: name'), permissions: ['people.read'], validDays: 1 },
+      });
+    },
+  },
+  {
+    fields: [
+      'shape AttachmentPointer: name',
+      'content text: links[].url',
+      'content text: links[].title',
+      'content text: links[].description',
+      'content file: text',
+      'content picture: text',
+      'content video: text',
+      'content location: label',
+      'content contact: name',
+      'content contact: mails[]',
+      'content contact: phones[]',
+      'content contact: organisation',
+      'content poll: options[]',
+      'content poll: question',
+      'content edit: text',
+      'content reaction: emoji',
+    ],
+    async plant({ anna, ben, canary }) {
+      const file = {
+        attachment: makeId('attachment', randomBytes(16)),
+        key: Uint8Array.from(randomBytes(32)),
+        sizeBytes: 1,
+        sha256: new Uint8Array(32),
+        sealedBytes: 4_152,
+        sealedSha256: new Uint8Array(32),
+        name: canary('shape AttachmentPointer: name'),
+        mediaType: 'text/plain',
+      };
+      await anna.with(async (profile) => {
+        const { conversations } = profile;
+        const to = conversations.withMail(ben.mail);
+        const link = {
+          url: `https://${canary('content text: links[].url')}.test`,
+          title: canary('content text: links[].title'),
+          description: canary('content text: links[].description'),
+        };
+        const messageId = conversations.write(to, { kind: 'text', text: 'x', links: [link] });
+        for (const kind of ['file', 'picture', 'video'] as const) {
+          conversations.write(to, { kind, file, text: canary(`content ${kind}: text`) });
+        }
+        conversations.write(to, {
+          kind: 'location',
+          latitudeE7: 1,
+          longitudeE7: 1,
+          label: canary('content location: label'),
+        });
+        conversations.write(to, {
+          kind: 'contact',
+          name: canary('content contact: name'),
+          mails: [canary('content contact: mails[]')],
+          phones: [canary('content contact: phones[]')],
+          organisation: canary('content contact: organisation'),
+        });
+        const option = canary('content poll: options[]');
+        const question = canary('content poll: question');
+        conversations.write(to, { kind: 'poll', question, options: [option, 'x'], isMultiple: false });
+        for (const { entryId } of conversations.find(messageId)) {
+          conversations.edit(entryId, canary('content edit: text'));
+          conversations.react(entryId, canary('content reaction: emoji'));
+        }
+        expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+      });
+      await ben.with(async (profile) => {
+        await profile.flush({ timeoutMs: 20_000 });
+        const kinds = profile.inbox().map(({ kind }) => kind);
+        const shown = ['text', 'file', 'picture', 'video', 'location', 'contact', 'poll', 'edit', 'reaction'];
+        expect(kinds).toEqual(expect.arrayContaining(shown));
+        profile.markPrinted(profile.inbox());
       });
     },
   },

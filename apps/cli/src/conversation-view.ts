@@ -6,6 +6,7 @@ import {
   MUTED_FOR_EVER_MS,
 } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
+import { detailsJson, messageWords, type NameOf } from './content-text.ts';
 import { conversationTextsIn } from './conversation-texts.ts';
 import { showDuration } from './duration.ts';
 import { localTime, stateJson } from './message-view.ts';
@@ -68,11 +69,16 @@ function lastJson(last: Entry): object {
 
 function previewText(last: MessageEntry, summary: ConversationSummary, output: Output): string {
   const who = last.direction === 'out' ? `${output.texts.me()}: ` : '';
-  return `${who}${bodyText(last, last.direction === 'out' ? output.texts.me() : peerName(summary), output, true)}`;
+  return `${who}${bodyText(last, last.direction === 'out' ? output.texts.me() : peerName(summary), output, { isOneLine: true, nameOf: String })}`;
 }
 
 /** A message with its conversation, as `read` and `search` give it. */
-export function entryJson(entry: MessageEntry, summary: ConversationSummary, output: Output): object {
+export function entryJson(
+  entry: MessageEntry,
+  summary: ConversationSummary,
+  output: Output,
+  nameOf: NameOf,
+): object {
   const { direction, messageId, kind, text, state, problem, atMs, expiresAtMs, timerMs } = entry;
   const peer = peerName(summary);
   return {
@@ -81,6 +87,8 @@ export function entryJson(entry: MessageEntry, summary: ConversationSummary, out
     ...(direction === 'in' ? { from: peer } : { to: peer }),
     sentAt: iso(atMs),
     text: kind === 'too-new' ? output.texts.tooNew() : text,
+    ...(!['text', 'too-new', 'deleted', 'timer'].includes(kind) && { kind }),
+    ...detailsJson(entry, nameOf),
     ...(kind === 'too-new' && { tooNew: true }),
     ...(kind === 'deleted' && { deleted: true }),
     ...(kind === 'timer' && { timerSeconds: timerMs === undefined ? null : timerMs / 1_000 }),
@@ -91,20 +99,28 @@ export function entryJson(entry: MessageEntry, summary: ConversationSummary, out
 }
 
 /** @see entryJson */
-export function entryText(entry: MessageEntry, summary: ConversationSummary, output: Output): string {
+export function entryText(
+  entry: MessageEntry,
+  summary: ConversationSummary,
+  output: Output,
+  nameOf: NameOf,
+): string {
   const { me, shortState } = output.texts;
   const peer = showLine(peerName(summary));
   const who =
     entry.direction === 'in'
       ? peer
       : `${me()} → ${peer}${entry.state ? ` (${shortState(entry.state)})` : ''}`;
-  return `${localTime(entry.atMs)}  ${who}: ${bodyText(entry, entry.direction === 'in' ? peer : me(), output, false)}`;
+  return `${localTime(entry.atMs)}  ${who}: ${bodyText(entry, entry.direction === 'in' ? peer : me(), output, { isOneLine: false, nameOf })}`;
 }
 
-function bodyText(entry: MessageEntry, by: string, output: Output, isOneLine: boolean): string {
+function bodyText(
+  entry: MessageEntry,
+  by: string,
+  output: Output,
+  { isOneLine, nameOf }: { readonly isOneLine: boolean; readonly nameOf: NameOf },
+): string {
   switch (entry.kind) {
-    case 'text':
-      return isOneLine ? showLine(entry.text) : showText(entry.text);
     case 'too-new':
       return output.texts.tooNew();
     case 'deleted':
@@ -112,6 +128,10 @@ function bodyText(entry: MessageEntry, by: string, output: Output, isOneLine: bo
     case 'timer': {
       const duration = entry.timerMs === undefined ? undefined : showDuration(entry.timerMs);
       return conversationTextsIn(output.language).timerBy(by, duration);
+    }
+    default: {
+      const words = messageWords(entry, output.language, nameOf);
+      return isOneLine ? showLine(words.replaceAll('\n', ' ')) : showText(words);
     }
   }
 }

@@ -1,5 +1,6 @@
 /** How a message looks: the stable JSON line of `inbox` and `history`, and the lines for people. */
 import type { HistoryEntry, IncomingMessage, MessageState } from '@kuvert/client-core';
+import { changeWords, detailsJson, isChangeKind, messageWords, type NameOf } from './content-text.ts';
 import type { Output } from './output.ts';
 import { showLine, showText } from './terminal-text.ts';
 
@@ -7,19 +8,20 @@ import { showLine, showText } from './terminal-text.ts';
 type Incoming = IncomingMessage | Extract<HistoryEntry, { direction: 'in' }>;
 
 /** The JSON object of a received message. A kind that only a newer reader can show carries the sentence and `tooNew`. */
-export function incomingJson(message: Incoming, output: Output): object {
+export function incomingJson(message: Incoming, output: Output, nameOf: NameOf): object {
   return {
     messageId: message.messageId,
     from: senderOf(message),
     sentAt: new Date(message.sentAtMs).toISOString(),
     text: message.kind === 'too-new' ? output.texts.tooNew() : message.text,
     ...marksOf(message.kind),
+    ...contentJson(message, nameOf),
   };
 }
 
 /** Date, sender and text; the further lines of a text are indented. */
-export function incomingText(message: Incoming, output: Output): string {
-  return `${localTime(message.sentAtMs)}  ${showLine(senderOf(message))}: ${bodyOf(message, output)}`;
+export function incomingText(message: Incoming, output: Output, nameOf: NameOf): string {
+  return `${localTime(message.sentAtMs)}  ${showLine(senderOf(message))}: ${bodyOf(message, output, nameOf)}`;
 }
 
 /** A message that was read is still a delivered one for scripts that knew no more states. */
@@ -28,28 +30,51 @@ export function stateJson(state: MessageState): object {
 }
 
 /** @see incomingJson, with a direction, and the state of what was sent */
-export function historyJson(entry: HistoryEntry, output: Output): object {
-  if (entry.direction === 'in') return { direction: 'in', ...incomingJson(entry, output) };
+export function historyJson(entry: HistoryEntry, output: Output, nameOf: NameOf): object {
+  if (entry.direction === 'in') return { direction: 'in', ...incomingJson(entry, output, nameOf) };
   const { direction, messageId, to, sentAtMs, text, state, problem } = entry;
   const sentAt = new Date(sentAtMs).toISOString();
   const facts = { ...marksOf(entry.kind), ...(problem === undefined ? {} : { problem }) };
-  return { direction, messageId, to, sentAt, text, ...stateJson(state), ...facts };
+  return {
+    direction,
+    messageId,
+    to,
+    sentAt,
+    text,
+    ...contentJson(entry, nameOf),
+    ...stateJson(state),
+    ...facts,
+  };
 }
 
 /** @see incomingText */
-export function historyText(entry: HistoryEntry, output: Output): string {
-  if (entry.direction === 'in') return incomingText(entry, output);
+export function historyText(entry: HistoryEntry, output: Output, nameOf: NameOf): string {
+  if (entry.direction === 'in') return incomingText(entry, output, nameOf);
   const head = `${localTime(entry.sentAtMs)}  ${output.texts.me()} → ${showLine(entry.to)}`;
-  return `${head} (${output.texts.shortState(entry.state)}): ${bodyOf(entry, output)}`;
+  return `${head} (${output.texts.shortState(entry.state)}): ${bodyOf(entry, output, nameOf)}`;
 }
 
 /** The text, or the sentence that stands where there is none. */
-function bodyOf({ kind, text }: Pick<HistoryEntry, 'kind' | 'text'>, output: Output): string {
+function bodyOf(message: Incoming | HistoryEntry, output: Output, nameOf: NameOf): string {
+  const { kind, text, details } = message;
   if (kind === 'too-new') return output.texts.tooNew();
-  return kind === 'deleted' ? output.texts.deleted() : showText(text);
+  if (kind === 'deleted') return output.texts.deleted();
+  if (isChangeKind(kind)) return showText(changeWords(message as IncomingMessage, output.language));
+  return showText(messageWords({ kind, text, ...details }, output.language, nameOf));
 }
 
-function marksOf(kind: HistoryEntry['kind']): object {
+/** The kind where it is no plain text, what it has beside the text, and what it does to another message. */
+function contentJson(message: Incoming | HistoryEntry, nameOf: NameOf): object {
+  const { kind, details } = message;
+  const change = 'change' in message ? message.change : undefined;
+  return {
+    ...(!['text', 'too-new', 'deleted'].includes(kind) && { kind }),
+    ...(details && detailsJson(details, nameOf)),
+    ...(change && { change: { ...change, author: nameOf(change.author) } }),
+  };
+}
+
+function marksOf(kind: Incoming['kind'] | HistoryEntry['kind']): object {
   if (kind === 'too-new') return { tooNew: true };
   return kind === 'deleted' ? { deleted: true } : {};
 }

@@ -10,6 +10,7 @@ import {
   type SubmitId,
 } from '@kuvert/protocol';
 import type { ChangeBoard } from './conversations/changes.ts';
+import type { EntryRow } from './conversations/store.ts';
 import type { OperationQueue } from './operation-queue.ts';
 import type { OwnDevice } from './own-device.ts';
 import type { Clock, Random } from './ports.ts';
@@ -44,6 +45,8 @@ export interface Context {
   historyMissed(): void;
   /** The time of a message that disappears has begun to run. */
   timersStarted(): void;
+  /** Of this message nothing is kept any more: what belongs to it elsewhere can go too. */
+  entryGone(row: EntryRow): void;
   /** Something may have come to rest, or may have to be done. */
   changed(): void;
   /** The store cannot go on (full disk): the connection is ended, nothing is lost. */

@@ -1,15 +1,15 @@
 /** What is stored, as people see it. */
+import { detailsOf, onlyDetails } from './conversations/details.ts';
 import { viewOf } from './conversations/entry-view.ts';
+import { changeOf, shownOf, textOf } from './conversations/shown.ts';
 import type { ListedEntry } from './conversations/store.ts';
-import type { OutboxRow, Store, StoredMessage } from './store.ts';
+import type { OutboxRow, StoredMessage } from './store.ts';
 import { type ShownContext, shownReceipt } from './ticks/receipts.ts';
 import type { HistoryEntry, IncomingMessage, MessageState } from './types.ts';
 
-/** A text may begin with U+FEFF, which belongs to it. */
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
 /** A stored message with its sender's name. */
-export function incomingOf(store: Store, message: StoredMessage): IncomingMessage {
+export function incomingOf(context: ShownContext, message: StoredMessage): IncomingMessage {
+  const { store } = context;
   const person = store.directory.getPerson(message.senderPerson);
   return {
     messageId: message.contentId,
@@ -18,8 +18,40 @@ export function incomingOf(store: Store, message: StoredMessage): IncomingMessag
     from: person?.mail,
     fromName: person?.name,
     sentAtMs: message.sentAtMs,
-    kind: message.kind,
-    text: message.kind === 'text' ? decoder.decode(message.content) : '',
+    ...contentOf(context, message),
+  };
+}
+
+function contentOf(
+  context: ShownContext,
+  message: StoredMessage,
+): Pick<IncomingMessage, 'kind' | 'text' | 'details' | 'change'> {
+  if (message.kind === 'change') return changeView(message);
+  const row = { ...message, kind: message.kind, edited: message.edited };
+  const content = shownOf(row);
+  if (content === undefined) return { kind: 'too-new', text: '' };
+  const details = detailsOf(context, row, content);
+  return { kind: content.kind, text: textOf(row), ...(Object.keys(details).length > 0 && { details }) };
+}
+
+function changeView({
+  content,
+  senderPerson,
+}: StoredMessage): Pick<IncomingMessage, 'kind' | 'text' | 'change'> {
+  const change = changeOf(content);
+  if (change === undefined) return { kind: 'too-new', text: '' };
+  const { kind } = change;
+  const { message: messageId, author } =
+    'to' in change ? change.to : { message: change.message, author: senderPerson };
+  return {
+    kind,
+    text: kind === 'edit' ? change.text : '',
+    change: {
+      messageId,
+      author,
+      ...(kind === 'reaction' && { emoji: change.emoji }),
+      ...(kind === 'vote' && { choices: change.choices }),
+    },
   };
 }
 
@@ -45,14 +77,20 @@ function historyEntryOf(context: ShownContext, row: ListedEntry): HistoryEntry[]
   const entry = viewOf(context, row);
   if (entry.direction === 'system' || entry.kind === 'timer') return [];
   const { messageId, senderDevice, senderPerson, atMs: sentAtMs, text, kind } = entry;
+  const found = onlyDetails(entry);
+  const details = Object.keys(found).length > 0 ? { details: found } : {};
   if (entry.direction === 'in') {
     const person = store.directory.getPerson(senderPerson);
     const from = { from: person?.mail, fromName: person?.name };
-    return [{ direction: 'in', messageId, senderDevice, senderPerson, ...from, sentAtMs, kind, text }];
+    return [
+      { direction: 'in', messageId, senderDevice, senderPerson, ...from, sentAtMs, kind, text, ...details },
+    ];
   }
   const conversation = store.conversations.get(entry.conversationId);
   const peer = conversation?.personId && store.directory.getPerson(conversation.personId);
   const to = peer?.mail ?? conversation?.mail ?? '';
   const { state = 'accepted', problem } = entry;
-  return [{ direction: 'out', messageId, to, sentAtMs, kind, text, state, ...(problem && { problem }) }];
+  return [
+    { direction: 'out', messageId, to, sentAtMs, kind, text, ...details, state, ...(problem && { problem }) },
+  ];
 }

@@ -12,6 +12,7 @@ import {
   KuvertError,
   mailAddress,
   type Person,
+  type PersonId,
   TEXT_LIMITS,
   utf8,
 } from '@kuvert/protocol';
@@ -115,6 +116,7 @@ export class Messenger {
           ),
       historyMissed: () => queueMicrotask(() => this.historyTransfer.askForMissed()),
       timersStarted: () => queueMicrotask(() => this.#disappearing.look()),
+      entryGone: () => undefined,
       changed: () => this.#checkSettled(),
       failed: (cause) => this.#fail(cause),
     };
@@ -199,10 +201,17 @@ export class Messenger {
     return { state, ...(row.problem && { problem: row.problem }) };
   }
 
+  /** Somebody whom this device knows of. */
+  person(personId: PersonId): Person | undefined {
+    const { own, store } = this.#context;
+    if (personId === own.personId) return { personId, mail: own.mail, name: own.name };
+    return store.directory.getPerson(personId);
+  }
+
   /** Messages that were not marked as printed, oldest first. */
   inbox(limit: number): IncomingMessage[] {
     const { store } = this.#context;
-    return store.messages.listUnprinted(limit).map((message) => incomingOf(store, message));
+    return store.messages.listUnprinted(limit).map((message) => incomingOf(this.#context, message));
   }
   markPrinted(messages: readonly Pick<IncomingMessage, 'messageId' | 'senderDevice'>[]): void {
     const { store } = this.#context;

@@ -19,7 +19,7 @@ import { type ChainSender, takeIntoChain, takeStart, takeToldHead } from './chai
 import { keepTombstone, reportGaps } from './chains/gaps.ts';
 import { Sightings } from './chains/sightings.ts';
 import { type Context, stageSessions } from './context.ts';
-import { keepArrived } from './conversations/arrived.ts';
+import { isMessageContent, keepArrived } from './conversations/arrived.ts';
 import { takeOwnState } from './conversations/own-state.ts';
 import { takeName } from './device-names.ts';
 import type { Directory } from './directory.ts';
@@ -335,29 +335,25 @@ export class Receiver {
     };
     this.#lists.compare(header, sender);
     this.#onHeard(sender, content, item.delivery.acceptedAtMs);
-    switch (content.kind) {
-      case 'text':
-      case 'too-new':
-      case 'timer':
-      case 'delete':
-      case 'sent': {
-        // A kind that only newer releases know, sent as control, is not for people.
-        if (item.delivery.class !== CLASSES.message || header.chain === undefined) return false;
-        const { store } = this.#context;
-        store.messages.markAckDue(sender.personId);
-        if (store.messages.has(sender.device, header.contentId)) return false;
-        const { lifetimeMs } = header;
-        if (!takeIntoChain(this.#context, sender, { entry: header.chain, commitment, lifetimeMs })) {
-          this.#applyRefusal({ type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
-          return false;
-        }
-        noteReceipt(this.#context, 'delivered', [{ senderPerson: sender.personId, chain: header.chain }]);
-        return keepArrived(this.#context, sender, {
-          header,
-          content,
-          acceptedAtMs: item.delivery.acceptedAtMs,
-        });
+    if (isMessageContent(content)) {
+      // A kind that only newer releases know, sent as control, is not for people.
+      if (item.delivery.class !== CLASSES.message || header.chain === undefined) return false;
+      const { store } = this.#context;
+      store.messages.markAckDue(sender.personId);
+      if (store.messages.has(sender.device, header.contentId)) return false;
+      const { lifetimeMs } = header;
+      if (!takeIntoChain(this.#context, sender, { entry: header.chain, commitment, lifetimeMs })) {
+        this.#applyRefusal({ type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
+        return false;
       }
+      noteReceipt(this.#context, 'delivered', [{ senderPerson: sender.personId, chain: header.chain }]);
+      return keepArrived(this.#context, sender, {
+        header,
+        content,
+        acceptedAtMs: item.delivery.acceptedAtMs,
+      });
+    }
+    switch (content.kind) {
       case 'own-choices':
         takeChoices(this.#context, content);
         return false;

@@ -30,6 +30,7 @@ import type {
   SubmitId,
 } from '@kuvert/protocol';
 import type {
+  ChangeStore,
   ConversationStore,
   EntryStore,
   OwnStateStore,
@@ -59,6 +60,7 @@ export interface Store {
   readonly notices: NoticeStore;
   readonly conversations: ConversationStore;
   readonly entries: EntryStore;
+  readonly changes: ChangeStore;
   readonly search: SearchStore;
   readonly transfers: TransferStore;
   readonly reading: ReadingStore;
@@ -257,12 +259,15 @@ export interface StoredMessage {
   /** What the sender's clock said. */
   readonly writtenAtMs: number;
   readonly acceptedAtMs: number;
-  readonly kind: 'text' | 'too-new';
-  /** UTF-8 of a text; the original bytes of what is too new. */
+  /** `change`: an edit, a reaction or a vote, which is no entry of its own. */
+  readonly kind: 'text' | 'content' | 'too-new' | 'change';
+  /** UTF-8 of a plain text; of all else the bytes as they were sent. */
   readonly content: Bytes;
   readonly chain: { readonly id: ChainId; readonly seq: number } | undefined;
   /** How long after it was read it disappears. */
   readonly timerMs: number | undefined;
+  /** The text as it was last edited. */
+  readonly edited?: Bytes | undefined;
   /** Another device of one's own has read it. */
   readonly isRead?: boolean;
 }
@@ -270,7 +275,7 @@ export interface StoredMessage {
 /** What arrived, as the receiver and `inbox` see it; people see it as entries of conversations. */
 export interface MessageStore {
   /** False when (sender device, content id) is there already. */
-  add(message: StoredMessage): boolean;
+  add(message: StoredMessage & { readonly kind: Exclude<StoredMessage['kind'], 'change'> }): boolean;
   has(senderDevice: DeviceId, contentId: ContentId): boolean;
   find(senderDevice: DeviceId, contentId: ContentId): StoredMessage | undefined;
   listUnprinted(limit: number): StoredMessage[];

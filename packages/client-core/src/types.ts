@@ -1,5 +1,6 @@
 /** What the messenger tells those who show it to people: plain data, times as Unix milliseconds unless said otherwise. */
 import type {
+  ChangeContent,
   ContentId,
   DeviceId,
   ErrorCode,
@@ -9,6 +10,7 @@ import type {
   PersonId,
   TenantId,
 } from '@kuvert/protocol';
+import type { MessageDetails, MessageEntry } from './conversations/types.ts';
 
 /** Who this profile is. */
 export interface Self {
@@ -46,24 +48,39 @@ export interface IncomingMessage {
   readonly fromName: string | undefined;
   /** The sender's clock, clamped to what the server saw ±5 minutes. */
   readonly sentAtMs: number;
-  /** `too-new`: this release cannot show it; `text` is empty then. */
-  readonly kind: 'text' | 'too-new';
+  /** `too-new`: this release cannot show it; `text` is empty then. An edit, a reaction, a vote or the end of a poll is about another message. */
+  readonly kind: Exclude<MessageEntry['kind'], 'deleted' | 'timer'> | ChangeContent['kind'];
   readonly text: string;
+  /** What it has beside its text. */
+  readonly details?: MessageDetails;
+  /** What it does to another message. */
+  readonly change?: MessageChangeView;
+}
+
+/** A change of another message. */
+export interface MessageChangeView {
+  readonly messageId: ContentId;
+  readonly author: PersonId;
+  /** Of a reaction; empty when it is taken back. */
+  readonly emoji?: string;
+  /** Of a vote. */
+  readonly choices?: readonly number[];
 }
 
 /** A message that was sent or received. `deleted`: its author has taken it back; `text` is empty then. */
 export type HistoryEntry =
   | (Omit<IncomingMessage, 'kind'> & {
       readonly direction: 'in';
-      readonly kind: IncomingMessage['kind'] | 'deleted';
+      readonly kind: Exclude<MessageEntry['kind'], 'timer'>;
     })
   | {
       readonly direction: 'out';
       readonly messageId: ContentId;
       readonly to: string;
       readonly sentAtMs: number;
-      readonly kind: IncomingMessage['kind'] | 'deleted';
+      readonly kind: Exclude<MessageEntry['kind'], 'timer'>;
       readonly text: string;
+      readonly details?: MessageDetails;
       readonly state: MessageState;
       readonly problem?: ErrorCode;
     };

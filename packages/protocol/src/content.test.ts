@@ -21,8 +21,8 @@ test('A1 a text keeps every code point: NUL, line ends, emoji, right-to-left scr
 });
 
 test('A1 an unknown kind, or a known one for newer readers, is kept and told apart', () => {
-  const poll = encodeCbor({ kind: 'poll', minReader: 1, question: 'Lunch?' });
-  expect(decodeContent(poll)).toEqual({ kind: 'too-new', originalKind: 'poll', bytes: poll });
+  const poll = encodeCbor({ kind: 'hologram', minReader: 1, question: 'Lunch?' });
+  expect(decodeContent(poll)).toEqual({ kind: 'too-new', originalKind: 'hologram', bytes: poll });
   const later = encodeCbor({ kind: 'text', minReader: READER_VERSION + 1, text: 'hi' });
   expect(decodeContent(later)).toMatchObject({ kind: 'too-new', originalKind: 'text' });
 });

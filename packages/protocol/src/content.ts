@@ -13,26 +13,13 @@ import {
   OwnStateContent,
   SentContent,
 } from './content-own.ts';
+import { CHANGE_SCHEMAS, SHOWN_SCHEMAS, TIMER_MS } from './content-shown.ts';
 import { bytesSchema, deviceName, idSchema, timeMs, uint32 } from './schemas.ts';
 
 /** The content version that this release can show. */
 export const READER_VERSION = 1;
 
-/** Longest text: code points and UTF-8 bytes. */
-export const TEXT_LIMITS = { codePointsMax: 60_000, bytesMax: 240_000 } as const;
-
-/** How long messages may stay before they disappear: a second to four years. */
-export const TIMER_MS = { min: 1_000, max: 4 * 365 * 86_400_000 } as const;
 const timerMs = z.number().int().min(TIMER_MS.min).max(TIMER_MS.max);
-
-/** A text that people read. Every code point is kept as it is, NUL and line ends included. */
-export const TextContent = z.object({
-  kind: z.literal('text'),
-  minReader: uint32,
-  text: z.string(),
-  /** How long after it was sent or read it disappears. */
-  timerMs: timerMs.optional(),
-});
 
 /**
  * From now on messages of this conversation disappear so long after they were sent or read; 0: they stay. Of two, the one with the higher
@@ -156,7 +143,8 @@ export const RevokeRequestContent = z.object({
 });
 
 const known = z.discriminatedUnion('kind', [
-  TextContent,
+  ...SHOWN_SCHEMAS,
+  ...CHANGE_SCHEMAS,
   AckContent,
   ReceiptContent,
   RetryRequestContent,

@@ -282,6 +282,19 @@ export const ERRORS = {
     'The recipient has no device yet; the message waits here until there is one.',
     'Der Empfänger hat noch kein Gerät; die Nachricht wartet hier, bis es eines gibt.',
   ),
+  content_invalid: entry(
+    400,
+    NEVER,
+    'This cannot be sent as it is: a part of it is missing, too long or not of the right form.',
+    'So kann das nicht gesendet werden: Ein Teil fehlt, ist zu lang oder hat nicht die richtige Form.',
+  ),
+  not_editable: entry(
+    400,
+    NEVER,
+    'Only texts, and what is written about a file, can be edited.',
+    'Nur Texte und was zu einer Datei geschrieben wurde lassen sich bearbeiten.',
+  ),
+  poll_over: entry(400, NEVER, 'This poll has ended.', 'Diese Umfrage ist beendet.'),
   attachment_too_large: entry(
     413,
     NEVER,

@@ -10,7 +10,7 @@ import type { Person } from './people.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const KINDS = ['text', 'too-new', 'timer', 'deleted'] as const;
+const KINDS = ['text', 'too-new', 'timer', 'deleted', 'content'] as const;
 const UNREAD = 1;
 const DELIVERED = 2;
 const READ = 4;
@@ -33,6 +33,17 @@ export interface HistoryItem {
   readonly receipt: 'delivered' | 'read' | undefined;
   readonly timerMs: number | undefined;
   readonly expiresAtMs: number | undefined;
+  /** Edits, reactions and votes, as they were sent. */
+  readonly changes?: readonly HistoryChange[];
+}
+
+/** A change of a message as it travels with it. */
+export interface HistoryChange {
+  readonly contentId: ContentId;
+  readonly who: PersonId;
+  readonly device: DeviceId;
+  readonly atMs: number;
+  readonly content: Bytes;
 }
 
 /** What a part holds. */
@@ -57,6 +68,10 @@ const part = z.object({
   devices: z.array(id),
   chains: z.array(id),
   items: z.array(item),
+  /** Of the item at an index: content id, person, device, time, content. */
+  changes: z
+    .array(z.tuple([index, id, index, index, time, z.custom<Bytes>((value) => value instanceof Uint8Array)]))
+    .default([]),
 });
 
 /** @see HistoryPart */
@@ -80,6 +95,16 @@ export function encodeHistoryPart({ people, settings, read, items }: HistoryPart
     one.timerMs ?? null,
     one.expiresAtMs ?? null,
   ]);
+  const changes = items.flatMap((one, at) =>
+    (one.changes ?? []).map(({ contentId, who, device, atMs, content }) => [
+      at,
+      idToBytes(contentId),
+      persons.indexOf(who),
+      devices.indexOf(device),
+      atMs,
+      content,
+    ]),
+  );
   return encodeCbor({
     people: people.map(({ personId, mail, name }) => ({ personId: idToBytes(personId), mail, name })),
     settings,
@@ -88,23 +113,41 @@ export function encodeHistoryPart({ people, settings, read, items }: HistoryPart
     devices: devices.bytes(),
     chains: chains.bytes(),
     items: encoded,
+    ...(changes.length > 0 && { changes }),
   });
 }
 
 /** Undefined for what this release cannot read. */
 export function decodeHistoryPart(bytes: Uint8Array): HistoryPart | undefined {
   try {
-    const { people, settings, read, persons, devices, chains, items } = part.parse(decodeCbor(bytes));
+    const { people, settings, read, persons, devices, chains, items, changes } = part.parse(
+      decodeCbor(bytes),
+    );
+    const changesOf = Map.groupBy(changes, ([at]) => at);
     return {
       people: people.map((person) => ({ ...person, personId: idFromBytes('person', person.personId) })),
       settings,
       read,
-      items: items.flatMap((one): HistoryItem[] => {
+      items: items.flatMap((one, itemAt): HistoryItem[] => {
         const [peerAt, direction, kindAt, contentId, deviceAt, content, ...numbers] = one;
         const [atMs, writtenAtMs, acceptedAtMs, chainAt, seq, flags, timerMs, expiresAtMs] = numbers;
         const [peer, device, kind] = [persons[peerAt], devices[deviceAt], KINDS[kindAt]];
         if (peer === undefined || device === undefined || kind === undefined) return [];
         const chain = chains[chainAt ?? -1];
+        const own = (changesOf.get(itemAt) ?? []).flatMap((change): HistoryChange[] => {
+          const [, changeId, whoAt, onAt, changedAtMs, changed] = change;
+          const [who, on] = [persons[whoAt], devices[onAt]];
+          if (who === undefined || on === undefined) return [];
+          return [
+            {
+              contentId: idFromBytes('content', changeId),
+              who: idFromBytes('person', who),
+              device: idFromBytes('device', on),
+              atMs: changedAtMs,
+              content: Uint8Array.from(changed),
+            },
+          ];
+        });
         const flag = (bit: number) => ((flags ?? 0) & bit) !== 0;
         return [
           {
@@ -122,6 +165,7 @@ export function decodeHistoryPart(bytes: Uint8Array): HistoryPart | undefined {
             receipt: flag(READ) ? 'read' : flag(DELIVERED) ? 'delivered' : undefined,
             timerMs: timerMs ?? undefined,
             expiresAtMs: expiresAtMs ?? undefined,
+            ...(own.length > 0 && { changes: own }),
           },
         ];
       }),

@@ -6,6 +6,7 @@ import type { ConversationChanges, ConversationSummary, Entry, EntryId } from '@
 import type { Profile } from '@kuvert/client-core/node';
 import type { ConversationId, DeviceId, Person, PersonId } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
+import { messageWords } from '../content-text.ts';
 import { describeFailure } from '../failure.ts';
 import { noticeSentence } from '../profile-session.ts';
 import { textsIn } from '../texts.ts';
@@ -349,7 +350,13 @@ export class Binding {
       const text = this.#sentenceOf(entry);
       return { key, direction: 'system', kind: 'notice', atMs, text, isUnread: false };
     }
-    const { direction, kind, text, isUnread, timerMs, state, problem } = entry;
+    const { direction, isUnread, timerMs, state, problem } = entry;
+    const kind =
+      entry.kind === 'too-new' || entry.kind === 'deleted' || entry.kind === 'timer' ? entry.kind : 'text';
+    const text =
+      kind === 'text'
+        ? messageWords(entry, this.#language, (person) => this.#profile.person(person)?.name ?? person)
+        : '';
     return { key, direction, kind, atMs, text, isUnread, timerMs, state, problem, expiresAtMs };
   }
 }

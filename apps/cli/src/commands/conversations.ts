@@ -4,6 +4,7 @@ import type { Profile } from '@kuvert/client-core/node';
 import { KuvertError } from '@kuvert/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
+import { namesIn } from '../content-text.ts';
 import { conversationTextsIn } from '../conversation-texts.ts';
 import {
   conversationJson,
@@ -100,7 +101,9 @@ async function readOne(profile: Profile, summary: ConversationSummary, output: O
   for (;;) {
     for (const entry of page.entries) {
       if (entry.direction !== 'in' || !entry.isUnread) continue;
-      await output.result(entryJson(entry, summary, output), () => entryText(entry, summary, output));
+      await output.result(entryJson(entry, summary, output, namesIn(profile)), () =>
+        entryText(entry, summary, output, namesIn(profile)),
+      );
       count++;
     }
     const last = page.entries.at(-1);
@@ -131,8 +134,8 @@ async function find(
     for (const { entry, matches } of page.found) {
       const summary = summaries.get(entry.conversationId);
       if (summary === undefined) continue;
-      await output.result({ ...entryJson(entry, summary, output), matches }, () =>
-        entryText(entry, summary, output),
+      await output.result({ ...entryJson(entry, summary, output, namesIn(profile)), matches }, () =>
+        entryText(entry, summary, output, namesIn(profile)),
       );
     }
     left -= page.found.length;

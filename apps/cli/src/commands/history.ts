@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Profile } from '@kuvert/client-core/node';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
+import { namesIn } from '../content-text.ts';
 import { conversationTextsIn } from '../conversation-texts.ts';
 import { historyJson, historyText } from '../message-view.ts';
 import type { Output } from '../output.ts';
@@ -27,8 +28,9 @@ export function addHistory(program: Command, context: CommandContext): void {
     await withProfile(options, output, async (profile) => {
       const { with: mail, limit } = options;
       if (options.fetch) await fetchHistory(profile, output);
+      const nameOf = namesIn(profile);
       for (const entry of profile.history({ limit, ...(mail === undefined ? {} : { with: mail }) })) {
-        await output.result(historyJson(entry, output), () => historyText(entry, output));
+        await output.result(historyJson(entry, output, nameOf), () => historyText(entry, output, nameOf));
       }
     });
   });

@@ -8,6 +8,7 @@ import type { Profile } from '@kuvert/client-core/node';
 import { KuvertError } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
+import { namesIn } from '../content-text.ts';
 import { incomingJson, incomingText } from '../message-view.ts';
 import type { Output } from '../output.ts';
 import {
@@ -86,7 +87,7 @@ async function printStored(profile: Profile, output: Output): Promise<number> {
     const printed: IncomingMessage[] = [];
     try {
       for (const message of batch) {
-        await printMessage(message, output);
+        await printMessage(profile, message, output);
         printed.push(message);
       }
     } finally {
@@ -105,7 +106,7 @@ async function follow(profile: Profile, output: Output, stop: AbortSignal): Prom
     await profile.follow(
       async (message) => {
         try {
-          await printMessage(message, output);
+          await printMessage(profile, message, output);
         } catch (error) {
           failed.abort(error);
           throw error;
@@ -119,6 +120,7 @@ async function follow(profile: Profile, output: Output, stop: AbortSignal): Prom
   if (failed.signal.aborted) throw failed.signal.reason;
 }
 
-function printMessage(message: IncomingMessage, output: Output): Promise<void> {
-  return output.result(incomingJson(message, output), () => incomingText(message, output));
+function printMessage(profile: Profile, message: IncomingMessage, output: Output): Promise<void> {
+  const nameOf = namesIn(profile);
+  return output.result(incomingJson(message, output, nameOf), () => incomingText(message, output, nameOf));
 }

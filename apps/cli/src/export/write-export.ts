@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { ConversationSummary, Entry } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
+import { messageWords, type NameOf, namesIn } from '../content-text.ts';
 import { conversationTextsIn } from '../conversation-texts.ts';
 import { conversationJson, entryJson, peerName } from '../conversation-view.ts';
 import { showDuration } from '../duration.ts';
@@ -57,8 +58,10 @@ export async function writeExport(profile: Profile, folder: string, output: Outp
     await page.write(pageHead(name, words) + pageBack(words));
     let count = 0;
     for (const entry of allEntries(profile, summary)) {
-      await json.write(`${count > 0 ? ',' : ''}\n   ${JSON.stringify(dataOf(entry, summary, output))}`);
-      await page.write(pageLine(lineOf(entry, summary, output)));
+      await json.write(
+        `${count > 0 ? ',' : ''}\n   ${JSON.stringify(dataOf(entry, summary, output, namesIn(profile)))}`,
+      );
+      await page.write(pageLine(lineOf(entry, summary, output, namesIn(profile))));
       count++;
     }
     await json.write(']}');
@@ -81,8 +84,8 @@ function* allEntries(profile: Profile, { conversationId }: ConversationSummary):
 }
 
 /** A message with its text exactly as it was written, or a notice. */
-function dataOf(entry: Entry, summary: ConversationSummary, output: Output): object {
-  if (entry.direction !== 'system') return { kind: entry.kind, ...entryJson(entry, summary, output) };
+function dataOf(entry: Entry, summary: ConversationSummary, output: Output, nameOf: NameOf): object {
+  if (entry.direction !== 'system') return { kind: entry.kind, ...entryJson(entry, summary, output, nameOf) };
   const { direction, kind, atMs, count, deviceId } = entry;
   return {
     kind,
@@ -93,7 +96,7 @@ function dataOf(entry: Entry, summary: ConversationSummary, output: Output): obj
   };
 }
 
-function lineOf(entry: Entry, summary: ConversationSummary, output: Output): PageLine {
+function lineOf(entry: Entry, summary: ConversationSummary, output: Output, nameOf: NameOf): PageLine {
   const { texts } = output;
   if (entry.direction === 'system') {
     return { at: iso(entry.atMs), who: 'Kuvert', isOwn: false, text: '', note: entry.kind };
@@ -105,7 +108,7 @@ function lineOf(entry: Entry, summary: ConversationSummary, output: Output): Pag
     at: iso(entry.atMs),
     who: `${who}${state}`,
     isOwn,
-    text: entry.text,
+    text: messageWords(entry, output.language, nameOf),
     note: noteOf(entry, who, output),
   };
 }

@@ -1,26 +1,37 @@
 /** Messages that have arrived and fit into their chain, taken into their conversations. */
 import type { FrameHeader } from '@kuvert/crypto/session';
 import {
+  type ChangeContent,
   type Content,
   decodeContent,
   encodeCbor,
+  encodeContent,
   InvalidContentError,
+  isChange,
+  isShown,
   type KnownContent,
-  utf8,
+  type ShownContent,
 } from '@kuvert/protocol';
 import type { ChainSender } from '../chains/follow.ts';
 import type { Context } from '../context.ts';
+import { settleEdits, takeChange } from './amending.ts';
 import { takeBack } from './deleting.ts';
 import { startTimers } from './disappearing.ts';
 import { conversationWith } from './known.ts';
 import { takeSetting } from './settings.ts';
+import { storedForm } from './shown.ts';
 import type { NewEntry } from './store.ts';
 
 /** Kinds that travel as messages, with a number in the chain. */
-export type MessageContent = Extract<Content, { kind: 'text' | 'too-new' | 'timer' | 'delete' | 'sent' }>;
+export type MessageContent =
+  | ShownContent
+  | ChangeContent
+  | Extract<Content, { kind: 'too-new' | 'timer' | 'delete' | 'sent' }>;
+const OTHER_KINDS: readonly string[] = ['too-new', 'timer', 'delete', 'sent'];
+
 /** True for what travels as a message. */
 export function isMessageContent(content: Content): content is MessageContent {
-  return ['text', 'too-new', 'timer', 'delete', 'sent'].includes(content.kind);
+  return isShown(content) || isChange(content) || OTHER_KINDS.includes(content.kind);
 }
 
 /** A sender's clock is believed within this of the server's. */
@@ -66,23 +77,38 @@ export function keepArrived(context: Context, sender: ChainSender, arrived: Arri
     isPrinted: true,
     timerMs: undefined,
   } as const;
-  switch (content.kind) {
-    case 'text':
-    case 'too-new': {
-      const isRemoved = store.entries.takeEarlyDeletion(header.contentId, sender.device);
-      const isTakenBack = store.entries.takeEarlyDeletion(header.contentId, sender.personId);
-      if (isRemoved || isTakenBack) {
-        return store.entries.add({ ...seen, kind: isRemoved ? 'removed' : 'deleted', content: NOTHING });
-      }
-      const timerMs = content.kind === 'text' ? content.timerMs : undefined;
-      const readAtMs = store.reading.findReadAt(header.contentId, chain);
-      const bytes = Uint8Array.from(content.kind === 'text' ? utf8(content.text) : content.bytes);
-      const message = { ...base, sentAtMs: atMs, kind: content.kind, content: bytes, timerMs };
-      const isNew = store.messages.add({ ...message, isRead: readAtMs !== undefined });
-      if (isNew && readAtMs !== undefined)
-        startTimers(context, store.entries.find(header.contentId, sender.device), readAtMs);
-      return isNew;
+  if (isChange(content)) {
+    const { device, personId: who } = sender;
+    const isTaken = takeChange(context, {
+      conversationId,
+      who,
+      device,
+      contentId: header.contentId,
+      atMs,
+      content,
+    });
+    // No entry of its own, but `inbox` tells of it.
+    const bytes = isTaken ? encodeContent(content) : NOTHING;
+    return store.entries.add({ ...seen, kind: 'removed', content: bytes, isPrinted: !isTaken });
+  }
+  if (isShown(content) || content.kind === 'too-new') {
+    const isRemoved = store.entries.takeEarlyDeletion(header.contentId, sender.device);
+    const isTakenBack = store.entries.takeEarlyDeletion(header.contentId, sender.personId);
+    if (isRemoved || isTakenBack) {
+      store.changes.forget(header.contentId, sender.personId);
+      return store.entries.add({ ...seen, kind: isRemoved ? 'removed' : 'deleted', content: NOTHING });
     }
+    const timerMs = content.kind === 'too-new' ? undefined : content.timerMs;
+    const readAtMs = store.reading.findReadAt(header.contentId, chain);
+    const message = { ...base, sentAtMs: atMs, ...keptForm(content), timerMs };
+    const isNew = store.messages.add({ ...message, isRead: readAtMs !== undefined });
+    if (!isNew) return false;
+    const rows = store.entries.find(header.contentId, sender.device);
+    for (const row of rows) settleEdits(context, row);
+    if (readAtMs !== undefined) startTimers(context, rows, readAtMs);
+    return true;
+  }
+  switch (content.kind) {
     case 'timer': {
       keepTimer(context, sender, conversationId, content);
       return store.entries.add({
@@ -101,6 +127,13 @@ export function keepArrived(context: Context, sender: ChainSender, arrived: Arri
   }
 }
 
+/** How content is kept, also such as only a newer release can show. */
+function keptForm(content: ShownContent | Extract<Content, { kind: 'too-new' }>) {
+  if (content.kind !== 'too-new') return storedForm(content) as { kind: 'text' | 'content'; content: Bytes };
+  return { kind: content.kind, content: Uint8Array.from(content.bytes) };
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
 type Sent = Extract<KnownContent, { kind: 'sent' }>;
 
 /** A copy of what another device of one's own has sent. */
@@ -161,17 +194,18 @@ function keepOut(
   if (isGone) {
     const kind = isRemoved ? 'removed' : 'deleted';
     store.entries.add({ ...entry, kind, content: NOTHING, timerMs: undefined });
-  } else if (content.kind === 'text') {
-    const { text, timerMs } = content;
-    store.entries.add({ ...entry, kind: 'text', content: utf8(text), timerMs });
-    startTimers(context, store.entries.find(sent.contentId, sender.device), sent.acceptedAt);
-  } else if (content.kind === 'too-new') {
-    store.entries.add({
-      ...entry,
-      kind: 'too-new',
-      content: Uint8Array.from(content.bytes),
-      timerMs: undefined,
-    });
+    store.changes.forget(sent.contentId, own.personId);
+  } else if (isShown(content) || content.kind === 'too-new') {
+    const timerMs = content.kind === 'too-new' ? undefined : content.timerMs;
+    store.entries.add({ ...entry, ...keptForm(content), timerMs });
+    const rows = store.entries.find(sent.contentId, sender.device);
+    for (const row of rows) settleEdits(context, row);
+    startTimers(context, rows, sent.acceptedAt);
+  } else if (isChange(content)) {
+    const { contentId } = sent;
+    const from = { conversationId, who: own.personId, device: sender.device, contentId, atMs: sent.sentAt };
+    takeChange(context, { ...from, content });
+    store.entries.add({ ...entry, kind: 'removed', content: NOTHING, timerMs: undefined });
   } else if (content.kind === 'timer') {
     keepTimer(context, sender, conversationId, content);
     store.entries.add({ ...entry, kind: 'timer', content: NOTHING, timerMs: content.timerMs || undefined });

@@ -6,6 +6,7 @@ import {
   type ContentId,
   type ConversationId,
   KuvertError,
+  type Mention,
   type PersonId,
   READER_VERSION,
   TEXT_LIMITS,
@@ -14,13 +15,15 @@ import {
 } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { type SearchOptions, type SearchPage, searchMessages } from '../search/search.ts';
+import { type Draft, editMessage, endPoll, reactTo, voteIn, writeDraft } from './composing.ts';
 import { deleteMessages } from './deleting.ts';
+import { versionsOf } from './details.ts';
 import { viewOf } from './entry-view.ts';
 import { conversationAt, conversationWith } from './known.ts';
 import { queueMessage } from './outgoing.ts';
 import { readUpTo } from './reading.ts';
 import { DRAFT_MAX, readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
-import type { ConversationRow, EntryPlace, ListedEntry } from './store.ts';
+import type { ConversationRow, EntryPlace, EntryRow, ListedEntry } from './store.ts';
 import type {
   ConversationChanges,
   ConversationSummary,
@@ -31,6 +34,7 @@ import type {
   EntryId,
   EntryPage,
   MessageEntry,
+  MessageVersion,
   Peer,
 } from './types.ts';
 
@@ -209,6 +213,35 @@ export class Conversations {
   }
 
   /**
+   * Writes something other than a plain text: with an answer, a mention, a preview of a link; a place, a card, a poll. Files go through
+   * `attachments`.
+   * @throws KuvertError `content_invalid` with {field}, `text_too_long`, `not_found`
+   */
+  write(conversationId: ConversationId, draft: Draft): ContentId {
+    return this.#queue(() => writeDraft(this.#context, conversationId, draft));
+  }
+  /** Gives a message of one's own another text. @throws KuvertError `message_unknown`, `not_own_message`, `not_editable`, `text_too_long` */
+  edit(entryId: EntryId, text: string, mentions?: readonly Mention[]): ContentId {
+    return this.#queue(() => editMessage(this.#context, this.#messageAt(entryId), text, mentions));
+  }
+  /** Says with a sign what one feels about a message; empty takes it back. @throws KuvertError `message_unknown`, `content_invalid` */
+  react(entryId: EntryId, emoji: string): ContentId {
+    return this.#queue(() => reactTo(this.#context, this.#messageAt(entryId), emoji));
+  }
+  /** Answers a poll by the numbers of its options, from 0; none takes the answer back. @throws KuvertError `message_unknown`, `content_invalid`, `poll_over` */
+  vote(entryId: EntryId, choices: readonly number[]): ContentId {
+    return this.#queue(() => voteIn(this.#context, this.#messageAt(entryId), choices));
+  }
+  /** Ends a poll of one's own. @throws KuvertError `message_unknown`, `not_own_message`, `content_invalid` */
+  endPoll(entryId: EntryId): ContentId {
+    return this.#queue(() => endPoll(this.#context, this.#messageAt(entryId)));
+  }
+  /** Every text that a message has had, the first first. @throws KuvertError `message_unknown` */
+  versions(entryId: EntryId): MessageVersion[] {
+    return versionsOf(this.#context, this.#messageAt(entryId));
+  }
+
+  /**
    * Deletes messages, all or none: on this device, on all devices of one's own, or for everybody, who then see that something was
    * deleted. What was deleted never comes back, also not with a transfer of history.
    * @throws KuvertError `message_unknown`, `not_own_message` (everywhere, and not one's own)
@@ -230,6 +263,18 @@ export class Conversations {
       writeSetting(this.#context, conversationId, name, value);
     });
     this.#context.ownStateDue();
+  }
+
+  #queue(work: () => ContentId): ContentId {
+    const contentId = this.#context.store.transaction(work);
+    this.#onOutgoing();
+    return contentId;
+  }
+
+  #messageAt(entryId: EntryId): EntryRow {
+    const row = this.#entryAt(entryId);
+    if (row.direction === 'system') throw new KuvertError('message_unknown');
+    return row;
   }
 
   #entryAt(entryId: EntryId): ListedEntry {

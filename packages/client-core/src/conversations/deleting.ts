@@ -1,6 +1,7 @@
 /** Taking messages back (their author, for everybody) and away (anybody, for themselves). What was deleted leaves its ids, so that it never comes again. */
 import { type ContentId, KuvertError, type PersonId, READER_VERSION } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { forgetMessage } from './amending.ts';
 import { queueMessage } from './outgoing.ts';
 import type { EntryRow } from './store.ts';
 import type { DeletionScope, EntryId } from './types.ts';
@@ -34,8 +35,7 @@ export function deleteMessages(
     changes.entriesOf(row.conversationId);
   }
   for (const row of messages) {
-    store.entries.forget(row.entryId, isEverywhere ? 'deleted' : 'removed');
-    if (row.direction === 'out') store.outbox.forgetContent(row.contentId);
+    forgetMessage(context, row, isEverywhere ? 'deleted' : 'removed');
     if (scope === 'own-devices') store.ownState.addRemoved(row.contentId, row.senderDevice);
   }
   if (scope === 'own-devices') context.ownStateDue();
@@ -78,11 +78,13 @@ export function takeBack(context: Context, author: PersonId, contentIds: readonl
   const { store, changes } = context;
   for (const contentId of contentIds) {
     const rows = store.entries.find(contentId).filter((row) => row.senderPerson === author);
-    if (rows.length === 0) store.entries.addEarlyDeletion(contentId, author);
+    if (rows.length === 0) {
+      store.entries.addEarlyDeletion(contentId, author);
+      store.changes.forget(contentId, author);
+    }
     for (const row of rows) {
       if (row.kind === 'removed') continue;
-      store.entries.forget(row.entryId, 'deleted');
-      if (row.direction === 'out') store.outbox.forgetContent(row.contentId);
+      forgetMessage(context, row, 'deleted');
       changes.entriesOf(row.conversationId);
     }
   }

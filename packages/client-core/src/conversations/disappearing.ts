@@ -5,6 +5,7 @@
  */
 import type { ConversationId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { forgetMessage } from './amending.ts';
 import type { EntryRow } from './store.ts';
 
 const BATCH_ROWS = 500;
@@ -23,15 +24,15 @@ export function startTimers(context: Context, rows: readonly EntryRow[], fromMs:
 }
 
 /** Takes away what has run out. @returns where it was */
-function removeExpired({ store, serverOffset, changes }: Context): void {
+function removeExpired(context: Context): void {
+  const { store, serverOffset, changes } = context;
   for (;;) {
     const rows = store.entries.listExpired(serverOffset.now(), BATCH_ROWS);
     if (rows.length === 0) return;
     const touched = new Set<ConversationId>();
     store.transaction(() => {
       for (const row of rows) {
-        store.entries.forget(row.entryId, 'removed');
-        if (row.direction === 'out') store.outbox.forgetContent(row.contentId);
+        forgetMessage(context, row, 'removed');
         touched.add(row.conversationId);
       }
     });

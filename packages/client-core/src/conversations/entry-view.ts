@@ -1,16 +1,10 @@
 /** Stored entries as people see them. */
 import { type ShownContext, shownReceipt } from '../ticks/receipts.ts';
 import type { MessageState } from '../types.ts';
+import { detailsOf } from './details.ts';
+import { shownOf, textOf } from './shown.ts';
 import type { EntryRow, ListedEntry, OutgoingFacts } from './store.ts';
 import type { Entry, MessageEntry } from './types.ts';
-
-/** A text may begin with U+FEFF, which belongs to it. */
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** The text of an entry; empty for what is no text. */
-export function textOf(row: Pick<EntryRow, 'kind' | 'content'>): string {
-  return row.kind === 'text' ? decoder.decode(row.content) : '';
-}
 
 /** @param row not a removed one */
 export function viewOf(context: ShownContext, row: ListedEntry): Entry {
@@ -30,17 +24,19 @@ export function viewOf(context: ShownContext, row: ListedEntry): Entry {
   }
   const { entryId, conversationId, direction, atMs, kind, senderDevice, senderPerson, expiresAtMs, timerMs } =
     row;
+  const content = shownOf(row);
   return {
     entryId,
     conversationId,
     direction,
     atMs,
-    kind: kind === 'removed' ? 'deleted' : kind,
+    kind: content?.kind ?? (kind === 'removed' ? 'deleted' : kind === 'content' ? 'too-new' : kind),
     messageId: row.contentId,
     senderDevice,
     senderPerson,
     text: textOf(row),
     isUnread: row.isUnread,
+    ...(content && detailsOf(context, row, content)),
     ...(timerMs !== undefined && { timerMs }),
     ...(expiresAtMs !== undefined && { expiresAtMs }),
     ...(direction === 'out' && outgoingOf(context, row, row.outgoing)),

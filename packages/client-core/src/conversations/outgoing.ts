@@ -7,14 +7,17 @@ import {
   encodeContent,
   type GroupId,
   type KnownContent,
+  KuvertError,
   type PersonId,
   READER_VERSION,
+  type ShownContent,
   utf8,
 } from '@kuvert/protocol';
 import { type Context, newId } from '../context.ts';
 import { loadRecord, saveRecord, VALUES } from '../own-device.ts';
 import { conversationAt, conversationWith } from './known.ts';
 import { getSetting } from './settings.ts';
+import { storedForm } from './shown.ts';
 import type { EntryKind } from './store.ts';
 
 /** Queues a text to an address; it disappears as its conversation says. */
@@ -31,6 +34,26 @@ export function queueText(
     ...(timerMs && { timerMs }),
   };
   return queueMessage(context, { to, group, content, entry: { kind: 'text', content: utf8(text), timerMs } });
+}
+
+/** Whom the messages of a conversation go to. @throws KuvertError `not_found` */
+export function recipientOf(
+  { store }: Context,
+  conversationId: ConversationId,
+): { readonly to: string; readonly person: PersonId | undefined } {
+  const conversation = store.conversations.get(conversationId);
+  const { personId } = conversation ?? {};
+  const to = (personId && store.directory.getPerson(personId)?.mail) ?? conversation?.mail;
+  if (to === undefined && personId === undefined) throw new KuvertError('not_found');
+  return { to: to ?? '', person: personId };
+}
+
+/** Queues content that people see; it disappears as its conversation says. */
+export function queueShown(context: Context, conversationId: ConversationId, draft: ShownContent): ContentId {
+  const timer = getSetting(context, conversationId, 'timer');
+  const content = timer === 0 ? draft : { ...draft, timerMs: timer };
+  const entry = { ...storedForm(content), timerMs: timer === 0 ? undefined : timer };
+  return queueMessage(context, { ...recipientOf(context, conversationId), content, entry });
 }
 
 /** Queues content of class `message` to an address and keeps its entry. */

@@ -9,6 +9,7 @@ import { DelayedBatch } from '../delayed-batch.ts';
 import { RESENT } from '../groups/repairs.ts';
 import { hasOtherDevices, queueForOwnDevices } from '../own-lane.ts';
 import type { OutboxRow } from '../store.ts';
+import { forgetMessage } from './amending.ts';
 import { startTimers } from './disappearing.ts';
 import { conversationWith } from './known.ts';
 import { takeDueReading, takeReading } from './reading.ts';
@@ -69,7 +70,7 @@ export function takeOwnState(context: Context, told: OwnState): void {
     const [row] = store.entries.find(contentId, device);
     if (row === undefined) store.entries.addEarlyDeletion(contentId, device);
     else {
-      store.entries.forget(row.entryId, 'removed');
+      forgetMessage(context, row, 'removed');
       changes.entriesOf(row.conversationId);
     }
   }

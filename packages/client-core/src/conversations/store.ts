@@ -1,5 +1,13 @@
 /** The part of the store port that holds conversations and their entries. */
-import type { ChainId, ContentId, ConversationId, DeviceId, ErrorCode, PersonId } from '@kuvert/protocol';
+import type {
+  ChainId,
+  ChangeContent,
+  ContentId,
+  ConversationId,
+  DeviceId,
+  ErrorCode,
+  PersonId,
+} from '@kuvert/protocol';
 import type { Term } from '../search/query.ts';
 import type { Notice } from '../types.ts';
 import type { EntryId } from './types.ts';
@@ -16,7 +24,7 @@ export interface ConversationRow {
 }
 
 /** What an entry is kept as. `removed` ones are not shown; they keep what was deleted from coming back. */
-export type EntryKind = 'text' | 'too-new' | 'timer' | 'deleted' | 'removed';
+export type EntryKind = 'text' | 'content' | 'too-new' | 'timer' | 'deleted' | 'removed';
 
 /** Everything that is kept of a message, whoever wrote it. */
 export interface EntryRow {
@@ -27,8 +35,13 @@ export interface EntryRow {
   readonly contentId: ContentId;
   readonly senderDevice: DeviceId;
   readonly senderPerson: PersonId;
-  /** UTF-8 of a text; the original bytes of what is too new; empty for what is deleted. */
+  /**
+   * UTF-8 of a plain text; of other kinds, and of what is too new, the bytes as they were sent; empty for what is deleted. Of a change
+   * (`removed`) its content until `inbox` has printed it.
+   */
   readonly content: Bytes;
+  /** The text as it was last edited. */
+  readonly edited: Bytes | undefined;
   readonly atMs: number;
   /** What the sender's clock said; it keeps what one device wrote in order where several have one `atMs`. */
   readonly writtenAtMs: number;
@@ -54,7 +67,7 @@ export interface SystemRow {
 }
 
 /** A message to be kept. */
-export type NewEntry = Omit<EntryRow, 'entryId' | 'isDelivered' | 'expiresAtMs'> & {
+export type NewEntry = Omit<EntryRow, 'entryId' | 'isDelivered' | 'expiresAtMs' | 'edited'> & {
   readonly isDelivered?: boolean;
   readonly expiresAtMs?: number;
 };
@@ -127,12 +140,39 @@ export interface EntryStore {
   markEachRead(rows: readonly EntryRow[]): readonly EntryRow[];
   /** `deleted`: shown without its text; `removed`: not shown. Words and text are overwritten. A notice is gone. */
   forget(entryId: EntryId, as: 'deleted' | 'removed'): void;
+  /** Shows another text; words are found in it from now on. */
+  setEdited(entryId: EntryId, text: Bytes): void;
   setExpiry(entryId: EntryId, expiresAtMs: number): void;
   listExpired(nowMs: number, limit: number): EntryRow[];
   nextExpiry(): number | undefined;
   /** A message that has not arrived is to be deleted when it does: by its author, or on the word of a device of one's own. */
   addEarlyDeletion(contentId: ContentId, who: PersonId | DeviceId): void;
   takeEarlyDeletion(contentId: ContentId, who: PersonId | DeviceId): boolean;
+}
+
+/** An edit, a reaction, a vote, the end of a poll. */
+export interface MessageChange {
+  /** The message it is about, and that one's author. */
+  readonly target: ContentId;
+  readonly author: PersonId;
+  readonly kind: ChangeContent['kind'];
+  readonly conversationId: ConversationId;
+  readonly who: PersonId;
+  readonly device: DeviceId;
+  readonly contentId: ContentId;
+  readonly stampMs: number;
+  readonly atMs: number;
+  /** As it was sent. */
+  readonly content: Bytes;
+}
+
+/** What was done to messages, also to such as have not arrived. */
+export interface ChangeStore {
+  /** Keeps it; of reactions of one person only the one that holds. Nothing happens to one that is there. */
+  add(change: MessageChange): void;
+  list(target: ContentId, author: PersonId): MessageChange[];
+  /** Deletes them, their contents in other places included; gives what there was. */
+  forget(target: ContentId, author: PersonId): MessageChange[];
 }
 
 /** What was read, by the chains of those who wrote it; what other devices of one's own have said, and are to be told. */

@@ -4,6 +4,7 @@
  */
 import { conversationIdFor } from '@kuvert/crypto/session';
 import {
+  type ConversationId,
   type DeviceId,
   decodeHistoryPart,
   type HistoryItem,
@@ -12,8 +13,10 @@ import {
   READER_VERSION,
 } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { forgetMessage, settleEdits, takeChange } from '../conversations/amending.ts';
 import { conversationWith } from '../conversations/known.ts';
 import { takeSetting } from '../conversations/settings.ts';
+import { changeOf } from '../conversations/shown.ts';
 import { queueForOwnDevices } from '../own-lane.ts';
 
 type HistoryContent = Extract<KnownContent, { kind: 'history' }>;
@@ -106,6 +109,7 @@ function takeItem(context: Context, source: DeviceId, item: HistoryItem): void {
   const conversationId = knownConversation(context, item);
   const [present] = store.entries.find(contentId, senderDevice);
   changes.entriesOf(conversationId);
+  takeChanges(context, conversationId, item);
   if (receipt !== undefined && chain !== undefined) {
     const range = {
       kind: receipt,
@@ -118,7 +122,7 @@ function takeItem(context: Context, source: DeviceId, item: HistoryItem): void {
     store.receipts.add(range, { atMs: clock.now(), isDue: false });
   }
   if (present !== undefined) {
-    if (kind === 'deleted' && present.kind !== 'removed') store.entries.forget(present.entryId, 'deleted');
+    if (kind === 'deleted' && present.kind !== 'removed') forgetMessage(context, present, 'deleted');
     if (present.isUnread && !item.isUnread) store.entries.markEachRead([present]);
     return;
   }
@@ -140,7 +144,18 @@ function takeItem(context: Context, source: DeviceId, item: HistoryItem): void {
     timerMs,
     ...(expiresAtMs !== undefined && { expiresAtMs }),
   });
+  for (const row of store.entries.find(contentId, senderDevice)) settleEdits(context, row);
   if (expiresAtMs !== undefined) context.timersStarted();
+}
+
+/** Edits, reactions and votes of a message: those that are here already are not taken twice. */
+function takeChanges(context: Context, conversationId: ConversationId, item: HistoryItem): void {
+  for (const { contentId, who, device, atMs, content: bytes } of item.changes ?? []) {
+    const content = changeOf(bytes);
+    if (content !== undefined) {
+      takeChange(context, { conversationId, who, device, contentId, atMs, content });
+    }
+  }
 }
 
 /** As `conversationWith`, without asking the store for the name of everybody for each message. */

@@ -23,6 +23,10 @@ const PART_BYTES = 130_000;
 const PART_ITEMS_MAX = 2_000;
 /** What an entry takes beside its content. */
 const ITEM_BYTES = 70;
+/** What a change takes beside its content. */
+const CHANGE_BYTES = 64;
+/** Changes of one message that are sent along. */
+const CHANGES_BYTES_MAX = 100_000;
 /** What the name of a person takes, and what a setting takes beside its value. */
 const PERSON_BYTES = 80;
 const SETTING_BYTES = 120;
@@ -70,6 +74,7 @@ function queuePart(context: Context, transfer: OutgoingTransfer): void {
   let isLast = true;
   for (const row of store.transfers.listMessages(beforeEntry, PART_ITEMS_MAX)) {
     size += row.content.length + ITEM_BYTES;
+    for (const { content } of changesOf(store, row).changes ?? []) size += content.length + CHANGE_BYTES;
     // One message alone always fits: it has come through the same door.
     if (size > PART_BYTES && (items.length > 0 || states !== undefined)) {
       isLast = false;
@@ -129,6 +134,21 @@ function peopleOf({ store }: Context, ids: readonly PersonId[]): Person[] {
     .filter((person): person is Person => person !== undefined);
 }
 
+/** What was done to it, the last of it where there is more than fits. */
+function changesOf(store: Context['store'], row: Row): Pick<HistoryItem, 'changes'> {
+  let room = CHANGES_BYTES_MAX;
+  const changes = store.changes
+    .list(row.contentId, row.senderPerson)
+    .filter(({ conversationId }) => conversationId === row.conversationId)
+    .sort((a, b) => b.stampMs - a.stampMs)
+    .filter(({ content }) => {
+      room -= content.length + CHANGE_BYTES;
+      return room >= 0;
+    })
+    .map(({ contentId, who, device, atMs, content }) => ({ contentId, who, device, atMs, content }));
+  return changes.length > 0 ? { changes } : {};
+}
+
 type Row = ReturnType<Context['store']['transfers']['listMessages']>[number];
 
 /** Undefined for what the server has not accepted yet: its copy goes to all devices when it has. */
@@ -155,5 +175,6 @@ function itemOf({ store }: Context, row: Row): HistoryItem | undefined {
     receipt: direction === 'out' && chain ? store.receipts.furthest(peer, chain.id, chain.seq) : undefined,
     timerMs,
     expiresAtMs,
+    ...changesOf(store, row),
   };
 }

@@ -6,6 +6,7 @@ import {
   type Hello,
   KuvertError,
   type Person,
+  type PersonId,
 } from '@kuvert/protocol';
 import type { Conversations } from '../conversations/conversations.ts';
 import type { Groups } from '../groups/groups.ts';
@@ -99,6 +100,8 @@ export interface Profile {
   status(messageId: ContentId): { state: MessageState; problem?: ErrorCode };
   /** People of the tenant, by name. Online from the server, else those who are known here. */
   people(): Promise<Person[]>;
+  /** Somebody whom this device knows of; nobody is asked. */
+  person(personId: PersonId): Person | undefined;
   /** The last `limit` (100) lines with one person (by mail) or with all, oldest first. */
   history(options?: { with?: string; limit?: number }): HistoryEntry[];
   /** What the person should know and has not marked as seen, oldest first. */
@@ -295,6 +298,9 @@ class NodeProfile implements Profile {
 
   status(messageId: ContentId): { state: MessageState; problem?: ErrorCode } {
     return this.#messenger.status(messageId);
+  }
+  person(personId: PersonId): Person | undefined {
+    return this.#messenger.person(personId);
   }
   people(): Promise<Person[]> {
     return this.#messenger.people();

@@ -6,6 +6,7 @@
 import {
   type Content,
   encodeContent,
+  isShown,
   type KnownContent,
   KuvertError,
   type PersonId,
@@ -140,7 +141,7 @@ export class Activity {
     const { clock, serverOffset } = this.#context;
     const known = this.#people.get(sender.personId);
     if (known !== undefined) known.unanswered = 0;
-    if (content.kind === 'text') this.#setTyping(sender, false);
+    if (isShown(content)) this.#setTyping(sender, false);
     if (clock.now() + serverOffset.ms - acceptedAtMs > STALE_MS) return;
     if (content.kind === 'typing' && mayShow(this.#context, 'typing', sender.personId)) {
       this.#setTyping(sender, content.state === 'writing');

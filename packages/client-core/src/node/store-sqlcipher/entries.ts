@@ -61,7 +61,7 @@ export class SqlEntryStore implements EntryStore {
       entry.expiresAtMs ?? null,
       entry.isDelivered ? 1 : 0,
     );
-    this.#search.put({ ...entry, entryId });
+    this.#search.put({ ...entry, entryId, edited: undefined });
     return true;
   }
   get(entryId: EntryId): ListedEntry | undefined {
@@ -139,8 +139,16 @@ export class SqlEntryStore implements EntryStore {
       return;
     }
     this.#search.delete(entryOf(row));
-    const sql = `UPDATE entry SET kind = ?, content = x'', unread = 0, unprinted = NULL, timer = NULL, expires_at = NULL WHERE id = ?`;
+    const sql = `UPDATE entry SET kind = ?, content = x'', edited = NULL, unread = 0, unprinted = NULL, timer = NULL, expires_at = NULL WHERE id = ?`;
     this.#sql.run(sql, as, entryId);
+  }
+  setEdited(entryId: EntryId, edited: Uint8Array<ArrayBuffer>): void {
+    const row = this.#sql.get('SELECT * FROM entry WHERE id = ?', entryId);
+    if (row === undefined) return;
+    const entry = entryOf(row);
+    this.#search.delete(entry);
+    this.#sql.run('UPDATE entry SET edited = ? WHERE id = ?', edited, entryId);
+    this.#search.put({ ...entry, edited });
   }
   setExpiry(entryId: EntryId, expiresAtMs: number): void {
     this.#sql.run('UPDATE entry SET expires_at = ? WHERE id = ?', expiresAtMs, entryId);

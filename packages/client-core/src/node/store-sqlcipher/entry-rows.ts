@@ -11,7 +11,7 @@ import {
 import type { EntryKind, EntryRow, ListedEntry, SystemRow } from '../../conversations/store.ts';
 import type { EntryId } from '../../conversations/types.ts';
 import type { Notice } from '../../types.ts';
-import { bytes, number, numberOrNone, type Row, text, textOrNone } from './rows.ts';
+import { bytes, bytesOrNone, number, numberOrNone, type Row, text, textOrNone } from './rows.ts';
 
 /** `direction` of a notice. */
 export const NOTICE = 2;
@@ -39,6 +39,7 @@ export function entryOf(row: Row): EntryRow {
     senderDevice: text<DeviceId>(row, 'sender_device'),
     senderPerson: text<PersonId>(row, 'sender_person'),
     content: bytes(row, 'content'),
+    edited: bytesOrNone(row, 'edited'),
     atMs: number(row, 'at'),
     writtenAtMs: number(row, 'written_at'),
     acceptedAtMs: numberOrNone(row, 'accepted_at'),

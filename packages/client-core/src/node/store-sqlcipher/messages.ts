@@ -15,7 +15,7 @@ export class SqlMessageStore implements MessageStore {
     this.#entries = entries;
   }
 
-  add({ sentAtMs, isRead = false, ...message }: StoredMessage): boolean {
+  add({ sentAtMs, isRead = false, ...message }: Parameters<MessageStore['add']>[0]): boolean {
     return this.#entries.add({
       ...message,
       direction: 'in',
@@ -39,7 +39,8 @@ export class SqlMessageStore implements MessageStore {
   }
   markPrinted(senderDevice: DeviceId, contentId: ContentId): void {
     this.#sql.run(
-      'UPDATE entry SET unprinted = NULL WHERE sender_device = ? AND content_id = ?',
+      `UPDATE entry SET unprinted = NULL, content = CASE kind WHEN 'removed' THEN x'' ELSE content END
+        WHERE sender_device = ? AND content_id = ?`,
       senderDevice,
       contentId,
     );
@@ -84,9 +85,16 @@ function messageOf(entry: EntryRow): StoredMessage {
     sentAtMs: atMs,
     writtenAtMs: entry.writtenAtMs,
     acceptedAtMs: entry.acceptedAtMs ?? atMs,
-    kind: entry.kind === 'text' ? 'text' : 'too-new',
+    kind: KINDS[entry.kind] ?? 'too-new',
     content,
     chain,
     timerMs,
+    edited: entry.edited,
   };
 }
+
+const KINDS: { readonly [K in EntryRow['kind']]?: StoredMessage['kind'] } = {
+  text: 'text',
+  content: 'content',
+  removed: 'change',
+};

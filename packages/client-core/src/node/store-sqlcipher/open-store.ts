@@ -2,6 +2,7 @@ import { KuvertError } from '@kuvert/protocol';
 import { Database, setLogger } from '@signalapp/sqlcipher';
 import type { Store } from '../../store.ts';
 import { SqlChainStore } from './chains.ts';
+import { SqlChangeStore } from './changes.ts';
 import { SqlConversationStore } from './conversations.ts';
 import { SqlDirectoryStore } from './directory.ts';
 import { SqlEntryStore } from './entries.ts';
@@ -73,6 +74,7 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     notices: new SqlNoticeStore(sql),
     conversations: new SqlConversationStore(sql),
     entries,
+    changes: new SqlChangeStore(sql),
     search,
     transfers: new SqlTransferStore(sql),
     reading: new SqlReadingStore(sql),

@@ -130,6 +130,16 @@ ALTER TABLE account ADD COLUMN inactive TEXT NOT NULL DEFAULT '';
 CREATE INDEX leg_by_device ON leg (device) WHERE current = 1;
 `;
 
+/** Edits, reactions and votes, by the message that they are about, which may not have arrived. */
+const CHANGES = `
+CREATE TABLE message_change (
+  target TEXT NOT NULL, author TEXT NOT NULL, kind TEXT NOT NULL, conversation TEXT NOT NULL, who TEXT NOT NULL, device TEXT NOT NULL,
+  content_id TEXT NOT NULL, stamp INTEGER NOT NULL, at INTEGER NOT NULL, content BLOB NOT NULL,
+  PRIMARY KEY (target, author, content_id, device)
+) WITHOUT ROWID;
+ALTER TABLE entry ADD COLUMN edited BLOB;
+`;
+
 /**
  * Each brings a profile from the version of its place to the next: statements, or a step that also moves rows. Only ever added to; what a
  * release has written stays.
@@ -140,4 +150,5 @@ export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [
   migrateToEntries,
   DEVICES,
   GROUP_TABLES,
+  CHANGES,
 ];

@@ -1,4 +1,4 @@
-import { textOf } from '../../conversations/entry-view.ts';
+import { wordsOf } from '../../conversations/shown.ts';
 import type { EntryRow, SearchStore, StoredQuery } from '../../conversations/store.ts';
 import { FOLDING_VERSION, fold } from '../../search/fold.ts';
 import type { Term } from '../../search/query.ts';
@@ -21,7 +21,10 @@ CREATE TABLE search_version (version TEXT NOT NULL);
 const VERSION = `${FOLDING_VERSION}/${process.versions.unicode}`;
 const REBUILD_PAGE = 1_000;
 
-type Indexed = Pick<EntryRow, 'entryId' | 'kind' | 'content' | 'senderPerson' | 'conversationId'>;
+type Indexed = Pick<EntryRow, 'entryId' | 'kind' | 'content' | 'edited' | 'senderPerson' | 'conversationId'>;
+
+/** Kinds that have words. */
+const INDEXED: readonly EntryRow['kind'][] = ['text', 'content'];
 
 /** @see SearchStore */
 export class SqlSearchStore implements SearchStore {
@@ -39,7 +42,7 @@ export class SqlSearchStore implements SearchStore {
       this.#sql.run("INSERT INTO search (search) VALUES ('delete-all')");
       for (let after = -1; ; ) {
         const sql =
-          "SELECT * FROM entry WHERE id > ? AND direction <> 2 AND kind = 'text' ORDER BY id LIMIT ?";
+          "SELECT * FROM entry WHERE id > ? AND direction <> 2 AND kind IN ('text', 'content') ORDER BY id LIMIT ?";
         const rows = this.#sql.all(sql, after, REBUILD_PAGE);
         const last = rows.at(-1);
         if (last === undefined) break;
@@ -52,15 +55,15 @@ export class SqlSearchStore implements SearchStore {
   }
 
   put(entry: Indexed): void {
-    if (entry.kind !== 'text') return;
-    const { plain, expanded } = fold(textOf(entry));
+    if (!INDEXED.includes(entry.kind)) return;
+    const { plain, expanded } = fold(wordsOf(entry));
     const sql = 'INSERT INTO search (rowid, plain, expanded, who) VALUES (?, ?, ?, ?)';
     this.#sql.run(sql, entry.entryId, plain, expanded, whoOf(entry));
   }
   /** Takes the words out; the entry must be as it was put in. */
   delete(entry: Indexed): void {
-    if (entry.kind !== 'text') return;
-    const { plain, expanded } = fold(textOf(entry));
+    if (!INDEXED.includes(entry.kind)) return;
+    const { plain, expanded } = fold(wordsOf(entry));
     const sql = "INSERT INTO search (search, rowid, plain, expanded, who) VALUES ('delete', ?, ?, ?, ?)";
     this.#sql.run(sql, entry.entryId, plain, expanded, whoOf(entry));
   }
@@ -79,7 +82,7 @@ export class SqlSearchStore implements SearchStore {
     if (who.some((ids) => ids.length === 0)) return [];
     const without = query.without.map((term) => `({plain expanded} : ${termOf(term)})`).join(' OR ');
     if (words.length === 0) {
-      const sql = `SELECT * FROM entry WHERE id >= ? AND id < ? AND kind = 'text' AND direction <> 2
+      const sql = `SELECT * FROM entry WHERE id >= ? AND id < ? AND kind IN ('text', 'content') AND direction <> 2
         ${without === '' ? '' : 'AND id NOT IN (SELECT rowid FROM search WHERE search MATCH ?)'} ORDER BY id DESC LIMIT ?`;
       const rows = this.#sql.all(sql, low, high, ...(without === '' ? [] : [without]), limit);
       return rows.map(entryOf);
