@@ -10,7 +10,7 @@ import type {
   PersonId,
   TenantId,
 } from '@kuvert/protocol';
-import type { MessageDetails, MessageEntry } from './conversations/types.ts';
+import type { MessageDetails, MessageKind } from './conversations/message-details.ts';
 
 /** Who this profile is. */
 export interface Self {
@@ -49,7 +49,7 @@ export interface IncomingMessage {
   /** The sender's clock, clamped to what the server saw ±5 minutes. */
   readonly sentAtMs: number;
   /** `too-new`: this release cannot show it; `text` is empty then. An edit, a reaction, a vote or the end of a poll is about another message. */
-  readonly kind: Exclude<MessageEntry['kind'], 'deleted' | 'timer'> | ChangeContent['kind'];
+  readonly kind: Exclude<MessageKind, 'deleted' | 'timer'> | ChangeContent['kind'];
   readonly text: string;
   /** What it has beside its text. */
   readonly details?: MessageDetails;
@@ -71,14 +71,14 @@ export interface MessageChangeView {
 export type HistoryEntry =
   | (Omit<IncomingMessage, 'kind'> & {
       readonly direction: 'in';
-      readonly kind: Exclude<MessageEntry['kind'], 'timer'>;
+      readonly kind: Exclude<MessageKind, 'timer'>;
     })
   | {
       readonly direction: 'out';
       readonly messageId: ContentId;
       readonly to: string;
       readonly sentAtMs: number;
-      readonly kind: Exclude<MessageEntry['kind'], 'timer'>;
+      readonly kind: Exclude<MessageKind, 'timer'>;
       readonly text: string;
       readonly details?: MessageDetails;
       readonly state: MessageState;

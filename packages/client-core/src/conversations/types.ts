@@ -1,17 +1,9 @@
 /** What conversations look like to those who show them: plain data, times as Unix milliseconds of the server's clock. */
-import type {
-  AttachmentId,
-  ContentId,
-  ConversationId,
-  DeviceId,
-  ErrorCode,
-  LinkPreview,
-  Mention,
-  PersonId,
-  Preview,
-  ShownContent,
-} from '@kuvert/protocol';
+import type { ContentId, ConversationId, DeviceId, ErrorCode, PersonId } from '@kuvert/protocol';
 import type { MessageState, NoticeKind } from '../types.ts';
+import type { MessageDetails, MessageKind } from './message-details.ts';
+
+export type * from './message-details.ts';
 
 /** Muted with this until the person unmutes. */
 export const MUTED_FOR_EVER_MS = Number.MAX_SAFE_INTEGER;
@@ -56,70 +48,13 @@ interface AnyEntry {
   readonly expiresAtMs?: number;
 }
 
-/** A file that belongs to a message. */
-export interface FileDetails {
-  readonly attachment: AttachmentId;
-  /** A name that is harmless as that of a file on any system. */
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly mediaType: string;
-  /** Hash of the file, in hex. */
-  readonly sha256: string;
-  readonly preview?: Preview;
-  readonly width?: number;
-  readonly height?: number;
-  readonly durationMs?: number;
-  readonly waveform?: Uint8Array;
-}
-
-/** A question with what was answered. */
-export interface PollDetails {
-  readonly question: string;
-  readonly options: readonly { readonly text: string; readonly people: readonly PersonId[] }[];
-  readonly isMultiple: boolean;
-  readonly endedAtMs?: number;
-}
-
-/** What a message has beside its text, each only where there is any. */
-export interface MessageDetails {
-  /** The message that it answers; `text` while that is here and was not taken back. */
-  readonly replyTo?: { readonly messageId: ContentId; readonly author: PersonId; readonly text?: string };
-  readonly mentions?: readonly Mention[];
-  readonly links?: readonly LinkPreview[];
-  readonly file?: FileDetails;
-  readonly location?: {
-    /** Degrees. */
-    readonly latitude: number;
-    readonly longitude: number;
-    readonly accuracyM?: number;
-    readonly label?: string;
-  };
-  readonly contact?: {
-    readonly name: string;
-    readonly person?: PersonId;
-    readonly mails: readonly string[];
-    readonly phones: readonly string[];
-    readonly organisation?: string;
-  };
-  readonly poll?: PollDetails;
-  /** When it was last edited, and how often. */
-  readonly edited?: { readonly atMs: number; readonly times: number };
-  readonly reactions?: readonly { readonly emoji: string; readonly people: readonly PersonId[] }[];
-}
-
-/** A text that a message has had. */
-export interface MessageVersion {
-  readonly atMs: number;
-  readonly text: string;
-}
-
 /**
  * A message of either side. `deleted`: its author has taken it back, `text` is empty. `too-new`: this release cannot show it. `timer`:
  * the author has set how long messages stay (`timerMs`, undefined for always).
  */
 export interface MessageEntry extends AnyEntry, MessageDetails {
   readonly direction: 'in' | 'out';
-  readonly kind: ShownContent['kind'] | 'too-new' | 'deleted' | 'timer';
+  readonly kind: MessageKind;
   readonly messageId: ContentId;
   readonly senderDevice: DeviceId;
   readonly senderPerson: PersonId;
