@@ -4,15 +4,21 @@
  */
 import { randomBytes } from 'node:crypto';
 import { ClientHandshake } from '@kuvert/crypto/channel';
+import { entryHash, signEntry } from '@kuvert/crypto/groups';
 import {
+  type CborValue,
   CHANNEL_PATH,
   decodeControl,
   decodeSubmitAnswer,
   encodeAck,
   encodeCbor,
+  encodeControl,
+  GROUP_LIMITS,
   idToBytes,
+  makeId,
   PROTOCOL_VERSIONS,
   RECORD_TYPES,
+  Response,
 } from '@kuvert/protocol';
 import { type Account, readAccounts } from '../seed/accounts.ts';
 import {
@@ -20,6 +26,7 @@ import {
   checkLayout,
   DELIVERY_AT,
   fillSubmit,
+  groupTemplate,
   LEG_BYTES,
   SUBMIT_AT,
   submitTemplate,
@@ -37,6 +44,8 @@ import {
   TickFlusher,
 } from './network.ts';
 
+/** A copy of a group's key, sealed to a device. */
+const GROUP_KEY_BYTES = 96;
 /** As `packages/client-core/src/channel-client.ts` does it. */
 const ACK_DELIVERIES = 32;
 const ACK_DELAY_MS = 50;
@@ -80,30 +89,57 @@ export function kuvertNetwork(address: KuvertAddress, nowMs: () => number = Date
     KuvertEndpoint.open(shared, account, onArrival);
   return {
     bodyBytes: LEG_BYTES,
-    groupShape: 'pairwise',
+    groupShape: 'group',
     get refused() {
       return shared.refused;
     },
     prepare: async () => undefined,
     connect,
-    openGroup: (members, onArrival) => openPairwise({ members, onArrival, connect }),
+    openGroup: (members, onArrival) => openGroup(shared, members, onArrival),
   };
 }
 
-/** Until there are groups, a message to many is a submit to each of them. The first account sends and gets nothing. */
-async function openPairwise(options: {
-  readonly members: readonly number[];
-  readonly onArrival: (tag: number) => void;
-  readonly connect: Network['connect'];
-}): Promise<Group> {
-  const { members, onArrival, connect } = options;
+/**
+ * A group of all these accounts' people, made by the first of them, who also sends and gets nothing. The keys in it are dummies, as legs are: the
+ * server cannot open any.
+ */
+async function openGroup(
+  shared: Shared,
+  members: readonly number[],
+  onArrival: (tag: number) => void,
+): Promise<Group> {
   const [from = 0, ...to] = members;
-  const receivers = await inParallel(to.length, OPENING_MAX, (i) => connect(to[i] as number, onArrival));
-  const sender = await connect(from, () => failRun('a message came back to its sender'));
+  const receivers = await inParallel(to.length, OPENING_MAX, (i) =>
+    KuvertEndpoint.open(shared, to[i] as number, onArrival),
+  );
+  const sender = await KuvertEndpoint.open(shared, from, () => failRun('a message came back to its sender'));
+  const account = shared.accounts[from] ?? failRun(`there is no account ${from}`);
+  const group = makeId('group', randomBytes(16));
+  let prevHash = new Uint8Array(32);
+  for (let at = 0, seq = 1; at < to.length; at += GROUP_LIMITS.peopleMax, seq++) {
+    const some = to.slice(at, at + GROUP_LIMITS.peopleMax).flatMap((number) => shared.accounts[number] ?? []);
+    const entry = signEntry(account.signingPrivate, {
+      v: 1,
+      tenant: account.tenantId,
+      group,
+      seq,
+      prevHash,
+      at: shared.nowMs(),
+      person: account.personId,
+      device: account.deviceId,
+      people: some.map(({ personId }) => personId),
+      ...(seq === 1
+        ? { action: 'create', key: { number: 1, hash: new Uint8Array(32) } }
+        : { action: 'add', role: 'member' }),
+    });
+    const keys = some.map(({ deviceId }) => ({ device: deviceId, sealed: new Uint8Array(GROUP_KEY_BYTES) }));
+    await sender.request('groups.change', { entry, keys });
+    prevHash = entryHash(entry);
+  }
+  const { set } = (await sender.request('groups.devices', { group })) as { set: Uint8Array };
+  const template = groupTemplate({ group, set });
   return {
-    send(tag) {
-      for (const account of to) sender.send(account, tag);
-    },
+    send: (tag) => sender.submit(template, tag, SUBMIT_AT.body),
     async close() {
       await Promise.all([sender, ...receivers].map((endpoint) => endpoint.close()));
     },
@@ -122,6 +158,7 @@ class KuvertEndpoint implements Endpoint {
   readonly #ready = Promise.withResolvers<void>();
   /** Submits without an answer, by number. */
   readonly #open = new Map<number, Uint8Array>();
+  #answer: PromiseWithResolvers<CborValue> | undefined;
   #lastSeq = 0;
   #acknowledged = 0;
   #acknowledging: NodeJS.Timeout | undefined;
@@ -165,17 +202,33 @@ class KuvertEndpoint implements Endpoint {
   }
 
   send(to: number, tag: number): void {
-    const { accounts, templates, flusher, run, nowMs } = this.#shared;
+    const { accounts, templates } = this.#shared;
     let template = templates.get(to);
     if (template === undefined) {
       template = submitTemplate(accounts[to] ?? failRun(`there is no account ${to}`));
       templates.set(to, template);
     }
+    this.submit(template, tag);
+  }
+
+  /** Sends a message made from a template. @param tagAt where its tag goes */
+  submit(template: Uint8Array, tag: number, tagAt?: number): void {
+    const { flusher, run, nowMs } = this.#shared;
     const requestNo = ++submitsMade;
-    const record = fillSubmit(template, { requestNo, nowMs: nowMs(), run, tag });
+    const record = fillSubmit(template, { requestNo, nowMs: nowMs(), run, tag }, tagAt);
     this.#open.set(requestNo, record);
     this.#channel.queue(record);
     flusher.mark(this);
+  }
+
+  /** Asks the server something, one question at a time. */
+  async request(method: string, params: CborValue): Promise<CborValue> {
+    this.#answer = Promise.withResolvers<CborValue>();
+    this.#channel.queue(encodeControl('request', { id: 1, method, params }));
+    this.#shared.flusher.mark(this);
+    const answer = Response.parse(await this.#answer.promise);
+    if ('error' in answer) failRun(`${method} was refused: ${answer.error.code}`);
+    return answer.result as CborValue;
   }
 
   settled(): Promise<void> {
@@ -216,6 +269,9 @@ class KuvertEndpoint implements Endpoint {
       case RECORD_TYPES.submitAnswer:
         if (record[ANSWER_STATUS_AT] === 0) this.#accepted(record);
         else this.#refused(record);
+        return;
+      case RECORD_TYPES.response:
+        this.#answer?.resolve(decodeControl(record));
         return;
       case RECORD_TYPES.event:
         this.#event(decodeControl(record) as { event?: unknown; data?: unknown });

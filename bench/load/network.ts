@@ -23,7 +23,7 @@ export interface Network {
   /** Bytes of a message's body as this peer carries them. */
   readonly bodyBytes: number;
   /** How a message to many is made here. */
-  readonly groupShape: 'pairwise' | 'room';
+  readonly groupShape: 'group' | 'room';
   /** Messages that the server refused for the moment and that were sent again. */
   readonly refused: number;
   /** Makes sure that accounts exist. */

@@ -11,6 +11,8 @@ export interface Account {
   readonly listHash: Uint8Array;
   readonly noisePublic: Uint8Array;
   readonly noisePrivate: Uint8Array;
+  /** Private half of the device's signing key: it signs the log of a group. */
+  readonly signingPrivate: Uint8Array;
 }
 
 /** Consecutive accounts: `count` of them from number `first` on. */
@@ -21,7 +23,7 @@ export interface AccountRange {
 
 type Stored = { [K in keyof Account]: string };
 
-const BYTE_FIELDS = ['listHash', 'noisePublic', 'noisePrivate'] as const;
+const BYTE_FIELDS = ['listHash', 'noisePublic', 'noisePrivate', 'signingPrivate'] as const;
 
 /** Writes accounts for {@link readAccounts}. The file goes with the run's folder. */
 export function writeAccounts(file: string, accounts: readonly Account[]): void {
@@ -43,5 +45,6 @@ export function readAccounts(file: string): Account[] {
     listHash: Uint8Array.from(Buffer.from(stored.listHash, 'base64')),
     noisePublic: Uint8Array.from(Buffer.from(stored.noisePublic, 'base64')),
     noisePrivate: Uint8Array.from(Buffer.from(stored.noisePrivate, 'base64')),
+    signingPrivate: Uint8Array.from(Buffer.from(stored.signingPrivate, 'base64')),
   }));
 }

@@ -109,6 +109,7 @@ async function enrolOne(options: {
     listHash: listHash(deviceList),
     noisePublic: noise.publicKey,
     noisePrivate: noise.privateKey,
+    signingPrivate: device.receiptKey.privateKey,
   };
 }
 

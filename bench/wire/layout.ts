@@ -11,8 +11,10 @@ import {
   encodeSubmit,
   encodeSubmitAnswer,
   equalBytes,
+  type GroupId,
   ID_BYTES,
   idToBytes,
+  makeId,
   makeSubmitId,
   type PersonId,
   RECORD_TYPES,
@@ -24,10 +26,10 @@ export const LEG_BYTES = 525;
 /** What {@link LEG_BYTES} come to where only text can travel. */
 export const XMPP_BODY_CHARACTERS = 700;
 
-/** Offsets in a submit. */
-export const SUBMIT_AT = { requestNo: 1, submitId: 5, device: 78, leg: 99 } as const;
-/** Offsets in a delivery. */
-export const DELIVERY_AT = { seq: 1, acceptedAt: 5, leg: 28 } as const;
+/** Offsets in a submit; `body` in one to a group, which has no legs. */
+export const SUBMIT_AT = { requestNo: 1, submitId: 5, device: 78, leg: 99, body: 82 } as const;
+/** Offsets in a delivery; `body` in one to a group, where the group's id is the leg. */
+export const DELIVERY_AT = { seq: 1, acceptedAt: 5, flags: 23, leg: 28, body: 49 } as const;
 /** Offset of the status in an answer; 0 means accepted. */
 export const ANSWER_STATUS_AT = 5;
 
@@ -50,12 +52,32 @@ export function submitTemplate(to: {
   });
 }
 
+/** The same to a group, whose present set of devices has this hash. */
+export function groupTemplate(to: {
+  readonly group: GroupId;
+  readonly set: Uint8Array;
+}): Uint8Array<ArrayBuffer> {
+  return encodeSubmit({
+    requestNo: 0,
+    submitId: makeSubmitId(0, new Uint8Array(10)),
+    to: to.group,
+    listHash: to.set,
+    suite: SUITES.groupSenderKey,
+    class: CLASSES.message,
+    urgency: 1,
+    lifetime: 1,
+    legs: [],
+    body: new Uint8Array(LEG_BYTES).fill(0x5a),
+  });
+}
+
 /** A submit from its template. `tag` finds its way into the leg, where the receiver reads it with {@link tagOf}. */
 export function fillSubmit(
   template: Uint8Array,
   message: { readonly requestNo: number; readonly nowMs: number; readonly run: number; readonly tag: number },
+  tagAt: number = SUBMIT_AT.leg,
 ): Uint8Array<ArrayBuffer> {
-  const record = Uint8Array.from(template);
+  const record = template.slice();
   const view = new DataView(record.buffer);
   view.setUint32(SUBMIT_AT.requestNo, message.requestNo);
   // Type byte, 6 bytes of time, 10 bytes that differ for each submit: request numbers are never used twice in a run.
@@ -63,13 +85,14 @@ export function fillSubmit(
   view.setUint16(SUBMIT_AT.submitId + 5, message.nowMs % 0x10000);
   view.setUint32(SUBMIT_AT.submitId + 7, message.run);
   view.setUint32(SUBMIT_AT.submitId + 11, message.requestNo);
-  view.setUint32(SUBMIT_AT.leg, message.tag);
+  view.setUint32(tagAt, message.tag);
   return record;
 }
 
 /** The tag in a delivery. */
 export function tagOf(delivery: Uint8Array): number {
-  return new DataView(delivery.buffer, delivery.byteOffset).getUint32(DELIVERY_AT.leg);
+  const at = delivery[DELIVERY_AT.flags] === 0 ? DELIVERY_AT.leg : DELIVERY_AT.body;
+  return new DataView(delivery.buffer, delivery.byteOffset).getUint32(at);
 }
 
 /** @throws Error when a format has changed and this file has not */
@@ -95,7 +118,25 @@ export function checkLayout(ids: { readonly personId: PersonId; readonly deviceI
   });
   const deviceBytes = record.subarray(SUBMIT_AT.device, SUBMIT_AT.device + ID_BYTES);
   const deliverySeq = new DataView(delivery.buffer, delivery.byteOffset).getUint32(DELIVERY_AT.seq);
+  const group = makeId('group', new Uint8Array(16));
+  const toGroup = decodeSubmit(
+    fillSubmit(
+      groupTemplate({ group, set: new Uint8Array(32) }),
+      { requestNo: 7, nowMs, run: 8, tag: 9 },
+      SUBMIT_AT.body,
+    ),
+  );
+  const fromGroup = encodeDelivery({
+    deliverySeq: 5,
+    acceptedAtMs: nowMs,
+    expiresAtMs: nowMs,
+    suite: toGroup.suite,
+    class: toGroup.class,
+    leg: idToBytes(group),
+    ...(toGroup.body && { body: toGroup.body }),
+  });
   const fits =
+    tagOf(fromGroup) === 9 &&
     submit.requestNo === 7 &&
     submit.submitId === makeSubmitId(nowMs, random) &&
     equalBytes(deviceBytes, idToBytes(ids.deviceId)) &&
