@@ -204,3 +204,44 @@ test('A4 E5 what an administrator has revoked is taken out of the list by a sign
   expect((await read(phone)).texts).toEqual(['after']);
   expect((await read(unused)).texts).toEqual([]);
 });
+
+test('P1 what was accepted for a device that is lost before it fetched it reaches the one that takes its place; after a reset when its author accepts the keys', {
+  timeout: 240_000,
+}, async () => {
+  const anna = await acme.person('Klara');
+  const phone = await acme.person('Leo');
+  const { operator } = installation;
+  expect(await write(anna, phone, 'one')).toEqual({ waiting: 0 });
+  await read(phone);
+  await read(anna);
+  const laptop = await phone.linkDevice();
+  expect(await write(anna, phone, 'for the phone')).toEqual({ waiting: 0 });
+  await operator.call('deviceRevoke', { deviceId: phone.deviceId });
+  expect((await read(laptop)).texts).toEqual([]);
+  expect(await write(laptop, anna, 'my phone is gone')).toEqual({ waiting: 0 });
+  expect((await read(anna)).texts).toEqual(['my phone is gone']);
+  expect((await read(laptop)).texts).toEqual(['for the phone']);
+
+  // Now all of them are lost, and only the organisation vouches for what comes next.
+  const { messageId } = await anna.with(async (profile) => {
+    const sent = await profile.send({ to: phone.mail, text: 'for the laptop' });
+    await profile.flush(FLUSH);
+    return sent;
+  });
+  const { token } = await operator.call('personReset', { personId: phone.personId });
+  const anew = await phone.anotherProfile().enrol(token);
+  expect(await write(anew, anna, 'all is new')).toEqual({ waiting: 0 });
+  expect((await read(anna)).notices.map(({ kind }) => kind)).toContain('key_reset');
+  expect((await read(anew)).texts).toEqual([]);
+  await anna.with(async (profile) => {
+    expect(profile.status(messageId)).toMatchObject({ problem: 'keys_unconfirmed' });
+    await profile.flush(FLUSH);
+    await profile.safety.accept(phone.mail);
+    expect(await profile.flush(FLUSH)).toEqual({ waiting: 0 });
+  });
+  expect((await read(anew)).texts).toEqual(['for the laptop']);
+  await read(anna);
+  const state = await anna.with((profile) => profile.status(messageId));
+  expect(state).toEqual({ state: 'delivered' });
+  for (const device of [anew, anna]) expect((await read(device)).notices).toEqual([]);
+});

@@ -93,7 +93,13 @@ export class Directory {
     const is = activeDevices(after);
     const gone = was.filter((device) => !is.includes(device));
     for (const device of gone) store.outbox.forgetDevice(device, clock.now());
-    if (after.personId !== own.personId) return;
+    if (after.personId !== own.personId) {
+      // Under keys that only the organisation vouches for, what was written before goes out only when its author says so.
+      if (is.length > 0) {
+        store.outbox.resendUnreached(after.personId, keyChange === 'reset' ? 'keys_unconfirmed' : undefined);
+      }
+      return;
+    }
     const tell = (kind: 'device_linked' | 'device_revoked', deviceId: DeviceId) =>
       store.notices.add({ kind, atMs: clock.now(), personId: own.personId, deviceId });
     // This one counts as gone until it has brought its first prekeys; if it is revoked, it learns so otherwise.

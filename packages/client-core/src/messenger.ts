@@ -54,6 +54,8 @@ import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendRes
 /** How long what was sent is kept for devices that ask for it again, at least (wire.md §4). */
 const OUTBOX_KEPT_MS = 48 * 3_600_000;
 const UPKEEP_EVERY_MS = 3_600_000;
+/** People looked after at once, of whom no device has got what was sent. */
+const UNREACHED_LOOKED_AT = 20;
 const NOTICES_SHOWN = 1_000;
 const WELCOME_TIMEOUT_MS = 10_000;
 
@@ -483,6 +485,7 @@ export class Messenger {
 
   #upkeep(): void {
     if (queueHeartbeats(this.#context)) this.#sender.kick();
+    this.#lookForUnreached();
     reportGaps(this.#context);
     this.#cancelUpkeep = this.#context.clock.after(UPKEEP_EVERY_MS, () => {
       if (this.#connection === undefined) return;
@@ -493,6 +496,34 @@ export class Messenger {
       );
       this.#upkeep();
     });
+  }
+
+  /** Somebody of whom no device has got what the server accepted long ago may have other devices by now. */
+  #lookForUnreached(): void {
+    const { store, clock } = this.#context;
+    const connection = this.#connection;
+    const nowMs = clock.now();
+    const checked = loadRecord<{ atMs: number }>(store.values, VALUES.unreachedChecked)?.atMs ?? 0;
+    if (connection === undefined || Math.abs(nowMs - checked) < UPKEEP_EVERY_MS) return;
+    saveRecord(store.values, VALUES.unreachedChecked, { atMs: nowMs });
+    const people = store.outbox.listUnreachedPeople(nowMs - UPKEEP_EVERY_MS, UNREACHED_LOOKED_AT);
+    if (people.length === 0) return;
+    this.#listRefreshes++;
+    const lookAll = async () => {
+      for (const personId of people) {
+        await this.#directory.refresh(connection, personId).catch((cause: unknown) => {
+          // What does not verify has left a notice; whoever left the organisation has no devices.
+          if (!(cause instanceof KuvertError)) throw cause;
+        });
+      }
+    };
+    lookAll()
+      .catch((cause: unknown) => this.#fail(cause))
+      .finally(() => {
+        this.#listRefreshes--;
+        this.#sender.kick();
+        this.#checkSettled();
+      });
   }
 
   #checkSettled(): void {

@@ -62,6 +62,7 @@ export const VALUES = {
   pendingLink: 'pending-link',
   serverTime: 'server-time',
   accountKeys: 'account-keys',
+  unreachedChecked: 'unreached-checked',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

@@ -222,7 +222,8 @@ export class Receiver {
     connection.ack(deliveries[deliveries.length - 1]?.deliverySeq ?? 0);
     if (stored) this.#onStored();
     this.#onOutgoing();
-    await this.#lists.fetchNewer(connection, this.#directory);
+    // Whoever has other devices now may be sent again what none of them has got.
+    if (await this.#lists.fetchNewer(connection, this.#directory)) this.#onOutgoing();
     if (this.#isDrained) this.#settleLater();
   }
 

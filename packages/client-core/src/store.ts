@@ -231,6 +231,15 @@ export interface OutboxStore {
   discard(seq: number): void;
   /** A device is gone: nobody waits for its acknowledgement any more. */
   forgetDevice(device: DeviceId, atMs: number): void;
+  /**
+   * Messages to a person that the server has accepted only for devices that are gone before any of them had it are to be sealed again; with
+   * `hold` they are set aside for that reason until {@link OutboxStore.releaseHeld}. @returns how many
+   */
+  resendUnreached(personId: PersonId, hold?: ErrorCode): number;
+  /** Goes on with what was set aside for a reason that is over. True when there was any. */
+  releaseHeld(personId: PersonId, hold: ErrorCode): boolean;
+  /** People who were sent something before a time of which nothing is known to have arrived, the latest first. */
+  listUnreachedPeople(acceptedBeforeMs: number, limit: number): PersonId[];
   /** Own messages that the server has not accepted, those set aside included. */
   countWaitingMessages(): number;
   /** Takes out control messages of a kind to this person that were not sealed yet: a new one says more. Gives their content. */

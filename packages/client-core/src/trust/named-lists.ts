@@ -48,8 +48,9 @@ export class NamedLists {
       this.#newer.set(personId, { head, namer });
   }
 
-  /** Fetches what is newer elsewhere. A server that does not have it, or has another, is noticed. */
-  async fetchNewer(connection: Connection, directory: Directory): Promise<void> {
+  /** Fetches what is newer elsewhere. A server that does not have it, or has another, is noticed. @returns whether there was any */
+  async fetchNewer(connection: Connection, directory: Directory): Promise<boolean> {
+    const hadAny = this.#newer.size > 0;
     for (const [personId, { head, namer }] of [...this.#newer]) {
       this.#newer.delete(personId);
       try {
@@ -61,6 +62,7 @@ export class NamedLists {
         if (!(error instanceof KuvertError)) throw error;
       }
     }
+    return hadAny;
   }
 
   #tell({ device: deviceId, personId }: Namer): void {

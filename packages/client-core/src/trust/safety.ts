@@ -100,6 +100,7 @@ export class Safety {
       const choice = { personId, verifiedKey, verifiedAtMs, acceptedKey, stampMs };
       store.trust.choose(choice);
       tellChoices(this.#context, { trust: [choice] });
+      store.outbox.releaseHeld(personId, 'keys_unconfirmed');
     });
     this.#released(personId);
   }

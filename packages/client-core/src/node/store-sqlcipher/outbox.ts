@@ -16,6 +16,9 @@ import { bytes, bytesOrNone, number, numberOrNone, type Row, type Sql, text, tex
 /** Nobody can ask any more for what was not delivered for so long: the server has given it up (wire.md §4). */
 const UNDELIVERED_KEPT_MS = 60 * 86_400_000;
 const FORGOTTEN = "frame = NULL, body = NULL, content = x''";
+/** Accepted, and as far as is known nowhere yet. */
+const UNREACHED = `class = 1 AND kind <> 'sent' AND work = 0 AND parked = 0 AND accepted_at IS NOT NULL
+  AND delivered_at IS NULL AND frame IS NOT NULL AND to_person IS NOT NULL`;
 const WORK: readonly OutboxWork[] = ['done', 'seal', 'submit'];
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -204,6 +207,26 @@ export class SqlOutboxStore implements OutboxStore {
       this.#sql.run(`UPDATE leg SET current = 0 WHERE device = ? AND ${open}`, device, device);
       this.#deliver(`${mine} AND accepted_at IS NOT NULL`, atMs, [device]);
     });
+  }
+  resendUnreached(personId: PersonId, hold?: ErrorCode): number {
+    return this.#sql.run(
+      `UPDATE outbox SET work = 1, parked = ?, problem = ? WHERE to_person = ? AND ${UNREACHED}
+        AND EXISTS (SELECT 1 FROM leg WHERE leg.seq = outbox.seq)
+        AND NOT EXISTS (SELECT 1 FROM leg WHERE leg.seq = outbox.seq AND (current = 1 OR acked = 1))`,
+      hold === undefined ? 0 : 1,
+      hold ?? null,
+      personId,
+    );
+  }
+  releaseHeld(personId: PersonId, hold: ErrorCode): boolean {
+    const sql =
+      'UPDATE outbox SET parked = 0, problem = NULL WHERE to_person = ? AND parked = 1 AND work = 1 AND problem = ?';
+    return this.#sql.run(sql, personId, hold) > 0;
+  }
+  listUnreachedPeople(acceptedBeforeMs: number, limit: number): PersonId[] {
+    const sql = `SELECT to_person, max(seq) AS latest FROM outbox WHERE ${UNREACHED} AND accepted_at < ?
+      GROUP BY to_person ORDER BY latest DESC LIMIT ?`;
+    return this.#sql.all(sql, acceptedBeforeMs, limit).map((row) => text<PersonId>(row, 'to_person'));
   }
   countWaitingMessages(): number {
     const row = this.#sql.get(
