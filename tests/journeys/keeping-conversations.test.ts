@@ -1,6 +1,7 @@
 /** A person keeps their conversations: what is unread, old words, drafts, what disappears, what is deleted, a copy of it all (A8, A4, F8). */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openProfile } from '@kuvert/client-core/node';
 import { type ServerProcess, Site, TemporaryFolder, type TestPerson } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -109,7 +110,36 @@ test(
   },
 );
 
-test('A8 messages disappear on both sides, also when the reader’s clock was set back', TIMEOUT, async () => {
+test(
+  'A8 messages disappear in time, and not before, on a device whose clock is years back or ahead',
+  TIMEOUT,
+  async () => {
+    const YEAR_MS = 365 * 86_400_000;
+    await run(ben, 'timer', '--with', anna.mail, '3s');
+    for (const offsetMs of [-5 * YEAR_MS, 5 * YEAR_MS]) {
+      const now = () => Date.now() + offsetMs;
+      const { profileDir, secret } = anna;
+      await send(ben, anna, 'soon gone');
+      const profile = await openProfile({ profileDir, secret, now });
+      try {
+        await profile.flush(FLUSH);
+        const { conversations } = profile;
+        const texts = () => conversations.search('"soon gone"').found.map(({ entry }) => entry.entryId);
+        const [entryId = 0] = texts();
+        expect(texts()).toHaveLength(1);
+        const readAt = Date.now();
+        conversations.markRead(entryId);
+        await expect.poll(texts, { timeout: 30_000 }).toEqual([]);
+        expect(Date.now() - readAt).toBeGreaterThan(2_500);
+      } finally {
+        await profile.close();
+      }
+    }
+    await run(ben, 'timer', '--with', anna.mail, 'off');
+  },
+);
+
+test('A8 messages disappear on both sides, with their words', TIMEOUT, async () => {
   expect(await run(ben, 'timer', '--with', anna.mail, '2s')).toEqual([{ with: anna.mail, timerSeconds: 2 }]);
   await send(ben, anna, 'gone soon');
   await run(anna, 'read');

@@ -198,7 +198,8 @@ export class Messenger {
   /** @throws KuvertError `message_unknown` */
   status(messageId: ContentId): Omit<SendResult, 'messageId'> {
     const row = this.#context.store.outbox.findByContentId(messageId);
-    if (row === undefined || row.class !== CLASSES.message) throw new KuvertError('message_unknown');
+    if (row === undefined) return this.#statusElsewhere(messageId);
+    if (row.class !== CLASSES.message) throw new KuvertError('message_unknown');
     const state: MessageState = stateOf(this.#context, row);
     return { state, ...(row.problem && { problem: row.problem }) };
   }
@@ -208,6 +209,13 @@ export class Messenger {
     const { own, store } = this.#context;
     if (personId === own.personId) return { personId, mail: own.mail, name: own.name };
     return store.directory.getPerson(personId);
+  }
+
+  /** Of a message that another device of one's own has sent. */
+  #statusElsewhere(messageId: ContentId): Omit<SendResult, 'messageId'> {
+    const sent = this.conversations.find(messageId).find(({ direction }) => direction === 'out');
+    if (sent?.state === undefined) throw new KuvertError('message_unknown');
+    return { state: sent.state };
   }
 
   /** Messages that were not marked as printed, oldest first. */
@@ -276,8 +284,8 @@ export class Messenger {
    */
   async connect(connect: Connect): Promise<void> {
     if (this.#connection !== undefined) return;
-    const { store, clock } = this.#context;
-    store.outbox.expire(clock.now() - OUTBOX_KEPT_MS);
+    const { store, clock, serverOffset } = this.#context;
+    store.outbox.expire(serverOffset.now() - OUTBOX_KEPT_MS);
     const early: (() => void)[] = [];
     let connection: Connection | undefined;
     const welcome = Promise.withResolvers<void>();

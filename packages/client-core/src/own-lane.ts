@@ -13,14 +13,15 @@ import { type Context, newId } from './context.ts';
 
 /**
  * Queues content for all other devices of one's own. Call it in the transaction of what it tells, and kick the sender afterwards.
+ * @param entry.contentId a fresh one unless given
  * @param entry.class `control` (no chain number, for what is no message) unless given
  */
 export function queueForOwnDevices(
   context: Context,
-  entry: { readonly content: KnownContent; readonly class?: SubmitClass },
+  entry: { readonly content: KnownContent; readonly class?: SubmitClass; readonly contentId?: ContentId },
 ): ContentId {
   const { store, own, clock } = context;
-  const contentId = newId(context, 'content');
+  const contentId = entry.contentId ?? newId(context, 'content');
   store.outbox.add({
     contentId,
     kind: entry.content.kind,

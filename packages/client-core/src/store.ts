@@ -212,7 +212,7 @@ export interface OutboxStore {
   takeNewlyAccepted(limit: number): OutboxRow[];
   /** Takes back a message of which nothing has left. False when something may have. */
   withdraw(contentId: ContentId): boolean;
-  /** Its text is not to be kept any longer than it takes to deliver it. */
+  /** Its text is kept no more, if the server has it: a device that cannot open it is not sent it again. */
   forgetContent(contentId: ContentId): void;
   /** To be sealed again: one row, or all of a lane that are not accepted and not in `except`. */
   setToSeal(seq: number): void;

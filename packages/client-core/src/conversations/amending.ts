@@ -13,6 +13,7 @@ import {
   utf8,
 } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { forgetSent } from './outgoing.ts';
 import { captionOf, changeOf, shownOf } from './shown.ts';
 import type { EntryRow, MessageChange } from './store.ts';
 
@@ -87,12 +88,12 @@ export function compareChanges(
 export function forgetMessage(context: Context, row: EntryRow, as: 'deleted' | 'removed'): void {
   const { store, own } = context;
   store.entries.forget(row.entryId, as);
-  if (row.direction === 'out') store.outbox.forgetContent(row.contentId);
+  if (row.direction === 'out') forgetSent(context, row.contentId);
   for (const change of store.changes.forget(row.contentId, row.senderPerson)) {
     if (change.device !== own.deviceId) continue;
     // What was to be said of a message that its author takes back is not said any more.
     const isWithdrawn = as === 'deleted' && store.outbox.withdraw(change.contentId);
-    if (!isWithdrawn) store.outbox.forgetContent(change.contentId);
+    if (!isWithdrawn) forgetSent(context, change.contentId);
   }
   context.entryGone(row);
 }

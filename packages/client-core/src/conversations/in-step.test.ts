@@ -99,6 +99,33 @@ test('A4 pins, mutes and drafts follow; of two devices that set the same the lat
     expect(first(device)).toMatchObject({ isPinned: false, draft: 'later' });
 });
 
+/** Texts that the outbox of a device still holds, for whomever they were. */
+function outboxHolds(device: TestDevice, text: string): boolean {
+  const rows = Array.from({ length: 500 }, (_, seq) => device.store.outbox.get(seq));
+  return rows.some((row) =>
+    [row?.content, row?.frame].some((bytes) => bytes !== undefined && Buffer.from(bytes).includes(text)),
+  );
+}
+
+test('A8 what has disappeared or was deleted is not in the outbox either, though the other side was never there', async () => {
+  const { clock, phone, laptop, bela, settle } = await world();
+  conversations(phone).setTimer(first(phone).conversationId, HOUR_MS);
+  await settle();
+  const gone = await phone.write(bela, 'gone by itself');
+  for (const device of [phone, laptop]) await device.sync();
+  expect(outboxHolds(phone, 'gone by itself')).toBe(true);
+  expect(laptop.messenger.status(gone)).toEqual({ state: 'accepted' });
+  clock.advance(HOUR_MS);
+  expect(lines(phone)).not.toContain('out gone by itself');
+  expect(outboxHolds(phone, 'gone by itself')).toBe(false);
+  // Deleted here while it waits it still goes out, and then it is forgotten; what the other side has got stays theirs.
+  await phone.write(bela, 'taken away here');
+  conversations(phone).deleteEntries([lastId(phone)], 'here');
+  await settle();
+  expect(outboxHolds(phone, 'taken away here')).toBe(false);
+  for (const text of ['gone by itself', 'taken away here']) expect(lines(bela)).toContain(`in ${text}`);
+});
+
 test('A8 messages disappear so long after they were sent here and read there, on all devices, and leave no words', async () => {
   const { clock, phone, laptop, bela, settle, say } = await world();
   conversations(laptop).setTimer(first(laptop).conversationId, HOUR_MS);

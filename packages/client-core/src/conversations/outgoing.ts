@@ -1,4 +1,5 @@
 /** Messages of one's own: into the outbox and into their conversation, in one transaction. */
+import { createHash } from 'node:crypto';
 import { groupConversationId } from '@kuvert/crypto/groups';
 import {
   CLASSES,
@@ -8,6 +9,7 @@ import {
   type GroupId,
   type KnownContent,
   KuvertError,
+  makeId,
   type PersonId,
   READER_VERSION,
   type ShownContent,
@@ -19,6 +21,18 @@ import { conversationAt, conversationWith } from './known.ts';
 import { getSetting } from './settings.ts';
 import { storedForm } from './shown.ts';
 import type { EntryKind } from './store.ts';
+
+/** Under which id the copy of a message goes to one's other devices: one that can be found when the message is to be forgotten. */
+export function sentCopyId(contentId: ContentId): ContentId {
+  const digest = createHash('sha256').update(`kuvert/sent-copy/1 ${contentId}`).digest();
+  return makeId('content', Uint8Array.from(digest.subarray(0, 16)));
+}
+
+/** The text of a message of one's own has gone from its conversation: the outbox keeps it no longer than until the server has it. */
+export function forgetSent({ store }: Context, contentId: ContentId): void {
+  store.outbox.forgetContent(contentId);
+  store.outbox.forgetContent(sentCopyId(contentId));
+}
 
 /** Queues a text to an address; it disappears as its conversation says. */
 export function queueText(

@@ -3,7 +3,7 @@
  * reading are marked as due where they change and told together a moment later, so that a draft is not told letter by letter. Whatever
  * is told may be told again and in any order: settings are registers of the last writer, reading and deleting only ever grow.
  */
-import { type KnownContent, type PersonId, READER_VERSION } from '@kuvert/protocol';
+import { decodeContent, isShown, type KnownContent, type PersonId, READER_VERSION } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { DelayedBatch } from '../delayed-batch.ts';
 import { RESENT } from '../groups/repairs.ts';
@@ -12,8 +12,10 @@ import type { OutboxRow } from '../store.ts';
 import { forgetMessage } from './amending.ts';
 import { startTimers } from './disappearing.ts';
 import { conversationWith } from './known.ts';
+import { sentCopyId } from './outgoing.ts';
 import { takeDueReading, takeReading } from './reading.ts';
 import { takeSetting } from './settings.ts';
+import type { EntryKind } from './store.ts';
 
 type OwnState = Extract<KnownContent, { kind: 'own-state' }>;
 
@@ -90,26 +92,41 @@ export function takeAccepted(context: Context): void {
   ) {
     for (const row of rows) {
       const { toPerson, toGroup, acceptedAtMs, contentId } = row;
+      if (acceptedAtMs === undefined) continue;
+      if (row.kind === 'sent') forgetCopyOfGone(context, row);
       // One's own devices get what is for a group like everybody else.
-      if (toGroup !== undefined && acceptedAtMs !== undefined) {
-        startTimers(context, store.entries.find(contentId, own.deviceId), acceptedAtMs);
-      }
-      if (
-        row.kind === RESENT ||
-        toPerson === undefined ||
-        toPerson === own.personId ||
-        acceptedAtMs === undefined
-      )
-        continue;
-      startTimers(context, store.entries.find(contentId, own.deviceId), acceptedAtMs);
-      if (hasOthers) queueSentCopy(context, row, toPerson, acceptedAtMs);
+      const isMessage = toGroup !== undefined || (toPerson !== undefined && toPerson !== own.personId);
+      if (row.kind === RESENT || !isMessage) continue;
+      const entries = store.entries.find(contentId, own.deviceId);
+      startTimers(context, entries, acceptedAtMs);
+      if (hasOthers && toPerson !== undefined) queueSentCopy(context, row, toPerson, acceptedAtMs);
+      // It was deleted here while it was on its way.
+      if (entries.some(isGone) && isForPeople(row.content)) store.outbox.forgetContent(contentId);
     }
+  }
+}
+
+const isGone = ({ kind }: { kind: EntryKind }): boolean => kind === 'removed' || kind === 'deleted';
+
+/** Not what changes or deletes messages, which never stands in a conversation. */
+function isForPeople(content: Uint8Array): boolean {
+  const decoded = decodeContent(content);
+  return isShown(decoded);
+}
+
+/** The message of this copy was deleted, or has disappeared, while the copy was on its way. */
+function forgetCopyOfGone({ store, own }: Context, row: OutboxRow): void {
+  const copy = decodeContent(row.content);
+  if (copy.kind !== 'sent' || !isForPeople(copy.content)) return;
+  if (store.entries.find(copy.contentId, own.deviceId).some(isGone)) {
+    store.outbox.forgetContent(row.contentId);
   }
 }
 
 function queueSentCopy(context: Context, row: OutboxRow, to: PersonId, acceptedAtMs: number): void {
   queueForOwnDevices(context, {
     class: row.class,
+    contentId: sentCopyId(row.contentId),
     content: {
       kind: 'sent',
       minReader: READER_VERSION,

@@ -17,7 +17,7 @@ import { bytes, bytesOrNone, number, numberOrNone, type Row, type Sql, text, tex
 const UNDELIVERED_KEPT_MS = 60 * 86_400_000;
 const FORGOTTEN = "frame = NULL, body = NULL, content = x''";
 /** Accepted, and as far as is known nowhere yet. */
-const UNREACHED = `class = 1 AND kind <> 'sent' AND work = 0 AND parked = 0 AND accepted_at IS NOT NULL
+const UNREACHED = `class = 1 AND kind NOT IN ('sent', 'resent') AND work = 0 AND parked = 0 AND accepted_at IS NOT NULL
   AND delivered_at IS NULL AND frame IS NOT NULL AND to_person IS NOT NULL`;
 const WORK: readonly OutboxWork[] = ['done', 'seal', 'submit'];
 
@@ -156,8 +156,10 @@ export class SqlOutboxStore implements OutboxStore {
     return this.#sql.run(sql, contentId) > 0;
   }
   forgetContent(contentId: ContentId): void {
-    const over = 'delivered_at IS NOT NULL AND work = 0';
-    this.#sql.run(`UPDATE outbox SET ${FORGOTTEN} WHERE content_id = ? AND ${over}`, contentId);
+    this.#sql.run(
+      `UPDATE outbox SET ${FORGOTTEN} WHERE content_id = ? AND accepted_at IS NOT NULL AND work = 0`,
+      contentId,
+    );
   }
   setToSeal(seq: number): void {
     this.#sql.run('UPDATE outbox SET work = 1 WHERE seq = ?', seq);
