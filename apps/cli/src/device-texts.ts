@@ -8,7 +8,7 @@ export interface DeviceTexts {
   compare(numbers: string): string;
   waiting(minutes: number): string;
   linked(deviceId: string, person: string, profile: string): string;
-  approveQuestion(numbers: string): string;
+  approveQuestion(): string;
   approved(deviceId: string, isSigner: boolean): string;
   revoked(deviceId: string): string;
   revokeAsked(deviceId: string): string;
@@ -25,8 +25,7 @@ const en: DeviceTexts = {
   compare: (numbers) => `Both devices must show these numbers: ${numbers}`,
   waiting: (minutes) => `Waiting for your other device, at most ${minutes} minutes …`,
   linked: (deviceId, person, profile) => `This is now a device of ${person}: ${deviceId} in ${profile}`,
-  approveQuestion: (numbers) =>
-    `The new device must show these numbers: ${numbers}\nType them as the new device shows them, or press Enter to stop: `,
+  approveQuestion: () => 'Type the twelve digits that the new device shows, or press Enter to stop: ',
   approved: (deviceId, isSigner) =>
     isSigner
       ? `${deviceId} is one of your devices now, and may link and revoke devices.`
@@ -48,8 +47,8 @@ const de: DeviceTexts = {
   compare: (numbers) => `Beide Geräte müssen diese Ziffern zeigen: ${numbers}`,
   waiting: (minutes) => `Warten auf Ihr anderes Gerät, höchstens ${minutes} Minuten …`,
   linked: (deviceId, person, profile) => `Das ist jetzt ein Gerät von ${person}: ${deviceId} in ${profile}`,
-  approveQuestion: (numbers) =>
-    `Das neue Gerät muss diese Ziffern zeigen: ${numbers}\nBitte so eintippen, wie das neue Gerät sie zeigt, oder mit der Eingabetaste abbrechen: `,
+  approveQuestion: () =>
+    'Bitte die zwölf Ziffern eintippen, die das neue Gerät zeigt, oder mit der Eingabetaste abbrechen: ',
   approved: (deviceId, isSigner) =>
     isSigner
       ? `${deviceId} ist jetzt eines Ihrer Geräte und darf Geräte koppeln und sperren.`

@@ -69,7 +69,7 @@ function addList(devices: Command, context: CommandContext): void {
 function addApprove(devices: Command, context: CommandContext): void {
   const command = devices
     .command('link')
-    .description('link the new device that shows this code; both must show the same numbers')
+    .description('link the new device that shows this code, once you have typed the numbers that it shows')
     .argument('<code>', 'the code (kuvertlink1_…), or - to read it from stdin')
     .option('--signer', 'the new device may link and revoke devices too; give this to no desktop')
     .option('--numbers <numbers>', 'the numbers that the new device shows, instead of being asked for them');
@@ -106,7 +106,7 @@ async function confirm(context: CommandContext, numbers: string, given: string |
   const digits = (text: string) => text.replaceAll(/[\s-]/g, '');
   let typed = given;
   if (typed === undefined) {
-    await context.output.question(deviceTextsIn(context.output.language).approveQuestion(numbers));
+    await context.output.question(deviceTextsIn(context.output.language).approveQuestion());
     typed = await readLine(context.streams.stdin);
   }
   if (digits(typed) !== digits(numbers)) throw new KuvertError('link_not_confirmed');

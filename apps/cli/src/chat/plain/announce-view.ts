@@ -80,7 +80,7 @@ function sentencesOf(view: View, old: View, state: ChatState): string[] {
       ];
     case 'link':
       if (view.offer === undefined) return view.query.text === '' ? [...texts.linkHow()] : [texts.reading()];
-      return view === old ? [] : [texts.linkCheck(), view.offer.numbers];
+      return view === old ? [] : [texts.linkCheck()];
     case 'confirm':
       return [view.question, texts.plainYesNo()];
     case 'menu':

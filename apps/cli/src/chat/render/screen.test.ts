@@ -125,3 +125,20 @@ test('A8 days are separated, and the sender is named again after a pause', () =>
     /Friday, 20 November 2026[\s\S]*yesterday[\s\S]*Saturday, 21 November 2026[\s\S]*message 1/,
   );
 });
+
+test('A1 a sentence that is longer than the window is shown whole, and neither what is written nor its cursor goes', () => {
+  const sentence = `${'what went wrong and what to do about it '.repeat(4)}end`;
+  for (const view of ['none', 'f7']) {
+    const stage = new Stage({ size: { columns: 60, rows: 16 } });
+    stage.open([ben], messages(20));
+    stage.type('half a message');
+    stage.press(view);
+    stage.send({ kind: 'told', sentence, isError: true });
+    const { lines, cursor } = drawScreen(stage.state);
+    expect(lines).toHaveLength(16);
+    expect(stage.lines().join(' ').replaceAll(/\s+/g, ' ')).toContain(sentence);
+    if (view !== 'none') continue;
+    const row = stage.lines()[cursor?.row ?? 0];
+    expect(row).toContain('half a message');
+  }
+});

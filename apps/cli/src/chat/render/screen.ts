@@ -1,11 +1,15 @@
 /** The whole screen: a bar at the top, panes, a line of help at the bottom. Pure: state in, lines out. */
 import type { ChatState } from '../state.ts';
+import { wrapText } from '../text/cells.ts';
 import { layoutNow } from '../update/conversation.ts';
 import { besides, type Frame, fillLine, type Line, type Span, type Style, spread } from './line.ts';
 import { listLines, oneLine } from './list.ts';
 import { commandHints, conversationPane, detailsPane } from './pane.ts';
 import { clockTime } from './times.ts';
 import { drawView } from './views.ts';
+
+/** Rows that a sentence at the bottom may take. */
+const TOLD_ROWS_MAX = 4;
 
 /** @see the top of this file. As many lines as the screen has rows, each as wide as the screen. */
 export function drawScreen(state: ChatState): Frame {
@@ -26,11 +30,15 @@ export function drawScreen(state: ChatState): Frame {
           ...(conversationWidth > 0 ? [{ lines: middle?.lines ?? [], width: conversationWidth }] : []),
           ...(detailsWidth > 0 ? [{ lines: detailsPane(state, detailsWidth), width: detailsWidth }] : []),
         ];
-  const body = besides(panes, bodyRows);
-  const lines = [topBar(state, columns), ...body, bottomBar(state, columns)].slice(0, rows);
+  const bottom = bottomBars(state, columns).slice(0, Math.max(1, rows - 2));
+  // A long sentence takes rows from where they are missed least: below a view, above what was said last.
+  const taken = bottom.length - 1;
+  const all = besides(panes, bodyRows);
+  const body = isOver ? all.slice(0, bodyRows - taken) : all.slice(taken);
+  const lines = [topBar(state, columns), ...body, ...bottom].slice(0, rows);
   const left = isNarrow || (isWhole && isOver) ? 0 : listWidth > 0 ? listWidth + 1 : 0;
   if (middle?.cursor === undefined) return { lines };
-  const row = Math.min(rows - 1, middle.cursor.row + 1);
+  const row = Math.min(rows - 1, Math.max(1, middle.cursor.row + 1 - (isOver ? 0 : taken)));
   return { lines, cursor: { row, column: Math.min(columns - 1, left + middle.cursor.column) } };
 }
 
@@ -65,16 +73,18 @@ function connectionSpan({ connection, texts, language, nowMs }: ChatState, colum
   }
 }
 
-function bottomBar(state: ChatState, columns: number): Line {
+/** What was told last, in as many rows as it needs; else what can be done. */
+function bottomBars(state: ChatState, columns: number): Line[] {
   const { told } = state;
-  if (told !== undefined) {
-    const style: Style = told.isError ? 'barBad' : 'barGood';
-    return fillLine(
-      [{ text: ` ${told.isError ? '! ' : ''}${oneLine(told.sentence)}`, style }],
-      columns,
-      'bar',
-    );
-  }
+  if (told === undefined) return [hintBar(state, columns)];
+  const style: Style = told.isError ? 'barBad' : 'barGood';
+  const words = `${told.isError ? '! ' : ''}${oneLine(told.sentence)}`;
+  return wrapText(words, Math.max(2, columns - 2))
+    .slice(0, TOLD_ROWS_MAX)
+    .map((row) => fillLine([{ text: ` ${row}`, style }], columns, 'bar'));
+}
+
+function hintBar(state: ChatState, columns: number): Line {
   const hints = state.view.kind === 'none' ? commandHints(state) : undefined;
   const line = hints ?? [{ text: ` ${hintOf(state)}` }];
   return fillLine(

@@ -46,7 +46,9 @@ export function drawView(state: ChatState, area: Area): DrawnView | undefined {
     case 'menu':
       return chooser(
         view.title,
-        view.choices.map(({ label }) => [plain(label)]),
+        view.choices.map(({ label }) =>
+          wrapText(label, Math.max(2, area.width - 3)).map((row) => plain(row)),
+        ),
         view.selected,
         [],
         area,
@@ -226,7 +228,9 @@ function devicesView(state: ChatState, view: Of<'devices'>, area: Area): DrawnVi
     ];
     return [
       [{ text: oneLine(device.label), style: 'strong' }],
-      [{ text: `  ${facts.join(' · ')}`, style: 'dim' }],
+      ...wrapText(facts.join(' · '), Math.max(2, area.width - 5)).map(
+        (row): Line => [{ text: `  ${row}`, style: 'dim' }],
+      ),
     ];
   });
   return chooser(texts.devicesTitle(), choices, view.selected, [[]], area);
@@ -253,11 +257,7 @@ function linkView(state: ChatState, view: Of<'link'>, area: Area): DrawnView {
     const below = [[], ...texts.linkHow().flatMap((line) => sentence(line, area, 'dim'))];
     return withQuery(texts.linkTitle(), { label: texts.linkQuery(), editor: view.query }, below, area);
   }
-  const below: Line[] = [
-    [],
-    ...sentence(texts.linkCheck(), area),
-    [],
-    plain(`    ${view.offer.numbers}`, 'strong'),
-  ];
+  // The numbers themselves are not shown: whoever types them must have looked at the new device.
+  const below: Line[] = [[], ...sentence(texts.linkCheck(), area)];
   return withQuery(texts.linkTitle(), { label: texts.linkNumbers(), editor: view.query }, below, area);
 }

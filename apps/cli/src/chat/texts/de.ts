@@ -95,7 +95,8 @@ export const de: ChatTexts = {
   nobodyLike: (query) => `Niemand heißt „${query}“. Enter schreibt dorthin, wenn es eine ganze Adresse ist.`,
   searchTitle: () => 'Suche',
   searchQuery: () => 'Wörter',
-  searchHint: () => 'Wörter oder "eine Wendung"; from:ben, after:2026-11-01, before:2026-12-01 grenzen ein.',
+  searchHint: () =>
+    'Eintippen, dann Enter. Wörter oder "eine Wendung"; from:ben, after:2026-11-01, before:2026-12-01 grenzen ein.',
   nothingFound: (query) => `Auf diesem Gerät gibt es nichts mit „${query}“.`,
   foundCount: (count) => plural(count, 'Nachricht', 'Nachrichten'),
   dateTitle: () => 'Zu einem Tag springen',
@@ -158,7 +159,7 @@ export const de: ChatTexts = {
   ],
   linkNumbers: () => 'Ziffern',
   linkCheck: () =>
-    'Tippen Sie die Ziffern ein, die das neue Gerät zeigt. Es müssen diese sein; sind es andere, ist jemand dazwischen.',
+    'Tippen Sie die Ziffern ein, die das neue Gerät zeigt. Passen sie nicht zu seinem Code, ist jemand dazwischen, und nichts wird verbunden.',
   linkMismatch: () =>
     'Das sind nicht die Ziffern. Sind sie richtig abgetippt, lassen Sie dieses Gerät nicht zu.',
   linkAsDevice: () => 'Zulassen',

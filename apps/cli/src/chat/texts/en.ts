@@ -90,7 +90,8 @@ export const en: ChatTexts = {
   nobodyLike: (query) => `Nobody is called “${query}”. Enter writes to it if it is a whole address.`,
   searchTitle: () => 'Search',
   searchQuery: () => 'Words',
-  searchHint: () => 'Words, or "a phrase"; from:ben, after:2026-11-01, before:2026-12-01 narrow it down.',
+  searchHint: () =>
+    'Type, then press Enter. Words, or "a phrase"; from:ben, after:2026-11-01, before:2026-12-01 narrow it down.',
   nothingFound: (query) => `Nothing with “${query}” is on this device.`,
   foundCount: (count) => plural(count, 'message', 'messages'),
   dateTitle: () => 'Jump to a day',
@@ -150,7 +151,7 @@ export const en: ChatTexts = {
   linkHow: () => ['On the new device run: kuvert link', 'It shows a code. Paste it here and press Enter.'],
   linkNumbers: () => 'Numbers',
   linkCheck: () =>
-    'Type the numbers that the new device shows. They must be the same as these; if they are not, somebody is between you.',
+    'Type the numbers that the new device shows. If they do not fit its code, somebody is between you, and nothing is linked.',
   linkMismatch: () => 'Those are not the numbers. If you typed them right, do not let this device in.',
   linkAsDevice: () => 'Let it in',
   linkAsSigner: () => 'Let it in, and it may let in and revoke devices itself (for a phone)',
