@@ -15,6 +15,9 @@ export class OwnBinding {
   /** Codes that were read, until the person has compared the numbers. */
   readonly #links = new Map<string, ReturnType<Profile['devices']['readCode']>>();
 
+  /** Safety numbers as they were shown last. */
+  readonly #numbers = new Map<string, string>();
+
   constructor(options: { profile: Profile; texts: ChatTexts; tell: (event: ChatEvent) => void }) {
     this.#profile = options.profile;
     this.#texts = options.texts;
@@ -93,12 +96,22 @@ export class OwnBinding {
 
   /** @param mail whose keys */
   async showSafety(id: string, mail: string): Promise<void> {
-    this.#tellSafety(id, await this.#profile.safety.show(mail));
+    const { safety } = this.#profile;
+    // As known here, then as the server has it: a server that does not answer keeps nobody waiting.
+    const known = safety.known(mail);
+    if (known !== undefined) this.#tellSafety(id, known);
+    if (known === undefined || this.#profile.isConnected) this.#tellSafety(id, await safety.show(mail));
   }
-  /** @param shown what the other side shows: number or code; without it the person has compared by eye what is shown here */
+  /**
+   * @param shown what the other side shows: number or code; without it the person has compared by eye what was shown here, and no other
+   * number that has come since
+   */
   async verify(id: string, mail: string, shown: string | undefined): Promise<void> {
     const { safety } = this.#profile;
-    const info = await safety.verify(mail, shown ?? (await safety.show(mail)).number);
+    const info = await safety.verify(
+      mail,
+      shown ?? this.#numbers.get(id) ?? (await safety.show(mail)).number,
+    );
     this.#tellSafety(id, info);
     this.#done(this.#texts.verifiedNow(info.name, true));
   }
@@ -114,6 +127,7 @@ export class OwnBinding {
   }
 
   #tellSafety(id: string, { name, mail, number, code, verification, isHeld }: SafetyInfo): void {
+    this.#numbers.set(id, number);
     const safety: SafetyItem = { name, mail, number, qr: code, verification, isHeld };
     this.#tell({ kind: 'safety', id, safety });
   }

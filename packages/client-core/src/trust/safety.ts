@@ -57,6 +57,14 @@ export class Safety {
     return this.#infoOf(await this.#accountOf(mail), mail);
   }
 
+  /** The same as far as it is known here, at once; undefined for somebody whose keys were never seen. */
+  known(mail: string): SafetyInfo | undefined {
+    const { directory } = this.#context.store;
+    const person = directory.findPersonByMail(mail);
+    const account = person && directory.getAccount(person.personId);
+    return account && this.#infoOf(account, mail);
+  }
+
   /** How keys of a person stand, as far as is known here, without a network. */
   verificationOf(personId: PersonId): Verification {
     const account = this.#context.store.directory.getAccount(personId);

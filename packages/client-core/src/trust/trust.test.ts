@@ -57,6 +57,17 @@ test('B6 both see one number; what one shows, the other can verify, and take bac
   expect(anna.messenger.safety.verificationOf(bela.person.personId)).toBe('unverified');
 });
 
+test('B6 a number that was compared is verified only while it is the number: keys that came meanwhile are refused', async () => {
+  const { anna, bela } = await acquainted();
+  const { safety } = anna.messenger;
+  expect(safety.known('nobody@acme.test')).toBeUndefined();
+  const seen = safety.known(bela.mail);
+  expect(seen).toEqual(await safety.show(bela.mail));
+  changeKey(anna, bela, 5);
+  await expect(safety.verify(bela.mail, seen?.number ?? '')).rejects.toThrow('safety_mismatch');
+  expect(safety.verificationOf(bela.person.personId)).toBe('unverified');
+});
+
 test('B6 strangers, oneself and people without keys have no safety number here', async () => {
   const { server, anna, bela } = await pair();
   const { person } = server.addPerson('Cleo', 'cleo@acme.test');
