@@ -12,6 +12,8 @@ import { type Frame, fillLine, type Line, plain, rule, type Span, spread } from 
 import { oneLine } from './list.ts';
 import { dayAndTime } from './times.ts';
 
+/** Columns for the name of a key beside what it does. */
+const KEY_WIDTH = 9;
 /** Keys that a wide window shows beside the conversation. */
 const DETAILS_KEYS = [
   'f1',
@@ -183,11 +185,12 @@ export function detailsPane(state: ChatState, width: number): Line[] {
     [],
     ...DETAILS_KEYS.flatMap((name): Line[] => {
       const found = KEY_BINDINGS.find(({ keys }) => keys.includes(name));
-      const line: Line = [
-        { text: ` ${pad(keyName(name, language), 9)}`, style: 'accent' },
-        { text: found?.help[language] ?? '', style: 'dim' },
-      ];
-      return [line];
+      return wrapText(found?.help[language] ?? '', Math.max(2, width - KEY_WIDTH - 2)).map(
+        (part, at): Line => [
+          { text: ` ${pad(at === 0 ? keyName(name, language) : '', KEY_WIDTH)}`, style: 'accent' },
+          { text: part, style: 'dim' },
+        ],
+      );
     }),
   ];
 }
