@@ -12,6 +12,7 @@ let site: Site;
 let server: ServerProcess;
 let anna: TestPerson;
 let ben: TestPerson;
+let mallory: TestPerson;
 const exports = new TemporaryFolder();
 beforeAll(async () => {
   site = new Site();
@@ -19,6 +20,7 @@ beforeAll(async () => {
   const acme = await server.tenant('Acme');
   anna = await acme.person('Anna');
   ben = await acme.person('Ben Müller');
+  mallory = await acme.person('<img src=x onerror=alert(1)> "&');
 });
 afterAll(async () => {
   exports[Symbol.dispose]();
@@ -176,12 +178,24 @@ test(
   'F8 an export can be read in a browser and by a program, and holds no markup of others',
   TIMEOUT,
   async () => {
+    await send(mallory, anna, 'my name is the attack');
+    await run(anna, 'read');
     await send(ben, anna, '<script>alert(1)</script> "quoted" \u202egnp.exe');
     await run(anna, 'read');
     const folder = exports.at('mine');
     const [result] = await run(anna, 'export', folder);
     expect(result).toMatchObject({ folder, entries: expect.any(Number) });
-    expect((await readdir(folder)).sort()).toEqual(['conversation-0001.html', 'export.json', 'index.html']);
+    expect((await readdir(folder)).sort()).toEqual([
+      'conversation-0001.html',
+      'conversation-0002.html',
+      'export.json',
+      'index.html',
+    ]);
+    for (const name of ['conversation-0002.html', 'index.html']) {
+      const written = await readFile(join(folder, name), 'utf8');
+      expect(written).toContain('&lt;img src=x onerror=alert(1)&gt; &quot;&amp;');
+      expect(written).not.toContain('<img');
+    }
     expect((await stat(join(folder, 'export.json'))).mode & 0o077).toBe(0);
     const data = JSON.parse(await readFile(join(folder, 'export.json'), 'utf8'));
     expect(data).toMatchObject({ format: 'kuvert-export', version: 1, self: { mail: anna.mail } });

@@ -13,6 +13,7 @@ import { conversationJson, entryJson, peerName } from '../conversation-view.ts';
 import { showDuration } from '../duration.ts';
 import { UsageError } from '../failure.ts';
 import type { Output } from '../output.ts';
+import { noticeSentence } from '../profile-session.ts';
 import { PAGE_END, type PageLine, type PageWords, pageBack, pageHead, pageIndex, pageLine } from './pages.ts';
 
 const PAGE = 500;
@@ -99,10 +100,13 @@ function dataOf(entry: Entry, summary: ConversationSummary, output: Output, name
 function lineOf(entry: Entry, summary: ConversationSummary, output: Output, nameOf: NameOf): PageLine {
   const { texts } = output;
   if (entry.direction === 'system') {
-    return { at: iso(entry.atMs), who: 'Kuvert', isOwn: false, text: '', note: entry.kind };
+    const note = noticeSentence(entry, output);
+    return { at: iso(entry.atMs), who: 'Kuvert', isOwn: false, text: '', note };
   }
   const isOwn = entry.direction === 'out';
-  const who = isOwn ? texts.me() : (summary.peer.name ?? peerName(summary));
+  const sender =
+    summary.kind === 'direct' ? (summary.peer.name ?? peerName(summary)) : nameOf(entry.senderPerson);
+  const who = isOwn ? texts.me() : sender;
   const state = entry.state === undefined ? '' : ` · ${texts.shortState(entry.state)}`;
   return {
     at: iso(entry.atMs),
