@@ -77,7 +77,12 @@ export class TestInstallation implements AsyncDisposable {
       mail,
       ...(tenantId === undefined ? {} : { tenantId }),
     });
-    return becomeAdministrator(placeOn(this.url, this.clock), code, { name, mail });
+    return this.accept(code, { name, mail });
+  }
+
+  /** Somebody who accepts an invitation. */
+  accept(code: string, who: { readonly name: string; readonly mail: string }): Promise<TestAdministrator> {
+    return becomeAdministrator(placeOn(this.url, this.clock), code, who);
   }
 
   /** Starts the server on the same data, keys and ports as before. */

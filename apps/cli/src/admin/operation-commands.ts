@@ -151,11 +151,11 @@ async function showList(
   for (;;) {
     const { result } = await callWithStepUp(client, id, call as never, context);
     const { [asked.list]: rows, next } = result as unknown as { [name: string]: object[] } & {
-      next?: string;
+      next?: string | null;
     };
     for (const row of rows ?? []) await output.result(row, () => rowLine(row, output.language));
     count += rows?.length ?? 0;
-    if (next === undefined) break;
+    if (next === undefined || next === null) break;
     if (asked.isOnePage) return output.notice('more', texts.more(next), { cursor: next });
     call = { ...call, query: { ...call.query, cursor: next } };
   }
