@@ -168,7 +168,7 @@ test('C3 a feature is denied by any pool, else allowed by any, else as the tenan
 
 test('C5 a creation that is repeated with its key happens once, also when both come at once; another request is refused', async () => {
   const key = randomUUID();
-  const create = (mail: string, idempotencyKey = key) =>
+  const create = (mail: string, idempotencyKey: string = key) =>
     anna.call('people.create', { params: params(), idempotencyKey, body: { name: 'Dora', mail } });
   const both = await Promise.all([create('dora@acme.test'), create('dora@acme.test')]);
   expect(both[0].result).toEqual(both[1].result);
