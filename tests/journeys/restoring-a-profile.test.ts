@@ -37,3 +37,51 @@ test('B1 a profile put back from a copy is recognised: its one-time prekeys are 
     expect(profile.inbox().map((message) => message.text)).toEqual(['Hello']);
   });
 });
+
+test('B1 P3 what was on its way when a copy was put back comes all the same; what the copy lacks is named, or comes from another device', {
+  timeout: 120_000,
+}, async () => {
+  await using installation = await startInstallation();
+  const acme = await installation.tenant('Acme');
+  const anna = await acme.person('Anna');
+  const [alone, phone] = [await acme.person('Ben'), await acme.person('Cem')];
+  const laptop = await phone.addDevice();
+  const say = (text: string) =>
+    anna.with(async (profile) => {
+      for (const { mail } of [alone, phone]) await profile.send({ to: mail, text });
+      await profile.flush({ timeoutMs: 20_000 });
+    });
+  const everybody = [anna, alone, phone, laptop];
+  const visit = async (people = everybody) => {
+    for (const person of people) await person.with((profile) => profile.flush({ timeoutMs: 20_000 }));
+  };
+  await say('first');
+  await visit();
+  const copyOf = ({ deviceId }: typeof anna) => installation.folder.at(`copy-${deviceId}`);
+  for (const one of [alone, phone]) cpSync(one.profileDir, copyOf(one), { recursive: true });
+  await say('after the copy');
+  await visit();
+  await say('on its way');
+  for (const one of [alone, phone]) {
+    rmSync(one.profileDir, { recursive: true });
+    cpSync(copyOf(one), one.profileDir, { recursive: true });
+  }
+  await say('and on');
+  for (let hour = 0; hour < 4; hour++) {
+    await visit();
+    installation.clock.advance(61 * 60_000);
+  }
+  await visit();
+  const seen = (person: typeof anna) =>
+    person.with((profile) => ({
+      texts: profile.history({ with: anna.mail }).map(({ text }) => text),
+      notices: profile.notices().map(({ kind, count }) => `${kind} ${count ?? ''}`.trim()),
+    }));
+  expect(await seen(alone)).toEqual({
+    texts: ['first', 'on its way', 'and on'],
+    notices: ['profile_restored', 'messages_missing 1'],
+  });
+  const all = ['first', 'after the copy', 'on its way', 'and on'];
+  expect(await seen(phone)).toEqual({ texts: all, notices: ['device_linked', 'profile_restored'] });
+  expect(await seen(laptop)).toEqual({ texts: all, notices: [] });
+});

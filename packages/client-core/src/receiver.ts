@@ -341,18 +341,19 @@ export class Receiver {
       if (item.delivery.class !== CLASSES.message || header.chain === undefined) return false;
       const { store } = this.#context;
       store.messages.markAckDue(sender.personId);
-      if (store.messages.has(sender.device, header.contentId)) return false;
-      const { lifetimeMs } = header;
-      if (!takeIntoChain(this.#context, sender, { entry: header.chain, commitment, lifetimeMs })) {
+      const isKnown = store.messages.has(sender.device, header.contentId);
+      const { lifetimeMs, sentAtMs: writtenAtMs } = header;
+      const { acceptedAtMs } = item.delivery;
+      const facts = { entry: header.chain, commitment, lifetimeMs, writtenAtMs, acceptedAtMs };
+      const fits = takeIntoChain(this.#context, sender, facts);
+      // What a history has brought before it came is no news, but its number is.
+      if (isKnown) return false;
+      if (!fits) {
         this.#applyRefusal({ type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
         return false;
       }
       noteReceipt(this.#context, 'delivered', [{ senderPerson: sender.personId, chain: header.chain }]);
-      return keepArrived(this.#context, sender, {
-        header,
-        content,
-        acceptedAtMs: item.delivery.acceptedAtMs,
-      });
+      return keepArrived(this.#context, sender, { header, content, acceptedAtMs });
     }
     switch (content.kind) {
       case 'own-choices':

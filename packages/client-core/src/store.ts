@@ -291,6 +291,8 @@ export interface MessageStore {
   markPrinted(senderDevice: DeviceId, contentId: ContentId): void;
   /** Content ids of a chain beyond `afterSeq`, in order. */
   listContentIdsBeyond(chain: ChainId, afterSeq: number, limit: number): ContentId[];
+  /** Which numbers of a chain within these bounds are here all the same, as history. */
+  listNumbers(chain: ChainId, bounds: { readonly from: number; readonly to: number }): number[];
   /** When the nearest messages before and after these numbers were accepted, as far as they are here. */
   acceptedAround(
     chain: ChainId,
@@ -388,6 +390,12 @@ export interface Quarantined {
   readonly isOpen: boolean;
 }
 
+/**
+ * Which of the legs that were set aside have come in another way: the oldest, all, or the oldest that was accepted after a message was
+ * written (by the server's clock) and set aside before that was sent again (by the own one).
+ */
+export type SettledLegs = 'oldest' | 'all' | { readonly writtenAtMs: number; readonly sentAgainAtMs: number };
+
 /** What could not be opened, and how often it was asked for again. */
 export interface RepairStore {
   /** Keeps it, dropping the oldest beyond a limit. */
@@ -400,8 +408,8 @@ export interface RepairStore {
   /** How many legs of a device have not come again yet, of those set aside before a time. */
   countOpen(device: DeviceId, beforeMs: number): number;
   listOpenDevices(limit: number): DeviceId[];
-  /** The oldest of them has come, or all; false when there was none. */
-  settleOpen(device: DeviceId, which: 'oldest' | 'all'): boolean;
+  /** They have come in another way; false when there was none. */
+  settleOpen(device: DeviceId, which: SettledLegs): boolean;
   /** What was set aside for a reason, oldest first. */
   listQuarantined(reason: string, limit: number): Quarantined[];
   release(legHash: Bytes): void;

@@ -15,7 +15,10 @@ import {
 } from '@kuvert/crypto/session';
 import type { ConversationId, DeviceId, PersonId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
-import type { FollowedChain, Store } from '../store.ts';
+import type { FollowedChain, SettledLegs, Store } from '../store.ts';
+
+/** Messages of one moment are written down as if they were a millisecond apart, so the last of many is a little ahead. */
+const WRITTEN_AHEAD_MS = 1_000;
 
 /** Who sent something, as verified. */
 export interface ChainSender {
@@ -51,6 +54,9 @@ export function takeIntoChain(
     readonly entry: ChainEntry;
     readonly commitment: Uint8Array;
     readonly lifetimeMs: number;
+    /** When its sender wrote it, and when the server took it, by the server's clock. */
+    readonly writtenAtMs: number;
+    readonly acceptedAtMs: number;
   },
 ): boolean {
   const { store } = context;
@@ -60,7 +66,7 @@ export function takeIntoChain(
   if (entry.seq <= chain.base) return true;
   const { finding, state } = checkChain(chain.state, entry, commitment);
   if (finding === 'forked') return false;
-  const late = chain.late + (isLate(context, sender, chain, finding) ? 1 : 0);
+  const late = chain.late + (isLate(context, sender, { ...message, chain, finding }) ? 1 : 0);
   const lifetimeMs = Math.max(chain.lifetimeMs, message.lifetimeMs);
   store.chains.putFollowed({ ...chain, state, late, lifetimeMs });
   return true;
@@ -71,13 +77,22 @@ export function takeIntoChain(
  * missing, its coming is told by the notice's going.
  */
 function isLate(
-  { store }: Context,
+  { store, serverOffset }: Context,
   sender: ChainSender,
-  chain: FollowedChain,
-  finding: ChainFinding,
+  message: Parameters<typeof takeIntoChain>[2] & {
+    readonly chain: FollowedChain;
+    readonly finding: ChainFinding;
+  },
 ): boolean {
-  // With a number missing, only what fills a gap can be what was asked for; without one, the next message is it.
-  if (finding === 'gap') return false;
+  const { chain, finding, entry, writtenAtMs, acceptedAtMs } = message;
+  // Without a number missing the next message is what was asked for; with one, what comes behind a later one.
+  const isNewest = chain.state.ahead.every((early) => early.seq < entry.seq);
+  if (finding === 'gap' && isNewest) {
+    // Or what was written before the leg that was set aside was accepted, and was sent after that.
+    const sentAgainAtMs = acceptedAtMs - serverOffset.ms;
+    settle(store, sender, { writtenAtMs: writtenAtMs - WRITTEN_AHEAD_MS, sentAgainAtMs });
+    return false;
+  }
   const isRepair = settle(store, sender, 'oldest');
   return finding === 'reordered' && !isRepair && chain.noticed === 0;
 }
@@ -112,7 +127,7 @@ export function takeStart(context: Context, sender: ChainSender, told: ToldHead)
 }
 
 /** What could not be opened has come in another way. True when there was something. */
-function settle(store: Store, { device: deviceId }: ChainSender, which: 'oldest' | 'all'): boolean {
+function settle(store: Store, { device: deviceId }: ChainSender, which: SettledLegs): boolean {
   const isSettled = store.repairs.settleOpen(deviceId, which);
   if (isSettled && store.repairs.countOpen(deviceId, Number.MAX_SAFE_INTEGER) === 0) {
     store.notices.withdraw({ kind: 'undecryptable', deviceId });

@@ -58,7 +58,13 @@ export function reportGaps(context: Context): void {
 function excuse(context: Context, chain: FollowedChain): number {
   const { store, clock } = context;
   const { senderDevice: deviceId, personId, state } = chain;
-  let missing = without(missingOf(state, chain.headSeq), store.chains.listExcused(deviceId, state.id));
+  const gaps = missingOf(state, chain.headSeq);
+  // Another device of one's own has given what did not come here.
+  const present = gaps.flatMap((gap) => store.messages.listNumbers(state.id, gap));
+  let missing = without(gaps, [
+    ...store.chains.listExcused(deviceId, state.id),
+    ...present.map((seq) => ({ from: seq, to: seq })),
+  ]);
   // What was told to be missing before did not lie in the mailbox then; it cannot have expired there later.
   let room = sizeOf(missing) - chain.noticed;
   for (const tombstone of store.chains.listTombstones(TOMBSTONES_LOOKED_AT)) {

@@ -119,7 +119,14 @@ function gapsNoticed(index: LedgerIndex, report: Report): void {
         message.ref.from === from &&
         message.expired.some((event) => event.device === device && event.at < at),
     ).length;
-    if (count > missing + expired)
+    // So is what a copy that was put back has taken away.
+    const life = index.devices.get(device);
+    const forgotten = index.messages.filter(
+      (message) =>
+        message.ref.from === from &&
+        message.displayed.some((event) => event.device === device && life && isForgotten(life, event.at, at)),
+    ).length;
+    if (count > missing + expired + forgotten)
       report('P3_noticed_nothing', at, { from, device, missing, noticed: count });
   }
 }

@@ -3,7 +3,10 @@ import type { EntryRow } from '../../conversations/store.ts';
 import type { MessageStore, StoredMessage } from '../../store.ts';
 import type { SqlEntryStore } from './entries.ts';
 import { entryOf } from './entry-rows.ts';
-import { numberOrNone, type Sql, text } from './rows.ts';
+import { number, numberOrNone, type Sql, text } from './rows.ts';
+
+/** Numbers of one gap that are looked for. */
+const NUMBERS_MAX = 10_000;
 
 /** What arrived is kept as entries. @see MessageStore */
 export class SqlMessageStore implements MessageStore {
@@ -50,6 +53,11 @@ export class SqlMessageStore implements MessageStore {
     return this.#sql.all(sql, chain, afterSeq, limit).map((row) => text<ContentId>(row, 'content_id'));
   }
 
+  listNumbers(chain: ChainId, { from, to }: { readonly from: number; readonly to: number }): number[] {
+    const sql =
+      'SELECT chain_seq FROM entry WHERE chain = ? AND direction = 0 AND chain_seq BETWEEN ? AND ? LIMIT ?';
+    return this.#sql.all(sql, chain, from, to, NUMBERS_MAX).map((row) => number(row, 'chain_seq'));
+  }
   acceptedAround(
     chain: ChainId,
     { from, to }: { readonly from: number; readonly to: number },

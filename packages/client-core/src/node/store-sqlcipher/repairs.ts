@@ -1,5 +1,5 @@
 import type { DeviceId, SubmitClass } from '@kuvert/protocol';
-import type { Quarantined, RepairStore } from '../../store.ts';
+import type { Quarantined, RepairStore, SettledLegs } from '../../store.ts';
 import { bytes, bytesOrNone, number, type Sql, text, textOrNone } from './rows.ts';
 
 /** How many legs that could not be opened are kept. */
@@ -44,10 +44,12 @@ export class SqlRepairStore implements RepairStore {
     const sql = 'SELECT DISTINCT device FROM quarantine WHERE open = 1 AND device IS NOT NULL LIMIT ?';
     return this.#sql.all(sql, limit).map((row) => text<DeviceId>(row, 'device'));
   }
-  settleOpen(device: DeviceId, which: 'oldest' | 'all'): boolean {
-    const open = 'SELECT id FROM quarantine WHERE open = 1 AND device = ? ORDER BY id';
-    const sql = `UPDATE quarantine SET open = 0 WHERE id IN (${open}${which === 'oldest' ? ' LIMIT 1' : ''})`;
-    return this.#sql.run(sql, device) > 0;
+  settleOpen(device: DeviceId, which: SettledLegs): boolean {
+    const isAnswer = typeof which === 'object';
+    const open = `SELECT id FROM quarantine WHERE open = 1 AND device = ?
+      ${isAnswer ? 'AND accepted_at >= ? AND at <= ?' : ''} ORDER BY id ${which === 'all' ? '' : 'LIMIT 1'}`;
+    const times = isAnswer ? [which.writtenAtMs, which.sentAgainAtMs] : [];
+    return this.#sql.run(`UPDATE quarantine SET open = 0 WHERE id IN (${open})`, device, ...times) > 0;
   }
   listQuarantined(reason: string, limit: number): Quarantined[] {
     const sql = 'SELECT * FROM quarantine WHERE reason = ? AND accepted_at > 0 ORDER BY id LIMIT ?';
