@@ -39,11 +39,17 @@ async function comeIn(name: string, verb: 'setup' | 'accept', code: string): Pro
   const child = site.startKuvert(words, { keepsInputOpen: true });
   child.write(`${code}\n${PASSWORD}\n`);
   const secret = await child.until('the secret is shown', () => secretIn(child));
-  child.write(`${generateSync({ secret })}\n`);
+  // Letters in the place of digits, and digits that are wrong, are asked for again.
+  child.write(`sechs\n${wrongFor(secret)}\n${generateSync({ secret })}\n`);
   const result = await resultOf(child);
   expect(result.stderr).not.toContain('"error"');
   expect(result.json[1]?.recoveryCodes).toHaveLength(10);
   return secret;
+}
+
+/** Six digits that the app does not show. */
+function wrongFor(secret: string): string {
+  return generateSync({ secret }).replaceAll(/\d/g, (digit) => String((Number(digit) + 1) % 10));
 }
 
 function secretIn(child: Child): string | undefined {
@@ -99,7 +105,7 @@ test('C3 C4 the set-up code makes an operator, who makes a tenant and its first 
   expect([german.code, german.stderr]).toEqual([2, expect.stringContaining('passt nicht')]);
   const out = await admin('anna', ['sign-out']);
   expect(out.json).toEqual([{ state: 'signed-out' }]);
-  expect((await admin('anna', ['me'])).errorCode).toBe('unauthenticated');
+  expect((await admin('anna', ['me'])).errorCode).toBe('not_signed_in');
 });
 
 test('C4 a session file that others can read, and a password in clear over a network, are refused', async () => {

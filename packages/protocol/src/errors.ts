@@ -33,8 +33,14 @@ export const ERRORS = {
   unauthenticated: entry(
     401,
     NEVER,
-    'The sender of this request could not be verified.',
-    'Der Absender dieser Anfrage konnte nicht geprüft werden.',
+    'The sender of this request could not be verified; sign in (again).',
+    'Der Absender dieser Anfrage konnte nicht geprüft werden; bitte (neu) anmelden.',
+  ),
+  not_signed_in: entry(
+    401,
+    NEVER,
+    'Nobody is signed in to that server from here; begin with `kuvert admin sign-in`.',
+    'Von hier ist bei diesem Server niemand angemeldet; bitte mit `kuvert admin sign-in` beginnen.',
   ),
   not_found: entry(
     404,

@@ -54,7 +54,7 @@ export function openClient(server: string | undefined, context: CommandContext):
   });
 }
 
-/** A client as who is signed in. @throws KuvertError `unauthenticated` when nobody is */
+/** A client as who is signed in. @throws KuvertError `not_signed_in` when nobody is */
 export async function signedInClient(options: AdminOptions, context: CommandContext): Promise<AdminClient> {
   if (options.keyFile !== undefined) {
     return openClient(options.server, context).as(await readKeyFile(options.keyFile));
@@ -62,7 +62,7 @@ export async function signedInClient(options: AdminOptions, context: CommandCont
   const session = await readSession(sessionFile(options, context));
   // A token is for the server that gave it and never sent to another.
   if (options.server !== undefined && new URL(options.server).origin !== new URL(session.server).origin)
-    throw new KuvertError('unauthenticated');
+    throw new KuvertError('not_signed_in');
   return openClient(session.server, context).as(session.token);
 }
 
@@ -79,7 +79,7 @@ export async function callWithStepUp<Id extends AdminOperationId>(
     if (!(error instanceof KuvertError) || error.code !== 'step_up_required') throw error;
     const prompts = new Prompts(context.streams, context.output);
     try {
-      const totp = await prompts.ask(adminTextsIn(context.output.language).stepUp);
+      const totp = await prompts.askDigits(adminTextsIn(context.output.language).stepUp);
       await client.call('sessions.step-up', { body: { totp } });
     } catch (failure) {
       // Nobody there to ask: what the server said is what has to be told.

@@ -41,6 +41,14 @@ export class Prompts {
     }
   }
 
+  /** Six digits, asked for until there are six. @throws UsageError at the end of stdin */
+  async askDigits(question: string): Promise<string> {
+    for (;;) {
+      const answer = (await this.ask(question)).replace(/\s/g, '');
+      if (/^\d{6}$/.test(answer)) return answer;
+    }
+  }
+
   /** An answer that is not shown. @throws UsageError at the end of stdin */
   async askSecret(question: string): Promise<string> {
     if (this.#terminal.isTTY !== true || this.#terminal.setRawMode === undefined) return this.ask(question);

@@ -14,7 +14,7 @@ export type AdminSession = z.infer<typeof Session>;
 
 const OTHERS = 0o077;
 
-/** @throws KuvertError `unauthenticated` without a usable file, `keys_open` for one that others can read */
+/** @throws KuvertError `not_signed_in` without a usable file, `keys_open` for one that others can read */
 export async function readSession(file: string): Promise<AdminSession> {
   let text: string;
   try {
@@ -29,7 +29,7 @@ export async function readSession(file: string): Promise<AdminSession> {
     return Session.parse(JSON.parse(text));
   } catch (cause) {
     if (cause instanceof KuvertError) throw cause;
-    throw new KuvertError('unauthenticated', { cause });
+    throw new KuvertError('not_signed_in', { cause });
   }
 }
 

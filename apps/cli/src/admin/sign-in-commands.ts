@@ -1,12 +1,16 @@
 /** `kuvert admin setup`, `accept`, `sign-in`, `sign-out` and `step-up`: how somebody comes in and goes. */
 import { KuvertError } from '@kuvert/protocol';
+import type { AdminClient, AdminOutput } from '@kuvert/protocol/admin';
 import type { Command } from 'commander';
 import { renderUnicodeCompact } from 'uqr';
 import { type CommandContext, finishCommand } from '../command-context.ts';
-import { adminTextsIn } from './admin-texts.ts';
+import { type AdminTexts, adminTextsIn } from './admin-texts.ts';
 import { type AdminOptions, adminOptions, openClient, sessionFile, signedInClient } from './connection.ts';
 import { Prompts } from './prompts.ts';
 import { forgetSession, writeSession } from './session-file.ts';
+
+/** How often the first digits may be wrong. */
+const CONFIRM_TRIES = 3;
 
 interface ComeIn extends AdminOptions {
   readonly name?: string;
@@ -52,7 +56,7 @@ export function addSignIn(admin: Command, context: CommandContext): void {
       withPrompts(context, async (prompts) => {
         const client = await signedInClient(options, context);
         const { output } = context;
-        const totp = await prompts.ask(adminTextsIn(output.language).totp);
+        const totp = await prompts.askDigits(adminTextsIn(output.language).totp);
         const { result } = await client.call('sessions.step-up', { body: { totp } });
         await output.result(result, () => adminTextsIn(output.language).done);
       }),
@@ -75,14 +79,29 @@ async function accept(options: ComeIn, context: CommandContext, prompts: Prompts
     const picture = renderUnicodeCompact(totpUri);
     return `${texts.addSecret(totpSecret, totpUri)}\n${picture}`;
   });
-  const totp = await prompts.ask(texts.totp);
-  const { token, expiresAt, recoveryCodes } = (
-    await client.call('invitations.accept', { body: { code, totp } })
-  ).result;
+  const { token, expiresAt, recoveryCodes } = await confirm(client, code, prompts, texts);
   await keep(options, context, { token, expiresAt });
   await output.result({ expiresAt, recoveryCodes }, () =>
     [texts.recoveryCodes(recoveryCodes), texts.signedIn(expiresAt)].join('\n'),
   );
+}
+
+/** The app's digits for the new secret. A slip is no reason to begin anew with another one. */
+async function confirm(
+  client: AdminClient,
+  code: string,
+  prompts: Prompts,
+  texts: AdminTexts,
+): Promise<AdminOutput<'invitations.accept'>['result']> {
+  for (let tries = 1; ; tries++) {
+    const totp = await prompts.askDigits(texts.totp);
+    try {
+      return (await client.call('invitations.accept', { body: { code, totp } })).result;
+    } catch (error) {
+      const isSlip = error instanceof KuvertError && error.code === 'sign_in_failed';
+      if (!isSlip || tries === CONFIRM_TRIES) throw error;
+    }
+  }
 }
 
 async function begin(options: ComeIn, context: CommandContext, prompts: Prompts): Promise<void> {
@@ -93,7 +112,7 @@ async function begin(options: ComeIn, context: CommandContext, prompts: Prompts)
   const password = await prompts.askSecret(texts.password);
   const secondFactor = options.recovery
     ? { kind: 'recovery' as const, code: await prompts.askSecret(texts.recoveryCode) }
-    : { kind: 'totp' as const, code: await prompts.ask(texts.totp) };
+    : { kind: 'totp' as const, code: await prompts.askDigits(texts.totp) };
   const { token, expiresAt } = (
     await client.call('sessions.create', { body: { mail, password, secondFactor } })
   ).result;
