@@ -211,6 +211,7 @@ function watchWith(context: Context, channel: ChannelServer, clock: Clock): void
     storeQueueBytes: () => store.load.bytes,
     oldestWaitingMs: () => context.oldestWaitingMs(),
     nowMs: () => clock.nowMs(),
+    auditWaiting: () => context.auditWaiting(),
   });
 }
 

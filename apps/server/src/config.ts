@@ -23,6 +23,8 @@ export interface ServerConfig {
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** How many times the traffic limits of docs/limits.md hold; 1 if not given. */
   readonly trafficFactor?: number;
+  /** Hosts inside private nets to which tenants may stream their audit logs. */
+  readonly streamHosts?: readonly string[];
   /** Writer threads of the store; the engine's own choice if not given. */
   readonly storeThreads?: number;
   /** Absolute path of the folder of the ledger (ledger/ledger.ts); default: in the keys folder. */
@@ -135,6 +137,16 @@ const SETTINGS = {
     undefined,
     'Threads that write to the store; each tenant is on one of them. Not set: 4. More only help with many tenants on a disk that flushes several files at once.',
   ),
+  KUVERT_STREAM_HOSTS: setting(
+    z
+      .string()
+      .max(4_096)
+      .transform((text) => text.split(',').map((host) => host.trim()))
+      .refine((hosts) => hosts.every((host) => /^[A-Za-z0-9][A-Za-z0-9.:-]{0,252}$/.test(host))),
+    'hosts, with commas between',
+    undefined,
+    'Collectors inside private nets to which tenants may stream their audit logs ([audit.md](audit.md)), by the names or addresses that they give. Not set: only the operator may, and tenants reach the world outside alone.',
+  ),
   KUVERT_LEDGER: setting(
     path,
     'a folder outside KUVERT_DATA',
@@ -246,6 +258,7 @@ function toConfig(
     tls,
     publicUrl,
     trafficFactor: values.KUVERT_TRAFFIC_FACTOR as number,
+    ...(values.KUVERT_STREAM_HOSTS === undefined ? {} : { streamHosts: values.KUVERT_STREAM_HOSTS }),
     ...(values.KUVERT_STORE_THREADS === undefined ? {} : { storeThreads: values.KUVERT_STORE_THREADS }),
     ledgerFolder: at(values.KUVERT_LEDGER ?? join(values.KUVERT_KEYS as string, 'ledger')),
     ...(values.KUVERT_BLOBS === undefined ? {} : { blobsFolder: at(values.KUVERT_BLOBS) }),

@@ -79,6 +79,8 @@ export interface Context {
   readonly sweeper: Sweeper;
   /** When the envelope that expires next was accepted, undefined when none waits. */
   readonly oldestWaitingMs: () => number | undefined;
+  /** Entries of audit logs that wait for their collectors. */
+  readonly auditWaiting: () => number;
   readonly metrics: ServerMetrics;
   readonly admission: Admission;
   /** For `kuvert store restore`: does again what the ledger says must never un-happen. */
@@ -100,6 +102,7 @@ export async function buildContext(
     | 'blobsFolder'
     | 'attachmentBytesMax'
     | 'trafficFactor'
+    | 'streamHosts'
     | 'storeThreads'
     | 'database'
   >,
@@ -135,11 +138,22 @@ export async function buildContext(
       },
     });
     const admission = new Admission({ clock, loopDelay: surroundings.loopDelay ?? measureLoopDelay() });
-    const { trafficFactor } = config;
+    const { trafficFactor, streamHosts = [] } = config;
     const ledger = await openLedger(config.ledgerFolder ?? join(folders.keysFolder, 'ledger'));
     const blobs = openFileBlobs(config.blobsFolder ?? join(folders.data.path, 'blobs'));
     const { attachmentBytesMax } = config;
-    const base = { store, folders, clock, random, log, admission, metrics, trafficFactor, ledger };
+    const base = {
+      store,
+      folders,
+      clock,
+      random,
+      log,
+      admission,
+      metrics,
+      trafficFactor,
+      ledger,
+      streamHosts,
+    };
     return await wire({ ...base, blobs, attachmentBytesMax });
   } catch (error) {
     await store?.close().catch(() => undefined);
@@ -184,11 +198,13 @@ async function wire(parts: {
   readonly admission: Admission;
   readonly metrics: ServerMetrics;
   readonly trafficFactor: number | undefined;
+  readonly streamHosts: readonly string[];
   readonly ledger: Ledger;
   readonly blobs: Blobs;
   readonly attachmentBytesMax: number | undefined;
 }): Promise<Context> {
-  const { store, folders, clock, random, log, admission, metrics, trafficFactor, ledger } = parts;
+  const { store, folders, clock, random, log, admission, metrics, trafficFactor, ledger, streamHosts } =
+    parts;
   const onLimit = (limit: LimitName, device: { tenantId?: string; deviceId?: string } = {}): void => {
     metrics.limitsReached.add(limit);
     log.warn({ event: 'limit-reached', reason: limit, ...device });
@@ -206,6 +222,12 @@ async function wire(parts: {
       log.warn({ event: 'audit-not-numbered', ...describeError(error) });
     },
     onNumbered: (count) => metrics.auditEntries.add(count),
+    onStreamed(outcome) {
+      if ('delivered' in outcome) return metrics.auditStreamed.add(outcome.delivered);
+      metrics.auditStreamFailures.add();
+      log.warn({ event: 'audit-not-streamed', ...describeError(outcome.error) });
+    },
+    streamHosts,
   });
   const base = { store, clock, random, audit: audit.records };
   const tenants = createTenantsFeature(base);
@@ -395,6 +417,7 @@ async function wire(parts: {
     readiness: new Readiness(store, clock),
     sweeper,
     oldestWaitingMs: () => mailbox.service.oldestWaitingMs(),
+    auditWaiting: () => audit.streams.waiting,
     metrics,
     admission,
     replay: () => replayLedger(ledger, devices.service),

@@ -227,6 +227,8 @@ export async function openTestInstallation(
       random,
       onError: (error) => errors.push(error),
       onNumbered: () => undefined,
+      onStreamed: () => undefined,
+      streamHosts: ['localhost'],
     });
     const base = { store, clock, random, connections, audit: audit.records };
     const tenants = createTenantsFeature(base);

@@ -87,6 +87,7 @@ test('H7 gauges are read when somebody asks', () => {
     storeQueue: () => 0,
     storeQueueBytes: () => 0,
     oldestWaitingMs: () => 4_000,
+    auditWaiting: () => 0,
     nowMs: () => 10_000,
   });
   connections = 4;

@@ -54,6 +54,8 @@ export interface Gauges {
   /** Unix milliseconds, undefined when nothing waits. */
   readonly oldestWaitingMs: () => number | undefined;
   readonly nowMs: () => number;
+  /** Entries of audit logs that wait for their collectors. */
+  readonly auditWaiting: () => number;
 }
 
 const GAUGES_AT_REST: Gauges = {
@@ -66,6 +68,7 @@ const GAUGES_AT_REST: Gauges = {
   storeQueueBytes: () => 0,
   oldestWaitingMs: () => undefined,
   nowMs: () => 0,
+  auditWaiting: () => 0,
 };
 
 /** What the parts of a server count. */
@@ -90,6 +93,8 @@ export interface ServerMetrics {
   readonly sweepFailures: Counter;
   readonly auditEntries: Counter;
   readonly auditFailures: Counter;
+  readonly auditStreamed: Counter;
+  readonly auditStreamFailures: Counter;
   readonly commitSeconds: Histogram;
   readonly batchRequests: Histogram;
   /** From now on the gauges are read from here. */
@@ -177,6 +182,14 @@ function declare(registry: Registry): ServerMetrics {
       'kuvert_audit_failures_total',
       'Times that entries of an audit log could not get their number; it is tried again.',
     ),
+    auditStreamed: registry.counter(
+      'kuvert_audit_streamed_total',
+      'Entries of audit logs that a collector has taken.',
+    ),
+    auditStreamFailures: registry.counter(
+      'kuvert_audit_stream_failures_total',
+      'Deliveries to a collector of audit logs that did not arrive; they are tried again.',
+    ),
     commitSeconds: registry.histogram(
       'kuvert_store_batch_seconds',
       'Time that a writer thread took for a batch, its commits to disk included.',
@@ -214,6 +227,9 @@ function declare(registry: Registry): ServerMetrics {
       return oldestMs === undefined ? 0 : Math.max(0, gauges.nowMs() - oldestMs) / 1_000;
     },
   );
+  gauge('kuvert_audit_stream_waiting', 'Entries of audit logs that wait for their collectors.', () =>
+    gauges.auditWaiting(),
+  );
   gauge('kuvert_process_resident_bytes', 'Memory of the process.', () => process.memoryUsage.rss());
   gauge('kuvert_process_heap_bytes', 'JavaScript heap in use.', () => process.memoryUsage().heapUsed);
   gauge('kuvert_process_uptime_seconds', 'Time since the process was started.', () => process.uptime());
@@ -248,6 +264,6 @@ ${rows.join('\n')}
 
 Worth an alarm: \`kuvert_submits_refused_total{code="overloaded"}\` or \`{code="disk_full"}\` that grows, \`kuvert_limits_reached_total{limit="peopleProbes"}\`,
 \`{limit="enrolmentToken"}\` or \`{limit="prekeyTakes"}\` (somebody probes), \`kuvert_state_steps_back_total\` (a container was restored or copied),
-\`kuvert_sweep_failures_total\`, and \`kuvert_mailbox_oldest_seconds\` near the lifetime of a message (a device that is not coming back).
+\`kuvert_sweep_failures_total\`, \`kuvert_audit_failures_total\`, \`kuvert_audit_stream_waiting\` that grows (a collector of audit logs is away), and \`kuvert_mailbox_oldest_seconds\` near the lifetime of a message (a device that is not coming back).
 `;
 }

@@ -40,6 +40,8 @@ export const AUDIT_ACTIONS = {
   'break-glass.invited': 'Who holds the operator key made an invitation past the API.',
   'audit.searched': 'Somebody searched this log.',
   'audit.exported': 'Somebody exported this log.',
+  'stream.changed': 'Where this log is streamed to was set.',
+  'stream.stopped': 'This log is streamed no more.',
   'identity.erased': 'What this log said of somebody beyond the id was destroyed.',
   'addresses.deleted': 'Addresses whose time was over were deleted.',
   'entries.deleted': 'Entries whose term was over were deleted; their leaves stay.',

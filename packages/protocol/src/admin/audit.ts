@@ -35,6 +35,20 @@ const Entry = z.object({
 /** An entry as people read it. */
 export type AuditEntryView = z.input<typeof Entry>;
 
+/** Where a log is streamed to. */
+const StreamTarget = z.object({
+  host: z.string().regex(/^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?$/),
+  port: z.int().min(1).max(65_535),
+  format: z.enum(['rfc5424', 'cef']),
+  /** PEM of the authorities that may have signed the collector's certificate; null for the usual ones. */
+  ca: z.string().max(20_000).nullable(),
+});
+const StreamState = StreamTarget.extend({
+  delivered: z.int(),
+  waiting: z.int(),
+  failingSince: time.nullable(),
+});
+
 /** What one may look for; all of it together. */
 const Search = z.object({
   actor: party.optional(),
@@ -74,9 +88,10 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
   readonly idParams: I;
   readonly access: OperationAccess;
   readonly erase: OperationAccess;
+  readonly stream: OperationAccess;
   readonly example: Readonly<Record<string, string>>;
 }) {
-  const { path, whose, params, entryParams, idParams, access, erase, example } = settings;
+  const { path, whose, params, entryParams, idParams, access, erase, stream, example } = settings;
   return {
     search: operation({
       method: 'GET',
@@ -148,6 +163,40 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
       errors: [],
       example: { params: example, query: { format: 'csv', limit: 100 } },
     }),
+    stream: operation({
+      method: 'GET',
+      path: `${path}/stream`,
+      summary: `Says where the audit log ${whose} is streamed to, how far, and how much waits.`,
+      access: stream,
+      params,
+      result: z.object({ stream: StreamState.nullable() }),
+      errors: [],
+      example: { params: example, result: { stream: null } },
+    }),
+    setStream: operation({
+      method: 'PUT',
+      path: `${path}/stream`,
+      summary: `Streams the audit log ${whose} to a collector: syslog (RFC 5424) or CEF over TLS (RFC 5425). While the collector is away entries wait, and none is lost; one that may arrive twice says so. Goes on where it was when only the collector changes.`,
+      access: stream,
+      stepUp: true,
+      params,
+      body: StreamTarget.extend({ from: z.enum(['start', 'now']).default('now') }),
+      errors: ['not_allowed'],
+      example: {
+        params: example,
+        body: { host: 'siem.acme.test', port: 6514, format: 'rfc5424', ca: null },
+      },
+    }),
+    stopStream: operation({
+      method: 'DELETE',
+      path: `${path}/stream`,
+      summary: `Streams the audit log ${whose} no more.`,
+      access: stream,
+      stepUp: true,
+      params,
+      errors: [],
+      example: { params: example },
+    }),
     erase: operation({
       method: 'DELETE',
       path: `${path}/identities/{id}`,
@@ -173,6 +222,7 @@ const tenant = operationsOf({
   idParams: z.object({ tenantId, id }),
   access: 'audit.read',
   erase: 'audit.erase',
+  stream: 'audit.stream',
   example: { tenantId: 'tn_…' },
 });
 const installation = operationsOf({
@@ -183,6 +233,7 @@ const installation = operationsOf({
   idParams: z.object({ id }),
   access: 'operator-audit.read',
   erase: 'operator-audit.erase',
+  stream: 'operator-audit.stream',
   example: {},
 });
 
@@ -192,10 +243,16 @@ export const auditOperations = {
   'audit.get': tenant.get,
   'audit.checkpoint': tenant.checkpoint,
   'audit.export': tenant.export,
+  'audit.stream': tenant.stream,
+  'audit.set-stream': tenant.setStream,
+  'audit.stop-stream': tenant.stopStream,
   'audit.erase': tenant.erase,
   'operator-audit.search': installation.search,
   'operator-audit.get': installation.get,
   'operator-audit.checkpoint': installation.checkpoint,
   'operator-audit.export': installation.export,
+  'operator-audit.stream': installation.stream,
+  'operator-audit.set-stream': installation.setStream,
+  'operator-audit.stop-stream': installation.stopStream,
   'operator-audit.erase': installation.erase,
 } as const;

@@ -112,6 +112,14 @@ export const PERMISSIONS = {
     'tenant-admin',
     'auditor',
   ]),
+  'audit.stream': permission('Say where the audit log of the tenant is streamed to.', 'tenant', [
+    'tenant-admin',
+  ]),
+  'operator-audit.stream': permission(
+    'Say where the audit log of the installation is streamed to.',
+    'installation',
+    ['operator'],
+  ),
   'audit.erase': permission('Erase what the audit log of the tenant says of somebody.', 'tenant', [
     'tenant-admin',
   ]),

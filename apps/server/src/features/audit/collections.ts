@@ -94,6 +94,27 @@ function tablesOf<const S extends ScopeKind>(scope: S, prefix: string) {
       indexes: { byExpiry: ['expiresAt'] },
       sealed: ['origin'],
     }),
+    /** Where the log is streamed to, and how far; one row, `main`. */
+    streams: collection(`${prefix}streams`, {
+      scope,
+      document: z.object({
+        name: z.literal('main'),
+        host: z.string().max(253),
+        port: z.int(),
+        ca: z.string().max(20_000).nullable(),
+        format: z.enum(['rfc5424', 'cef']),
+        /** Everything before this place was delivered. */
+        position: z.int(),
+        /** Everything before this place was sent, perhaps. */
+        sentUpTo: z.int(),
+        failingSince: timeMs.nullable(),
+        /** Which server is at it. */
+        leaseBy: z.string().nullable(),
+        leaseUntil: timeMs,
+      }),
+      key: ['name'],
+      sealed: ['host', 'ca'],
+    }),
     /** Hashes of leaves that have no place in the tree yet. */
     pending: binaryCollection(`${prefix}pending`, { scope, key: [idPart('auditEntry')] }),
     /** One row, 0: how far the tree goes. */

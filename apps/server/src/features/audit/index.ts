@@ -11,6 +11,7 @@ import { AuditReading } from './reading.ts';
 import { AuditWriter, type LogName } from './records.ts';
 import { auditAdminRoutes } from './routes.admin.ts';
 import { Sequencer } from './sequencer.ts';
+import { AuditStreams } from './streams.ts';
 
 export type { AuditEvent, Facts } from './drafts.ts';
 export { type AuditRecords, type LogName, logsOf } from './records.ts';
@@ -26,6 +27,10 @@ export async function createAuditFeature(deps: {
   /** Numbering entries failed; it is tried again. */
   readonly onError: (error: unknown) => void;
   readonly onNumbered: (count: number) => void;
+  /** A delivery to a collector has arrived, or not. */
+  readonly onStreamed: (outcome: { readonly delivered: number } | { readonly error: unknown }) => void;
+  /** Hosts inside private nets to which tenants may stream too. */
+  readonly streamHosts: readonly string[];
 }) {
   const key = await loadLogKey(deps.store, deps.clock);
   const records: AuditWriter = new AuditWriter({ ...deps, onPending: (log) => sequencer.notice(log) });
@@ -33,8 +38,14 @@ export async function createAuditFeature(deps: {
     store: deps.store,
     forward: () => records.forward(),
     onError: deps.onError,
-    onNumbered: (_log, count) => deps.onNumbered(count),
+    onNumbered: (log, count) => {
+      deps.onNumbered(count);
+      streams.notice(log);
+    },
   });
+  // The operator may send where they like; tenants only to the world outside, or to hosts that the operator has named.
+  const mayGoInside = (log: LogName, host: string) => log === 'operator' || deps.streamHosts.includes(host);
+  const streams = new AuditStreams({ ...deps, records, mayGoInside, onOutcome: deps.onStreamed });
   const proofs = new AuditProofs({ store: deps.store, key, sequencer });
   const reading = new AuditReading({ store: deps.store, proofs, key });
   const erasure = new AuditErasure({ ...deps, records });
@@ -45,16 +56,22 @@ export async function createAuditFeature(deps: {
     proofs,
     reading,
     erasure,
-    adminRoutes: auditAdminRoutes({ reading, proofs, records, erasure }),
+    streams,
+    adminRoutes: auditAdminRoutes({ reading, proofs, records, erasure, streams, mayGoInside }),
     promiseFor: (recorded: readonly Recorded[]) => proofs.promiseFor(recorded),
     /** Numbers what a server that died has left, and removes up to `limit` addresses whose time is over. @returns how many */
     async sweep(log: TenantId, limit: number): Promise<number> {
       await sequencer.sequence('operator');
       await sequencer.sequence(log);
+      streams.notice('operator');
+      streams.notice(log);
       const removed = await erasure.deleteAddresses('operator', limit);
       return removed + (await erasure.deleteAddresses(log, limit));
     },
     sequence: (log: LogName) => sequencer.sequence(log),
-    stop: () => sequencer.stop(),
+    async stop(): Promise<void> {
+      await sequencer.stop();
+      await streams.close();
+    },
   };
 }

@@ -1,4 +1,5 @@
 /** Operations on audit logs. A tenant's log is read by its own administrators and auditors, the operator's by the operator. */
+import { isIP } from 'node:net';
 import { type AuditEntryId, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { AuditExportFormat } from '@kuvert/protocol/admin';
 import { defineAdminRoutes } from '../../http/admin/admin-routes.ts';
@@ -6,12 +7,17 @@ import type { AuditErasure } from './erasure.ts';
 import type { AuditProofs } from './proofs.ts';
 import type { AuditFilter, AuditReading } from './reading.ts';
 import type { AuditRecords, LogName } from './records.ts';
+import { isInside } from './stream-connection.ts';
+import { type AuditStreams, checkTarget, type StreamSettings } from './streams.ts';
 
 interface Parts {
   readonly reading: AuditReading;
   readonly proofs: AuditProofs;
   readonly records: AuditRecords;
   readonly erasure: AuditErasure;
+  readonly streams: AuditStreams;
+  /** Whether a log may be sent to a host inside private nets. */
+  readonly mayGoInside: (log: LogName, host: string) => boolean;
 }
 
 interface SearchQuery {
@@ -26,7 +32,7 @@ const MEDIA_TYPES = { json: 'application/json', csv: 'text/csv; charset=utf-8; h
 
 /** @see ADMIN_OPERATIONS */
 export function auditAdminRoutes(parts: Parts) {
-  const { reading, proofs, records, erasure } = parts;
+  const { reading, proofs, records, erasure, streams, mayGoInside } = parts;
 
   async function search(
     log: LogName,
@@ -82,17 +88,46 @@ export function auditAdminRoutes(parts: Parts) {
     return { result: undefined };
   }
 
+  async function stream(log: LogName) {
+    const state = await streams.state(log);
+    if (state === undefined) return { result: { stream: null } };
+    const { settings, delivered, waiting, failingSinceMs } = state;
+    const failingSince = failingSinceMs === null ? null : new Date(failingSinceMs).toISOString();
+    return { result: { stream: { ...settings, delivered, waiting, failingSince } } };
+  }
+
+  async function setStream(log: LogName, body: StreamSettings & { from: 'start' | 'now' }) {
+    const { from, ...settings } = body;
+    checkTarget(settings);
+    // A name is looked at again each time it is connected to; an address can be refused at once.
+    if (isIP(settings.host) !== 0 && isInside(settings.host) && !mayGoInside(log, settings.host))
+      throw new KuvertError('not_allowed');
+    await streams.set(log, settings, from);
+    return { result: undefined };
+  }
+
+  async function stopStream(log: LogName) {
+    await streams.stop(log);
+    return { result: undefined };
+  }
+
   const of = ({ tenantId }: { tenantId: TenantId }): LogName => tenantId;
   return defineAdminRoutes({
     'audit.search': ({ params, query }) => search(of(params), query),
     'audit.get': ({ params }) => get(of(params), params.auditEntryId),
     'audit.checkpoint': ({ params, query }) => checkpoint(of(params), query),
     'audit.export': ({ params, query }) => exported(of(params), query),
+    'audit.stream': ({ params }) => stream(of(params)),
+    'audit.set-stream': ({ params, body }) => setStream(of(params), body),
+    'audit.stop-stream': ({ params }) => stopStream(of(params)),
     'audit.erase': ({ params }) => erase(of(params), params.id),
     'operator-audit.search': ({ query }) => search('operator', query),
     'operator-audit.get': ({ params }) => get('operator', params.auditEntryId),
     'operator-audit.checkpoint': ({ query }) => checkpoint('operator', query),
     'operator-audit.export': ({ query }) => exported('operator', query),
+    'operator-audit.stream': () => stream('operator'),
+    'operator-audit.set-stream': ({ body }) => setStream('operator', body),
+    'operator-audit.stop-stream': () => stopStream('operator'),
     'operator-audit.erase': ({ params }) => erase('operator', params.id),
   });
 }
