@@ -33,8 +33,8 @@ export const ERRORS = {
   unauthenticated: entry(
     401,
     NEVER,
-    'The sender of this request could not be verified; sign in (again).',
-    'Der Absender dieser Anfrage konnte nicht geprüft werden; bitte (neu) anmelden.',
+    'The sender of this request could not be verified.',
+    'Der Absender dieser Anfrage konnte nicht geprüft werden.',
   ),
   not_signed_in: entry(
     401,

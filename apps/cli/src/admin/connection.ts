@@ -66,7 +66,7 @@ export async function signedInClient(options: AdminOptions, context: CommandCont
   return openClient(session.server, context).as(session.token);
 }
 
-/** Calls, and shows a second factor when that is asked for. */
+/** Calls, and shows a second factor when that is asked for. @throws KuvertError `not_signed_in` when the session has ended */
 export async function callWithStepUp<Id extends AdminOperationId>(
   client: AdminClient,
   id: Id,
@@ -76,7 +76,10 @@ export async function callWithStepUp<Id extends AdminOperationId>(
   try {
     return await client.call(id, input);
   } catch (error) {
-    if (!(error instanceof KuvertError) || error.code !== 'step_up_required') throw error;
+    if (!(error instanceof KuvertError)) throw error;
+    // The session has ended meanwhile.
+    if (error.code === 'unauthenticated') throw new KuvertError('not_signed_in', { cause: error });
+    if (error.code !== 'step_up_required') throw error;
     const prompts = new Prompts(context.streams, context.output);
     try {
       const totp = await prompts.askDigits(adminTextsIn(context.output.language).stepUp);
