@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { IncomingMessage } from '@kuvert/client-core';
 import { openProfile, type Profile } from '@kuvert/client-core/node';
 import { type ContentId, KuvertError } from '@kuvert/protocol';
+import { standingOf } from '../devices/standing.ts';
 import { Notebook, readNotebook } from './notebook.ts';
 import { pause } from './partition.ts';
 import type { Order, PersonSettings, Standing } from './person-talk.ts';
@@ -137,7 +138,9 @@ function show({ senderDevice, messageId, text }: IncomingMessage): void {
     const [markedFrom = '', markedId = ''] = unmarked.split(' ');
     notebook.recordMarked({ from: markedFrom, messageId: markedId });
   }
-  if (unmarked !== key) notebook.record({ kind: 'displayed', device: from, ...message, text });
+  // `follow` marks as read what was shown.
+  const read = { kind: 'read', device: from, ...message } as const;
+  if (unmarked !== key) notebook.record({ kind: 'displayed', device: from, ...message, text }, read);
   unmarked = key;
 }
 
@@ -171,7 +174,10 @@ function look(ids: readonly string[]): void {
 async function obey(order: Order): Promise<void> {
   if (order.do === 'be-quiet') isQuiet = true;
   else if (order.do === 'flush') process.send?.(await flush());
-  else {
+  else if (order.do === 'show') {
+    notebook.record({ kind: 'standing', device: from, conversations: await standingOf(profile) });
+    process.send?.({ type: 'shown' });
+  } else {
     isLeaving = true;
     clearInterval(looking);
     leaving.abort();

@@ -20,6 +20,8 @@ export type Order =
   | { readonly do: 'be-quiet' }
   /** Sends and fetches what there is, then tells how things stand. */
   | { readonly do: 'flush' }
+  /** Writes down what is on the screen. */
+  | { readonly do: 'show' }
   /** Closes the profile and ends. */
   | { readonly do: 'leave' };
 

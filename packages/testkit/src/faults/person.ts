@@ -37,11 +37,12 @@ export class TalkingPerson {
     this.#environment = options.environment;
   }
 
-  /** Who they talk to: their tenant. */
+  /** Who they talk to: their tenant, each person once, whatever devices they have. */
   meet(people: readonly TalkingPerson[]): void {
-    this.#colleagues = people
-      .filter((other) => other !== this && other.person.tenantId === this.person.tenantId)
-      .map(({ person: { mail, personId } }) => ({ mail, personId }));
+    const { tenantId, personId: own } = this.person;
+    const others = people.filter(({ person }) => person.tenantId === tenantId && person.personId !== own);
+    const byPerson = new Map(others.map(({ person: { mail, personId } }) => [personId, { mail, personId }]));
+    this.#colleagues = [...byPerson.values()];
   }
 
   /** Starts the process; {@link TalkingPerson.ready} tells when its profile is open. */
@@ -103,6 +104,13 @@ export class TalkingPerson {
     });
   }
 
+  /** Has it write down what is on its screen. */
+  async show(): Promise<void> {
+    const child = this.#running;
+    this.#order({ do: 'show' });
+    await child.until('its screen is written down', () => child.messages.find(isShown));
+  }
+
   async leave(): Promise<void> {
     await this.#end(() => this.#order({ do: 'leave' }));
   }
@@ -128,4 +136,8 @@ export class TalkingPerson {
 
 function isStanding(message: unknown): message is Standing {
   return (message as { type?: unknown } | undefined)?.type === 'standing';
+}
+
+function isShown(message: unknown): boolean {
+  return (message as { type?: unknown } | undefined)?.type === 'shown';
 }

@@ -104,7 +104,7 @@ function ticksAreTrue(index: LedgerIndex, report: Report): void {
         const isUntrue =
           (state === 'read' && read.length === 0) ||
           ((state === 'delivered' || state === 'read') && !isHad) ||
-          (state !== 'queued' && message.accepted.length === 0);
+          (state !== 'queued' && message.queued.length > 0 && message.accepted.length === 0);
         const isLate = !hasLosses && state !== 'read' && read.some((act) => mustBeKnown(index, act, rest));
         if (isUntrue || isLate)
           report('tick_untrue', now, { ...message.ref, device: life.enrolled.device, state });
@@ -197,7 +197,8 @@ function peopleAreTold(index: LedgerIndex, report: Report): void {
         if (other === life || other.enrolled.person !== person || other.enrolled.at > now) continue;
         const about = other.enrolled.device;
         const wasTold = isTold({ device, notice: 'device_linked', about }, -1, now);
-        const mustHear = other.linkingAt > life.enrolled.at && other.revokedAt > now;
+        const wasLinked = other.linkingAt < other.enrolled.at;
+        const mustHear = wasLinked && other.linkingAt > life.enrolled.at && other.revokedAt > now;
         if (mustHear && !wasTold) report('change_of_devices_untold', now, { device, about });
         const knewIt = wasTold || other.enrolled.at < life.linkingAt;
         const isGone = other.revokedAt < now && other.revokedAt > life.enrolled.at;
