@@ -24,13 +24,14 @@ const OPTIONS = { authTagLength: TAG_BYTES } as const;
 
 /** A key and its counter. Every failure is final: the caller gives the whole channel up. */
 export class CipherState {
-  readonly #key: Buffer;
-  readonly #nonce = Buffer.alloc(12);
+  // Memory of their own: a slice of Node's pool would keep the whole pool as long as the connection lives.
+  readonly #key: Uint8Array<ArrayBuffer>;
+  readonly #nonce = new Uint8Array(12);
   #counter: number;
 
   /** @param counter number of the next message; other than 0 only in tests of the last one */
   constructor(key: Uint8Array, counter = 0) {
-    this.#key = Buffer.from(key);
+    this.#key = new Uint8Array(key);
     this.#counter = counter;
   }
 
@@ -70,12 +71,16 @@ export class CipherState {
     this.#counter = MESSAGES_PER_KEY_MAX;
   }
 
-  #nextNonce(): Buffer {
+  #nextNonce(): Uint8Array {
     if (this.#counter >= MESSAGES_PER_KEY_MAX) {
       throw new ChannelError('exhausted', 'a channel key has protected all the messages it may');
     }
-    this.#nonce.writeUInt32BE(this.#counter, 8);
-    this.#counter++;
-    return this.#nonce;
+    const nonce = this.#nonce;
+    const counter = this.#counter++;
+    nonce[8] = counter >>> 24;
+    nonce[9] = (counter >>> 16) & 0xff;
+    nonce[10] = (counter >>> 8) & 0xff;
+    nonce[11] = counter & 0xff;
+    return nonce;
   }
 }
