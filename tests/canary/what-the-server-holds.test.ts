@@ -63,7 +63,7 @@ beforeAll(async () => {
 afterAll(() => site[Symbol.asyncDispose]());
 
 /** Everything that the server keeps, and the encrypted profiles of the people. */
-function scanFiles(folders = [server.dataDir, server.keysDir]) {
+function scanFiles(folders = [server.dataDir, server.keysDir, site.at('mongodb')].filter(existsSync)) {
   const scan = scanFolders(folders, needles());
   expect(scan.files).toBeGreaterThan(3);
   expect(scan.bytesRead).toBeGreaterThan(100_000);

@@ -14,6 +14,7 @@ import { buildInstallation, createLog, type Installation } from '@kuvert/server'
 import { becomeAdministrator, placeOn, type TestAdministrator } from './administrators.ts';
 import { Operator } from './operator.ts';
 import { makeTenant, type TestTenant } from './people.ts';
+import { StoreUnderTest } from './store-under-test.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 import { seededRandom, TestClock } from './test-clock.ts';
 
@@ -33,6 +34,7 @@ export class TestInstallation implements AsyncDisposable {
   /** What the store gave up on; a test that expects none looks here. */
   readonly failures: unknown[] = [];
   readonly #random: ReturnType<typeof seededRandom> | undefined;
+  readonly #store = new StoreUnderTest(() => this.folder.at('mongodb'));
   #server: Installation | undefined;
   #ports = { port: 0, opsPort: 0 };
 
@@ -87,9 +89,14 @@ export class TestInstallation implements AsyncDisposable {
 
   /** Starts the server on the same data, keys and ports as before. */
   async start(): Promise<void> {
+    await this.#store.start();
+    const dataFolder = this.folder.at('data');
+    const url = this.#store.addressFor(dataFolder);
+    const unset = { passwordFile: undefined, caFile: undefined, certFile: undefined, keyFile: undefined };
     const server = buildInstallation(
       {
-        dataFolder: this.folder.at('data'),
+        dataFolder,
+        database: url === undefined ? undefined : { url, ...unset },
         keysFolder: this.folder.at('keys'),
         host: '127.0.0.1',
         ...this.#ports,
@@ -123,6 +130,7 @@ export class TestInstallation implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    await this.#store[Symbol.asyncDispose]();
     this.folder[Symbol.dispose]();
   }
 }

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { type Child, Children, type Ending, type StartOptions } from './children.ts';
 import { Operator } from './operator.ts';
 import { makeTenant, type TestTenant } from './people.ts';
+import { StoreUnderTest } from './store-under-test.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 
 /** Root of the project. */
@@ -68,6 +69,7 @@ export interface ServerProcess {
 export class Site implements AsyncDisposable {
   readonly folder = new TemporaryFolder();
   readonly children = new Children();
+  readonly #store = new StoreUnderTest(() => this.at('mongodb'));
 
   /** A path in the folder. */
   at(...parts: readonly string[]): string {
@@ -79,10 +81,13 @@ export class Site implements AsyncDisposable {
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(KUVERT_|npm_|NODE_OPTIONS|VITEST|NODE_ENV)/.test(name),
     );
+    const dataDir = options.dataDir ?? this.at('data');
+    const address = this.#store.addressFor(dataDir);
     return {
       ...Object.fromEntries(inherited),
       LC_ALL: 'C.UTF-8',
-      KUVERT_DATA: options.dataDir ?? this.at('data'),
+      KUVERT_DATA: dataDir,
+      ...(address === undefined ? {} : { KUVERT_STORE: address }),
       KUVERT_KEYS: options.keysDir ?? this.at('keys'),
       KUVERT_PORT: String(options.port ?? 0),
       KUVERT_OPS_PORT: String(options.opsPort ?? 0),
@@ -92,6 +97,7 @@ export class Site implements AsyncDisposable {
 
   /** Starts a server and waits until it serves. @throws Error with what it said when it does not */
   async startServer(options: ServerOptions = {}): Promise<ServerProcess> {
+    await this.#store.start();
     const child = this.#launch(options);
     const ready = await child.until('it serves', () => child.messages.map(readReady).find(Boolean));
     const { url, opsUrl, dataDir, keysDir } = ready;
@@ -151,6 +157,7 @@ export class Site implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.children[Symbol.asyncDispose]();
+    await this.#store[Symbol.asyncDispose]();
     this.folder[Symbol.dispose]();
   }
 

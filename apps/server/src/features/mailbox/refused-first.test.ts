@@ -1,6 +1,6 @@
 import { CLASSES, KuvertError, makeId, makeSubmitId, type Submit } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
-import { RefusedFirst } from './refused-first.ts';
+import { type Entry, RefusedFirst } from './refused-first.ts';
 
 let count = 0;
 const bytes = (size: number): Uint8Array<ArrayBuffer> => new Uint8Array(size).fill(++count);
@@ -85,13 +85,40 @@ test('P7 nobody waits for ever for what never comes again, and a final refusal h
 test('P2 what waited for its turn behind something that was refused meanwhile is refused with it, and what was before it is not', () => {
   const order = new RefusedFirst();
   const submits = [submitTo(ben), submitTo(ben), submitTo(ben), submitTo(cem)] as const;
-  const places = submits.map((submit) => order.enter(submit, 0));
-  const [before = 0, refused = 0, behind = 0, other = 0] = places;
+  const enter = (submit: Submit): Entry => order.enter(submit, 0);
+  const [before, refused, behind, other] = [
+    enter(submits[0]),
+    enter(submits[1]),
+    enter(submits[2]),
+    enter(submits[3]),
+  ];
   order.failed(submits[1], refused, new KuvertError('store_unavailable'), 1);
-  order.stay(submits[0], before, 2);
-  order.stay(submits[3], other, 2);
-  expect(() => order.stay(submits[2], behind, 2)).toThrow(overloaded(2_000));
+  order.stay(submits[0], before);
+  order.stay(submits[3], other);
+  expect(() => order.stay(submits[2], behind)).toThrow(overloaded(2_000));
   order.failed(submits[2], behind, new KuvertError('overloaded'), 2);
-  order.stay(submits[1], order.enter(submits[1], 2_002), 2_003);
-  order.stay(submits[2], order.enter(submits[2], 2_004), 2_005);
+  order.stay(submits[1], order.enter(submits[1], 2_002));
+  order.stay(submits[2], order.enter(submits[2], 2_004));
+});
+
+test('P2 what still waits for its turn is refused though the refused one before it has come again meanwhile: it would stand behind it', () => {
+  const order = new RefusedFirst();
+  const [first, second, third] = [submitTo(ben), submitTo(ben), submitTo(ben)];
+  const entries = [order.enter(first, 0), order.enter(second, 0), order.enter(third, 0)] as const;
+  order.failed(second, entries[1], new KuvertError('store_unavailable'), 1);
+  order.failed(first, entries[0], new KuvertError('store_unavailable'), 1);
+  const again = order.enter(first, 2_001);
+  const secondAgain = order.enter(second, 2_001);
+  expect(() => order.stay(third, entries[2])).toThrow(expect.objectContaining({ code: 'overloaded' }));
+  order.failed(third, entries[2], new KuvertError('overloaded'), 2_002);
+  order.stay(first, again);
+  order.stay(second, secondAgain);
+  order.stay(third, order.enter(third, 4_000));
+});
+
+test('P2 a fault of ours holds up what is behind it like any other refusal that may pass', () => {
+  const order = new RefusedFirst();
+  const [first, second] = [submitTo(ben), submitTo(ben)];
+  order.failed(first, order.enter(first, 0), new TypeError('a fault'), 1);
+  expect(() => order.enter(second, 2)).toThrow(overloaded(5_000));
 });

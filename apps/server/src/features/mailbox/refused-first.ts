@@ -3,7 +3,8 @@
  * busy, a time in its id that is not ours), those behind it are already on their way, and the next moment there may be room: their
  * reader would see them in the wrong order. So what a connection submits for the same recipient is refused too, and all of it has to
  * come again in the order in which it came first. Each refusal that a client has not read yet may be followed by more, so it is the
- * whole queue that is remembered, not only its first.
+ * whole queue that is remembered, not only its first. And what had entered behind the refused one and waits for something it has to read
+ * is refused too when its turn comes, also when the refused one has come again meanwhile: it would stand behind it.
  */
 import { KuvertError, type Submit } from '@kuvert/protocol';
 import { refusal } from '../../limits/refusal.ts';
@@ -29,25 +30,43 @@ interface Queue {
   untilMs: number;
 }
 
+/** A submit that was let in. */
+export interface Entry {
+  /** Its place among all submits of the connection; it keeps it when it comes again. */
+  readonly place: number;
+  /** Counts up with each entry. */
+  readonly no: number;
+}
+
+/** Whoever was in when something failed, behind it. */
+interface Overtaken {
+  /** Of what failed. */
+  readonly place: number;
+  /** The last that was in. */
+  readonly no: number;
+}
+
 /** What one connection was refused. Times are monotonic. */
 export class RefusedFirst {
   readonly #queues = new Map<Submit['to'], Queue>();
+  readonly #overtaken = new Map<Submit['to'], Overtaken[]>();
   #remembered = 0;
   #lastPlace = 0;
+  #lastEntry = 0;
 
   /**
    * Lets a submit in.
-   * @returns its place, for {@link RefusedFirst.failed}
+   * @returns for {@link RefusedFirst.stay} and {@link RefusedFirst.failed}
    * @throws KuvertError `overloaded` while something earlier for the same recipient is to come again
    */
-  enter(submit: Submit, nowMs: number): number {
+  enter(submit: Submit, nowMs: number): Entry {
     let queue = this.#queues.get(submit.to);
     if (queue !== undefined && nowMs >= queue.untilMs) {
       this.#remembered -= queue.refused.length;
       this.#queues.delete(submit.to);
       queue = undefined;
     }
-    if (queue === undefined) return ++this.#lastPlace;
+    if (queue === undefined) return { place: ++this.#lastPlace, no: ++this.#lastEntry };
     const name = nameOf(submit);
     const [first] = queue.refused;
     if (first?.name !== name) {
@@ -60,32 +79,45 @@ export class RefusedFirst {
     queue.untilMs = nowMs + queue.pauseMs + GRACE_MS;
     this.#remembered--;
     if (queue.refused.length === 0) this.#queues.delete(submit.to);
-    return first.place;
+    return { place: first.place, no: ++this.#lastEntry };
   }
 
   /**
    * Asked again before a submit is handed to the store, because it may have waited there for an earlier one that was refused meanwhile.
-   * @throws KuvertError `overloaded` while something earlier for the same recipient is to come again
+   * @throws KuvertError `overloaded` when something earlier for the same recipient was refused after this one had entered
    */
-  stay(submit: Submit, place: number, nowMs: number): void {
-    const queue = this.#queues.get(submit.to);
-    const [first] = queue?.refused ?? [];
-    if (queue === undefined || first === undefined || nowMs >= queue.untilMs || first.place > place) return;
-    throw refusal('overloaded', queue.pauseMs);
+  stay(submit: Submit, entry: Entry): void {
+    const overtaken = this.#overtaken.get(submit.to);
+    if (overtaken?.some(({ place, no }) => place < entry.place && entry.no <= no) !== true) return;
+    throw refusal('overloaded', this.#queues.get(submit.to)?.pauseMs ?? TIME_PAUSE_MS);
   }
 
   /** Notes what a submit that had entered was answered. */
-  failed(submit: Submit, place: number, error: unknown, nowMs: number): void {
-    if (!(error instanceof KuvertError)) return;
+  failed(submit: Submit, { place }: Entry, cause: unknown, nowMs: number): void {
+    // A fault of ours is told as one that may pass.
+    const error = cause instanceof KuvertError ? cause : new KuvertError('internal');
     const isForTime = error.code === 'submit_too_new' || error.code === 'submit_too_old';
     if (!isForTime && error.retry.kind !== 'after') return;
     const pauseMs = error.retry.kind === 'after' ? error.retry.ms : TIME_PAUSE_MS;
+    this.#overtake(submit.to, place);
     if (this.#remembered >= REMEMBERED_MAX) return;
     const queue = this.#queues.get(submit.to) ?? { refused: [], pauseMs, untilMs: 0 };
     this.#queues.set(submit.to, queue);
     this.#remember(queue, { name: nameOf(submit), place });
     queue.pauseMs = pauseMs;
     queue.untilMs = nowMs + pauseMs + GRACE_MS;
+  }
+
+  #overtake(to: Submit['to'], place: number): void {
+    const no = this.#lastEntry;
+    // What stood behind a later one stands behind this one as well.
+    const others = (this.#overtaken.get(to) ?? []).filter((one) => one.place < place);
+    this.#overtaken.set(to, [...others, { place, no }]);
+  }
+
+  /** Nobody is in any more: nothing can be overtaken. */
+  empty(): void {
+    this.#overtaken.clear();
   }
 
   #remember({ refused }: Queue, added: Refused): void {

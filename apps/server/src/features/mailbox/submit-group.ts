@@ -64,8 +64,10 @@ export function createGroupAccept(deps: {
   readonly rowIds: RowIds;
   readonly bodies: GroupBodies;
   readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
+  /** Something may be stored for these devices that was never handed over. */
+  readonly onDoubt: (scope: TenantScope, devices: readonly DeviceId[]) => void;
 }): (parts: GroupSubmit) => Promise<Accepted> {
-  const { store, groups, usage, rowIds, bodies, push } = deps;
+  const { store, groups, usage, rowIds, bodies, push, onDoubt } = deps;
   const { ops } = store;
 
   /** The present set. @throws KuvertError `not_found` for who is no member, `group_changed` for what was sealed for another set */
@@ -161,7 +163,15 @@ export function createGroupAccept(deps: {
         if (!isAlone) await commitRows(scope, rows);
         const committing = scope.commit(isAlone ? [...list, ...rows] : list);
         turn.done();
-        const outcome = await committing;
+        const doubt = (): void =>
+          onDoubt(
+            scope,
+            devices.map(({ deviceId }) => deviceId),
+          );
+        const outcome = await committing.catch((error: unknown) => {
+          doubt();
+          throw error;
+        });
         if (outcome.committed) {
           isCommitted = true;
           bodies.stored(scope, rowId, stored.length);
@@ -172,6 +182,7 @@ export function createGroupAccept(deps: {
             legs: dormant.map((device) => ({ device, outcome: 'dormant' as const })),
           };
         }
+        if (outcome.failedAt === 0) doubt();
         if (!isAlone)
           await commitRows(
             scope,

@@ -30,7 +30,7 @@ import { mailboxRows, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
 import type { GroupBodies } from './group-bodies.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, TRAFFIC } from './limits.ts';
-import { RefusedFirst } from './refused-first.ts';
+import { type Entry, RefusedFirst } from './refused-first.ts';
 import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
 import { createGroupAccept, type GroupSubmit } from './submit-group.ts';
 import { SubmitOrder, type Turn } from './submit-order.ts';
@@ -248,7 +248,7 @@ export function createSubmit(deps: {
     sender: Sender,
     submit: Submit,
     submitRecord: Uint8Array,
-    { turn, place }: { readonly turn: Turn; readonly place: number },
+    { turn, entry }: { readonly turn: Turn; readonly entry: Entry | undefined },
   ): Promise<Accepted> {
     const { scope } = sender;
     const nowMs = clock.nowMs();
@@ -261,7 +261,9 @@ export function createSubmit(deps: {
     const key =
       recordKeys.peek(scope, sender.deviceBytes, submitId) ??
       (await recordKeys.load(scope, sender.deviceBytes, submitId));
-    const stay = () => sender.refusedFirst.stay(submit, place, clock.monotonicMs());
+    const stay = (): void => {
+      if (entry !== undefined) sender.refusedFirst.stay(submit, entry);
+    };
     if (isToGroup(submit)) {
       const answer = () => answerAgain(scope, key, hash, submit);
       const parts = { connection, scope, senderGate: sender.gate, submit, key, hash, nowMs, turn, stay };
@@ -298,7 +300,7 @@ export function createSubmit(deps: {
       const others = turn.wait();
       if (others !== undefined) await others;
       // One of them may have been refused while it read what it needed.
-      if (submit.class !== CLASSES.ephemeral) stay();
+      stay();
       const legs = prepare(submit, set, nowMs);
       if (submit.class === CLASSES.ephemeral) {
         for (const leg of legs) push(scope, leg.deviceId, { storedKey: undefined, record: leg.record });
@@ -400,21 +402,22 @@ export function createSubmit(deps: {
     const sender = senderOf(connection);
     // What is ephemeral does not come again when it was refused, so nothing waits for it.
     const isKept = submit.class !== CLASSES.ephemeral;
-    const place = isKept ? sender.refusedFirst.enter(submit, clock.monotonicMs()) : 0;
+    const entry = isKept ? sender.refusedFirst.enter(submit, clock.monotonicMs()) : undefined;
     let leave: (() => void) | undefined;
     let turn: Turn | undefined;
     try {
       leave = enter(sender, submit, sizeOf(submit));
       turn = sender.order.take();
       sender.open++;
-      return await accept(connection, sender, submit, record, { turn, place });
+      return await accept(connection, sender, submit, record, { turn, entry });
     } catch (error) {
-      if (isKept) sender.refusedFirst.failed(submit, place, error, clock.monotonicMs());
+      if (entry !== undefined) sender.refusedFirst.failed(submit, entry, error, clock.monotonicMs());
       throw error;
     } finally {
       if (turn !== undefined) {
         turn.done();
         sender.open--;
+        if (sender.open === 0) sender.refusedFirst.empty();
       }
       leave?.();
     }

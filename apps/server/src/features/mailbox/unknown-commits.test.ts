@@ -198,3 +198,27 @@ test('P1 a mailbox of many pages is read whole, also while nothing of it is ackn
   await connection.event('drained');
   expect(textsOf(connection.deliveries)).toEqual(Array.from({ length: 200 }, (_, n) => `${n}`));
 });
+
+test('P2 what waits for a slow read is not stored before what was refused ahead of it and has come again', async () => {
+  const connection = installation.connect(ben);
+  await connection.event('drained');
+  installation.connect(anna);
+  const [first, second] = [installation.makeSubmit(ben, 'first'), installation.makeSubmit(ben, 'second')];
+  // Both have to look into the mailbox; the look of the first fails at once, that of the second takes its time.
+  let letGo = (): void => undefined;
+  const slow = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let looks = 0;
+  between.beforeList = () => (++looks === 1 ? Promise.reject(briefly()) : looks === 2 ? slow : undefined);
+  const refused = installation.send(anna, first);
+  const waiting = installation.send(anna, second);
+  await expect(refused).rejects.toMatchObject({ code: 'store_unavailable' });
+  const again = installation.send(anna, first);
+  letGo();
+  await expect(waiting).rejects.toMatchObject({ code: 'overloaded' });
+  await again;
+  await installation.send(anna, second);
+  await connection.delivered(2);
+  expect(textsOf(connection.deliveries)).toEqual(['first', 'second']);
+});

@@ -53,6 +53,8 @@ export class SpaceLane {
   readonly #running = new Map<number, ReadonlySet<string>>();
   #answered: Promise<unknown> = Promise.resolve();
   #scheduled = false;
+  /** Set between a refusal and the moment when all who are refused have heard of it. */
+  #refusal: { readonly error: unknown } | undefined;
   readonly #idle: (() => void)[] = [];
 
   constructor(options: LaneOptions) {
@@ -70,6 +72,8 @@ export class SpaceLane {
   }
 
   commit(list: readonly EngineOp[]): Promise<EngineOutcome> {
+    // It was on its way when what stands before it was refused.
+    if (this.#refusal !== undefined && puts(list)) return Promise.reject(this.#refusal.error);
     const bytes = bytesOfList(list);
     return new Promise((resolve, reject) => {
       this.#queue.push({ list, bytes, resolve, reject });
@@ -143,6 +147,10 @@ export class SpaceLane {
     onBatch({ requests: batch.length, durationMs: performance.now() - beganMs });
     const refused = results.findLast((result) => 'error' in result && isForTheMoment(result.error));
     if (refused !== undefined) {
+      this.#refusal = { error: 'error' in refused ? refused.error : undefined };
+      setImmediate(() => {
+        this.#refusal = undefined;
+      });
       const behind = this.#queue.filter(({ list }) => puts(list));
       this.#queue.splice(0, Number.POSITIVE_INFINITY, ...this.#queue.filter(({ list }) => !puts(list)));
       batch.push(...behind);

@@ -1,0 +1,52 @@
+/**
+ * Where the servers of a test keep everything: in their data folders, or, with `KUVERT_TEST_STORE=mongodb`, each in a database of its own
+ * of one MongoDB: the one in `MONGODB_URL`, else a wire double for each test. So whatever was written for the one engine can be run on the other.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
+
+/** @see the head of this file */
+export class StoreUnderTest implements AsyncDisposable {
+  readonly #folder: () => string;
+  #double: MongoDouble | undefined;
+  #url: string | undefined;
+
+  /** @param folder where the double keeps its file; made when it is needed */
+  constructor(folder: () => string) {
+    this.#folder = folder;
+  }
+
+  /** Whether tests were asked to run on MongoDB. */
+  static get isMongo(): boolean {
+    return process.env.KUVERT_TEST_STORE === 'mongodb';
+  }
+
+  /** To be awaited before {@link StoreUnderTest.addressFor} is asked. */
+  async start(): Promise<void> {
+    if (!StoreUnderTest.isMongo || this.#url !== undefined) return;
+    if (process.env.MONGODB_URL) {
+      this.#url = process.env.MONGODB_URL;
+      return;
+    }
+    const folder = this.#folder();
+    mkdirSync(folder, { recursive: true });
+    this.#double = await startMongoDouble({ dataFile: join(folder, 'double.log') });
+    this.#url = this.#double.url;
+  }
+
+  /** The database for a data folder; undefined where everything lies in that folder. */
+  addressFor(dataFolder: string): string | undefined {
+    if (this.#url === undefined) return undefined;
+    const [head = '', options] = this.#url.split('?');
+    const name = `kuvert_${createHash('sha256').update(dataFolder).digest('hex').slice(0, 16)}`;
+    return `${head.replace(/\/[^/]*$/, '')}/${name}${options === undefined ? '' : `?${options}`}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#double?.stop();
+    this.#double = undefined;
+    this.#url = undefined;
+  }
+}
