@@ -46,7 +46,7 @@ export interface Context {
   /** The time of a message that disappears has begun to run. */
   timersStarted(): void;
   /** Of this message nothing is kept any more: what belongs to it elsewhere can go too. */
-  entryGone(row: EntryRow): void;
+  entryGone(row: EntryRow, as: 'deleted' | 'removed'): void;
   /** Something may have come to rest, or may have to be done. */
   changed(): void;
   /** The store cannot go on (full disk): the connection is ended, nothing is lost. */

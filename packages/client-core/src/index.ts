@@ -2,7 +2,16 @@
  * The messenger as a state machine without I/O: whoever hosts it brings store, connection, clock and randomness.
  * {@link enrolDevice} makes a device, {@link Messenger} is one; `@kuvert/client-core/node` hosts both on Node.
  */
+export type { Attachments, FileMessage, TransferProgress } from './attachments/attachments.ts';
+export type {
+  AttachmentPorts,
+  BlobTransfer,
+  FileSource,
+  FileTarget,
+  SealedFiles,
+} from './attachments/ports.ts';
 export { ChannelClient, type RecordLink } from './channel-client.ts';
+export type { Draft } from './conversations/composing.ts';
 export { Conversations } from './conversations/conversations.ts';
 export type * from './conversations/store.ts';
 export * from './conversations/types.ts';

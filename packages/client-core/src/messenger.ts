@@ -17,6 +17,8 @@ import {
   utf8,
 } from '@kuvert/protocol';
 import { afterRestore } from './after-restore.ts';
+import { Attachments } from './attachments/attachments.ts';
+import type { AttachmentPorts } from './attachments/ports.ts';
 import { reportGaps } from './chains/gaps.ts';
 import { queueHeartbeats } from './chains/own-chain.ts';
 import type { Context } from './context.ts';
@@ -78,6 +80,8 @@ export class Messenger {
   readonly conversations: Conversations;
   /** History from and to other devices of one's own. */
   readonly historyTransfer: HistoryTransfer;
+  /** Files in conversations. */
+  readonly attachments: Attachments;
   readonly #receipts: DelayedBatch;
   /** Who writes and who is there. */
   readonly activity: Activity;
@@ -97,7 +101,15 @@ export class Messenger {
   #cancelUpkeep: (() => void) | undefined;
   #listRefreshes = 0;
 
-  constructor(options: { own: OwnDevice; store: Store; clock: Clock; random: Random; policy?: PolicyPort }) {
+  constructor(options: {
+    own: OwnDevice;
+    store: Store;
+    clock: Clock;
+    random: Random;
+    policy?: PolicyPort;
+    /** Left out where no files are sent or fetched. */
+    files?: AttachmentPorts;
+  }) {
     const changes = new ChangeBoard();
     this.#context = {
       policy: NO_POLICY,
@@ -118,7 +130,7 @@ export class Messenger {
           ),
       historyMissed: () => queueMicrotask(() => this.historyTransfer.askForMissed()),
       timersStarted: () => queueMicrotask(() => this.#disappearing.look()),
-      entryGone: () => undefined,
+      entryGone: (row, as) => this.attachments.entryGone(row, as),
       changed: () => this.#checkSettled(),
       failed: (cause) => this.#fail(cause),
     };
@@ -149,6 +161,10 @@ export class Messenger {
     this.conversations = new Conversations(this.#context, () => this.#sender.kick());
     this.#ownState = ownStateBatch(this.#context, () => this.#sender.kick());
     this.historyTransfer = new HistoryTransfer(this.#context, () => this.#sender.kick());
+    this.attachments = new Attachments(this.#context, options.files, {
+      connection: () => this.#connection,
+      onOutgoing: () => this.#sender.kick(),
+    });
     this.#disappearing = new Disappearing(this.#context);
     this.#disappearing.look();
     this.safety = new Safety(this.#context, this.#directory, {
@@ -406,6 +422,8 @@ export class Messenger {
       this.#ownState.connected();
       this.#ownState.send();
       this.historyTransfer.connected();
+      this.attachments.uploads.connected(connection);
+      this.attachments.tidy().catch((cause: unknown) => this.#fail(cause));
     }
     if (name === 'welcome') this.#fetchGroups((live) => this.#groupLogs.fetchAll(live));
     if (name === 'groupChanged') {
@@ -477,6 +495,7 @@ export class Messenger {
     this.activity.disconnected();
     this.#ownState.disconnected();
     this.historyTransfer.disconnected();
+    this.attachments.uploads.disconnected();
     for (const waiting of this.#settled) waiting.reject(reason);
     this.#settled.clear();
     for (const listener of [...this.#closedListeners]) listener(reason);
@@ -545,6 +564,7 @@ export class Messenger {
       !this.activity.isIdle() ||
       !this.#ownState.isIdle() ||
       !this.historyTransfer.isIdle() ||
+      !this.attachments.uploads.isIdle() ||
       !this.#receiver.isIdle() ||
       !this.#sender.isIdle() ||
       !this.#prekeys.isIdle()

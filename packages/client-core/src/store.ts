@@ -29,6 +29,7 @@ import type {
   SubmitClass,
   SubmitId,
 } from '@kuvert/protocol';
+import type { UploadStore } from './attachments/store.ts';
 import type {
   ChangeStore,
   ConversationStore,
@@ -67,6 +68,7 @@ export interface Store {
   readonly ownState: OwnStateStore;
   readonly receipts: ReceiptStore;
   readonly settings: SettingStore;
+  readonly uploads: UploadStore;
   readonly trust: TrustStore;
   readonly groups: GroupStore;
 }
@@ -126,8 +128,8 @@ export interface SessionStore extends SessionRecords {
 
 export type { KyberPrekeyRow, OneTimePrekeyRow, SignedPrekeyRow };
 
-/** What is still to be done for an outbox row: make its legs, hand them to the server, or nothing. */
-export type OutboxWork = 'seal' | 'submit' | 'done';
+/** What is still to be done for an outbox row: make its legs, hand them to the server, or nothing; `hold`: its file is not there yet. */
+export type OutboxWork = 'seal' | 'submit' | 'done' | 'hold';
 
 /** To whom rows of the outbox go, in order. */
 export type Lane = PersonId | GroupId;
@@ -224,6 +226,10 @@ export interface OutboxStore {
   /** Counted, and sent in another row. */
   countResend(seq: number): void;
   setSubmitId(seq: number, submitId: SubmitId): void;
+  /** Not to be sent before {@link OutboxStore.release}: its file is on its way. */
+  hold(contentId: ContentId): void;
+  release(contentId: ContentId): void;
+  setProblem(seq: number, problem: ErrorCode): void;
   setLaneProblem(lane: Lane, problem: ErrorCode): void;
   setMailProblem(mail: string, problem: ErrorCode): void;
   setParked(seq: number, problem: ErrorCode): void;

@@ -301,6 +301,19 @@ export const ERRORS = {
     'Nur Texte und was zu einer Datei geschrieben wurde lassen sich bearbeiten.',
   ),
   poll_over: entry(400, NEVER, 'This poll has ended.', 'Diese Umfrage ist beendet.'),
+  no_file: entry(400, NEVER, 'There is no file in this message.', 'In dieser Nachricht ist keine Datei.'),
+  file_unreadable: entry(
+    400,
+    NEVER,
+    'This file cannot be read: it is not there, not yours to read, or not an ordinary file.',
+    'Diese Datei lässt sich nicht lesen: Sie fehlt, ist nicht für Sie lesbar oder keine gewöhnliche Datei.',
+  ),
+  file_changed: entry(
+    409,
+    { kind: 'now' },
+    'The file changed while it was read; try again when it is finished.',
+    'Die Datei hat sich beim Lesen verändert; bitte erneut versuchen, wenn sie fertig ist.',
+  ),
   attachment_too_large: entry(
     413,
     NEVER,

@@ -9,6 +9,7 @@ import { KuvertError } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { namesIn } from '../content-text.ts';
+import { FileSaver } from '../file-saver.ts';
 import { incomingJson, incomingText } from '../message-view.ts';
 import type { Output } from '../output.ts';
 import {
@@ -29,13 +30,20 @@ export function addInbox(program: Command, context: CommandContext): void {
   const command = program
     .command('inbox')
     .description('fetch and print new messages')
-    .option('--follow', 'stay connected and print messages as they come, until Ctrl-C');
-  profileCommand(command).action(async (options: ProfileOptions & { follow?: true }) => {
+    .option('--follow', 'stay connected and print messages as they come, until Ctrl-C')
+    .option(
+      '--save-files <folder>',
+      'save the files of new messages in this folder, each under a name that is free',
+    );
+  profileCommand(command).action(async (options: ProfileOptions & { follow?: true; saveFiles?: string }) => {
     const { output } = context;
     const stop = options.follow ? context.stopSignal() : undefined;
-    await withProfile(options, output, (profile) =>
-      stop === undefined ? printNew(profile, output) : follow(profile, output, stop),
-    );
+    const folder = options.saveFiles;
+    await withProfile(options, output, async (profile) => {
+      const saver = folder === undefined ? undefined : new FileSaver(profile, folder, output);
+      await (stop === undefined ? printNew(profile, output, saver) : follow(profile, output, stop, saver));
+      if (saver?.failure !== undefined) context.exitCode = saver.failure;
+    });
   });
   finishCommand(command, [
     'kuvert inbox --profile anna --secret-file anna.secret',
@@ -47,7 +55,7 @@ export function addInbox(program: Command, context: CommandContext): void {
  * Takes everything out of the mailbox and prints it.
  * @throws KuvertError `server_unreachable` when it could not be emptied, after what is here has been printed
  */
-export async function printNew(profile: Profile, output: Output): Promise<void> {
+export async function printNew(profile: Profile, output: Output, saver?: FileSaver): Promise<void> {
   let drained = false;
   let failure: unknown = new KuvertError('server_unreachable');
   try {
@@ -55,14 +63,14 @@ export async function printNew(profile: Profile, output: Output): Promise<void> 
   } catch (error) {
     failure = error;
   }
-  let printed = await printStored(profile, output);
+  let printed = await printStored(profile, output, saver);
   const foundNothing = printed === 0;
   // Receipts go with this visit, which tells the server nothing that fetching has not told it.
   if (drained && !foundNothing) await drain(profile);
   // A very full mailbox takes more than one round; a round that brought nothing is the last.
   while (!drained && printed > 0 && isOffline(failure) && (await connectIfReachable(profile))) {
     drained = await drain(profile);
-    printed = await printStored(profile, output);
+    printed = await printStored(profile, output, saver);
   }
   if (!drained) throw failure;
   if (foundNothing) await output.progress(output.texts.noMessages());
@@ -79,7 +87,7 @@ async function drain(profile: Profile): Promise<boolean> {
 }
 
 /** @returns how many were printed */
-async function printStored(profile: Profile, output: Output): Promise<number> {
+async function printStored(profile: Profile, output: Output, saver: FileSaver | undefined): Promise<number> {
   let count = 0;
   for (;;) {
     const batch = profile.inbox({ limit: PRINT_BATCH });
@@ -87,7 +95,7 @@ async function printStored(profile: Profile, output: Output): Promise<number> {
     const printed: IncomingMessage[] = [];
     try {
       for (const message of batch) {
-        await printMessage(profile, message, output);
+        await printMessage(profile, message, output, saver);
         printed.push(message);
       }
     } finally {
@@ -99,14 +107,19 @@ async function printStored(profile: Profile, output: Output): Promise<number> {
   }
 }
 
-async function follow(profile: Profile, output: Output, stop: AbortSignal): Promise<void> {
+async function follow(
+  profile: Profile,
+  output: Output,
+  stop: AbortSignal,
+  saver: FileSaver | undefined,
+): Promise<void> {
   const failed = new AbortController();
   const notices = setInterval(() => void tellNotices(profile, output).catch(() => undefined), NOTICE_POLL_MS);
   try {
     await profile.follow(
       async (message) => {
         try {
-          await printMessage(profile, message, output);
+          await printMessage(profile, message, output, saver);
         } catch (error) {
           failed.abort(error);
           throw error;
@@ -120,7 +133,16 @@ async function follow(profile: Profile, output: Output, stop: AbortSignal): Prom
   if (failed.signal.aborted) throw failed.signal.reason;
 }
 
-function printMessage(profile: Profile, message: IncomingMessage, output: Output): Promise<void> {
+async function printMessage(
+  profile: Profile,
+  message: IncomingMessage,
+  output: Output,
+  saver: FileSaver | undefined,
+): Promise<void> {
   const nameOf = namesIn(profile);
-  return output.result(incomingJson(message, output, nameOf), () => incomingText(message, output, nameOf));
+  // Saved before it is printed: a line that was printed is not printed again, and neither would its file be saved.
+  const saved = await saver?.save(message);
+  await output.result({ ...incomingJson(message, output, nameOf), ...saved?.json }, () =>
+    [incomingText(message, output, nameOf), ...(saved?.lines ?? [])].join('\n'),
+  );
 }

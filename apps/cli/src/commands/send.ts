@@ -1,7 +1,7 @@
 /** `kuvert send`: one text, or one per line of stdin. */
 import { readFile } from 'node:fs/promises';
 import type { Profile } from '@kuvert/client-core/node';
-import { mailAddress } from '@kuvert/protocol';
+import { type ContentId, mailAddress } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { UsageError } from '../failure.ts';
@@ -15,12 +15,28 @@ import {
   TIME_LIMIT_MS,
   withProfile,
 } from '../profile-session.ts';
+import { choicesOf, messageNamed, placeOf, replyTo, sendFile } from '../sending.ts';
+import { flushPatiently, progressOf } from '../transfers.ts';
 
 interface SendOptions extends ProfileOptions {
   readonly to?: string;
-  readonly text?: string;
+  readonly text?: string | undefined;
   readonly jsonl?: string;
+  readonly file?: string;
+  readonly replyTo?: string;
+  readonly edit?: string;
+  readonly delete?: string;
+  readonly react?: string;
+  readonly place?: string;
+  readonly poll?: string;
+  readonly option?: string[];
+  readonly multiple?: true;
+  readonly vote?: string;
+  readonly endPoll?: string;
 }
+
+/** What is sent instead of a plain text, at most one of them. */
+const OTHERS = ['file', 'edit', 'delete', 'react', 'place', 'poll', 'vote', 'endPoll'] as const;
 
 /** @see buildProgram */
 export function addSend(program: Command, context: CommandContext): void {
@@ -29,16 +45,30 @@ export function addSend(program: Command, context: CommandContext): void {
     .description('send a text; without a server it waits here and goes out with the next command')
     .option('--to <mail>', "the recipient's mail address")
     .option('--text <text>', 'the text, or - to read it from stdin byte for byte')
+    .option('--file <path>', 'send a file, up to 2 GB; --text says something about it')
+    .option('--reply-to <message>', 'answer this message, by the id that inbox prints')
+    .option('--edit <message>', 'give a message of yours the text in --text')
+    .option('--delete <message>', 'take a message of yours back, for everybody')
+    .option('--react <message>', 'react to a message with the sign in --text; an empty one takes it back')
+    .option('--place <latitude,longitude[,name]>', 'send a place')
+    .option('--poll <question>', 'ask, with at least two --option')
+    .option('--option <text>', 'an answer of --poll, or the number of one for --vote', collect)
+    .option('--multiple', 'more than one answer of --poll may be chosen')
+    .option('--vote <message>', 'answer a poll with --option 1, --option 2 …; none takes the answer back')
+    .option('--end-poll <message>', 'end a poll of yours')
     .option('--jsonl <->', 'read one {"to": …, "text": …} per line from stdin (always -)');
   profileCommand(command).action((options: SendOptions) => sendAsAsked(options, context));
   finishCommand(command, [
     "kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --text 'Hello Ben'",
     'kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --text - < note.txt',
+    "kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --file report.pdf --text 'As promised'",
     'kuvert send --profile bot --secret-file bot.secret --jsonl - --json < messages.jsonl',
   ]);
 }
 
 async function sendAsAsked(options: SendOptions, context: CommandContext): Promise<void> {
+  const others = OTHERS.filter((name) => options[name] !== undefined);
+  if (others.length > 0 || options.replyTo !== undefined) return sendOther(options, others, context);
   if ((options.text === undefined) === (options.jsonl === undefined)) {
     throw new UsageError({
       en: 'Give either --text or --jsonl; see --help.',
@@ -76,6 +106,121 @@ async function checkArgument(text: string): Promise<string> {
     if (bytes !== undefined) decodeUtf8(bytes);
   }
   return checkText(text);
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+async function sendOther(
+  options: SendOptions,
+  others: readonly (typeof OTHERS)[number][],
+  context: CommandContext,
+): Promise<void> {
+  const { to, replyTo: answered } = options;
+  const isAbout = others.some((name) => ['edit', 'delete', 'react', 'vote', 'endPoll'].includes(name));
+  const needsText = options.edit !== undefined || options.react !== undefined || others.length === 0;
+  if (others.length > 1 || options.jsonl !== undefined || (isAbout && answered !== undefined)) {
+    throw new UsageError({
+      en: 'These options do not go together; see --help.',
+      de: 'Diese Optionen passen nicht zusammen; siehe --help.',
+    });
+  }
+  if (needsText && options.text === undefined) {
+    throw new UsageError({
+      en: '--text is missing; see --help.',
+      de: 'Es fehlt die Option --text; siehe --help.',
+    });
+  }
+  if (!isAbout && (to === undefined || !mailAddress.safeParse(to).success)) {
+    throw new UsageError({
+      en: '--to needs a mail address; see --help.',
+      de: '--to braucht eine Mailadresse; siehe --help.',
+    });
+  }
+  const text =
+    options.text === '-'
+      ? await readText(context.streams.stdin)
+      : options.text === undefined
+        ? undefined
+        : await checkArgument(options.text);
+  await withProfile(options, context.output, async (profile) => {
+    const online = await connectIfReachable(profile);
+    const messageId = await queueOther(profile, { ...options, text }, context);
+    await bringOut(profile, messageId, { online, context });
+  });
+}
+
+/** Writes it down. @returns its id */
+async function queueOther(
+  profile: Profile,
+  options: SendOptions,
+  context: CommandContext,
+): Promise<ContentId> {
+  const { conversations } = profile;
+  const { text = '', edit, react, vote, endPoll, place, poll, option = [] } = options;
+  if (edit !== undefined) return conversations.edit(messageNamed(profile, edit).entryId, text);
+  if (react !== undefined) return conversations.react(messageNamed(profile, react).entryId, text.trim());
+  if (vote !== undefined) return conversations.vote(messageNamed(profile, vote).entryId, choicesOf(option));
+  if (endPoll !== undefined) return conversations.endPoll(messageNamed(profile, endPoll).entryId);
+  if (options.delete !== undefined) {
+    const entry = messageNamed(profile, options.delete);
+    conversations.deleteEntries([entry.entryId], 'everywhere');
+    return entry.messageId;
+  }
+  const conversationId = await profile.conversationAt(mailAddress.parse(options.to));
+  const answers = options.replyTo === undefined ? undefined : messageNamed(profile, options.replyTo);
+  const answering = answers === undefined ? {} : { replyTo: replyTo(answers) };
+  if (options.file !== undefined) {
+    const onBytes = progressOf(context.output);
+    return sendFile(profile, { conversationId, path: options.file, text: options.text, answers, onBytes });
+  }
+  if (place !== undefined)
+    return conversations.write(conversationId, { kind: 'location', ...placeOf(place), ...answering });
+  if (poll !== undefined) {
+    const isMultiple = options.multiple === true;
+    return conversations.write(conversationId, {
+      kind: 'poll',
+      question: poll,
+      options: option,
+      isMultiple,
+      ...answering,
+    });
+  }
+  return conversations.write(conversationId, { kind: 'text', text, ...answering });
+}
+
+/** Sends it as far as that is possible now, however long a file takes, and tells what became of it. */
+async function bringOut(
+  profile: Profile,
+  messageId: ContentId,
+  { online, context }: { online: boolean; context: CommandContext },
+): Promise<void> {
+  let failure: unknown;
+  if (online) {
+    const stop = profile.attachments.onProgress(({ doneBytes, totalBytes }) =>
+      progressOf(context.output)(doneBytes, totalBytes),
+    );
+    await flushPatiently(profile).catch((error: unknown) => {
+      if (!isOffline(error)) failure = error;
+    });
+    stop();
+  }
+  const isKnown = (() => {
+    try {
+      profile.status(messageId);
+      return true;
+    } catch {
+      return false;
+    }
+  })();
+  if (isKnown) {
+    const outgoing = new Outgoing(profile, context.output);
+    outgoing.add(messageId);
+    await outgoing.tellRest({ failed: failure !== undefined });
+    context.exitCode = outgoing.exitCode;
+  } else await context.output.result({ messageId, state: 'accepted' }, () => context.output.texts.deleted());
+  if (failure !== undefined) throw failure;
 }
 
 async function sendOne(

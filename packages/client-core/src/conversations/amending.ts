@@ -95,7 +95,7 @@ export function forgetMessage(context: Context, row: EntryRow, as: 'deleted' | '
     const isWithdrawn = as === 'deleted' && store.outbox.withdraw(change.contentId);
     if (!isWithdrawn) forgetSent(context, change.contentId);
   }
-  context.entryGone(row);
+  context.entryGone(row, as);
 }
 
 function targetOf(content: ChangeContent, who: PersonId): { target: ContentId; author: PersonId } {

@@ -12,3 +12,4 @@ export { type Enrolled, type EnrolOptions, enrol } from './enrol.ts';
 export { beginLink, type Linking, type LinkOptions } from './link.ts';
 export { type OpenProfileOptions, openProfile, type Profile } from './profile.ts';
 export { type OpenFolder, openProfileFolder } from './profile-folder.ts';
+export { fileSource, fileTarget } from './saved-files.ts';

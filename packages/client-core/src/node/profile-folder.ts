@@ -4,14 +4,18 @@ import { join } from 'node:path';
 import { createContainer, databaseKey, openContainer } from '@kuvert/crypto/container';
 import { type ErrorCode, isErrorCode, KuvertError } from '@kuvert/protocol';
 import { FolderError, openSafeFolder, type SafeFolder } from '@kuvert/safe-folder';
+import type { SealedFiles } from '../attachments/ports.ts';
+import { openSealedFiles } from './sealed-files.ts';
 import { type OpenStore, openSqlcipherStore } from './store-sqlcipher/index.ts';
 
 const HEADER_FILE = 'container.kuvert';
 const DATABASE_FILE = 'container.db';
+const ATTACHMENTS_FOLDER = 'attachments';
 
 /** An unlocked profile: nobody else has it open until it is closed. */
 export interface OpenFolder {
   readonly store: OpenStore;
+  readonly sealedFiles: SealedFiles;
   close(): void;
 }
 
@@ -37,6 +41,7 @@ export async function openProfileFolder(options: {
     key.fill(0);
     return {
       store,
+      sealedFiles: openSealedFiles(join(folder.path, ATTACHMENTS_FOLDER)),
       close() {
         store.close();
         folder.release();

@@ -8,6 +8,8 @@ import {
   type Person,
   type PersonId,
 } from '@kuvert/protocol';
+import type { Attachments } from '../attachments/attachments.ts';
+import type { BlobTransfer } from '../attachments/ports.ts';
 import type { Conversations } from '../conversations/conversations.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { HistoryTransfer } from '../history-transfer/history-transfer.ts';
@@ -21,6 +23,7 @@ import type { EffectiveSetting, SettingChange } from '../ticks/settings.ts';
 import type { Safety } from '../trust/safety.ts';
 import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from '../types.ts';
 
+import { createBlobTransfer } from './blob-transfer.ts';
 import { openConnection } from './connection.ts';
 import { type OpenFolder, openProfileFolder } from './profile-folder.ts';
 import { systemClock, systemRandom } from './system.ts';
@@ -112,6 +115,8 @@ export interface Profile {
    * @throws KuvertError `recipient_unknown`, `recipient_self`
    */
   conversationAt(mail: string): Promise<ConversationId>;
+  /** Files in conversations: sending, fetching, saving. */
+  readonly attachments: Attachments;
   /** History from and to other devices of one's own: a new device asks for it by itself. */
   readonly historyTransfer: HistoryTransfer;
   /** Conversations as a screen shows them, read from the container at once. */
@@ -146,6 +151,7 @@ class NodeProfile implements Profile {
   readonly #own: OwnDevice;
   readonly #clock: Clock;
   readonly #messenger: Messenger;
+  readonly #transfer: BlobTransfer;
   #connecting: Promise<void> | undefined;
   #isClosed = false;
 
@@ -153,11 +159,16 @@ class NodeProfile implements Profile {
     this.#folder = folder;
     this.#own = own;
     this.#clock = clock;
-    this.#messenger = new Messenger({ own, store: folder.store, clock, random: systemRandom, policy });
+    this.#transfer = createBlobTransfer(own.serverUrl);
+    const files = { files: folder.sealedFiles, transfer: this.#transfer };
+    this.#messenger = new Messenger({ files, own, store: folder.store, clock, random: systemRandom, policy });
   }
 
   conversationAt(mail: string): Promise<ConversationId> {
     return this.#messenger.conversationAt(mail);
+  }
+  get attachments(): Attachments {
+    return this.#messenger.attachments;
   }
   get historyTransfer(): HistoryTransfer {
     return this.#messenger.historyTransfer;
@@ -320,6 +331,7 @@ class NodeProfile implements Profile {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#messenger.close();
+    this.#transfer.close();
     this.#folder.close();
   }
 }

@@ -1,4 +1,4 @@
-import { CHANNEL_PATH, KuvertError, SERVER_KEY_PATH } from '@kuvert/protocol';
+import { ATTACHMENT_PATH, CHANNEL_PATH, KuvertError, SERVER_KEY_PATH } from '@kuvert/protocol';
 
 /**
  * Where the device channel of a server is: `wss://` for https, `ws://` for http, which only a loopback host may use. The channel is
@@ -14,6 +14,12 @@ export function channelUrl(serverUrl: string): string {
 export function serverKeyUrl(serverUrl: string): string {
   const { url, base } = read(serverUrl);
   return `${url.protocol}//${url.host}${base}${SERVER_KEY_PATH}`;
+}
+
+/** Where the bytes of attachments go to and come from. @throws KuvertError as {@link channelUrl} */
+export function attachmentUrl(serverUrl: string): string {
+  const { url, base } = read(serverUrl);
+  return `${url.protocol}//${url.host}${base}${ATTACHMENT_PATH}`;
 }
 
 function read(serverUrl: string): { url: URL; base: string } {

@@ -22,6 +22,7 @@ import { SqlSettingStore } from './settings.ts';
 import { SqlSightingStore } from './sightings.ts';
 import { SqlTransferStore } from './transfers.ts';
 import { SqlTrustStore } from './trust.ts';
+import { SqlUploadStore } from './uploads.ts';
 import { SqlValueStore } from './values.ts';
 
 /** An open database of a profile. */
@@ -81,6 +82,7 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
     ownState: new SqlOwnStateStore(sql),
     receipts: new SqlReceiptStore(sql),
     settings: new SqlSettingStore(sql),
+    uploads: new SqlUploadStore(sql),
     trust: new SqlTrustStore(sql),
     groups: new SqlGroupStore(sql),
     close: () => database.close(),

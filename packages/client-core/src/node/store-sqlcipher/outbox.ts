@@ -19,7 +19,7 @@ const FORGOTTEN = "frame = NULL, body = NULL, content = x''";
 /** Accepted, and as far as is known nowhere yet. */
 const UNREACHED = `class = 1 AND kind NOT IN ('sent', 'resent') AND work = 0 AND parked = 0 AND accepted_at IS NOT NULL
   AND delivered_at IS NULL AND frame IS NOT NULL AND to_person IS NOT NULL`;
-const WORK: readonly OutboxWork[] = ['done', 'seal', 'submit'];
+const WORK: readonly OutboxWork[] = ['done', 'seal', 'submit', 'hold'];
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -152,7 +152,7 @@ export class SqlOutboxStore implements OutboxStore {
   }
   withdraw(contentId: ContentId): boolean {
     const sql =
-      'DELETE FROM outbox WHERE content_id = ? AND work = 1 AND frame IS NULL AND accepted_at IS NULL';
+      'DELETE FROM outbox WHERE content_id = ? AND work IN (1, 3) AND frame IS NULL AND accepted_at IS NULL';
     return this.#sql.run(sql, contentId) > 0;
   }
   forgetContent(contentId: ContentId): void {
@@ -167,7 +167,7 @@ export class SqlOutboxStore implements OutboxStore {
   unmakeWaiting(): void {
     this.#sql.run(
       `UPDATE outbox SET work = 1, frame = NULL, body = NULL, chain = NULL, chain_seq = NULL, link_after = NULL,
-        submit_id = NULL WHERE work > 0 AND parked = 0 AND accepted_at IS NULL`,
+        submit_id = NULL WHERE work IN (1, 2) AND parked = 0 AND accepted_at IS NULL`,
     );
   }
   setLaneToSeal(lane: Lane, except: Iterable<number>): void {
@@ -183,6 +183,20 @@ export class SqlOutboxStore implements OutboxStore {
   }
   setSubmitId(seq: number, submitId: SubmitId): void {
     this.#sql.run('UPDATE outbox SET submit_id = ? WHERE seq = ?', submitId, seq);
+  }
+  hold(contentId: ContentId): void {
+    this.#sql.run(
+      'UPDATE outbox SET work = 3 WHERE content_id = ? AND work = 1 AND frame IS NULL',
+      contentId,
+    );
+  }
+  release(contentId: ContentId): void {
+    // Behind all that was written meanwhile: some of it has its number in the chain already, and rows go out in the order of theirs.
+    const sql = `UPDATE outbox SET seq = (SELECT max(seq) + 1 FROM outbox), work = 1, problem = NULL WHERE content_id = ? AND work = 3`;
+    this.#sql.run(sql, contentId);
+  }
+  setProblem(seq: number, problem: ErrorCode): void {
+    this.#sql.run('UPDATE outbox SET problem = ? WHERE seq = ? AND work > 0', problem, seq);
   }
   setLaneProblem(lane: Lane, problem: ErrorCode): void {
     const sql = 'UPDATE outbox SET problem = ? WHERE to_person = ? AND work > 0 AND parked = 0';

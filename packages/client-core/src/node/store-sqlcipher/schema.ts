@@ -1,6 +1,7 @@
 import { GROUP_TABLES } from './groups.ts';
 import { migrateToEntries } from './migrate-entries.ts';
 import type { Sql } from './rows.ts';
+import { UPLOAD_TABLES } from './uploads.ts';
 
 /**
  * The tables of a profile as they were first. Ids are kept as text, so that a look into an opened database needs no tool; times are Unix
@@ -151,4 +152,5 @@ export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [
   DEVICES,
   GROUP_TABLES,
   CHANGES,
+  UPLOAD_TABLES,
 ];

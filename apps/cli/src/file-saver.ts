@@ -1,0 +1,79 @@
+/** Saves the files of messages as they are printed. */
+import type { IncomingMessage } from '@kuvert/client-core';
+import { fileTarget, type Profile } from '@kuvert/client-core/node';
+import { KuvertError, sentenceFor } from '@kuvert/protocol';
+import { type ExitCode, exitCodeFor } from './exit-codes.ts';
+import type { Output } from './output.ts';
+import { connectIfReachable } from './profile-session.ts';
+import { showLine } from './terminal-text.ts';
+import { progressOf } from './transfers.ts';
+
+/** Connections that may be lost in the middle of one file. */
+const TRIES_MAX = 5;
+
+/** What is said of a file beside its message. */
+export interface SavedFile {
+  readonly json: { readonly savedAs?: string; readonly problem?: string };
+  readonly lines: readonly string[];
+}
+
+/** @see the top of this file */
+export class FileSaver {
+  readonly #profile: Profile;
+  readonly #folder: string;
+  readonly #output: Output;
+  /** The first thing that went wrong, as an exit code. */
+  failure: ExitCode | undefined;
+
+  constructor(profile: Profile, folder: string, output: Output) {
+    this.#profile = profile;
+    this.#folder = folder;
+    this.#output = output;
+  }
+
+  /**
+   * Saves the file of a message, if it has one that can be had.
+   * @throws KuvertError what keeps this file, and those after it, for the next time: `server_unreachable`, `disk_full`, `folder_read_only`
+   */
+  async save(
+    message: Pick<IncomingMessage, 'messageId' | 'senderDevice' | 'details'>,
+  ): Promise<SavedFile | undefined> {
+    const { conversations, attachments } = this.#profile;
+    if (message.details?.file === undefined) return undefined;
+    const entry = conversations
+      .find(message.messageId)
+      .find((one) => one.senderDevice === message.senderDevice);
+    if (entry === undefined) return undefined;
+    const tell = progressOf(this.#output);
+    const stop = attachments.onProgress(({ doneBytes, totalBytes }) => tell(doneBytes, totalBytes));
+    try {
+      const path = await this.#saveEntry(entry.entryId, message.messageId);
+      return { json: { savedAs: path }, lines: [`  → ${showLine(path)}`] };
+    } catch (error) {
+      if (
+        !(error instanceof KuvertError) ||
+        (error.code !== 'attachment_gone' && error.code !== 'attachment_damaged')
+      ) {
+        throw error;
+      }
+      this.failure ??= exitCodeFor(error.code);
+      const sentence = sentenceFor(error.code, this.#output.language);
+      return { json: { problem: error.code }, lines: [`  ! ${sentence}`] };
+    } finally {
+      stop();
+    }
+  }
+
+  async #saveEntry(entryId: number, key: string): Promise<string> {
+    for (let tries = 1; ; tries++) {
+      const target = await fileTarget(this.#folder, key);
+      try {
+        return await this.#profile.attachments.save(entryId, target);
+      } catch (error) {
+        const isLost = error instanceof KuvertError && error.retry.kind !== 'never';
+        if (!isLost || tries >= TRIES_MAX || error.code === 'disk_full') throw error;
+        if (!(await connectIfReachable(this.#profile))) throw error;
+      }
+    }
+  }
+}

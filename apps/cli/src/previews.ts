@@ -1,0 +1,86 @@
+/** Small pictures of pictures, made here and sent sealed with the message: nobody else ever sees the large one for it. */
+import { readFile } from 'node:fs/promises';
+import type { Preview } from '@kuvert/protocol';
+import jpeg from 'jpeg-js';
+import { PNG } from 'pngjs';
+
+/** Larger files, and pictures with more points, get no preview: opening them takes memory. */
+const FILE_BYTES_MAX = 24 * 1_048_576;
+const POINTS_MAX = 24_000_000;
+const SIDE_MAX = 256;
+const PREVIEW_BYTES_MAX = 32_768;
+const QUALITIES = [70, 50, 30];
+
+interface Raster {
+  readonly width: number;
+  readonly height: number;
+  /** Red, green, blue, opacity. */
+  readonly data: Uint8Array;
+}
+
+/** Sizes and a preview of a JPEG or PNG file; nothing for what cannot be read as one. */
+export async function filePreview(
+  path: string,
+  sizeBytes: number,
+): Promise<{ width?: number; height?: number; preview?: Preview }> {
+  if (sizeBytes > FILE_BYTES_MAX) return {};
+  try {
+    const raster = decode(await readFile(path));
+    if (raster === undefined) return {};
+    const { width, height } = raster;
+    const small = shrink(raster);
+    for (const quality of QUALITIES) {
+      const { data } = jpeg.encode(small, quality);
+      if (data.length > PREVIEW_BYTES_MAX) continue;
+      const preview = { type: 'image/jpeg', width: small.width, height: small.height } as const;
+      return { width, height, preview: { ...preview, bytes: Uint8Array.from(data) } };
+    }
+    return { width, height };
+  } catch {
+    // Whatever is wrong with the picture, it is sent as it is.
+    return {};
+  }
+}
+
+function decode(bytes: Buffer): Raster | undefined {
+  if (bytes.length > 24 && bytes.readUInt32BE(0) === 0x89504e47) {
+    if (bytes.readUInt32BE(16) * bytes.readUInt32BE(20) > POINTS_MAX) return undefined;
+    return PNG.sync.read(bytes);
+  }
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
+  const limits = { maxResolutionInMP: POINTS_MAX / 1e6, maxMemoryUsageInMB: 512 };
+  return jpeg.decode(bytes, { useTArray: true, formatAsRGBA: true, ...limits });
+}
+
+/** The mean of the points that become one, on white where nothing is. */
+function shrink({ width, height, data }: Raster): { width: number; height: number; data: Buffer } {
+  const scale = Math.min(1, SIDE_MAX / Math.max(width, height));
+  const [toWidth, toHeight] = [
+    Math.max(1, Math.round(width * scale)),
+    Math.max(1, Math.round(height * scale)),
+  ];
+  const small = Buffer.alloc(toWidth * toHeight * 4, 255);
+  for (let y = 0; y < toHeight; y++) {
+    const [top, bottom] = span(y, toHeight, height);
+    for (let x = 0; x < toWidth; x++) {
+      const [left, right] = span(x, toWidth, width);
+      const sum = [0, 0, 0];
+      for (let row = top; row < bottom; row++) {
+        for (let column = left; column < right; column++) {
+          const at = (row * width + column) * 4;
+          const opacity = (data[at + 3] ?? 255) / 255;
+          for (let c = 0; c < 3; c++)
+            sum[c] = (sum[c] ?? 0) + (data[at + c] ?? 0) * opacity + 255 * (1 - opacity);
+        }
+      }
+      const count = (bottom - top) * (right - left);
+      for (let c = 0; c < 3; c++) small[(y * toWidth + x) * 4 + c] = Math.round((sum[c] ?? 0) / count);
+    }
+  }
+  return { width: toWidth, height: toHeight, data: small };
+}
+
+function span(at: number, of: number, size: number): [number, number] {
+  const begin = Math.floor((at * size) / of);
+  return [begin, Math.max(begin + 1, Math.floor(((at + 1) * size) / of))];
+}

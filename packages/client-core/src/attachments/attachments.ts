@@ -1,0 +1,230 @@
+/**
+ * Files in conversations: sealing and sending them, fetching and saving them. A file is sealed into the profile first, and its message written
+ * down with it, so that both survive a killed process and need the original no more; the message goes out when the server has the file.
+ */
+import {
+  type AttachmentId,
+  type AttachmentPointer,
+  type ContentId,
+  type ConversationId,
+  equalBytes,
+  KuvertError,
+  makeId,
+} from '@kuvert/protocol';
+import type { Context } from '../context.ts';
+import { contentOf, type Draft } from '../conversations/composing.ts';
+import { queueShown } from '../conversations/outgoing.ts';
+import { shownOf } from '../conversations/shown.ts';
+import type { EntryRow } from '../conversations/store.ts';
+import type { EntryId } from '../conversations/types.ts';
+import type { Connection } from '../ports.ts';
+import { harmlessName } from './names.ts';
+import type { AttachmentPorts, FileSource, FileTarget } from './ports.ts';
+import { type OnBytes, openFile, sealFile, takeSealed } from './sealing.ts';
+import { Uploads } from './uploads.ts';
+
+/** Sealed files beyond this are not kept here once they are sent or saved. */
+const KEPT_BYTES_MAX = 16 * 1_048_576;
+const LISTED = 1_000;
+
+type FileDraft = Extract<Draft, { file: unknown }>;
+/** What is said of a file that is sent: its kind, what is written to it, how it looks. */
+export type FileMessage = FileDraft extends infer D
+  ? D extends unknown
+    ? Omit<D, 'file'> & { readonly mediaType: string }
+    : never
+  : never;
+
+/** How far a transfer has come. */
+export interface TransferProgress {
+  readonly attachment: AttachmentId;
+  readonly direction: 'up' | 'down';
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+/** @see the top of this file */
+export class Attachments {
+  readonly #context: Context;
+  readonly #ports: AttachmentPorts | undefined;
+  readonly #connection: () => Connection | undefined;
+  readonly #listeners = new Set<(progress: TransferProgress) => void>();
+  readonly #fetching = new Map<AttachmentId, Promise<void>>();
+  /** Brings files to the server. */
+  readonly uploads: Uploads;
+
+  constructor(
+    context: Context,
+    ports: AttachmentPorts | undefined,
+    hooks: { readonly connection: () => Connection | undefined; readonly onOutgoing: () => void },
+  ) {
+    this.#context = context;
+    this.#ports = ports;
+    this.#connection = hooks.connection;
+    this.uploads = new Uploads(context, ports, {
+      onReleased: hooks.onOutgoing,
+      onBytes: ({ attachment }, doneBytes, totalBytes) =>
+        this.#tell({ attachment, direction: 'up', doneBytes, totalBytes }),
+    });
+  }
+
+  /**
+   * Seals a file and writes its message down: from when this resolves on both survive everything but the loss of the disk.
+   * @throws KuvertError `attachment_too_large`, `file_changed`, `disk_full`, `content_invalid`
+   */
+  async send(
+    conversationId: ConversationId,
+    source: FileSource,
+    { mediaType, ...message }: FileMessage,
+    onBytes?: OnBytes,
+  ): Promise<ContentId> {
+    const { random, store } = this.#context;
+    const { files } = this.#platform();
+    const attachment = makeId('attachment', random(16));
+    const writing = await files.write(attachment);
+    try {
+      const sealed = await sealFile(source, writing, { random, ...(onBytes && { onBytes }) });
+      const file: AttachmentPointer = { ...sealed, attachment, name: shortName(source.name), mediaType };
+      const content = contentOf({ ...message, file } as FileDraft);
+      await writing.finish();
+      const contentId = store.transaction(() => {
+        const queued = queueShown(this.#context, conversationId, content);
+        store.outbox.hold(queued);
+        const { sealedBytes, sealedSha256 } = sealed;
+        store.uploads.add({ attachment, contentId: queued, sealedBytes, sealedSha256 });
+        return queued;
+      });
+      this.uploads.look();
+      return contentId;
+    } catch (error) {
+      await writing.close().catch(() => undefined);
+      await files.remove(attachment).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /**
+   * Fetches the file of a message into the profile, unless it is there; goes on where it was interrupted.
+   * @throws KuvertError `message_unknown`, `no_file`, `server_unreachable`, `attachment_gone`, `attachment_damaged`
+   */
+  async fetch(entryId: EntryId): Promise<void> {
+    const pointer = this.#pointerAt(entryId);
+    const { attachment } = pointer;
+    const present = this.#fetching.get(attachment);
+    if (present !== undefined) return present;
+    const fetching = this.#fetch(pointer).finally(() => this.#fetching.delete(attachment));
+    this.#fetching.set(attachment, fetching);
+    return fetching;
+  }
+
+  /**
+   * Saves the file of a message for a person, fetching it first where necessary. Nothing is under the name before all of it has been checked.
+   * @returns where it is. @throws KuvertError as {@link Attachments.fetch}, `disk_full`
+   */
+  async save(entryId: EntryId, target: FileTarget): Promise<string> {
+    const { files } = this.#platform();
+    const pointer = this.#pointerAt(entryId);
+    try {
+      await this.fetch(entryId);
+      await openFile(pointer, pointer.attachment, { files, target });
+      const path = await target.finish(harmlessName(pointer.name));
+      await this.#dropLarge(pointer);
+      return path;
+    } catch (error) {
+      await target.discard();
+      // What this disk has changed is fetched again.
+      const isOurs = this.#context.store.uploads.get(pointer.attachment)?.state === 'upload';
+      if (error instanceof KuvertError && error.code === 'attachment_damaged' && !isOurs) {
+        await files.remove(pointer.attachment);
+      }
+      throw error;
+    }
+  }
+
+  /** True when the file of a message is in the profile. */
+  async isHere(entryId: EntryId): Promise<boolean> {
+    const pointer = this.#pointerAt(entryId);
+    return (await this.#ports?.files.size(pointer.attachment)) === pointer.sealedBytes;
+  }
+
+  /** Calls `listener` with the progress of every transfer. @returns stops it */
+  onProgress(listener: (progress: TransferProgress) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A message is no more: neither is its file, here, and on the server when it was taken back. Has to run in a transaction. */
+  entryGone(row: EntryRow, as: 'deleted' | 'removed'): void {
+    const content = shownOf(row);
+    if (content === undefined || !('file' in content)) return;
+    const { attachment } = content.file;
+    const { store, own } = this.#context;
+    const isOwnUpload = row.senderDevice === own.deviceId && store.uploads.get(attachment) !== undefined;
+    if (isOwnUpload && as === 'deleted') store.uploads.setState(attachment, 'remove');
+    queueMicrotask(() => {
+      this.#ports?.files.remove(attachment).catch((cause: unknown) => this.#context.failed(cause));
+      this.uploads.look();
+    });
+  }
+
+  /** Removes sealed files that nothing needs any more: leftovers of a killed process, and large ones that have been sent. */
+  async tidy(): Promise<void> {
+    const { store } = this.#context;
+    if (this.#ports === undefined) return;
+    for (const { attachment, sealedBytes } of store.uploads.takeDone(LISTED)) {
+      if (sealedBytes > KEPT_BYTES_MAX) await this.#ports.files.remove(attachment);
+    }
+  }
+
+  async #fetch(pointer: AttachmentPointer): Promise<void> {
+    const { files, transfer } = this.#platform();
+    const { attachment, sealedBytes, sealedSha256 } = pointer;
+    if ((await files.size(attachment)) === sealedBytes) return;
+    const connection = this.#connection();
+    if (connection === undefined) throw new KuvertError('server_unreachable');
+    const opened = await connection.request('attachments.open', { attachment });
+    if (opened.sizeBytes !== sealedBytes || !equalBytes(opened.sha256, sealedSha256)) {
+      throw new KuvertError('attachment_damaged');
+    }
+    const writing = await files.write(attachment);
+    try {
+      await takeSealed(
+        pointer,
+        writing,
+        (from) => transfer.fetch({ capability: opened.capability, from }),
+        (doneBytes, totalBytes) => this.#tell({ attachment, direction: 'down', doneBytes, totalBytes }),
+      );
+      await writing.finish();
+    } finally {
+      await writing.close();
+    }
+  }
+
+  async #dropLarge({ attachment, sealedBytes }: AttachmentPointer): Promise<void> {
+    const upload = this.#context.store.uploads.get(attachment);
+    const isNeeded = upload !== undefined && upload.state === 'upload';
+    if (sealedBytes > KEPT_BYTES_MAX && !isNeeded) await this.#ports?.files.remove(attachment);
+  }
+
+  #tell(progress: TransferProgress): void {
+    for (const listener of [...this.#listeners]) listener(progress);
+  }
+
+  #pointerAt(entryId: EntryId): AttachmentPointer {
+    const row = this.#context.store.entries.get(entryId);
+    if (row === undefined || row.direction === 'system') throw new KuvertError('message_unknown');
+    const content = shownOf(row);
+    if (content === undefined || !('file' in content)) throw new KuvertError('no_file');
+    return content.file;
+  }
+
+  #platform(): AttachmentPorts {
+    if (this.#ports === undefined) throw new KuvertError('unexpected');
+    return this.#ports;
+  }
+}
+
+/** As much of a name as fits into a message, its end kept: it says what the file is. */
+function shortName(name: string): string {
+  return harmlessName(name);
+}

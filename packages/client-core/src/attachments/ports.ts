@@ -1,0 +1,67 @@
+/** What attachments need of the world: places for sealed files, and a way to move bytes to and from the server. */
+import type { AttachmentId } from '@kuvert/protocol';
+
+/** A file that is being written; nobody sees it under its name before it is whole. */
+export interface FileWriting {
+  /** Bytes that are there already, of an earlier try. */
+  readonly sizeBytes: number;
+  /** The first bytes of an earlier try. */
+  read(from: number, count: number): Promise<Uint8Array>;
+  /** Forgets what is behind; later writes go on from there. */
+  truncate(sizeBytes: number): Promise<void>;
+  write(bytes: Uint8Array): Promise<void>;
+  /** Makes it whole: durable, and under its name. */
+  finish(): Promise<void>;
+  /** Ends the writing; what is there stays for a later try. */
+  close(): Promise<void>;
+}
+
+/** Sealed files of the profile. What is written here was sealed by this device or has been checked. */
+export interface SealedFiles {
+  /** Size of a whole file. */
+  size(attachment: AttachmentId): Promise<number | undefined>;
+  read(attachment: AttachmentId, range: { from: number; to: number }): AsyncIterable<Uint8Array>;
+  /** Begins a file, or goes on with one that was begun. */
+  write(attachment: AttachmentId): Promise<FileWriting>;
+  /** Removes it, begun or whole, if it is there. */
+  remove(attachment: AttachmentId): Promise<void>;
+  /** Every file that is there, begun or whole. */
+  list(): Promise<AttachmentId[]>;
+}
+
+/** Moves bytes. Every call rejects with a KuvertError: what the server answered, or `server_unreachable`. */
+export interface BlobTransfer {
+  /** Sends `bytes`, which are `count`, as what comes from `offset` on. @returns how much the server has then */
+  send(piece: {
+    readonly capability: string;
+    readonly offset: number;
+    readonly count: number;
+    readonly bytes: AsyncIterable<Uint8Array>;
+  }): Promise<number>;
+  /** The bytes from `from` to the end. */
+  fetch(range: { readonly capability: string; readonly from: number }): Promise<AsyncIterable<Uint8Array>>;
+  /** Ends what is under way. */
+  close(): void;
+}
+
+/** A file that somebody wants to send. */
+export interface FileSource {
+  readonly name: string;
+  readonly sizeBytes: number;
+  read(): AsyncIterable<Uint8Array>;
+}
+
+/** Where a file is saved for a person. */
+export interface FileTarget {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Gives it a name that is free, or one like it. @returns where it is */
+  finish(name: string): Promise<string>;
+  /** Leaves nothing behind. */
+  discard(): Promise<void>;
+}
+
+/** What a platform gives to attachments. */
+export interface AttachmentPorts {
+  readonly files: SealedFiles;
+  readonly transfer: BlobTransfer;
+}

@@ -1,0 +1,183 @@
+/** Files into sealed files and back, segment by segment: nothing larger than a segment is ever in memory. */
+import { createHash } from 'node:crypto';
+import {
+  ATTACHMENT_HEADER_BYTES,
+  ATTACHMENT_KEY_BYTES,
+  AttachmentError,
+  attachmentLayout,
+  openingCipher,
+  paddedBytes,
+  type SegmentPlace,
+  sealingCipher,
+} from '@kuvert/crypto/attachments';
+import {
+  ATTACHMENT_LIMITS,
+  type AttachmentId,
+  type AttachmentPointer,
+  equalBytes,
+  KuvertError,
+} from '@kuvert/protocol';
+import type { Random } from '../ports.ts';
+import type { FileSource, FileTarget, FileWriting, SealedFiles } from './ports.ts';
+
+type Hashes = Pick<AttachmentPointer, 'key' | 'sizeBytes' | 'sha256' | 'sealedBytes' | 'sealedSha256'>;
+/** Told now and then how far something has come. */
+export type OnBytes = (doneBytes: number, totalBytes: number) => void;
+
+/**
+ * Seals a file under a key of its own.
+ * @throws KuvertError `attachment_too_large`; `file_changed` when it has not the size that it was said to have
+ */
+export async function sealFile(
+  source: FileSource,
+  writing: FileWriting,
+  { random, onBytes }: { readonly random: Random; readonly onBytes?: OnBytes },
+): Promise<Hashes> {
+  const { sizeBytes } = source;
+  if (sizeBytes > ATTACHMENT_LIMITS.fileBytesMax) throw new KuvertError('attachment_too_large');
+  const key = random(ATTACHMENT_KEY_BYTES);
+  const cipher = sealingCipher(key, random);
+  const layout = attachmentLayout(paddedBytes(sizeBytes));
+  const [plainHash, sealedHash] = [createHash('sha256'), createHash('sha256')];
+  const input = new Pieces(source.read());
+  const write = async (bytes: Uint8Array) => {
+    sealedHash.update(bytes);
+    await writing.write(bytes);
+  };
+  await writing.truncate(0);
+  await write(cipher.header);
+  for (let index = 0; index < layout.segmentCount; index++) {
+    const place = layout.segment(index);
+    const plain = new Uint8Array(place.plainEnd - place.plainStart);
+    const wanted = Math.max(0, Math.min(plain.length, sizeBytes - place.plainStart));
+    if ((await input.fill(plain.subarray(0, wanted))) < wanted) throw new KuvertError('file_changed');
+    plainHash.update(plain.subarray(0, wanted));
+    for (const part of cipher.seal(place, plain)) await write(part);
+    onBytes?.(Math.min(place.plainEnd, sizeBytes), sizeBytes);
+  }
+  // Whoever writes to it while it is read would have half of each sent.
+  if ((await input.fill(new Uint8Array(1))) > 0) throw new KuvertError('file_changed');
+  cipher.wipe();
+  const sha256 = Uint8Array.from(plainHash.digest());
+  const sealedSha256 = Uint8Array.from(sealedHash.digest());
+  return { key, sizeBytes, sha256, sealedBytes: layout.sealedBytes, sealedSha256 };
+}
+
+/**
+ * Takes a sealed file as it comes, from where an earlier try has ended. Each segment is opened before it is written: nothing that was changed
+ * on the way reaches the disk.
+ * @throws KuvertError `attachment_damaged`, and whatever `from` throws
+ */
+export async function takeSealed(
+  pointer: AttachmentPointer,
+  writing: FileWriting,
+  from: (offset: number) => Promise<AsyncIterable<Uint8Array>>,
+  onBytes?: OnBytes,
+): Promise<void> {
+  const layout = layoutOf(pointer);
+  let next = layout.segmentsIn(writing.sizeBytes);
+  const begin = next === 0 ? 0 : layout.segment(next - 1).sealedEnd;
+  await writing.truncate(begin);
+  onBytes?.(begin, pointer.sealedBytes);
+  if (next === layout.segmentCount) return;
+  const input = new Pieces(await from(begin));
+  try {
+    const header = new Uint8Array(ATTACHMENT_HEADER_BYTES);
+    if (next > 0) header.set(await writing.read(0, header.length));
+    else if ((await input.fill(header)) < header.length) throw damaged();
+    const cipher = openingCipher(pointer.key, header);
+    for (; next < layout.segmentCount; next++) {
+      const place = layout.segment(next);
+      const sealed = new Uint8Array(place.sealedEnd - place.sealedStart);
+      if ((await input.fill(sealed)) < sealed.length) throw new KuvertError('server_unreachable');
+      checkPadding(cipher.open(place, sealed), place, pointer.sizeBytes);
+      if (next === 0) await writing.write(header);
+      await writing.write(sealed);
+      onBytes?.(place.sealedEnd, pointer.sealedBytes);
+    }
+    cipher.wipe();
+  } catch (error) {
+    throw error instanceof AttachmentError ? damaged(error) : error;
+  } finally {
+    await input.close();
+  }
+}
+
+/**
+ * Opens a sealed file of this profile for a person.
+ * @throws KuvertError `attachment_damaged`: also when the file is another one than the message has promised
+ */
+export async function openFile(
+  pointer: AttachmentPointer,
+  attachment: AttachmentId,
+  { files, target }: { readonly files: SealedFiles; readonly target: Pick<FileTarget, 'write'> },
+): Promise<void> {
+  const layout = layoutOf(pointer);
+  const input = new Pieces(files.read(attachment, { from: 0, to: pointer.sealedBytes }));
+  const hash = createHash('sha256');
+  try {
+    const header = new Uint8Array(ATTACHMENT_HEADER_BYTES);
+    if ((await input.fill(header)) < header.length) throw damaged();
+    const cipher = openingCipher(pointer.key, header);
+    for (let index = 0; index < layout.segmentCount; index++) {
+      const place = layout.segment(index);
+      const sealed = new Uint8Array(place.sealedEnd - place.sealedStart);
+      if ((await input.fill(sealed)) < sealed.length) throw damaged();
+      const plain = cipher.open(place, sealed).subarray(0, Math.max(0, pointer.sizeBytes - place.plainStart));
+      hash.update(plain);
+      if (plain.length > 0) await target.write(plain);
+    }
+    cipher.wipe();
+    if (!equalBytes(Uint8Array.from(hash.digest()), pointer.sha256)) throw damaged();
+  } catch (error) {
+    throw error instanceof AttachmentError ? damaged(error) : error;
+  } finally {
+    await input.close();
+  }
+}
+
+/** @throws KuvertError `attachment_damaged` for a pointer that does not fit together */
+function layoutOf({ sizeBytes, sealedBytes }: AttachmentPointer) {
+  const layout = attachmentLayout(paddedBytes(sizeBytes));
+  if (layout.sealedBytes !== sealedBytes) throw damaged();
+  return layout;
+}
+
+/** What is behind the file is nothing but zeros: no room for anything that nobody sees. */
+function checkPadding(plain: Uint8Array, { plainStart }: SegmentPlace, sizeBytes: number): void {
+  const padding = plain.subarray(Math.min(plain.length, Math.max(0, sizeBytes - plainStart)));
+  if (padding.some((byte) => byte !== 0)) throw damaged();
+}
+
+function damaged(cause?: unknown): KuvertError {
+  return new KuvertError('attachment_damaged', { cause });
+}
+
+/** Bytes that come in pieces of any size, given in pieces of the size that is asked for. */
+class Pieces {
+  readonly #source: AsyncIterator<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array();
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+  /** @returns how many bytes there were; less than asked for only at the end */
+  async fill(into: Uint8Array): Promise<number> {
+    let at = 0;
+    while (at < into.length) {
+      if (this.#rest.length === 0) {
+        const next = await this.#source.next();
+        if (next.done) break;
+        this.#rest = next.value;
+      }
+      const part = this.#rest.subarray(0, into.length - at);
+      into.set(part, at);
+      at += part.length;
+      this.#rest = this.#rest.subarray(part.length);
+    }
+    return at;
+  }
+  async close(): Promise<void> {
+    await this.#source.return?.();
+  }
+}

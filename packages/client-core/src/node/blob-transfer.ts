@@ -1,0 +1,114 @@
+/** Moves the bytes of attachments over HTTPS, one request for a piece of an upload or a whole download. */
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  CAPABILITY_SCHEME,
+  fromWireError,
+  KuvertError,
+  UPLOAD_OFFSET_HEADER,
+  UPLOAD_TYPE,
+  WireError,
+} from '@kuvert/protocol';
+import type { BlobTransfer } from '../attachments/ports.ts';
+import { attachmentUrl } from './server-url.ts';
+
+/** A server that says or takes nothing for so long is gone. */
+const IDLE_MS = 30_000;
+const ERROR_BYTES_MAX = 16_384;
+
+/** @throws KuvertError `plain_http_refused`, `usage` as the channel does */
+export function createBlobTransfer(serverUrl: string): BlobTransfer {
+  const url = new URL(attachmentUrl(serverUrl));
+  const isTls = url.protocol === 'https:';
+  const agent = isTls ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+
+  function begin(options: RequestOptions): ReturnType<typeof httpRequest> {
+    const request = (isTls ? httpsRequest : httpRequest)(url, { ...options, agent, timeout: IDLE_MS });
+    request.on('timeout', () => request.destroy(new Error('the server stands still')));
+    return request;
+  }
+  const headersFor = (capability: string) => ({ authorization: `${CAPABILITY_SCHEME} ${capability}` });
+
+  return {
+    async send({ capability, offset, count, bytes }) {
+      const headers = {
+        ...headersFor(capability),
+        [UPLOAD_OFFSET_HEADER]: String(offset),
+        'content-type': UPLOAD_TYPE,
+        'content-length': String(count),
+      };
+      const request = begin({ method: 'PATCH', headers });
+      const answered = answerTo(request);
+      // The answer of a server that does not want all of it comes before the end.
+      await Promise.race([pipeline(Readable.from(bytes, { objectMode: false }), request), answered]).catch(
+        () => undefined,
+      );
+      const response = await answered;
+      if (response.statusCode !== 204) throw await problemIn(response);
+      response.resume();
+      const reached = Number(response.headers[UPLOAD_OFFSET_HEADER]);
+      if (!Number.isSafeInteger(reached)) throw new KuvertError('server_unreachable');
+      return reached;
+    },
+
+    async fetch({ capability, from }) {
+      const request = begin({ headers: { ...headersFor(capability), range: `bytes=${from}-` } });
+      const answered = answerTo(request);
+      request.end();
+      const response = await answered;
+      if (response.statusCode !== 206) throw await problemIn(response);
+      return connected(response);
+    },
+
+    close: () => agent.destroy(),
+  };
+}
+
+async function answerTo(request: ReturnType<typeof httpRequest>): Promise<IncomingMessage> {
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    request.once('error', reject);
+    request.once('close', () => reject(new Error('closed')));
+  }).catch((cause: unknown) => {
+    throw unreachable(cause);
+  });
+  answer.catch(() => undefined);
+  return answer;
+}
+
+async function* connected(response: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    yield* response as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    throw unreachable(cause);
+  } finally {
+    response.destroy();
+  }
+}
+
+/** The server's refusal; whatever else stands in the way counts as unreachable. */
+async function problemIn(response: IncomingMessage): Promise<KuvertError> {
+  let text = '';
+  try {
+    for await (const bytes of response.setEncoding('utf8')) {
+      text += bytes;
+      if (text.length > ERROR_BYTES_MAX) break;
+    }
+    const problem = WireError.safeParse(JSON.parse(text));
+    if (problem.success) return fromWireError(problem.data);
+  } catch {
+    // What is no answer of ours, such as that of a proxy in between.
+  }
+  return unreachable(undefined);
+}
+
+function unreachable(cause: unknown): KuvertError {
+  return new KuvertError('server_unreachable', { cause });
+}

@@ -1,0 +1,111 @@
+/** Sealed files in the folder `attachments` of the profile: `<attachment>` when whole, `<attachment>.part` before. */
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AttachmentId, isId, KuvertError } from '@kuvert/protocol';
+import { syncFolder } from '@kuvert/safe-folder';
+import type { FileWriting, SealedFiles } from '../attachments/ports.ts';
+
+const READ_BYTES = 262_144;
+const PART = '.part';
+
+/** @param folder made when the first file comes */
+export function openSealedFiles(folder: string): SealedFiles {
+  const pathOf = (attachment: AttachmentId): string => {
+    // A path is made of it, and it comes from others.
+    if (!isId('attachment', attachment)) throw new KuvertError('attachment_damaged');
+    return join(folder, attachment);
+  };
+  return {
+    async size(attachment) {
+      const facts = await stat(pathOf(attachment)).catch(() => undefined);
+      return facts?.size;
+    },
+    read: (attachment, range) => piecesOf(pathOf(attachment), range),
+    async write(attachment) {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const path = pathOf(attachment);
+      const file = await open(path + PART, 'a+', 0o600).catch(rethrow);
+      await file.close();
+      const writing = await open(path + PART, 'r+');
+      const { size } = await writing.stat();
+      return new PartFile(writing, { path, folder, size });
+    },
+    async remove(attachment) {
+      const path = pathOf(attachment);
+      await rm(path + PART, { force: true });
+      await rm(path, { force: true });
+    },
+    async list() {
+      const names = await readdir(folder).catch(() => []);
+      const ids = names.map((name) => (name.endsWith(PART) ? name.slice(0, -PART.length) : name));
+      return [...new Set(ids)].filter((id): id is AttachmentId => isId('attachment', id));
+    },
+  };
+}
+
+class PartFile implements FileWriting {
+  readonly sizeBytes: number;
+  readonly #file: FileHandle;
+  readonly #path: string;
+  readonly #folder: string;
+  #at: number;
+  #isOpen = true;
+
+  constructor(file: FileHandle, { path, folder, size }: { path: string; folder: string; size: number }) {
+    this.#file = file;
+    this.#path = path;
+    this.#folder = folder;
+    this.sizeBytes = size;
+    this.#at = size;
+  }
+  async read(from: number, count: number): Promise<Uint8Array> {
+    const { bytesRead, buffer } = await this.#file.read(Buffer.alloc(count), 0, count, from);
+    return buffer.subarray(0, bytesRead);
+  }
+  async truncate(sizeBytes: number): Promise<void> {
+    await this.#file.truncate(sizeBytes);
+    this.#at = sizeBytes;
+  }
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#file
+        .write(bytes, done, bytes.length - done, this.#at)
+        .catch(rethrow);
+      done += bytesWritten;
+      this.#at += bytesWritten;
+    }
+  }
+  async finish(): Promise<void> {
+    await this.#file.datasync().catch(rethrow);
+    await this.close();
+    await rename(this.#path + PART, this.#path);
+    await syncFolder(this.#folder);
+  }
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#file.close();
+  }
+}
+
+async function* piecesOf(path: string, range: { from: number; to: number }): AsyncGenerator<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    for (let at = range.from; at < range.to; ) {
+      const count = Math.min(READ_BYTES, range.to - at);
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(count), 0, count, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function rethrow(error: unknown): never {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') throw new KuvertError('disk_full', { cause: error });
+  if (code === 'EROFS' || code === 'EACCES') throw new KuvertError('folder_read_only', { cause: error });
+  throw error;
+}
