@@ -25,9 +25,17 @@ const KEPT_MAX = 4;
 /** The private half of the present account key; undefined on a device that may not sign. */
 export function accountPrivateKey(context: Pick<Context, 'store' | 'own'>): Bytes | undefined {
   const { store, own } = context;
-  const present = store.directory.getPin(own.personId)?.accountKey ?? own.accountKey;
+  return privateHalfOf(context, store.directory.getPin(own.personId)?.accountKey ?? own.accountKey);
+}
+
+/** The private half of an account key of one's own, also of an earlier one, as far as it is kept. */
+export function privateHalfOf(
+  context: Pick<Context, 'store' | 'own'>,
+  publicKey: Uint8Array,
+): Bytes | undefined {
+  const { own } = context;
   const first = own.accountPrivateKey === undefined ? [] : [own.accountPrivateKey];
-  return [...kept(context), ...first].find((key) => equalBytes(signingKeyFromSeed(key).publicKey, present));
+  return [...kept(context), ...first].find((key) => equalBytes(signingKeyFromSeed(key).publicKey, publicKey));
 }
 
 /** Takes the copy for this device out of what another signer of one's own has sent. */

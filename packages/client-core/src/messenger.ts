@@ -447,7 +447,10 @@ export class Messenger {
     const { store } = this.#context;
     const known = loadRecord<{ epoch: number }>(store.values, VALUES.installationEpoch)?.epoch;
     if (known === epoch) return;
-    if (known !== undefined) this.#receiver.serverRestored();
+    if (known !== undefined) {
+      this.#receiver.serverRestored();
+      saveRecord(store.values, VALUES.serverRestored, { epoch });
+    }
     saveRecord(store.values, VALUES.installationEpoch, { epoch });
   }
 
@@ -456,6 +459,8 @@ export class Messenger {
     this.#listRefreshes++;
     this.devices
       .refresh()
+      // What one's own devices wait to be told goes on now.
+      .then(() => this.#sender.release(this.#context.own.personId))
       // What does not verify has left a notice; a lost connection asks again with the next welcome.
       .catch((cause: unknown) => {
         if (!(cause instanceof KuvertError)) this.#fail(cause);

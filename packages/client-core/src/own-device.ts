@@ -63,6 +63,7 @@ export const VALUES = {
   serverTime: 'server-time',
   accountKeys: 'account-keys',
   unreachedChecked: 'unreached-checked',
+  serverRestored: 'server-restored',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

@@ -39,6 +39,8 @@ import type { Context } from './context.ts';
 import { nameDevice, nameOf } from './device-names.ts';
 import type { Directory } from './directory.ts';
 import { makeLinkAnswer } from './linking.ts';
+import { catchUpList } from './list-catch-up.ts';
+import { VALUES } from './own-device.ts';
 import { queueForOwnDevices } from './own-lane.ts';
 import type { Connection } from './ports.ts';
 import type { KnownAccount } from './store.ts';
@@ -230,7 +232,7 @@ export class OwnDevices {
    * @throws KuvertError as {@link Directory.pin}, `server_unreachable`
    */
   async refresh(): Promise<KnownAccount> {
-    const { account, revoked } = await this.#fetch();
+    const { account, revoked } = await this.#fetchOrCatchUp();
     const isToBeTakenOut = ({ device }: ListedDevice) =>
       revoked.includes(device) && device !== this.#context.own.deviceId;
     const gone = account.list.devices.filter(isToBeTakenOut);
@@ -253,6 +255,24 @@ export class OwnDevices {
     const { personId } = this.#context.own;
     const { account, active, revoked } = await this.#connected().request('devices.list', { personId });
     return { account: this.#directory.pin(account, personId, active), revoked: revoked ?? [] };
+  }
+
+  /** As {@link OwnDevices.#fetch}; a server that was put back from a backup is led to where it was. */
+  async #fetchOrCatchUp(): Promise<{ account: KnownAccount; revoked: readonly DeviceId[] }> {
+    try {
+      return await this.#fetch();
+    } catch (error) {
+      const isBehind = error instanceof KuvertError && error.code === 'identity_rolled_back';
+      const { values } = this.#context.store;
+      // A server that only claims to know no better is not believed.
+      if (!isBehind || !this.isSigner || values.get(VALUES.serverRestored) === undefined) throw error;
+      const connection = this.#connected();
+      const { personId } = this.#context.own;
+      const { account } = await connection.request('devices.list', { personId });
+      if (!(await catchUpList(this.#context, connection, account))) throw error;
+      values.delete(VALUES.serverRestored);
+      return this.#fetch();
+    }
   }
 
   async #publish(

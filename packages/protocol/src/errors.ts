@@ -735,8 +735,8 @@ export const ERRORS = {
   identity_rolled_back: entry(
     403,
     NEVER,
-    'The server gave an older device list than this device has already seen; nothing was sent.',
-    'Der Server nannte eine ältere Geräteliste, als dieses Gerät bereits kennt; nichts wurde gesendet.',
+    'The server gave an older device list than this device has already seen; nothing was sent. If the server was put back from a backup, this is mended once its person connects a device that may sign.',
+    'Der Server nannte eine ältere Geräteliste, als dieses Gerät bereits kennt; nichts wurde gesendet. Wurde der Server aus einer Sicherung zurückgeholt, behebt es sich, sobald die Person ein Gerät verbindet, das unterschreiben darf.',
   ),
   identity_changed: entry(
     403,
