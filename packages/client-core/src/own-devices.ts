@@ -262,7 +262,10 @@ export class OwnDevices {
     try {
       return await this.#fetch();
     } catch (error) {
-      const isBehind = error instanceof KuvertError && error.code === 'identity_rolled_back';
+      // An older list, perhaps under an earlier key.
+      const isBehind =
+        error instanceof KuvertError &&
+        (error.code === 'identity_rolled_back' || error.code === 'identity_changed');
       const { values } = this.#context.store;
       // A server that only claims to know no better is not believed.
       if (!isBehind || !this.isSigner || values.get(VALUES.serverRestored) === undefined) throw error;
