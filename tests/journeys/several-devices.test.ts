@@ -1,5 +1,5 @@
 /** A person with several devices: whoever writes to them reaches all, and all of them write (A4). */
-import type { Profile } from '@kuvert/client-core/node';
+import { beginLink, openProfile, type Profile } from '@kuvert/client-core/node';
 import { startInstallation, type TestInstallation, type TestPerson, type TestTenant } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -115,3 +115,58 @@ test('A4 E5 a revoked device is cut off, and nothing is sealed for it any more',
     expect(before).toMatchObject({ text: 'before', state: 'delivered' });
   });
 });
+
+test.each([-6, 6])(
+  'A4 A8 a new device whose clock is off by years (%i) is linked, has the history, writes and reads like any other',
+  { timeout: 180_000 },
+  async (years) => {
+    const now = () => installation.clock.nowMs() + years * 365 * 86_400_000;
+    const anna = await acme.person(`Klock ${years}`);
+    const phone = await acme.person(`Lars ${years}`);
+    const write = (from: TestPerson, text: string) =>
+      from.with(async (profile) => {
+        await profile.send({ to: from === anna ? phone.mail : anna.mail, text });
+        expect(await profile.flush(FLUSH)).toEqual({ waiting: 0 });
+        installation.clock.advance(10_000);
+      });
+    await write(anna, 'before');
+    expect(await read(phone)).toEqual(['before']);
+    const { profileDir, secret } = phone.anotherProfile();
+    const linking = await beginLink({ serverUrl: installation.url, profileDir, secret, now });
+    await phone.with(async (profile) => {
+      await profile.connect();
+      await profile.devices.approve(profile.devices.readCode(linking.code), { isSigner: false });
+    });
+    expect(await linking.wait()).toMatchObject({ mail: phone.mail });
+    linking.close();
+    const visit = async <T>(work: (profile: Profile) => Promise<T> | T): Promise<T> => {
+      const profile = await openProfile({ profileDir, secret, now });
+      try {
+        await profile.flush(FLUSH);
+        return await work(profile);
+      } finally {
+        await profile.close();
+      }
+    };
+    await visit(() => undefined);
+    await write(anna, 'for both');
+    await visit(async (profile) => {
+      await profile.send({ to: anna.mail, text: 'from another time' });
+      expect(await profile.flush(FLUSH)).toEqual({ waiting: 0 });
+      installation.clock.advance(10_000);
+    });
+    expect(await read(anna)).toEqual(['from another time']);
+    expect(await read(phone)).toEqual(['for both']);
+    await write(anna, 'and on');
+    await visit((profile) => {
+      const texts = profile.history({ limit: 10 }).map(({ text }) => text);
+      expect(texts).toEqual(['before', 'for both', 'from another time', 'and on']);
+      expect(takeNotices(profile)).toEqual([]);
+    });
+    expect(await read(phone)).toEqual(['and on']);
+    await phone.with((profile) => {
+      const texts = profile.history({ limit: 10 }).map(({ text }) => text);
+      expect(texts).toEqual(['before', 'for both', 'from another time', 'and on']);
+    });
+  },
+);
