@@ -32,7 +32,13 @@ export async function startKuvert(args) {
   const node = installedNode(root);
   process.exitCode = await superviseServer({
     family,
-    server: [node, '--disable-sigusr1', join(root, 'apps', 'server', 'src', 'main.ts')],
+    // The same flags as in apps/cli/src/commands/serve.ts.
+    server: [
+      node,
+      '--disable-sigusr1',
+      '--max-semi-space-size=8',
+      join(root, 'apps', 'server', 'src', 'main.ts'),
+    ],
     demo: args.includes('--empty')
       ? undefined
       : [node, '--disable-sigusr1', join(root, 'apps', 'cli', 'bin', 'kuvert.js'), 'demo'],

@@ -19,6 +19,8 @@ import { TemporaryFolder } from './temporary-folder.ts';
 export const PROJECT_ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const KUVERT = join(PROJECT_ROOT, 'apps', 'cli', 'bin', 'kuvert.js');
 const SERVER = join(PROJECT_ROOT, 'apps', 'server', 'src', 'main.ts');
+/** Memory as with whoever starts a server (`apps/cli/src/commands/serve.ts`). */
+const SERVER_FLAGS = ['--max-semi-space-size=8'];
 
 /** What a command did. */
 export interface CommandResult {
@@ -162,7 +164,7 @@ export class Site implements AsyncDisposable {
   }
 
   #launch(options: ServerOptions): Child {
-    const [command = '', ...args] = [...(options.through ?? []), process.execPath, SERVER];
+    const [command = '', ...args] = [...(options.through ?? []), process.execPath, ...SERVER_FLAGS, SERVER];
     return this.children.start(command, args, {
       cwd: this.folder.path,
       env: this.environment(options),

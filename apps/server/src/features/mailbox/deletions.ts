@@ -33,7 +33,7 @@ const LIST_MAX = 512;
  * Acknowledgements of many devices go together: rows that came together lie on the same pages, and a list costs the event loop as much as a
  * submit. The longer rows stay, though, the more pages they are spread over.
  */
-const COLLECT_MS = 10;
+const COLLECT_MS = 5;
 
 /** The key as text, for sets. */
 export function keyText(storedKey: Uint8Array): string {
