@@ -11,6 +11,7 @@ export const PROGRAMS = [
   { program: 'mkfs.ext4', debianPackage: 'e2fsprogs' }, // Power is cut on disks in image files.
   { program: 'setpriv', debianPackage: 'util-linux' }, // chmod does not stop root: foreign owners need another uid.
   { program: 'openssl', debianPackage: 'openssl' }, // Certificates for a database behind TLS.
+  { program: 'chromium', debianPackage: 'chromium' }, // Passkeys are made and shown by a real browser.
   { program: 'rsyslogd', debianPackage: 'rsyslog-openssl' }, // Audit logs are streamed to a real collector over TLS.
   { program: 'tmux', debianPackage: 'tmux' }, // The chat is tried on a real terminal.
 ];

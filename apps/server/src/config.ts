@@ -23,6 +23,8 @@ export interface ServerConfig {
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** How many times the traffic limits of docs/limits.md hold; 1 if not given. */
   readonly trafficFactor?: number;
+  /** Absolute path of a list of passwords known from breaches. */
+  readonly breachedPasswordsFile?: string;
   /** Hosts inside private nets to which tenants may stream their audit logs. */
   readonly streamHosts?: readonly string[];
   /** Writer threads of the store; the engine's own choice if not given. */
@@ -136,6 +138,12 @@ const SETTINGS = {
     '1 to 16',
     undefined,
     'Threads that write to the store; each tenant is on one of them. Not set: 4. More only help with many tenants on a disk that flushes several files at once.',
+  ),
+  KUVERT_BREACHED_PASSWORDS: setting(
+    path,
+    'a file',
+    undefined,
+    'Passwords known from breaches, which no administrator may choose: lines of SHA-1 in hex, in order, as the list of Have I Been Pwned. It is searched where it lies, without a network. Not set: only the common passwords that come with Kuvert are refused.',
   ),
   KUVERT_STREAM_HOSTS: setting(
     z
@@ -258,6 +266,9 @@ function toConfig(
     tls,
     publicUrl,
     trafficFactor: values.KUVERT_TRAFFIC_FACTOR as number,
+    ...(values.KUVERT_BREACHED_PASSWORDS === undefined
+      ? {}
+      : { breachedPasswordsFile: at(values.KUVERT_BREACHED_PASSWORDS) }),
     ...(values.KUVERT_STREAM_HOSTS === undefined ? {} : { streamHosts: values.KUVERT_STREAM_HOSTS }),
     ...(values.KUVERT_STORE_THREADS === undefined ? {} : { storeThreads: values.KUVERT_STORE_THREADS }),
     ledgerFolder: at(values.KUVERT_LEDGER ?? join(values.KUVERT_KEYS as string, 'ledger')),

@@ -103,6 +103,8 @@ export async function buildContext(
     | 'attachmentBytesMax'
     | 'trafficFactor'
     | 'streamHosts'
+    | 'publicUrl'
+    | 'breachedPasswordsFile'
     | 'storeThreads'
     | 'database'
   >,
@@ -138,7 +140,8 @@ export async function buildContext(
       },
     });
     const admission = new Admission({ clock, loopDelay: surroundings.loopDelay ?? measureLoopDelay() });
-    const { trafficFactor, streamHosts = [] } = config;
+    const { trafficFactor, streamHosts = [], breachedPasswordsFile } = config;
+    const publicOrigin = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).origin;
     const ledger = await openLedger(config.ledgerFolder ?? join(folders.keysFolder, 'ledger'));
     const blobs = openFileBlobs(config.blobsFolder ?? join(folders.data.path, 'blobs'));
     const { attachmentBytesMax } = config;
@@ -153,6 +156,8 @@ export async function buildContext(
       trafficFactor,
       ledger,
       streamHosts,
+      publicOrigin,
+      breachedPasswordsFile,
     };
     return await wire({ ...base, blobs, attachmentBytesMax });
   } catch (error) {
@@ -199,12 +204,26 @@ async function wire(parts: {
   readonly metrics: ServerMetrics;
   readonly trafficFactor: number | undefined;
   readonly streamHosts: readonly string[];
+  readonly publicOrigin: string | undefined;
+  readonly breachedPasswordsFile: string | undefined;
   readonly ledger: Ledger;
   readonly blobs: Blobs;
   readonly attachmentBytesMax: number | undefined;
 }): Promise<Context> {
-  const { store, folders, clock, random, log, admission, metrics, trafficFactor, ledger, streamHosts } =
-    parts;
+  const {
+    store,
+    folders,
+    clock,
+    random,
+    log,
+    admission,
+    metrics,
+    trafficFactor,
+    ledger,
+    streamHosts,
+    publicOrigin,
+    breachedPasswordsFile,
+  } = parts;
   const onLimit = (limit: LimitName, device: { tenantId?: string; deviceId?: string } = {}): void => {
     metrics.limitsReached.add(limit);
     log.warn({ event: 'limit-reached', reason: limit, ...device });
@@ -295,6 +314,8 @@ async function wire(parts: {
     ...base,
     tenants: tenants.service,
     pools: pools.service,
+    publicOrigin,
+    breachedPasswordsFile,
     onLimit: () => onLimit('signIns'),
   });
   const approvals = createApprovalsFeature({

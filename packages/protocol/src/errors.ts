@@ -382,6 +382,12 @@ export const ERRORS = {
     'Mail address, password or second factor do not fit.',
     'Mailadresse, Passwort oder zweiter Faktor passen nicht.',
   ),
+  passkey_not_valid: entry(
+    400,
+    NEVER,
+    'This passkey cannot be added: begin again, and let the device verify who you are.',
+    'Dieser Passkey kann nicht hinzugefügt werden: neu beginnen und sich dem Gerät gegenüber ausweisen.',
+  ),
   not_allowed: entry(
     403,
     NEVER,

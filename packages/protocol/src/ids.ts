@@ -28,6 +28,7 @@ export const ID_TYPES = {
   integration: { byte: 0x11, prefix: 'ig' },
   invitation: { byte: 0x12, prefix: 'iv' },
   approval: { byte: 0x13, prefix: 'ap' },
+  passkey: { byte: 0x1c, prefix: 'pk' },
 } as const;
 
 export type IdType = keyof typeof ID_TYPES;
@@ -49,6 +50,7 @@ export type ChainId = Id<'chain'>;
 export type InstallationId = Id<'installation'>;
 export type AdministratorId = Id<'administrator'>;
 export type SessionId = Id<'session'>;
+export type PasskeyId = Id<'passkey'>;
 export type AuditEntryId = Id<'auditEntry'>;
 export type AttachmentId = Id<'attachment'>;
 export type PoolId = Id<'pool'>;

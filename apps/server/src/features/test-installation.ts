@@ -323,6 +323,9 @@ export async function openTestInstallation(
     get prekeys() {
       return features.prekeys;
     },
+    get administrators() {
+      return features.administrators;
+    },
     get audit() {
       return features.audit;
     },

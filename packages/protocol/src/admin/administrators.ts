@@ -129,6 +129,31 @@ export const administratorSignOut = operation({
   example: { params: { tenantId: 'tn_…', administratorId: 'ad_…' } },
 });
 
+export const administratorReset = operation({
+  method: 'POST',
+  path: '/tenants/{tenantId}/administrators/{administratorId}/reset',
+  summary:
+    'For somebody who has lost the second factor: ends all their sessions and makes a code, shown this once, with which they choose a password and add an authenticator app anew (`invitations.open` and `invitations.accept`). Make sure first that it is them. Nobody resets their own, nor that of somebody who holds more.',
+  access: 'administrators.change',
+  stepUp: true,
+  params: administratorParams,
+  result: InvitationMade,
+  errors: ['not_allowed'],
+  example: { params: { tenantId: 'tn_…', administratorId: 'ad_…' } },
+});
+
+export const operatorReset = operation({
+  method: 'POST',
+  path: '/operators/{administratorId}/reset',
+  summary: 'The same for an operator, by another one.',
+  access: 'operators.change',
+  stepUp: true,
+  params: z.object({ administratorId: idSchema('administrator') }),
+  result: InvitationMade,
+  errors: ['not_allowed'],
+  example: { params: { administratorId: 'ad_…' } },
+});
+
 export const operatorList = operation({
   method: 'GET',
   path: '/operators',

@@ -18,6 +18,11 @@ export const AUDIT_ACTIONS = {
   'administrator.created': 'Somebody became an administrator.',
   'sign-in.done': 'An administrator signed in.',
   'sign-in.refused': 'A sign-in was refused.',
+  'factor.reset':
+    'Somebody may choose password and second factor anew, with a code that another administrator was shown.',
+  'factor.renewed': 'An administrator chose password and second factor anew.',
+  'passkey.added': 'An administrator added a passkey.',
+  'passkey.removed': 'An administrator removed a passkey.',
   'session.ended': 'A session was ended.',
   'step-up.done': 'A second factor was shown again.',
   'step-up.refused': 'A second factor shown again was wrong.',

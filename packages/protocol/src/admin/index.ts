@@ -6,6 +6,7 @@ export * from './client.ts';
 export * from './features.ts';
 export * from './openapi.ts';
 export * from './operation.ts';
+export type { PasskeyCreated, PasskeyShown } from './passkeys.ts';
 export * from './permissions.ts';
 export { PASSWORD_LIMITS } from './sign-in.ts';
 export * from './table.ts';

@@ -5,6 +5,7 @@ import { auditOperations } from './audit.ts';
 import { installationGet } from './installation.ts';
 import * as integrations from './integrations.ts';
 import type { AdminOperation } from './operation.ts';
+import * as passkeys from './passkeys.ts';
 import * as people from './people.ts';
 import * as pools from './pools.ts';
 import * as signIn from './sign-in.ts';
@@ -20,6 +21,12 @@ export const ADMIN_OPERATIONS = {
   'sessions.step-up': signIn.sessionStepUp,
   'sessions.list': signIn.sessionList,
   'sessions.end': signIn.sessionEnd,
+  'passkey-sign-in.begin': passkeys.passkeySignInBegin,
+  'passkey-sign-in.finish': passkeys.passkeySignIn,
+  'passkeys.begin': passkeys.passkeyBegin,
+  'passkeys.create': passkeys.passkeyCreate,
+  'passkeys.list': passkeys.passkeyList,
+  'passkeys.delete': passkeys.passkeyDelete,
   me: signIn.me,
   'operators.list': administrators.operatorList,
   'operators.invite': administrators.operatorInvite,
@@ -55,6 +62,8 @@ export const ADMIN_OPERATIONS = {
   'administrators.invite': administrators.administratorInvite,
   'administrators.grant': administrators.grantCreate,
   'administrators.take': administrators.grantTake,
+  'administrators.reset': administrators.administratorReset,
+  'operators.reset': administrators.operatorReset,
   'administrators.sign-out': administrators.administratorSignOut,
   'invitations.list': administrators.invitationList,
   'invitations.withdraw': administrators.invitationWithdraw,

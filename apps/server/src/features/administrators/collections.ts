@@ -1,5 +1,5 @@
 /** What is stored of those who administer: all in the control file, sealed under the installation's key. */
-import { bytesSchema, displayName, idSchema, mailAddress, timeMs } from '@kuvert/protocol';
+import { bytesSchema, deviceName, displayName, idSchema, mailAddress, timeMs } from '@kuvert/protocol';
 import { GrantScope, PERMISSIONS, type Permission, ROLES } from '@kuvert/protocol/admin';
 import { z } from 'zod';
 import { binaryCollection, bytesPart, collection } from '../../store/index.ts';
@@ -38,6 +38,44 @@ export const administratorPlaces = collection('administrator-places', {
   scope: 'operator',
   document: z.object({ place: z.string().max(40), administratorId: idSchema('administrator') }),
   key: ['place', 'administratorId'],
+});
+
+/** Passkeys of administrators (`passkeys.ts`). */
+export const passkeys = collection('admin-passkeys', {
+  scope: 'operator',
+  document: z.object({
+    passkeyId: idSchema('passkey'),
+    administratorId: idSchema('administrator'),
+    name: deviceName,
+    /** As the authenticator made it, base64url. */
+    credentialId: z.string().max(2_048),
+    /** COSE. */
+    publicKey: bytesSchema({ min: 1, max: 4_096 }),
+    /** How often the authenticator says that it was used; many always say 0. */
+    counter: z.int(),
+    isSynced: z.boolean(),
+    createdAt: timeMs,
+    lastUsedAt: timeMs.nullable(),
+  }),
+  key: ['passkeyId'],
+  indexes: {
+    byCredential: { on: ['credentialId'], unique: true },
+    byAdministrator: ['administratorId', 'createdAt'],
+  },
+  sealed: ['name'],
+});
+
+/** Challenges that were given out and not answered yet, by their hash. */
+export const passkeyChallenges = collection('passkey-challenges', {
+  scope: 'operator',
+  document: z.object({
+    hash: bytesSchema(32),
+    /** Whose they are; null for a sign-in. */
+    administratorId: idSchema('administrator').nullable(),
+    expiresAt: timeMs,
+  }),
+  key: ['hash'],
+  retention: 'expiresAt',
 });
 
 /** Programs with a key of their own. */
@@ -91,7 +129,10 @@ export const invitations = collection('admin-invitations', {
     /** SHA-256 of the code under its label. */
     codeHash: bytesSchema(32),
     /** `first`: for the first administrator of a tenant, and void once there is one. */
-    kind: z.enum(['set-up', 'invitation', 'first']),
+    /** `reset`: whoever has lost the second factor comes back to their account with it. */
+    kind: z.enum(['set-up', 'invitation', 'first', 'reset']),
+    /** Whose account a `reset` is for. */
+    administratorId: idSchema('administrator').optional(),
     invitationId: idSchema('invitation'),
     /** As in `administrator-places`. */
     place: z.string().max(40),

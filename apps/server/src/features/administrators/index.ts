@@ -10,10 +10,14 @@ import {
   adminSessions,
   integrations,
   invitations,
+  passkeyChallenges,
+  passkeys,
   signInFailures,
 } from './collections.ts';
+import { Passkeys } from './passkeys.ts';
 import { administratorAdminRoutes } from './routes.admin.ts';
 import { administratorOperatorRoutes } from './routes.operator.ts';
+import { passkeyAdminRoutes } from './routes.passkeys.admin.ts';
 import { roleAdminRoutes } from './routes.roles.admin.ts';
 import { AdministratorService } from './service.ts';
 
@@ -24,6 +28,8 @@ export const administratorCollections = [
   adminSessions,
   integrations,
   invitations,
+  passkeyChallenges,
+  passkeys,
   signInFailures,
 ] as const;
 
@@ -35,14 +41,21 @@ export function createAdministratorsFeature(deps: {
   readonly audit: AuditRecords;
   readonly tenants: TenantService;
   readonly pools: PoolService;
+  /** Where the server's pages come from; undefined where no public address is set. */
+  readonly publicOrigin?: string | undefined;
+  /** A file of passwords known from breaches (`breached-passwords.ts`). */
+  readonly breachedPasswordsFile?: string | undefined;
   /** Somebody tries too often to sign in. */
   readonly onLimit: () => void;
 }) {
   const service = new AdministratorService(deps);
+  const { publicOrigin, ...rest } = deps;
+  const own = new Passkeys({ ...rest, publicOrigin, sessions: service.sessions });
   return {
     service,
     adminRoutes: {
       ...administratorAdminRoutes(service),
+      ...passkeyAdminRoutes(own),
       ...roleAdminRoutes({ ...deps, administrators: service }),
     },
     operatorRoutes: administratorOperatorRoutes({ ...deps, invitations: service.invitations }),
@@ -51,7 +64,7 @@ export function createAdministratorsFeature(deps: {
       const nowMs = deps.clock.nowMs();
       const scope = deps.store.operator();
       let removed = 0;
-      for (const one of [adminSessions, integrations, invitations, signInFailures])
+      for (const one of [adminSessions, integrations, invitations, passkeyChallenges, signInFailures])
         removed += await scope.expire(one, nowMs, limit);
       return removed;
     },

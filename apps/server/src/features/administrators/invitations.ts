@@ -6,22 +6,26 @@ import { type AdministratorId, type InvitationId, KuvertError, makeId } from '@k
 import type { Grant } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
 import type { NoteEffect } from '../../effects.ts';
-import { type RowOf, type Store, StoreError } from '../../store/index.ts';
+import type { SignedIn } from '../../http/admin/admin-routes.ts';
+import { type RowOf, type Store, StoreError, type Tx } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
-import { administrators, invitations } from './collections.ts';
+import type { BreachedPasswords } from './breached-passwords.ts';
+import { administrators, invitations, passkeys } from './collections.ts';
 import {
   INSTALLATION,
   type Place,
   placeOfScope,
   putAdministrator,
+  requireGivable,
   requireNoAdministrator,
 } from './grants.ts';
 import { acceptTotp, hashOfCode, newCode, newRecoveryCodes, newTotpSecret } from './one-time-codes.ts';
 import { requireStrongPassword } from './password-strength.ts';
 import type { Passwords } from './passwords.ts';
+import type { Sessions } from './sessions.ts';
 
 /** How long the set-up code of a start works, and any other invitation. */
-const INVITATION_MS = { setUp: 30 * 60_000, other: 72 * 3_600_000 } as const;
+const INVITATION_MS = { setUp: 30 * 60_000, other: 72 * 3_600_000, reset: 24 * 3_600_000 } as const;
 
 type Administrator = RowOf<typeof administrators>;
 
@@ -39,6 +43,8 @@ export class Invitations {
   readonly #random: Random;
   readonly #passwords: Passwords;
   readonly #audit: AuditRecords;
+  readonly #sessions: Sessions;
+  readonly #breached: Pick<BreachedPasswords, 'has'>;
 
   constructor(deps: {
     store: Pick<Store, 'operator'>;
@@ -46,12 +52,16 @@ export class Invitations {
     random: Random;
     passwords: Passwords;
     audit: AuditRecords;
+    sessions: Sessions;
+    breached: Pick<BreachedPasswords, 'has'>;
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#passwords = deps.passwords;
     this.#audit = deps.audit;
+    this.#sessions = deps.sessions;
+    this.#breached = deps.breached;
   }
 
   /** A code that makes whoever shows it the first operator. Codes of earlier starts end with it. */
@@ -121,6 +131,49 @@ export class Invitations {
     return answer;
   }
 
+  /**
+   * Makes a code for somebody who has lost the second factor, and ends their sessions. What they hold may not be more than what `by` holds, or `by` would come to it.
+   * @throws KuvertError `not_found` for somebody who does not administer in this place, `not_allowed`
+   */
+  async reset(
+    by: SignedIn,
+    asked: { readonly place: Place; readonly administratorId: AdministratorId },
+    note: NoteEffect<'operator'>,
+  ): Promise<MadeInvitation> {
+    const { place, administratorId } = asked;
+    const code = newCode(this.#random);
+    const invitationId = makeId('invitation', this.#random(16));
+    const createdAt = this.#clock.nowMs();
+    const expiresAt = createdAt + INVITATION_MS.reset;
+    await this.#store.operator().write(async (tx) => {
+      await tx.guard('administrators', place);
+      const row = await tx.get(administrators, administratorId);
+      if (!row.grants.some(({ scope }) => placeOfScope(scope) === place)) throw new KuvertError('not_found');
+      if (administratorId === by.administratorId) throw new KuvertError('not_allowed');
+      for (const grant of row.grants) requireGivable(by.grants, grant);
+      await note(tx, { object: administratorId });
+      this.#audit.inOperator(tx, logsOf(row.grants), { action: 'factor.reset', object: administratorId });
+      const query = { index: 'byPlace', equals: [place], limit: 1_000 } as const;
+      const { rows } = await tx.list(invitations, query);
+      for (const other of rows)
+        if (other.administratorId === administratorId) tx.delete(invitations, other.codeHash);
+      await this.#sessions.endAll(tx, administratorId);
+      tx.insert(invitations, {
+        codeHash: hashOfCode(code, 'invitationCode'),
+        kind: 'reset',
+        administratorId,
+        invitationId,
+        place,
+        mail: row.mail,
+        grants: [],
+        chosen: null,
+        createdAt,
+        expiresAt,
+      });
+    });
+    return { invitationId, code, expiresAtMs: expiresAt };
+  }
+
   /** Invitations of a place that can still be accepted, newest first. */
   async list(place: Place): Promise<RowOf<typeof invitations>[]> {
     const query = { index: 'byPlace', equals: [place], order: 'desc', limit: 1_000 } as const;
@@ -146,7 +199,8 @@ export class Invitations {
       const codeHash = hashOfCode(code, 'invitationCode');
       const row = await tx.find(invitations, codeHash);
       const account = await tx.get(administrators, administratorId);
-      if (row === undefined || row.mail !== account.mail) throw new KuvertError('invitation_not_valid');
+      if (row === undefined || row.kind === 'reset' || row.mail !== account.mail)
+        throw new KuvertError('invitation_not_valid');
       await tx.guard('administrators', row.place);
       const before = account.grants.map(({ role }) => role);
       const grants = [...account.grants, ...row.grants];
@@ -174,7 +228,7 @@ export class Invitations {
     const mail = invited.mail ?? choice.mail;
     if (mail === undefined || (choice.mail !== undefined && mail !== choice.mail))
       throw new KuvertError('bad_request', { details: { field: 'mail' } });
-    await requireStrongPassword(password, [name, mail]);
+    await requireStrongPassword(password, [name, mail], this.#breached);
     const passwordHash = await this.#passwords.hash(password);
     const totpSecret = newTotpSecret();
     await this.#store.operator().write(async (tx) => {
@@ -207,6 +261,12 @@ export class Invitations {
         if (present !== undefined) await tx.guard('administrators', present.place);
         // Somebody may have used it, or chosen anew, since it was looked at.
         if (present?.chosen?.totpSecret !== chosen.totpSecret) throw new KuvertError('invitation_not_valid');
+        if (present.administratorId !== undefined) {
+          const { passwordHash, totpSecret } = chosen;
+          const factors = { passwordHash, totpSecret, totpStep: step, recoveryHashes: recovery.hashes };
+          tx.delete(invitations, codeHash);
+          return this.#renew(tx, present.administratorId, { ...factors, passwordSetAt: nowMs });
+        }
         const row: Administrator = {
           administratorId,
           ...chosen,
@@ -234,6 +294,25 @@ export class Invitations {
       if (error instanceof StoreError && error.code === 'not_unique') throw new KuvertError('mail_taken');
       throw error;
     }
+  }
+
+  /** Puts new factors in the place of all that somebody had, passkeys included. */
+  async #renew(
+    tx: Tx<'operator'>,
+    administratorId: AdministratorId,
+    factors: Pick<
+      Administrator,
+      'passwordHash' | 'passwordSetAt' | 'totpSecret' | 'totpStep' | 'recoveryHashes'
+    >,
+  ): Promise<Administrator> {
+    const row = { ...(await tx.get(administrators, administratorId)), ...factors };
+    const query = { index: 'byAdministrator', equals: [administratorId], limit: 100 } as const;
+    for (const { passkeyId } of (await tx.list(passkeys, query)).rows) tx.delete(passkeys, passkeyId);
+    await this.#sessions.endAll(tx, administratorId);
+    tx.put(administrators, row);
+    const event = { action: 'factor.renewed', actor: administratorId, object: administratorId } as const;
+    this.#audit.inOperator(tx, logsOf(row.grants), event);
+    return row;
   }
 
   async #find(code: string): Promise<RowOf<typeof invitations>> {

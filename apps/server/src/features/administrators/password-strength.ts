@@ -5,6 +5,7 @@
 import { type ErrorDetails, KuvertError } from '@kuvert/protocol';
 import { PASSWORD_LIMITS } from '@kuvert/protocol/admin';
 import { ZxcvbnFactory } from '@zxcvbn-ts/core';
+import type { BreachedPasswords } from './breached-passwords.ts';
 
 /** Of 0 to 4; 3 is out of reach for guessing online and slow for guessing a stolen hash. */
 const SCORE_MIN = 3;
@@ -27,10 +28,15 @@ async function loadEstimator(): Promise<ZxcvbnFactory> {
 }
 
 /**
+ * @param breached what is known from breaches
  * @param words what somebody would try first: names, address, organisation
  * @throws KuvertError `password_weak` with the reason as a code word, and a score of 0 to 4 where there is one
  */
-export async function requireStrongPassword(password: string, words: readonly string[]): Promise<void> {
+export async function requireStrongPassword(
+  password: string,
+  words: readonly string[],
+  breached: Pick<BreachedPasswords, 'has'>,
+): Promise<void> {
   const characters = [...password.normalize('NFC')].length;
   const { charactersMin, charactersMax } = PASSWORD_LIMITS;
   if (characters < charactersMin) throw weak({ reason: 'too_short', charactersMin });
@@ -40,6 +46,7 @@ export async function requireStrongPassword(password: string, words: readonly st
     ...words.flatMap((word) => word.split(/[^\p{L}\p{N}]+/u)),
     ...PRODUCT_WORDS,
   ].filter((word) => word.length > 2);
+  if (await breached.has(password)) throw weak({ reason: 'breached' });
   const estimate = (await loadEstimator()).check(password, known);
   if (estimate.score < SCORE_MIN) {
     throw weak({ reason: estimate.feedback.warning || 'guessable', score: estimate.score });

@@ -74,7 +74,7 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
   });
 
 /** In a browser the token is out of reach of scripts. */
-function tokenAnswer(session: { token: string; endsAtMs: number }, cookie: boolean) {
+export function tokenAnswer(session: { token: string; endsAtMs: number }, cookie: boolean) {
   const expiresAt = isoTime(session.endsAtMs);
   return cookie
     ? { result: { expiresAt }, setCookie: sessionCookie(session.token) }

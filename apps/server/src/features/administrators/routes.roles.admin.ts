@@ -111,6 +111,18 @@ export const roleAdminRoutes = (parts: {
       return { result: undefined };
     },
 
+    'administrators.reset': async ({ caller, params, noted }) => {
+      const { tenantId: place, administratorId } = params;
+      const made = await invitations.reset(signedIn(caller), { place, administratorId }, noted.operator);
+      return { result: shownInvitation(made) };
+    },
+
+    'operators.reset': async ({ caller, params, noted }) => {
+      const asked = { place: INSTALLATION, administratorId: params.administratorId } as const;
+      const made = await invitations.reset(signedIn(caller), asked, noted.operator);
+      return { result: shownInvitation(made) };
+    },
+
     'administrators.sign-out': async ({ params, noted }) => {
       await grants.signOut(params.tenantId, params.administratorId, noted.operator);
       return { result: undefined };

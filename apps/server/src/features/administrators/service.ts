@@ -4,6 +4,7 @@ import type { Clock, Random } from '../../clock.ts';
 import type { AdminCaller, SignedIn } from '../../http/admin/admin-routes.ts';
 import type { RowOf, Store } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
+import { BreachedPasswords } from './breached-passwords.ts';
 import { administratorPlaces, administrators } from './collections.ts';
 import { Grants, INSTALLATION } from './grants.ts';
 import { Integrations, KEY_PREFIX } from './integrations.ts';
@@ -37,14 +38,20 @@ export class AdministratorService {
     clock: Clock;
     random: Random;
     audit: AuditRecords;
+    breachedPasswordsFile?: string | undefined;
     onLimit: () => void;
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#audit = deps.audit;
     this.passwords = createPasswords(deps.random);
-    this.invitations = new Invitations({ ...deps, passwords: this.passwords });
     this.sessions = new Sessions(deps);
+    this.invitations = new Invitations({
+      ...deps,
+      passwords: this.passwords,
+      sessions: this.sessions,
+      breached: new BreachedPasswords(deps.breachedPasswordsFile),
+    });
     this.grants = new Grants({ ...deps, sessions: this.sessions });
     this.integrations = new Integrations(deps);
     this.#delays = new SignInDelays(deps);

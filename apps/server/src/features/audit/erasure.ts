@@ -10,6 +10,8 @@ import { keyOf } from './drafts.ts';
 import { placeOfLog } from './logs.ts';
 import type { AuditRecords, LogName } from './records.ts';
 
+/** How long entries are kept: what German law asks of books, the longest of its terms (AO §147). */
+export const TERM_MS = 10 * 366 * 86_400_000;
 /** Rows of one commit. */
 const AT_ONCE = 200;
 
@@ -57,6 +59,27 @@ export class AuditErasure {
     await scope.write((tx) => {
       for (const entryId of ids) tx.delete(tables.origins, entryId);
       this.#record(tx, log, { action: 'addresses.deleted', after: certificateOf(ids, before) });
+    });
+    return ids.length;
+  }
+
+  /** Deletes up to `limit` entries whose term is over, with all that stands beside them, and records which. Their leaves stay. @returns how many */
+  async deleteEntries(log: LogName, limit = AT_ONCE): Promise<number> {
+    const { scope, tables } = placeOfLog(this.#store, log);
+    const before = this.#clock.nowMs() - TERM_MS;
+    const { rows } = await scope.list(tables.entries, { index: 'byTime', before, limit });
+    const ids: AuditEntryId[] = [];
+    // One without a number has no leaf yet that could stay.
+    for (const { entryId } of rows)
+      if ((await scope.find(tables.placeOf, entryId)) !== undefined) ids.push(entryId);
+    if (ids.length === 0) return 0;
+    await scope.write((tx) => {
+      for (const entryId of ids) {
+        tx.delete(tables.entries, entryId);
+        tx.delete(tables.details, entryId);
+        tx.delete(tables.origins, entryId);
+      }
+      this.#record(tx, log, { action: 'entries.deleted', after: certificateOf(ids, before) });
     });
     return ids.length;
   }

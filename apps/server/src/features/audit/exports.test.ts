@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { actAs } from '../../acting.ts';
 import { openTestInstallation, type TestInstallation } from '../test-installation.ts';
 import { keyOf } from './drafts.ts';
+import { TERM_MS } from './erasure.ts';
 
 let installation: TestInstallation;
 let tenantId: TenantId;
@@ -216,4 +217,25 @@ test('F6 searches combine, page and come in both orders', async () => {
     { order: 'asc', limit: 5 },
   );
   expect(none).toEqual({ entries: [], next: null });
+});
+
+test('F9 F4 entries go when their term is over, and what is left goes on to verify from every earlier checkpoint', async () => {
+  const before = await installation.audit.proofs.checkpoint(tenantId);
+  installation.clock.advance(TERM_MS + 1);
+  expect(await installation.audit.sweep(tenantId, 200)).toBeGreaterThan(before.size);
+  await installation.audit.sequence(tenantId);
+  for (const format of ['json', 'csv'] as const) {
+    const { file } = await exported(format);
+    const { problems, content } = verifyAuditExport(file, { earlier: before.note });
+    expect(problems).toEqual([]);
+    expect(content?.entries.slice(0, before.size).every(({ kept }) => kept === null)).toBe(true);
+    expect(codes(file, { earlier: earlier.note })).toEqual([]);
+  }
+  const { reading } = installation.audit;
+  const { entries } = await reading.search(
+    tenantId,
+    { action: 'entries.deleted' },
+    { order: 'asc', limit: 5 },
+  );
+  expect(entries).toMatchObject([{ actor: 'system', after: { count: before.size } }]);
 });

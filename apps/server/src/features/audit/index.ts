@@ -66,7 +66,13 @@ export async function createAuditFeature(deps: {
       streams.notice('operator');
       streams.notice(log);
       const removed = await erasure.deleteAddresses('operator', limit);
-      return removed + (await erasure.deleteAddresses(log, limit));
+      const entries = await erasure.deleteEntries('operator', limit);
+      return (
+        removed +
+        entries +
+        (await erasure.deleteAddresses(log, limit)) +
+        (await erasure.deleteEntries(log, limit))
+      );
     },
     sequence: (log: LogName) => sequencer.sequence(log),
     async stop(): Promise<void> {

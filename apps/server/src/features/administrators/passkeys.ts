@@ -1,0 +1,260 @@
+/**
+ * Passkeys (WebAuthn): added by somebody who is signed in, and enough by themselves to sign in, because the authenticator has verified its user. A challenge is random, kept, and good once for five
+ * minutes. The origin has to be ours, so a passkey shown to a false page is worth nothing.
+ */
+import { createHash } from 'node:crypto';
+import { type AdministratorId, KuvertError, makeId, type PasskeyId } from '@kuvert/protocol';
+import type { PasskeyCreated, PasskeyShown } from '@kuvert/protocol/admin';
+import {
+  generateAuthenticationOptions,
+  generateRegistrationOptions,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+} from '@simplewebauthn/server';
+import type { Clock, Random } from '../../clock.ts';
+import type { SignedIn } from '../../http/admin/admin-routes.ts';
+import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
+import { type RowOf, type Store, StoreError } from '../../store/index.ts';
+import { type AuditRecords, logsOf } from '../audit/index.ts';
+import { administrators, passkeyChallenges, passkeys } from './collections.ts';
+import type { Sessions } from './sessions.ts';
+
+const PASSKEYS_MAX = 20;
+const CHALLENGE_MS = 5 * 60_000;
+const CHALLENGE_BYTES = 32;
+/** EdDSA, ES256, RS256 (COSE): what authenticators have. */
+const ALGORITHMS = [-8, -7, -257] as const;
+/** Beginnings of sign-ins by address; each leaves a row for five minutes. */
+const BEGINNINGS = { burst: 30, perSecond: 0.2 } as const;
+
+type Passkey = RowOf<typeof passkeys>;
+
+/** @see the head of this file */
+export class Passkeys {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #audit: AuditRecords;
+  readonly #sessions: Sessions;
+  readonly #publicOrigin: string | undefined;
+  readonly #beginnings: LeakyBuckets;
+
+  constructor(deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly audit: AuditRecords;
+    readonly sessions: Sessions;
+    /** Where the pages come from; `http://localhost` with any port where nothing is set. */
+    readonly publicOrigin: string | undefined;
+    readonly onLimit: () => void;
+  }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#random = deps.random;
+    this.#audit = deps.audit;
+    this.#sessions = deps.sessions;
+    this.#publicOrigin = deps.publicOrigin;
+    this.#beginnings = new LeakyBuckets({ limit: BEGINNINGS, clock: deps.clock, onClosed: deps.onLimit });
+  }
+
+  /** What a browser needs to make a passkey. @throws KuvertError `rate_limited` beyond the greatest number */
+  async begin({ administratorId }: SignedIn): Promise<object> {
+    const { name, mail } = await this.#store.operator().get(administrators, administratorId);
+    const own = await this.#of(administratorId);
+    const options = await generateRegistrationOptions({
+      rpName: 'Kuvert',
+      rpID: this.#rpId,
+      userName: mail,
+      userDisplayName: name,
+      userID: Uint8Array.from(Buffer.from(administratorId)),
+      challenge: this.#random(CHALLENGE_BYTES),
+      attestationType: 'none',
+      supportedAlgorithmIDs: [...ALGORITHMS],
+      excludeCredentials: own.map(({ credentialId }) => ({ id: credentialId })),
+      authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
+      timeout: CHALLENGE_MS,
+    });
+    await this.#keep(options.challenge, administratorId);
+    return options;
+  }
+
+  /** @throws KuvertError `passkey_not_valid` */
+  async create(caller: SignedIn, made: { name: string; credential: PasskeyCreated }): Promise<PasskeyId> {
+    const { administratorId, grants } = caller;
+    const challenge = await this.#takeChallenge(made.credential.response.clientDataJSON, administratorId);
+    if (challenge === undefined) throw new KuvertError('passkey_not_valid');
+    const verified = await verifyRegistrationResponse({
+      response: made.credential as never,
+      expectedChallenge: challenge,
+      expectedOrigin: this.#originOf(made.credential.response.clientDataJSON),
+      expectedRPID: this.#rpId,
+      requireUserVerification: true,
+      supportedAlgorithmIDs: [...ALGORITHMS],
+    }).catch((cause: unknown) => {
+      throw new KuvertError('passkey_not_valid', { cause });
+    });
+    if (!verified.verified) throw new KuvertError('passkey_not_valid');
+    const { credential, credentialBackedUp } = verified.registrationInfo;
+    if ((await this.#of(administratorId)).length >= PASSKEYS_MAX) throw new KuvertError('passkey_not_valid');
+    const passkeyId = makeId('passkey', this.#random(16));
+    try {
+      await this.#store.operator().write((tx) => {
+        tx.insert(passkeys, {
+          passkeyId,
+          administratorId,
+          name: made.name,
+          credentialId: credential.id,
+          publicKey: Uint8Array.from(credential.publicKey),
+          counter: credential.counter,
+          isSynced: credentialBackedUp,
+          createdAt: this.#clock.nowMs(),
+          lastUsedAt: null,
+        });
+        const after = { passkeyId, isSynced: credentialBackedUp };
+        this.#audit.inOperator(tx, logsOf(grants), {
+          action: 'passkey.added',
+          object: administratorId,
+          after,
+        });
+      });
+    } catch (error) {
+      if (error instanceof StoreError) throw new KuvertError('passkey_not_valid', { cause: error });
+      throw error;
+    }
+    return passkeyId;
+  }
+
+  list({ administratorId }: SignedIn): Promise<readonly Passkey[]> {
+    return this.#of(administratorId);
+  }
+
+  /** @throws KuvertError `not_found`, also for one of somebody else */
+  async remove({ administratorId, grants }: SignedIn, passkeyId: PasskeyId): Promise<void> {
+    await this.#store.operator().write(async (tx) => {
+      const row = await tx.get(passkeys, passkeyId);
+      if (row.administratorId !== administratorId) throw new KuvertError('not_found');
+      tx.delete(passkeys, passkeyId);
+      const before = { passkeyId };
+      this.#audit.inOperator(tx, logsOf(grants), {
+        action: 'passkey.removed',
+        object: administratorId,
+        before,
+      });
+    });
+  }
+
+  /** What a browser needs to show any passkey that it has for us. @throws KuvertError `rate_limited` */
+  async beginSignIn(address: string): Promise<object> {
+    this.#beginnings.take(address);
+    const options = await generateAuthenticationOptions({
+      rpID: this.#rpId,
+      challenge: this.#random(CHALLENGE_BYTES),
+      userVerification: 'required',
+      timeout: CHALLENGE_MS,
+    });
+    await this.#keep(options.challenge, null);
+    return options;
+  }
+
+  /** @throws KuvertError `sign_in_failed`, whatever is wrong */
+  async signIn(credential: PasskeyShown, address: string): Promise<{ token: string; endsAtMs: number }> {
+    const challenge = await this.#takeChallenge(credential.response.clientDataJSON, null);
+    const row = await this.#store.operator().findBy(passkeys, 'byCredential', credential.id);
+    const found = row && (await this.#store.operator().find(administrators, row.administratorId));
+    const counter =
+      challenge === undefined || row === undefined || found === undefined
+        ? undefined
+        : await this.#verify(row, credential, challenge);
+    if (row === undefined || found === undefined || counter === undefined) {
+      await this.#audit.note(logsOf(found?.grants ?? []), {
+        action: 'sign-in.refused',
+        outcome: 'refused',
+        object: found?.administratorId,
+      });
+      throw new KuvertError('sign_in_failed');
+    }
+    await this.#store.operator().write(async (tx) => {
+      const present = await tx.find(passkeys, row.passkeyId);
+      // Removed, or shown by a copy of it, since it was looked at.
+      if (present === undefined || present.counter !== row.counter) throw new KuvertError('sign_in_failed');
+      tx.put(passkeys, { ...present, counter, lastUsedAt: this.#clock.nowMs() });
+    });
+    return this.#sessions.begin(found, address, { factor: 'passkey' });
+  }
+
+  /** @returns the new counter, undefined when it does not verify */
+  async #verify(row: Passkey, credential: PasskeyShown, challenge: string): Promise<number | undefined> {
+    try {
+      const { verified, authenticationInfo } = await verifyAuthenticationResponse({
+        response: credential as never,
+        expectedChallenge: challenge,
+        expectedOrigin: this.#originOf(credential.response.clientDataJSON),
+        expectedRPID: this.#rpId,
+        requireUserVerification: true,
+        credential: { id: row.credentialId, publicKey: Uint8Array.from(row.publicKey), counter: row.counter },
+      });
+      return verified ? authenticationInfo.newCounter : undefined;
+    } catch {
+      // The library throws for everything that does not fit, and one answer is enough.
+      return undefined;
+    }
+  }
+
+  get #rpId(): string {
+    return this.#publicOrigin === undefined ? 'localhost' : new URL(this.#publicOrigin).hostname;
+  }
+
+  /** The origin to expect. Without a public address it may be any port of this machine, which the browser says itself. */
+  #originOf(clientDataJSON: string): string {
+    if (this.#publicOrigin !== undefined) return this.#publicOrigin;
+    const { origin } = clientDataOf(clientDataJSON);
+    return /^https?:\/\/localhost(:\d{1,5})?$/.test(origin ?? '') ? (origin as string) : 'http://localhost';
+  }
+
+  async #of(administratorId: AdministratorId): Promise<readonly Passkey[]> {
+    const query = { index: 'byAdministrator', equals: [administratorId], limit: 100 } as const;
+    return (await this.#store.operator().list(passkeys, query)).rows;
+  }
+
+  async #keep(challenge: string, administratorId: AdministratorId | null): Promise<void> {
+    const expiresAt = this.#clock.nowMs() + CHALLENGE_MS;
+    await this.#store
+      .operator()
+      .write((tx) => tx.insert(passkeyChallenges, { hash: hashOf(challenge), administratorId, expiresAt }));
+  }
+
+  /** The challenge that was answered, if it was given to this somebody and is still good; from then on it is none. */
+  async #takeChallenge(
+    clientDataJSON: string,
+    administratorId: AdministratorId | null,
+  ): Promise<string | undefined> {
+    const { challenge } = clientDataOf(clientDataJSON);
+    if (challenge === undefined) return undefined;
+    const hash = hashOf(challenge);
+    return this.#store.operator().write(async (tx) => {
+      const row = await tx.find(passkeyChallenges, hash);
+      if (row === undefined || row.administratorId !== administratorId) return undefined;
+      tx.delete(passkeyChallenges, hash);
+      return row.expiresAt > this.#clock.nowMs() ? challenge : undefined;
+    });
+  }
+}
+
+/** What the browser says it was asked; nothing of it is believed before the signature was checked. */
+function clientDataOf(clientDataJSON: string): { challenge?: string; origin?: string } {
+  try {
+    const data = JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString()) as Record<string, unknown>;
+    const { challenge, origin } = data;
+    return {
+      ...(typeof challenge === 'string' ? { challenge } : {}),
+      ...(typeof origin === 'string' ? { origin } : {}),
+    };
+  } catch {
+    return {};
+  }
+}
+
+function hashOf(challenge: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(createHash('sha256').update(challenge).digest());
+}

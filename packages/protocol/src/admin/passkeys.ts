@@ -1,0 +1,113 @@
+/** Passkeys (WebAuthn Level 3) of administrators. One that has verified its user is password and second factor in one, and cannot be given away to a false page. */
+import { z } from 'zod';
+import { deviceName, idSchema } from '../schemas.ts';
+import { operation } from './operation.ts';
+
+const time = z.iso.datetime();
+const base64url = z
+  .string()
+  .max(20_000)
+  .regex(/^[A-Za-z0-9_-]*$/);
+/** For `navigator.credentials`, by `PublicKeyCredential.parseCreationOptionsFromJSON` and its like. */
+const options = z.record(z.string(), z.unknown());
+const credential = {
+  id: base64url,
+  rawId: base64url,
+  type: z.literal('public-key'),
+  authenticatorAttachment: z.string().max(40).nullish(),
+  clientExtensionResults: z.record(z.string(), z.unknown()),
+};
+const Created = z.object({
+  ...credential,
+  response: z.object({
+    clientDataJSON: base64url,
+    attestationObject: base64url,
+    transports: z.array(z.string().max(20)).max(10).optional(),
+  }),
+});
+const Shown = z.object({
+  ...credential,
+  response: z.object({
+    clientDataJSON: base64url,
+    authenticatorData: base64url,
+    signature: base64url,
+    userHandle: base64url.nullish(),
+  }),
+});
+/** What a browser gives when a passkey was made, and when one was shown. */
+export type PasskeyCreated = z.output<typeof Created>;
+export type PasskeyShown = z.output<typeof Shown>;
+
+export const passkeyBegin = operation({
+  method: 'POST',
+  path: '/passkeys/begin',
+  summary: 'Begins to add a passkey: answers with what the browser has to be given. Good for five minutes.',
+  access: 'signed-in',
+  stepUp: true,
+  result: z.object({ options }),
+  example: { result: { options: {} } },
+});
+
+export const passkeyCreate = operation({
+  method: 'POST',
+  path: '/passkeys',
+  summary: 'Adds the passkey that the browser has made.',
+  access: 'signed-in',
+  stepUp: true,
+  body: z.object({ name: deviceName, credential: Created }),
+  result: z.object({ passkeyId: idSchema('passkey') }),
+  errors: ['passkey_not_valid'],
+  example: { result: { passkeyId: 'pk_…' } },
+});
+
+export const passkeyList = operation({
+  method: 'GET',
+  path: '/passkeys',
+  summary: 'Lists one’s own passkeys.',
+  access: 'signed-in',
+  result: z.object({
+    passkeys: z
+      .array(
+        z.object({
+          passkeyId: idSchema('passkey'),
+          name: deviceName,
+          createdAt: time,
+          lastUsedAt: time.nullable(),
+          /** Kept by a service of its maker too, and not in one device alone. */
+          isSynced: z.boolean(),
+        }),
+      )
+      .max(20),
+  }),
+  example: { result: { passkeys: [] } },
+});
+
+export const passkeyDelete = operation({
+  method: 'DELETE',
+  path: '/passkeys/{passkeyId}',
+  summary: 'Removes one of one’s own passkeys.',
+  access: 'signed-in',
+  stepUp: true,
+  params: z.object({ passkeyId: idSchema('passkey') }),
+  example: { params: { passkeyId: 'pk_…' } },
+});
+
+export const passkeySignInBegin = operation({
+  method: 'POST',
+  path: '/sessions/passkey/begin',
+  summary: 'Begins to sign in with a passkey, without a name: answers with what the browser has to be given.',
+  access: 'public',
+  result: z.object({ options }),
+  example: { result: { options: {} } },
+});
+
+export const passkeySignIn = operation({
+  method: 'POST',
+  path: '/sessions/passkey',
+  summary: 'Signs in with a passkey that has verified its user; no password and no code besides.',
+  access: 'public',
+  body: z.object({ credential: Shown, cookie: z.boolean().default(false) }),
+  result: z.object({ token: z.string().optional(), expiresAt: time }),
+  errors: ['sign_in_failed'],
+  example: { result: { token: 'jv0m…', expiresAt: '2026-01-02T20:00:00Z' } },
+});
