@@ -390,6 +390,7 @@ async function wire(parts: {
       (tenantId, limit) => keptAnswersOfRequests.sweepTenant(store.tenant(tenantId), limit),
     ],
     installationSweeps: [
+      (limit) => audit.sweep('operator', limit),
       (limit) => administrators.sweep(limit),
       (limit) => approvals.service.sweep(limit),
       (limit) => keptAnswersOfRequests.sweepInstallation(limit),

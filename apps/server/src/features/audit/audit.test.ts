@@ -88,7 +88,7 @@ test('F4 two servers that number at once give each entry one number, and all of 
     const onError = (error: unknown) => {
       throw error;
     };
-    const sequencer = new Sequencer({ store, forward: () => records.forward(), onError, onNumbered });
+    const sequencer = new Sequencer({ store, forward: (log) => records.forward(log), onError, onNumbered });
     return { records, sequencer };
   });
   const entries = 30;

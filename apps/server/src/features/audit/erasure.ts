@@ -91,7 +91,7 @@ export class AuditErasure {
 }
 
 /** What is recorded of a deletion: how many, between which entries, and a hash by which a list of them can be recognised. */
-export function certificateOf(ids: readonly AuditEntryId[], atMs: number) {
+function certificateOf(ids: readonly AuditEntryId[], atMs: number) {
   const sorted = [...ids].sort();
   const hash = createHash('sha256');
   for (const id of sorted) hash.update(idToBytes(id));

@@ -222,7 +222,7 @@ test('F6 searches combine, page and come in both orders', async () => {
 test('F9 F4 entries go when their term is over, and what is left goes on to verify from every earlier checkpoint', async () => {
   const before = await installation.audit.proofs.checkpoint(tenantId);
   installation.clock.advance(TERM_MS + 1);
-  expect(await installation.audit.sweep(tenantId, 200)).toBeGreaterThan(before.size);
+  expect(await installation.audit.sweep(tenantId, 200)).toBe(before.size);
   await installation.audit.sequence(tenantId);
   for (const format of ['json', 'csv'] as const) {
     const { file } = await exported(format);

@@ -1,5 +1,4 @@
 /** The door of `audit`. */
-import type { TenantId } from '@kuvert/protocol';
 import type { Recorded } from '../../acting.ts';
 import type { Clock, Random } from '../../clock.ts';
 import type { Store } from '../../store/index.ts';
@@ -13,7 +12,6 @@ import { auditAdminRoutes } from './routes.admin.ts';
 import { Sequencer } from './sequencer.ts';
 import { AuditStreams } from './streams.ts';
 
-export type { AuditEvent, Facts } from './drafts.ts';
 export { type AuditRecords, type LogName, logsOf } from './records.ts';
 
 /** Every handle of this feature, for the opening of the store. */
@@ -36,7 +34,7 @@ export async function createAuditFeature(deps: {
   const records: AuditWriter = new AuditWriter({ ...deps, onPending: (log) => sequencer.notice(log) });
   const sequencer: Sequencer = new Sequencer({
     store: deps.store,
-    forward: () => records.forward(),
+    forward: (log) => records.forward(log),
     onError: deps.onError,
     onNumbered: (log, count) => {
       deps.onNumbered(count);
@@ -59,20 +57,11 @@ export async function createAuditFeature(deps: {
     streams,
     adminRoutes: auditAdminRoutes({ reading, proofs, records, erasure, streams, mayGoInside }),
     promiseFor: (recorded: readonly Recorded[]) => proofs.promiseFor(recorded),
-    /** Numbers what a server that died has left, and removes up to `limit` addresses whose time is over. @returns how many */
-    async sweep(log: TenantId, limit: number): Promise<number> {
-      await sequencer.sequence('operator');
+    /** Does for a log what is to be done now and then: numbers what a server that died has left, removes up to `limit` of each kind of what is over. @returns how many */
+    async sweep(log: LogName, limit: number): Promise<number> {
       await sequencer.sequence(log);
-      streams.notice('operator');
       streams.notice(log);
-      const removed = await erasure.deleteAddresses('operator', limit);
-      const entries = await erasure.deleteEntries('operator', limit);
-      return (
-        removed +
-        entries +
-        (await erasure.deleteAddresses(log, limit)) +
-        (await erasure.deleteEntries(log, limit))
-      );
+      return (await erasure.deleteAddresses(log, limit)) + (await erasure.deleteEntries(log, limit));
     },
     sequence: (log: LogName) => sequencer.sequence(log),
     async stop(): Promise<void> {

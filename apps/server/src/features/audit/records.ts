@@ -68,23 +68,20 @@ export class AuditWriter implements AuditRecords {
     await this.#store.operator().write((tx) => this.inOperator(tx, logs, event));
   }
 
-  /** Moves entries that are on their way to tenants. May be repeated, also by several servers at once. @returns how many were found */
-  async forward(limit = 200): Promise<number> {
-    const { rows } = await this.#store.operator().list(forwards, { limit });
-    const byTenant = Map.groupBy(rows, (row) => row.tenantId);
-    for (const [tenantId, ones] of byTenant) {
-      await this.#store.tenant(tenantId).write(async (tx) => {
-        for (const { draft } of ones) {
-          const decoded = decodeDraft(draft);
-          if ((await tx.find(TENANT_TABLES.entries, decoded.entryId)) === undefined)
-            putDraft(tx, TENANT_TABLES, this.#store.ops, decoded);
-        }
-      });
-      await this.#store.operator().write((tx) => {
-        for (const { entryId } of ones) tx.delete(forwards, tenantId, entryId);
-      });
-      this.#onPending(tenantId);
-    }
+  /** Moves entries that are on their way to a tenant. May be repeated, also by several servers at once. @returns how many were found */
+  async forward(tenantId: TenantId, limit = 200): Promise<number> {
+    const { rows } = await this.#store.operator().list(forwards, { equals: [tenantId], limit });
+    if (rows.length === 0) return 0;
+    await this.#store.tenant(tenantId).write(async (tx) => {
+      for (const { draft } of rows) {
+        const decoded = decodeDraft(draft);
+        if ((await tx.find(TENANT_TABLES.entries, decoded.entryId)) === undefined)
+          putDraft(tx, TENANT_TABLES, this.#store.ops, decoded);
+      }
+    });
+    await this.#store.operator().write((tx) => {
+      for (const { entryId } of rows) tx.delete(forwards, tenantId, entryId);
+    });
     return rows.length;
   }
 

@@ -4,6 +4,7 @@
  * once, and each entry gets one number.
  */
 import { appendLeaves, EMPTY_HEAD, type Hash, type TreeHead } from '@kuvert/crypto/transparency';
+import type { TenantId } from '@kuvert/protocol';
 import type { Store } from '../../store/index.ts';
 import { type LogPlace, placeOfLog } from './logs.ts';
 import type { LogName } from './records.ts';
@@ -22,7 +23,7 @@ export async function readHead({ scope, tables }: LogPlace): Promise<TreeHead> {
 /** @see the head of this file */
 export class Sequencer {
   readonly #store: Store;
-  readonly #forward: () => Promise<number>;
+  readonly #forward: (log: TenantId) => Promise<number>;
   readonly #onError: (error: unknown) => void;
   readonly #onNumbered: (log: LogName, count: number) => void;
   readonly #waiting = new Set<LogName>();
@@ -30,10 +31,10 @@ export class Sequencer {
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  /** @param deps.forward moves some of what is on its way to tenants' logs; 0 when nothing was */
+  /** @param deps.forward moves some of what is on its way to a tenant's log; 0 when nothing was */
   constructor(deps: {
     readonly store: Store;
-    readonly forward: () => Promise<number>;
+    readonly forward: (log: TenantId) => Promise<number>;
     readonly onError: (error: unknown) => void;
     readonly onNumbered: (log: LogName, count: number) => void;
   }) {
@@ -55,7 +56,7 @@ export class Sequencer {
 
   /** Numbers everything that waits in a log, what is on its way there included. @returns the head */
   async sequence(log: LogName): Promise<TreeHead> {
-    while (log !== 'operator' && (await this.#forward()) > 0);
+    while (log !== 'operator' && (await this.#forward(log)) > 0);
     const place = placeOfLog(this.#store, log);
     for (;;) {
       const { head, count } = await this.#step(place);

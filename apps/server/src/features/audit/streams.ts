@@ -32,7 +32,7 @@ export interface StreamState {
   readonly failingSinceMs: number | null;
 }
 
-export const STREAM_LIMITS = {
+const STREAM_LIMITS = {
   /** Entries of one delivery. */
   atOnce: 500,
   pauseMs: 1_000,
