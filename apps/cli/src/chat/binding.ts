@@ -12,6 +12,7 @@ import { noticeSentence } from '../profile-session.ts';
 import { textsIn } from '../texts.ts';
 import { KeptConnection } from './connection.ts';
 import { readPlace } from './entry-pages.ts';
+import { actOnMessage, sendChatFile } from './message-effects.ts';
 import type { ChatEvent, Connection, ConversationItem, Effect, EntryItem } from './model.ts';
 import { OwnBinding } from './own-binding.ts';
 import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
@@ -123,6 +124,10 @@ export class Binding {
       case 'deleteEntry':
         conversations.deleteEntries([entryIdOf(effect.key)], effect.scope);
         return this.#tell({ kind: 'told', sentence: this.#texts.deletedNow(), isError: false });
+      case 'act':
+        return this.#act(effect);
+      case 'sendFile':
+        return sendChatFile(this.#profile, conversationIdOf(effect.id), effect.path);
       case 'safety':
         return this.#own.showSafety(effect.id, this.#mailOf(effect.id));
       case 'setVerified':
@@ -177,6 +182,12 @@ export class Binding {
     const mail = this.#mailOf(id);
     this.#profile.conversations.setDraft(conversationId, '');
     await this.#profile.send({ to: mail, text });
+  }
+
+  async #act({ id, key, action, text }: Extract<Effect, { do: 'act' }>): Promise<void> {
+    const what = { entryId: entryIdOf(key), action, text };
+    const path = await actOnMessage(this.#profile, conversationIdOf(id), what);
+    if (path !== undefined) this.#tell({ kind: 'told', sentence: this.#texts.savedAt(path), isError: false });
   }
 
   async #setVerified({ id, isVerified, shown }: Extract<Effect, { do: 'setVerified' }>): Promise<void> {

@@ -138,6 +138,9 @@ export type Connection =
 /** How far a deletion reaches. */
 export type DeletionScope = 'here' | 'own-devices' | 'everywhere';
 
+/** What can be done to a message beside deleting it. */
+export type MessageAction = 'reply' | 'edit' | 'react' | 'vote' | 'save';
+
 /** What is to be done outside. The binding does it and answers with events. */
 export type Effect =
   | { readonly do: 'load'; readonly id: string; readonly place: Place }
@@ -154,6 +157,14 @@ export type Effect =
   | { readonly do: 'setMuted'; readonly id: string; readonly untilMs: number | undefined }
   | { readonly do: 'setTimer'; readonly id: string; readonly timerMs: number | undefined }
   | { readonly do: 'deleteEntry'; readonly id: string; readonly key: string; readonly scope: DeletionScope }
+  | {
+      readonly do: 'act';
+      readonly id: string;
+      readonly key: string;
+      readonly action: MessageAction;
+      readonly text: string;
+    }
+  | { readonly do: 'sendFile'; readonly id: string; readonly path: string }
   | { readonly do: 'safety'; readonly id: string }
   | { readonly do: 'setVerified'; readonly id: string; readonly isVerified: boolean; readonly shown?: string }
   | { readonly do: 'acceptKeys'; readonly id: string }

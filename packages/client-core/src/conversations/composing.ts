@@ -25,7 +25,7 @@ type Distribute<T> = T extends unknown ? Omit<T, 'minReader' | 'timerMs'> : neve
 export type Draft = Distribute<ShownContent>;
 
 /** @throws KuvertError `text_not_utf8`, `text_too_long`, also for what is said about a file */
-export function checkText(text: string): string {
+function checkText(text: string): string {
   if (!text.isWellFormed()) throw new KuvertError('text_not_utf8');
   // A string has at most as many code points as code units, so most texts need no count.
   if (text.length > TEXT_LIMITS.codePointsMax) {
@@ -120,7 +120,7 @@ export function endPoll(context: Context, row: EntryRow): ContentId {
 }
 
 /** The message as others name it. */
-export function refTo(row: Pick<EntryRow, 'contentId' | 'senderPerson'>) {
+function refTo(row: Pick<EntryRow, 'contentId' | 'senderPerson'>) {
   return { message: row.contentId, author: row.senderPerson };
 }
 

@@ -120,6 +120,7 @@ export interface ChatTexts {
   mutedNow(name: string, isMuted: boolean): string;
   timerNow(timerMs: number | undefined): string;
   deletedNow(): string;
+  savedAt(path: string): string;
   verifiedNow(name: string, isVerified: boolean): string;
   acceptedNow(name: string): string;
   noDay(): string;

@@ -198,6 +198,7 @@ export const de: ChatTexts = {
       ? 'Neue Nachrichten bleiben.'
       : `Neue Nachrichten verschwinden nach dem Lesen, Frist: ${duration(ms)}.`,
   deletedNow: () => 'Die Nachricht ist gelöscht.',
+  savedAt: (path) => `Gespeichert: ${path}`,
   verifiedNow: (name, isVerified) =>
     isVerified ? `${name} ist geprüft.` : `${name} ist nicht mehr geprüft.`,
   acceptedNow: (name) => `Sie schreiben den jetzigen Schlüsseln von ${name}, die Sie nicht verglichen haben.`,

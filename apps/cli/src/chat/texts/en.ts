@@ -186,6 +186,7 @@ export const en: ChatTexts = {
   timerNow: (ms) =>
     ms === undefined ? 'New messages stay.' : `New messages disappear ${duration(ms)} after they were read.`,
   deletedNow: () => 'The message is deleted.',
+  savedAt: (path) => `Saved: ${path}`,
   verifiedNow: (name, isVerified) =>
     isVerified ? `${name} is verified.` : `${name} is not verified any more.`,
   acceptedNow: (name) => `You write to the present keys of ${name}, which you have not compared.`,

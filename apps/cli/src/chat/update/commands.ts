@@ -20,6 +20,7 @@ import {
   withOpen,
 } from './command-actions.ts';
 import { readEarlier, scrollPage } from './conversation.ts';
+import { actOn, sendFile } from './message-actions.ts';
 import { refuse, type Step, show, step } from './step.ts';
 import { choose, openHelp, openLink, openPeople, openSearch } from './views.ts';
 
@@ -125,6 +126,45 @@ export const COMMANDS: readonly Command[] = [
     deleteMessage,
   ),
   command(
+    ['file', 'datei'],
+    ['PATH', 'PFAD'],
+    ['send a file, up to 2 GB', 'eine Datei senden, bis 2 GB'],
+    sendFile,
+  ),
+  command(
+    ['save', 'sichern'],
+    ['[#NUMBER] [FOLDER]', '[#NUMMER] [ORDNER]'],
+    ['save the file of a message, #1 is the newest', 'die Datei einer Nachricht sichern, #1 ist die neueste'],
+    actOn('save'),
+  ),
+  command(
+    ['reply', 'antworten'],
+    ['[#NUMBER] TEXT', '[#NUMMER] TEXT'],
+    ['answer a message', 'auf eine Nachricht antworten'],
+    actOn('reply'),
+  ),
+  command(
+    ['edit', 'ändern'],
+    ['[#NUMBER] TEXT', '[#NUMMER] TEXT'],
+    ['give a message of yours another text', 'einer eigenen Nachricht einen anderen Text geben'],
+    actOn('edit'),
+  ),
+  command(
+    ['react', 'reagieren'],
+    ['[#NUMBER] [SIGN]', '[#NUMMER] [ZEICHEN]'],
+    [
+      'react to a message; without a sign that is taken back',
+      'auf eine Nachricht reagieren; ohne Zeichen zurücknehmen',
+    ],
+    actOn('react'),
+  ),
+  command(
+    ['vote', 'abstimmen'],
+    ['[#NUMBER] 1 [2 …]', '[#NUMMER] 1 [2 …]'],
+    ['answer a poll', 'eine Umfrage beantworten'],
+    actOn('vote'),
+  ),
+  command(
     ['safety', 'sicherheit'],
     NONE,
     ['compare safety numbers', 'Sicherheitsnummern vergleichen'],
@@ -211,6 +251,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   wahlen: 'choose',
   fruher: 'earlier',
   gepruft: 'verify',
+  andern: 'edit',
   '?': 'help',
 };
 
