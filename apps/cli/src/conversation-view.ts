@@ -15,7 +15,7 @@ import { showLine, showText } from './terminal-text.ts';
 
 /** Who the other side is: the address, or the person's id while the directory has not answered. */
 export function peerName({ peer }: ConversationSummary): string {
-  return peer.mail ?? peer.personId ?? '';
+  return peer.mail ?? peer.personId ?? peer.name ?? '';
 }
 
 /** One line of `kuvert conversations`. */
@@ -25,6 +25,11 @@ export function conversationJson(summary: ConversationSummary): object {
   return {
     conversationId,
     with: peerName(summary),
+    ...(summary.group && {
+      group: summary.group.groupId,
+      members: summary.group.members,
+      ...(!summary.group.isOpen && { closed: true }),
+    }),
     ...(peer.name !== undefined && { name: peer.name }),
     unread,
     lastAt: iso(lastAtMs),
@@ -69,7 +74,7 @@ function lastJson(last: Entry): object {
 
 function previewText(last: MessageEntry, summary: ConversationSummary, output: Output): string {
   const who = last.direction === 'out' ? `${output.texts.me()}: ` : '';
-  return `${who}${bodyText(last, last.direction === 'out' ? output.texts.me() : peerName(summary), output, { isOneLine: true, nameOf: String })}`;
+  return `${who}${bodyText(last, last.direction === 'out' ? output.texts.me() : (last.sender?.mail ?? peerName(summary)), output, { isOneLine: true, nameOf: String })}`;
 }
 
 /** A message with its conversation, as `read` and `search` give it. */
@@ -84,7 +89,8 @@ export function entryJson(
   return {
     direction,
     messageId,
-    ...(direction === 'in' ? { from: peer } : { to: peer }),
+    ...(direction === 'in' ? { from: entry.sender?.mail ?? peer } : { to: peer }),
+    ...(summary.group && { group: summary.group.groupId, title: summary.group.title }),
     sentAt: iso(atMs),
     text: kind === 'too-new' ? output.texts.tooNew() : text,
     ...(!['text', 'too-new', 'deleted', 'timer'].includes(kind) && { kind }),
@@ -107,11 +113,14 @@ export function entryText(
 ): string {
   const { me, shortState } = output.texts;
   const peer = showLine(peerName(summary));
+  const author = entry.sender === undefined ? peer : showLine(entry.sender.mail);
   const who =
     entry.direction === 'in'
-      ? peer
+      ? summary.group === undefined
+        ? author
+        : `${author} → ${peer}`
       : `${me()} → ${peer}${entry.state ? ` (${shortState(entry.state)})` : ''}`;
-  return `${localTime(entry.atMs)}  ${who}: ${bodyText(entry, entry.direction === 'in' ? peer : me(), output, { isOneLine: false, nameOf })}`;
+  return `${localTime(entry.atMs)}  ${who}: ${bodyText(entry, entry.direction === 'in' ? author : me(), output, { isOneLine: false, nameOf })}`;
 }
 
 function bodyText(
@@ -139,7 +148,14 @@ function bodyText(
 /** The conversation with an address; undefined while there is none. */
 export function findConversation(profile: Profile, mail: string): ConversationSummary | undefined {
   const wanted = mail.trim().toLowerCase();
-  return profile.conversations.list().find((summary) => peerName(summary) === wanted);
+  return profile.conversations
+    .list()
+    .find(
+      (summary) =>
+        peerName(summary) === wanted ||
+        summary.group?.groupId === wanted ||
+        summary.group?.title === mail.trim(),
+    );
 }
 
 function iso(timeMs: number): string {

@@ -9,6 +9,7 @@ import { addDemo } from './commands/demo.ts';
 import { addDevices } from './commands/devices.ts';
 import { addEnrol } from './commands/enrol.ts';
 import { addExport } from './commands/export.ts';
+import { addGroup } from './commands/group.ts';
 import { addHistory } from './commands/history.ts';
 import { addInbox } from './commands/inbox.ts';
 import { addKeeping } from './commands/keeping.ts';
@@ -57,6 +58,7 @@ export function buildProgram(context: CommandContext): Command {
     addStatus,
     addHistory,
     addConversations,
+    addGroup,
     addKeeping,
     addExport,
     addPeople,

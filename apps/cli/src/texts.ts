@@ -9,6 +9,7 @@ export interface Texts {
   tokenCreated(token: string, expiresAt: string): string;
   personReset(token: string, expiresAt: string): string;
   administratorInvited(code: string, expiresAt: string): string;
+  exchange(may: boolean, reason: string): string;
   deviceRevoked(id: string): string;
   keysRotated(keyId: string, count: number): string;
   enrolled(deviceId: string, profile: string): string;
@@ -58,6 +59,10 @@ const en: Texts = {
     `The device that enrols with this token until ${expiresAt} takes the place of all others of this person, and everybody they write with is told:\n${token}`,
   administratorInvited: (code, expiresAt) =>
     `With “kuvert admin accept” this code makes its holder an administrator until ${expiresAt}; the audit log tells of it:\n${code}`,
+  exchange: (may, reason) =>
+    may
+      ? `Yes: ${reason === 'self' ? 'it is the same person' : 'both are in the same area'}.`
+      : `No: ${reason === 'unknown-person' ? 'there is no such person in this organisation' : reason}.`,
   deviceRevoked: (id) => `${id} is revoked; its connections are closed.`,
   keysRotated: (keyId, count) => `The wrapping key is now ${keyId}; ${count} keys were wrapped anew.`,
   enrolled: (deviceId, profile) => `This device is enrolled: ${deviceId} in ${profile}`,
@@ -137,6 +142,10 @@ const de: Texts = {
     `Das Gerät, das sich bis ${expiresAt} mit diesem Token registriert, tritt an die Stelle aller anderen dieser Person, und alle, mit denen sie schreibt, erfahren es:\n${token}`,
   administratorInvited: (code, expiresAt) =>
     `Mit „kuvert admin accept“ macht dieser Code bis ${expiresAt} zur Administration; das Protokoll hält es fest:\n${code}`,
+  exchange: (may, reason) =>
+    may
+      ? `Ja: ${reason === 'self' ? 'Es ist dieselbe Person' : 'Beide sind im selben Bereich'}.`
+      : `Nein: ${reason === 'unknown-person' ? 'Diese Person gibt es in dieser Organisation nicht' : reason}.`,
   deviceRevoked: (id) => `${id} ist gesperrt; seine Verbindungen sind geschlossen.`,
   keysRotated: (keyId, count) =>
     `Der Hüllschlüssel ist jetzt ${keyId}; ${count} Schlüssel wurden neu verpackt.`,

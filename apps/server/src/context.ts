@@ -272,6 +272,7 @@ async function wire(parts: {
     tenants: tenants.service,
     people: people.service,
     devices: devices.service,
+    exchange: pools.exchange,
     stock,
     connections,
     metrics,
@@ -289,6 +290,7 @@ async function wire(parts: {
     devices: devices.service,
     directory: devices.directory,
     groups: groups.directory,
+    exchange: pools.exchange,
     admission,
     trafficFactor,
     metrics,
@@ -347,7 +349,7 @@ async function wire(parts: {
     },
     routes: joinRoutes({
       device: [
-        people.deviceRoutes(pools.service),
+        people.deviceRoutes(pools.service, pools.exchange),
         devices.deviceRoutes,
         prekeys.deviceRoutes,
         attachments.deviceRoutes,
@@ -411,6 +413,7 @@ async function wire(parts: {
     operatorTable: joinOperatorRoutes([
       tenants.operatorRoutes,
       people.operatorRoutes,
+      pools.operatorRoutes,
       devices.operatorRoutes,
       mailbox.operatorRoutes,
       administrators.operatorRoutes,

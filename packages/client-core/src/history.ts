@@ -57,7 +57,7 @@ function changeView({
 
 /** How far a row of the outbox has come, as far as it may be shown. */
 export function stateOf(context: ShownContext, row: OutboxRow): MessageState {
-  const receipt = shownReceipt(context, row.toPerson, row.chain);
+  const receipt = shownReceipt(context, row.toGroup ?? row.toPerson, row.chain);
   return receipt ?? (row.acceptedAtMs === undefined ? 'queued' : 'accepted');
 }
 

@@ -19,9 +19,9 @@ export const SentContent = z.object({
   content: bytesSchema({ min: 1, max: 256 * 1024 }),
 });
 
-/** A setting of the conversation with a person. Of two the one with the higher stamp holds, then the one of the higher device id. */
+/** A setting of the conversation with a person or of a group. Of two the one with the higher stamp holds, then the one of the higher device id. */
 export const SettingState = z.object({
-  person: idSchema('person'),
+  person: z.union([idSchema('person'), idSchema('group')]),
   name: z.string().min(1).max(32),
   /** The value as CBOR, so that a device keeps and passes on what it does not know yet. */
   value: bytesSchema({ min: 1, max: 256 * 1024 }),

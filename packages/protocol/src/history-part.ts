@@ -5,7 +5,16 @@
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { ReadState, SettingState } from './content-own.ts';
-import { type ChainId, type ContentId, type DeviceId, idFromBytes, idToBytes, type PersonId } from './ids.ts';
+import {
+  type ChainId,
+  type ContentId,
+  type DeviceId,
+  type GroupId,
+  ID_TYPES,
+  idFromBytes,
+  idToBytes,
+  type PersonId,
+} from './ids.ts';
 import type { Person } from './people.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -17,8 +26,10 @@ const READ = 4;
 
 /** A message as it travels to another device of the same person. */
 export interface HistoryItem {
-  /** The other person of the conversation. */
-  readonly peer: PersonId;
+  /** The other person of the conversation, or the group. */
+  readonly peer: PersonId | GroupId;
+  /** In a group: who has written it. */
+  readonly author?: PersonId | undefined;
   readonly direction: 'in' | 'out';
   readonly kind: (typeof KINDS)[number];
   readonly contentId: ContentId;
@@ -76,7 +87,7 @@ const part = z.object({
 
 /** @see HistoryPart */
 export function encodeHistoryPart({ people, settings, read, items }: HistoryPart): Bytes {
-  const persons = new Table<PersonId>();
+  const persons = new Table<PersonId | GroupId>();
   const devices = new Table<DeviceId>();
   const chains = new Table<ChainId>();
   const encoded = items.map((one) => [
@@ -94,6 +105,7 @@ export function encodeHistoryPart({ people, settings, read, items }: HistoryPart
     (one.isUnread ? UNREAD : 0) | (one.receipt ? DELIVERED : 0) | (one.receipt === 'read' ? READ : 0),
     one.timerMs ?? null,
     one.expiresAtMs ?? null,
+    ...(one.author === undefined ? [] : [persons.indexOf(one.author)]),
   ]);
   const changes = items.flatMap((one, at) =>
     (one.changes ?? []).map(({ contentId, who, device, atMs, content }) => [
@@ -130,7 +142,8 @@ export function decodeHistoryPart(bytes: Uint8Array): HistoryPart | undefined {
       read,
       items: items.flatMap((one, itemAt): HistoryItem[] => {
         const [peerAt, direction, kindAt, contentId, deviceAt, content, ...numbers] = one;
-        const [atMs, writtenAtMs, acceptedAtMs, chainAt, seq, flags, timerMs, expiresAtMs] = numbers;
+        const [atMs, writtenAtMs, acceptedAtMs, chainAt, seq, flags, timerMs, expiresAtMs, authorAt] =
+          numbers;
         const [peer, device, kind] = [persons[peerAt], devices[deviceAt], KINDS[kindAt]];
         if (peer === undefined || device === undefined || kind === undefined) return [];
         const chain = chains[chainAt ?? -1];
@@ -148,10 +161,12 @@ export function decodeHistoryPart(bytes: Uint8Array): HistoryPart | undefined {
             },
           ];
         });
+        const author = persons[authorAt ?? -1];
         const flag = (bit: number) => ((flags ?? 0) & bit) !== 0;
         return [
           {
-            peer: idFromBytes('person', peer),
+            peer: peer[0] === ID_TYPES.group.byte ? idFromBytes('group', peer) : idFromBytes('person', peer),
+            author: author && idFromBytes('person', author),
             direction: direction === 0 ? 'in' : 'out',
             kind,
             contentId: idFromBytes('content', contentId),
@@ -176,7 +191,7 @@ export function decodeHistoryPart(bytes: Uint8Array): HistoryPart | undefined {
 }
 
 /** Ids by the number of their first use. */
-class Table<T extends PersonId | DeviceId | ChainId> {
+class Table<T extends PersonId | GroupId | DeviceId | ChainId> {
   readonly #numbers = new Map<T, number>();
 
   indexOf(value: T): number {

@@ -60,6 +60,16 @@ export const operatorCalls = {
     }),
     z.object({ code: z.string(), expiresAt: z.iso.datetime() }),
   ),
+  /** Why can one person see another, or why not? Both by id. */
+  exchangeWhy: call(
+    '/operator/v1/people/why',
+    z.object({ from: idSchema('person'), to: idSchema('person') }),
+    z.object({
+      may: z.boolean(),
+      reason: z.enum(['self', 'same-area', 'unknown-person']),
+      area: z.string().max(200).optional(),
+    }),
+  ),
   deviceRevoke: call('/operator/v1/devices/revoke', z.object({ deviceId: idSchema('device') }), z.object({})),
   keysRotate: call(
     '/operator/v1/keys/rotate',

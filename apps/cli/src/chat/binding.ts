@@ -2,12 +2,19 @@
  * The only place where the chat meets the messenger: does what the state asks for (`Effect`) and tells what has become of it
  * (`ChatEvent`). What reads the container answers at once; what needs the server runs on its own and never holds up a key.
  */
-import type { ConversationChanges, ConversationSummary, Entry, EntryId } from '@kuvert/client-core';
+import type {
+  ConversationChanges,
+  ConversationSummary,
+  Entry,
+  EntryId,
+  SystemEntry,
+} from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
 import type { ConversationId, DeviceId, Person, PersonId } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
 import { messageWords } from '../content-text.ts';
 import { describeFailure } from '../failure.ts';
+import { groupTextsIn } from '../group-texts.ts';
 import { noticeSentence } from '../profile-session.ts';
 import { textsIn } from '../texts.ts';
 import { KeptConnection } from './connection.ts';
@@ -181,7 +188,9 @@ export class Binding {
     const conversationId = conversationIdOf(id);
     const mail = this.#mailOf(id);
     this.#profile.conversations.setDraft(conversationId, '');
-    await this.#profile.send({ to: mail, text });
+    const { group } = this.#profile.conversations.get(conversationId);
+    if (group === undefined) await this.#profile.send({ to: mail, text });
+    else this.#profile.groups.send(group.groupId, text);
   }
 
   async #act({ id, key, action, text }: Extract<Effect, { do: 'act' }>): Promise<void> {
@@ -320,6 +329,22 @@ export class Binding {
     return noticeSentence(notice, { language: this.#language, texts: textsIn(this.#language) });
   }
 
+  /** What was done in a group, in a sentence; undefined for any other notice. */
+  #changeOf({ action, personId, people = [], role }: SystemEntry): string | undefined {
+    if (action === undefined || personId === undefined) return undefined;
+    const texts = groupTextsIn(this.#language);
+    const own = this.#profile.whoami();
+    const nameOf = (id: PersonId) =>
+      id === own.personId
+        ? texts.you()
+        : (this.#people.find((person) => person.personId === id)?.name ?? texts.someone());
+    return texts.change(action, {
+      by: nameOf(personId),
+      people: people.map(nameOf).join(', '),
+      role: role === undefined ? '' : texts.role(role),
+    });
+  }
+
   #itemOf(summary: ConversationSummary): ConversationItem {
     const {
       conversationId,
@@ -358,7 +383,7 @@ export class Binding {
     const { atMs, expiresAtMs } = entry;
     const key = String(entry.entryId);
     if (entry.direction === 'system') {
-      const text = this.#sentenceOf(entry);
+      const text = this.#changeOf(entry) ?? this.#sentenceOf(entry);
       return { key, direction: 'system', kind: 'notice', atMs, text, isUnread: false };
     }
     const { direction, isUnread, timerMs, state, problem } = entry;
@@ -368,7 +393,8 @@ export class Binding {
       kind === 'text'
         ? messageWords(entry, this.#language, (person) => this.#profile.person(person)?.name ?? person)
         : '';
-    return { key, direction, kind, atMs, text, isUnread, timerMs, state, problem, expiresAtMs };
+    const author = entry.sender?.name;
+    return { key, direction, kind, atMs, author, text, isUnread, timerMs, state, problem, expiresAtMs };
   }
 }
 

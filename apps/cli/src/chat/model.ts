@@ -48,6 +48,8 @@ export interface EntryItem {
   readonly direction: 'in' | 'out' | 'system';
   readonly kind: 'text' | 'too-new' | 'deleted' | 'timer' | 'notice';
   readonly atMs: number;
+  /** In a group: who has written it. */
+  readonly author?: string | undefined;
   /** What was written; of a notice, its sentence. */
   readonly text: string;
   readonly isUnread: boolean;

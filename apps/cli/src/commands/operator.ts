@@ -106,6 +106,21 @@ export function addOperator(program: Command, context: CommandContext): void {
     ['kuvert operator person reset --person pe_… --json'],
   );
 
+  finishCommand(
+    add(person, 'why', 'may one person see another, and why')
+      .requiredOption('--person <id>', 'who looks (pe_…)')
+      .requiredOption('--sees <id>', 'whom (pe_…)')
+      .action(async (options: DataOption & { person: string; sees: string }) => {
+        const { output } = context;
+        const answer = await (await find(options)).call('exchangeWhy', {
+          from: options.person as PersonId,
+          to: options.sees as PersonId,
+        });
+        await output.result(answer, () => output.texts.exchange(answer.may, answer.reason));
+      }),
+    ['kuvert operator person why --person pe_… --sees pe_…'],
+  );
+
   const token = group('token', 'enrolment tokens');
   finishCommand(
     add(token, 'create', 'make a token with which one device can enrol, once')

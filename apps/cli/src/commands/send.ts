@@ -20,6 +20,7 @@ import { flushPatiently, progressOf } from '../transfers.ts';
 
 interface SendOptions extends ProfileOptions {
   readonly to?: string;
+  readonly group?: string;
   readonly text?: string | undefined;
   readonly jsonl?: string;
   readonly file?: string;
@@ -44,6 +45,7 @@ export function addSend(program: Command, context: CommandContext): void {
     .command('send')
     .description('send a text; without a server it waits here and goes out with the next command')
     .option('--to <mail>', "the recipient's mail address")
+    .option('--group <group>', 'the group instead, by title or id (gr_…)')
     .option('--text <text>', 'the text, or - to read it from stdin byte for byte')
     .option('--file <path>', 'send a file, up to 2 GB; --text says something about it')
     .option('--reply-to <message>', 'answer this message, by the id that inbox prints')
@@ -62,6 +64,7 @@ export function addSend(program: Command, context: CommandContext): void {
     "kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --text 'Hello Ben'",
     'kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --text - < note.txt',
     "kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --file report.pdf --text 'As promised'",
+    "kuvert send --profile anna --secret-file anna.secret --group Release --text 'Hello all'",
     'kuvert send --profile bot --secret-file bot.secret --jsonl - --json < messages.jsonl',
   ]);
 }
@@ -82,17 +85,17 @@ async function sendAsAsked(options: SendOptions, context: CommandContext): Promi
     });
   }
   if (options.jsonl !== undefined) return sendLines(options, context);
-  const { to } = options;
-  if (to === undefined) {
+  const { to, group } = options;
+  if ((to === undefined) === (group === undefined)) {
     throw new UsageError({
-      en: '--to is missing; see --help.',
-      de: 'Es fehlt die Option --to; siehe --help.',
+      en: 'Give either --to or --group; see --help.',
+      de: 'Bitte entweder --to oder --group angeben; siehe --help.',
     });
   }
   // Text is read and checked before the profile is opened, so that a slow pipe keeps no profile busy.
   const text =
     options.text === '-' ? await readText(context.streams.stdin) : await checkArgument(options.text ?? '');
-  await withProfile(options, context.output, (profile) => sendOne(profile, { to, text }, context));
+  await withProfile(options, context.output, (profile) => sendOne(profile, { to, group, text }, context));
 }
 
 /**
@@ -225,11 +228,14 @@ async function bringOut(
 
 async function sendOne(
   profile: Profile,
-  message: { to: string; text: string },
+  { to, group, text }: { to: string | undefined; group: string | undefined; text: string },
   context: CommandContext,
 ): Promise<void> {
   const online = await connectIfReachable(profile);
-  const { messageId } = await profile.send(message);
+  const messageId =
+    group === undefined
+      ? (await profile.send({ to: to ?? '', text })).messageId
+      : await sendToGroup(profile, group, { text, online });
   const outgoing = new Outgoing(profile, context.output);
   outgoing.add(messageId);
   let failure: unknown;
@@ -241,6 +247,16 @@ async function sendOne(
   await outgoing.tellRest({ failed: failure !== undefined });
   if (failure !== undefined) throw failure;
   context.exitCode = outgoing.exitCode;
+}
+
+/** A group that is new to this device is known once its log was fetched. */
+async function sendToGroup(
+  profile: Profile,
+  name: string,
+  { text, online }: { text: string; online: boolean },
+): Promise<ContentId> {
+  if (online) await profile.groups.refresh();
+  return profile.groups.send(profile.groups.find(name).groupId, text);
 }
 
 async function sendLines(options: SendOptions, context: CommandContext): Promise<void> {

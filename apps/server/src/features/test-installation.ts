@@ -253,6 +253,7 @@ export async function openTestInstallation(
       tenants: tenants.service,
       people: people.service,
       devices: devices.service,
+      exchange: pools.exchange,
       stock,
       metrics,
       onLimit: () => limits.push('prekeyTakes'),
@@ -269,6 +270,7 @@ export async function openTestInstallation(
       devices: devices.service,
       directory: devices.directory,
       groups: groups.directory,
+      exchange: pools.exchange,
       admission: options.admission ?? { enter: () => () => undefined },
       trafficFactor: options.trafficFactor,
       metrics,
@@ -283,7 +285,7 @@ export async function openTestInstallation(
       pools: pools.service,
       onLimit: () => undefined,
     });
-    const peopleOfPools = { ...people, deviceRoutes: people.deviceRoutes(pools.service) };
+    const peopleOfPools = { ...people, deviceRoutes: people.deviceRoutes(pools.service, pools.exchange) };
     return {
       store,
       tenants,

@@ -2,9 +2,12 @@
  * Conversations as a screen shows them: the list, the entries of one, what is unread, and what a person sets. Everything reads from
  * and writes to the container, at once; nothing here waits for a network. {@link Conversations.onChanged} says when to read again.
  */
+
+import { memberOf } from '@kuvert/crypto/groups';
 import {
   type ContentId,
   type ConversationId,
+  type GroupId,
   KuvertError,
   type Mention,
   type PersonId,
@@ -13,6 +16,7 @@ import {
   TIMER_MS,
   utf8,
 } from '@kuvert/protocol';
+import { isGroupLane } from '../chains/own-chain.ts';
 import type { Context } from '../context.ts';
 import { type SearchOptions, type SearchPage, searchMessages } from '../search/search.ts';
 import { type Draft, editMessage, endPoll, reactTo, voteIn, writeDraft } from './composing.ts';
@@ -20,7 +24,7 @@ import { deleteMessages } from './deleting.ts';
 import { versionsOf } from './details.ts';
 import { viewOf } from './entry-view.ts';
 import { conversationAt, conversationWith } from './known.ts';
-import { queueMessage } from './outgoing.ts';
+import { queueMessage, sideOf } from './outgoing.ts';
 import { readUpTo } from './reading.ts';
 import { DRAFT_MAX, readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
 import type { ConversationRow, EntryPlace, EntryRow, ListedEntry } from './store.ts';
@@ -71,8 +75,7 @@ export class Conversations {
       const mutedUntilMs = values?.mutedUntil ?? 0;
       return {
         conversationId,
-        kind: 'direct',
-        peer: this.#peerOf(row),
+        ...this.#sideOf(row),
         last,
         lastAtMs: last?.atMs ?? row.createdAtMs,
         unread: unread.get(conversationId) ?? 0,
@@ -207,7 +210,7 @@ export class Conversations {
         stamp: setting.stampMs,
       };
       const entry = { kind: 'timer' as const, content: new Uint8Array(), timerMs: value || undefined };
-      queueMessage(this.#context, { to: to ?? '', person: conversation?.personId, content, entry });
+      queueMessage(this.#context, { to: to ?? '', ...sideOf(conversation?.personId), content, entry });
     });
     this.#onOutgoing();
   }
@@ -281,6 +284,27 @@ export class Conversations {
     const row = this.#context.store.entries.get(entryId);
     if (row === undefined) throw new KuvertError('message_unknown');
     return row;
+  }
+
+  #sideOf(row: ConversationRow): Pick<ConversationSummary, 'kind' | 'peer' | 'group'> {
+    if (row.personId === undefined || !isGroupLane(row.personId)) {
+      return { kind: 'direct', peer: this.#peerOf(row) };
+    }
+    const groupId = row.personId as GroupId;
+    const group = this.#context.store.groups.get(groupId);
+    const title = group?.title ?? '';
+    const members = group?.state.members ?? [];
+    const isMember = memberOf(group?.state, this.#context.own.personId) !== undefined;
+    return {
+      kind: 'group',
+      peer: { personId: undefined, mail: undefined, name: title },
+      group: {
+        groupId,
+        title,
+        members: members.length,
+        isOpen: isMember && group?.state.isDissolved === false,
+      },
+    };
   }
 
   #peerOf({ personId, mail }: ConversationRow): Peer {

@@ -2,7 +2,7 @@
 import { type ContentId, KuvertError, type PersonId, READER_VERSION } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { forgetMessage } from './amending.ts';
-import { queueMessage } from './outgoing.ts';
+import { queueMessage, sideOf } from './outgoing.ts';
 import type { EntryRow } from './store.ts';
 import type { DeletionScope, EntryId } from './types.ts';
 
@@ -63,7 +63,7 @@ function tellOthers(context: Context, rows: readonly EntryRow[]): boolean {
       const content = { kind: 'delete' as const, minReader: READER_VERSION, messages };
       queueMessage(context, {
         to: to ?? '',
-        person: conversation?.personId,
+        ...sideOf(conversation?.personId),
         content,
         entry: { kind: 'removed', content: new Uint8Array(), timerMs: undefined },
       });

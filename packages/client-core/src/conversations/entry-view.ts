@@ -1,4 +1,5 @@
 /** Stored entries as people see them. */
+import { isGroupLane } from '../chains/own-chain.ts';
 import { type ShownContext, shownReceipt } from '../ticks/receipts.ts';
 import type { MessageState } from '../types.ts';
 import { detailsOf } from './details.ts';
@@ -10,13 +11,16 @@ import type { Entry, MessageEntry } from './types.ts';
 export function viewOf(context: ShownContext, row: ListedEntry): Entry {
   if (row.direction === 'system') {
     const { entryId, conversationId, direction, atMs } = row;
-    const { kind, deviceId, count, code } = row.notice;
+    const { kind, deviceId, count, code, personId, action, people, role } = row.notice;
     return {
       entryId,
       conversationId,
       direction,
       atMs,
       kind,
+      ...(personId && action && { personId, action }),
+      ...(people && { people }),
+      ...(role && { role }),
       ...(deviceId && { deviceId }),
       ...(count !== undefined && { count }),
       ...(code && { code }),
@@ -34,6 +38,7 @@ export function viewOf(context: ShownContext, row: ListedEntry): Entry {
     messageId: row.contentId,
     senderDevice,
     senderPerson,
+    ...senderOf(context, row),
     text: textOf(row),
     isUnread: row.isUnread,
     ...(content && detailsOf(context, row, content)),
@@ -41,6 +46,15 @@ export function viewOf(context: ShownContext, row: ListedEntry): Entry {
     ...(expiresAtMs !== undefined && { expiresAtMs }),
     ...(direction === 'out' && outgoingOf(context, row, row.outgoing)),
   };
+}
+
+/** In a group it has to be said who has written. */
+function senderOf({ store }: ShownContext, row: EntryRow): Pick<MessageEntry, 'sender'> {
+  if (row.direction === 'out') return {};
+  const peer = store.conversations.get(row.conversationId)?.personId;
+  if (peer === undefined || !isGroupLane(peer)) return {};
+  const person = store.directory.getPerson(row.senderPerson);
+  return person === undefined ? {} : { sender: { mail: person.mail, name: person.name } };
 }
 
 function outgoingOf(

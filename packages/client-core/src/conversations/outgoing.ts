@@ -15,6 +15,7 @@ import {
   type ShownContent,
   utf8,
 } from '@kuvert/protocol';
+import { isGroupLane } from '../chains/own-chain.ts';
 import { type Context, newId } from '../context.ts';
 import { loadRecord, saveRecord, VALUES } from '../own-device.ts';
 import { conversationAt, conversationWith } from './known.ts';
@@ -54,12 +55,12 @@ export function queueText(
 export function recipientOf(
   { store }: Context,
   conversationId: ConversationId,
-): { readonly to: string; readonly person: PersonId | undefined } {
+): { readonly to: string; readonly person?: PersonId | undefined; readonly group?: GroupId } {
   const conversation = store.conversations.get(conversationId);
   const { personId } = conversation ?? {};
   const to = (personId && store.directory.getPerson(personId)?.mail) ?? conversation?.mail;
   if (to === undefined && personId === undefined) throw new KuvertError('not_found');
-  return { to: to ?? '', person: personId };
+  return { to: to ?? '', ...sideOf(personId) };
 }
 
 /** Queues content that people see; it disappears as its conversation says. */
@@ -118,6 +119,14 @@ export function queueMessage(
   });
   changes.entriesOf(conversationId);
   return contentId;
+}
+
+/** A group stands where a person stands in what is stored of a conversation. */
+export function sideOf(peer: PersonId | undefined): {
+  readonly person?: PersonId | undefined;
+  readonly group?: GroupId;
+} {
+  return peer !== undefined && isGroupLane(peer) ? { group: peer as GroupId } : { person: peer };
 }
 
 function conversationOf(

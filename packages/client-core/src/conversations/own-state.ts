@@ -11,7 +11,7 @@ import { hasOtherDevices, queueForOwnDevices } from '../own-lane.ts';
 import type { OutboxRow } from '../store.ts';
 import { forgetMessage } from './amending.ts';
 import { startTimers } from './disappearing.ts';
-import { conversationWith } from './known.ts';
+import { conversationOf } from './known.ts';
 import { sentCopyId } from './outgoing.ts';
 import { takeDueReading, takeReading } from './reading.ts';
 import { takeSetting } from './settings.ts';
@@ -65,7 +65,7 @@ function queueOwnState(context: Context): boolean {
 export function takeOwnState(context: Context, told: OwnState): void {
   const { store, changes } = context;
   for (const { person, name, value, stamp: stampMs, device } of told.settings ?? []) {
-    takeSetting(context, { conversationId: conversationWith(context, person), name, value, stampMs, device });
+    takeSetting(context, { conversationId: conversationOf(context, person), name, value, stampMs, device });
   }
   for (const state of told.read ?? []) takeReading(context, state);
   for (const { contentId, device } of told.removed ?? []) {

@@ -1,5 +1,14 @@
 /** What conversations look like to those who show them: plain data, times as Unix milliseconds of the server's clock. */
-import type { ContentId, ConversationId, DeviceId, ErrorCode, PersonId } from '@kuvert/protocol';
+import type {
+  ContentId,
+  ConversationId,
+  DeviceId,
+  ErrorCode,
+  GroupAction,
+  GroupId,
+  GroupRole,
+  PersonId,
+} from '@kuvert/protocol';
 import type { MessageState, NoticeKind } from '../types.ts';
 import type { MessageDetails, MessageKind } from './message-details.ts';
 
@@ -15,11 +24,22 @@ export interface Peer {
   readonly name: string | undefined;
 }
 
-/** A conversation as it stands in the list. Only `direct` ones are there so far; groups will be a further kind. */
+/** A group, in the place of the other side. */
+export interface GroupPeer {
+  readonly groupId: GroupId;
+  /** Empty until it can be read. */
+  readonly title: string;
+  readonly members: number;
+  /** False for who was removed or has left, and when it is dissolved: nothing can be written. */
+  readonly isOpen: boolean;
+}
+
+/** A conversation as it stands in the list. Of a `group`, `peer` has its title as the name. */
 export interface ConversationSummary {
   readonly conversationId: ConversationId;
-  readonly kind: 'direct';
+  readonly kind: 'direct' | 'group';
   readonly peer: Peer;
+  readonly group?: GroupPeer;
   /** The newest entry, its text cut after 200 characters; undefined while there is none. */
   readonly last: Entry | undefined;
   /** When the newest entry came; before the first entry when the conversation was begun. */
@@ -58,6 +78,8 @@ export interface MessageEntry extends AnyEntry, MessageDetails {
   readonly messageId: ContentId;
   readonly senderDevice: DeviceId;
   readonly senderPerson: PersonId;
+  /** In a group: who has written it, as far as the directory has answered. */
+  readonly sender?: { readonly mail: string; readonly name: string };
   /** What it says; of a file, a picture or a video what is said about it. As it was last edited. */
   readonly text: string;
   readonly timerMs?: number;
@@ -72,7 +94,12 @@ export interface MessageEntry extends AnyEntry, MessageDetails {
 export interface SystemEntry extends AnyEntry {
   readonly direction: 'system';
   readonly kind: NoticeKind;
+  readonly personId?: PersonId;
   readonly deviceId?: DeviceId;
+  /** Of a change of a group. */
+  readonly action?: GroupAction;
+  readonly people?: readonly PersonId[];
+  readonly role?: GroupRole;
   readonly count?: number;
   readonly code?: ErrorCode;
 }

@@ -13,6 +13,7 @@ import { type Context, newId } from '../context.ts';
 import { queueText } from '../conversations/outgoing.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection } from '../ports.ts';
+import { ticksInGroup } from '../ticks/receipts.ts';
 import type { GroupChange, GroupChanges } from './changing.ts';
 import { entriesOf, type GroupLogLine } from './history.ts';
 import type { GroupLogs } from './log-sync.ts';
@@ -150,6 +151,13 @@ export class Groups {
     const contentId = store.transaction(() => queueText(this.#context, { to: '', group: groupId, text }));
     this.#hooks.onOutgoing();
     return contentId;
+  }
+
+  /** How far a message of one's own has come at each member. @throws KuvertError `message_unknown` */
+  ticks(messageId: ContentId): ReturnType<typeof ticksInGroup> {
+    const row = this.#context.store.outbox.findByContentId(messageId);
+    if (row?.toGroup === undefined) throw new KuvertError('message_unknown');
+    return row.chain === undefined ? [] : ticksInGroup(this.#context, row.toGroup, row.chain);
   }
 
   /** What was done in a group, in order. */

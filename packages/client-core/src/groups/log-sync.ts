@@ -14,6 +14,7 @@ import {
   type Signed,
 } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { conversationOf } from '../conversations/known.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection, MethodResult } from '../ports.ts';
 import { keepGroupChanges } from './changes.ts';
@@ -127,7 +128,8 @@ export class GroupLogs {
           if (entry.key) this.#nameKey(groupId, entry.key);
         }
         this.#takeCopies(groupId, keys);
-        const row = this.#titled({ groupId, conversationId, state, title: before?.title ?? '' });
+        const title = this.#lastTitle(groupId, before, entries);
+        const row = this.#titled({ groupId, conversationId, state, title });
         store.groups.put(row);
         this.#keep(before, row, entries);
         store.notices.withdraw({ kind: 'group_problem', groupId });
@@ -140,17 +142,9 @@ export class GroupLogs {
   }
 
   #keep(before: GroupRow | undefined, row: GroupRow, entries: readonly VerifiedEntry[]): void {
-    const { store, clock, changes } = this.#context;
+    const { changes } = this.#context;
     const { groupId, conversationId } = row;
-    if (store.conversations.get(conversationId) === undefined) {
-      const createdAtMs = entries[0]?.entry.at ?? clock.now();
-      store.conversations.ensure({
-        conversationId,
-        personId: groupId as unknown as PersonId,
-        mail: undefined,
-        createdAtMs,
-      });
-    }
+    conversationOf(this.#context, groupId);
     keepGroupChanges(
       this.#context,
       row,
@@ -207,17 +201,34 @@ export class GroupLogs {
     changes.settingsOf(row.conversationId);
   }
 
+  /** Who was removed has no key for what follows, and keeps the last title that was for them. */
+  #lastTitle(groupId: GroupId, before: GroupRow | undefined, entries: readonly VerifiedEntry[]): string {
+    let title = before?.title ?? '';
+    let keyNumber = before?.state.key.number ?? 1;
+    for (const { entry } of entries) {
+      keyNumber = entry.key?.number ?? keyNumber;
+      if (entry.profile !== undefined) title = this.#open(groupId, keyNumber, entry.profile) ?? title;
+    }
+    return title;
+  }
+
   #titled(row: GroupRow): GroupRow {
     const { profile } = row.state;
-    const key = profile && this.#context.store.groups.getKey(row.groupId, profile.keyNumber);
-    if (profile === undefined || key === undefined) return row;
-    const name = { tenant: this.#context.own.tenantId, group: row.groupId };
+    const title = profile && this.#open(row.groupId, profile.keyNumber, profile.sealed);
+    return title === undefined ? row : { ...row, title };
+  }
+
+  /** The title in a profile; undefined without its key, and for what a member has sealed that is none. */
+  #open(groupId: GroupId, keyNumber: number, sealed: Uint8Array): string | undefined {
+    const { store, own } = this.#context;
+    const key = store.groups.getKey(groupId, keyNumber);
+    if (key === undefined) return undefined;
     try {
-      const opened = decodeCbor(openProfile(name, key, profile.sealed)) as { title?: unknown };
-      return typeof opened.title === 'string' ? { ...row, title: opened.title } : row;
+      const opened = decodeCbor(openProfile({ tenant: own.tenantId, group: groupId }, key, sealed));
+      const { title } = opened as { title?: unknown };
+      return typeof title === 'string' ? title : undefined;
     } catch {
-      // A member has sealed nonsense: the title before stays.
-      return row;
+      return undefined;
     }
   }
 

@@ -10,11 +10,13 @@ import {
   type HistoryItem,
   type KnownContent,
   makeId,
+  type PersonId,
   READER_VERSION,
 } from '@kuvert/protocol';
+import { isGroupLane } from '../chains/own-chain.ts';
 import type { Context } from '../context.ts';
 import { forgetMessage, settleEdits, takeChange } from '../conversations/amending.ts';
-import { conversationWith } from '../conversations/known.ts';
+import { conversationOf, conversationWith } from '../conversations/known.ts';
 import { takeSetting } from '../conversations/settings.ts';
 import { changeOf } from '../conversations/shown.ts';
 import { queueForOwnDevices } from '../own-lane.ts';
@@ -82,7 +84,7 @@ export function takePart(context: Context, sender: DeviceId, content: HistoryCon
     if (store.directory.getPerson(person.personId) === undefined) store.directory.putPerson(person);
   }
   for (const { person, name, value, stamp: stampMs, device } of part?.settings ?? []) {
-    takeSetting(context, { conversationId: conversationWith(context, person), name, value, stampMs, device });
+    takeSetting(context, { conversationId: conversationOf(context, person), name, value, stampMs, device });
   }
   const items = part?.items ?? [];
   for (const item of items) takeItem(context, sender, item);
@@ -110,7 +112,7 @@ function takeItem(context: Context, source: DeviceId, item: HistoryItem): void {
   const [present] = store.entries.find(contentId, senderDevice);
   changes.entriesOf(conversationId);
   takeChanges(context, conversationId, item);
-  if (receipt !== undefined && chain !== undefined) {
+  if (receipt !== undefined && chain !== undefined && !isGroupLane(peer)) {
     const range = {
       kind: receipt,
       chain: chain.id,
@@ -133,7 +135,7 @@ function takeItem(context: Context, source: DeviceId, item: HistoryItem): void {
     kind,
     contentId,
     senderDevice,
-    senderPerson: direction === 'out' ? own.personId : peer,
+    senderPerson: authorOf(context, item),
     content,
     atMs,
     writtenAtMs,
@@ -161,8 +163,14 @@ function takeChanges(context: Context, conversationId: ConversationId, item: His
 /** As `conversationWith`, without asking the store for the name of everybody for each message. */
 function knownConversation(context: Context, { peer }: HistoryItem) {
   const { store, own } = context;
+  if (isGroupLane(peer)) return conversationOf(context, peer);
   const conversationId = conversationIdFor(own.tenantId, own.personId, peer);
   return store.conversations.get(conversationId) === undefined
     ? conversationWith(context, peer)
     : conversationId;
+}
+
+function authorOf({ own }: Context, { direction, peer, author }: HistoryItem): PersonId {
+  if (direction === 'out') return own.personId;
+  return author ?? (peer as PersonId);
 }

@@ -12,8 +12,10 @@ import {
   type PersonId,
   READER_VERSION,
 } from '@kuvert/protocol';
+import { isGroupLane } from '../chains/own-chain.ts';
 import type { Context } from '../context.ts';
 import { queueForOwnDevices } from '../own-lane.ts';
+import type { Lane } from '../store.ts';
 import type { OutgoingTransfer } from './store.ts';
 
 /** Parts that wait in the outbox; enough to fill the connection. */
@@ -86,7 +88,10 @@ function queuePart(context: Context, transfer: OutgoingTransfer): void {
   }
   isLast &&= store.transfers.listMessages(beforeEntry, 1).length === 0;
   const { settings = [] } = states ?? {};
-  const people = peopleOf(context, [...(states?.peers ?? []), ...items.map(({ peer }) => peer)]);
+  const people = peopleOf(context, [
+    ...(states?.peers ?? []),
+    ...items.map(({ peer, author }) => author ?? peer),
+  ]);
   const data = encodeHistoryPart({ people, settings, read: [], items });
   const content: KnownContent = {
     kind: 'history',
@@ -128,9 +133,10 @@ function listStates({ store, ownStateDue }: Context) {
   return { peers, settings, size };
 }
 
-function peopleOf({ store }: Context, ids: readonly PersonId[]): Person[] {
+function peopleOf({ store }: Context, ids: readonly Lane[]): Person[] {
   return [...new Set(ids)]
-    .map((personId) => store.directory.getPerson(personId))
+    .filter((id) => !isGroupLane(id))
+    .map((personId) => store.directory.getPerson(personId as PersonId))
     .filter((person): person is Person => person !== undefined);
 }
 
@@ -153,15 +159,17 @@ type Row = ReturnType<Context['store']['transfers']['listMessages']>[number];
 
 /** Undefined for what the server has not accepted yet: its copy goes to all devices when it has. */
 function itemOf({ store }: Context, row: Row): HistoryItem | undefined {
-  const peer = store.conversations.get(row.conversationId)?.personId;
+  const peer: Lane | undefined = store.conversations.get(row.conversationId)?.personId;
   const acceptedAtMs = row.outgoing?.acceptedAtMs ?? row.acceptedAtMs;
   const { kind } = row;
   if (peer === undefined || acceptedAtMs === undefined || kind === 'removed') return undefined;
   const chain = row.outgoing?.chain ?? row.chain;
   const { direction, contentId, senderDevice, content, atMs, writtenAtMs, isUnread, timerMs, expiresAtMs } =
     row;
+  const isGroup = isGroupLane(peer);
   return {
     peer,
+    ...(isGroup && { author: row.senderPerson }),
     direction,
     kind,
     contentId,
@@ -172,7 +180,10 @@ function itemOf({ store }: Context, row: Row): HistoryItem | undefined {
     acceptedAtMs,
     chain,
     isUnread,
-    receipt: direction === 'out' && chain ? store.receipts.furthest(peer, chain.id, chain.seq) : undefined,
+    receipt:
+      direction === 'out' && chain && !isGroup
+        ? store.receipts.furthest(peer, chain.id, chain.seq)
+        : undefined,
     timerMs,
     expiresAtMs,
     ...changesOf(store, row),

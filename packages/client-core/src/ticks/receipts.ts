@@ -9,15 +9,18 @@ import {
   CLASSES,
   decodeContent,
   encodeContent,
+  type GroupId,
   type PersonId,
   READER_VERSION,
   type Receipt,
 } from '@kuvert/protocol';
 import type { ChainSender } from '../chains/follow.ts';
+import { isGroupLane } from '../chains/own-chain.ts';
 import { type Context, newId } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
 import { DelayedBatch } from '../delayed-batch.ts';
 import { isFor, tellGroupsOf } from '../groups/ticks.ts';
+import type { Lane } from '../store.ts';
 import { mayShow } from './settings.ts';
 import type { ReceiptKind } from './store.ts';
 
@@ -139,18 +142,48 @@ export function takeReceipt(context: Context, sender: ChainSender, receipt: Rece
 }
 
 /** What {@link shownReceipt} reads from. */
-export type ShownContext = Pick<Context, 'store' | 'policy'>;
+export type ShownContext = Pick<Context, 'store' | 'policy'> & {
+  readonly own: Pick<Context['own'], 'personId'>;
+};
 
 /** What may be shown of how far a message of one's own has come at its reader; undefined for nothing. */
 export function shownReceipt(
   context: ShownContext,
-  personId: PersonId | undefined,
+  personId: Lane | undefined,
   chain: { readonly id: ChainId; readonly seq: number } | undefined,
 ): ReceiptKind | undefined {
   if (personId === undefined || chain === undefined) return undefined;
+  if (isGroupLane(personId)) return shownInGroup(context, personId, chain);
   const furthest = context.store.receipts.furthest(personId, chain.id, chain.seq);
   if (furthest === 'read' && mayShow(context, 'readReceipts', personId)) return 'read';
   return furthest !== undefined && mayShow(context, 'deliveredReceipts', personId) ? 'delivered' : undefined;
+}
+
+/** In a group a message has come so far as at the member where it has come least far. */
+function shownInGroup(
+  context: ShownContext,
+  groupId: GroupId,
+  chain: { readonly id: ChainId; readonly seq: number },
+): ReceiptKind | undefined {
+  const ticks = ticksInGroup(context, groupId, chain);
+  if (ticks.length === 0 || ticks.some(({ state }) => state === 'accepted')) return undefined;
+  return ticks.every(({ state }) => state === 'read') ? 'read' : 'delivered';
+}
+
+/** How far a message of one's own has come at each member, as far as they show it. */
+export function ticksInGroup(
+  context: ShownContext,
+  groupId: GroupId,
+  chain: { readonly id: ChainId; readonly seq: number },
+): { readonly personId: PersonId; readonly state: ReceiptKind | 'accepted' }[] {
+  const { store } = context;
+  const own = store.chains.findOwn(chain.id)?.conversation;
+  const members = store.groups.get(groupId)?.state.members ?? [];
+  const self = context.own.personId;
+  return members.flatMap(({ person: personId }) => {
+    if (personId === self || own === undefined) return [];
+    return [{ personId, state: shownReceipt(context, personId, chain) ?? ('accepted' as const) }];
+  });
 }
 
 /** Sends receipts that travel by themselves, each batch after a random while. What waits for a connection goes with the next one, whose time tells nothing of it. */

@@ -144,7 +144,7 @@ function entrySentence(entry: EntryItem, item: ConversationItem, state: ChatStat
   const { texts } = state;
   if (entry.direction === 'system') return texts.plainNotice(showText(entry.text));
   return texts.plainMessage({
-    who: showLine(item.name),
+    who: showLine(entry.author ?? item.name),
     isOwn: entry.direction === 'out',
     when: when(entry.atMs, state),
     text: showText(shownText(entry, state).text),
@@ -157,7 +157,12 @@ function newSentence(entry: EntryItem, item: ConversationItem, state: ChatState,
   if (entry.direction === 'system')
     return texts.plainNotice(`${showLine(item.name)}: ${showText(entry.text)}`);
   const text = showText(shownText(entry, state).text);
-  return texts.plainNew({ who: showLine(item.name), when: when(entry.atMs, state), text, here });
+  return texts.plainNew({
+    who: showLine(entry.author ?? item.name),
+    when: when(entry.atMs, state),
+    text,
+    here,
+  });
 }
 
 function named(text: string): string {

@@ -92,7 +92,7 @@ function above(
   if (facts.isFirstNew) lines.push(rule(texts.newMessages(), facts.width, 'warning'));
   if (facts.isNamed && entry.direction !== 'system') {
     if (lines.length === 0) lines.push([]);
-    const who = entry.direction === 'out' ? texts.you() : oneLine(name);
+    const who = entry.direction === 'out' ? texts.you() : oneLine(entry.author ?? name);
     lines.push([
       { text: ' '.repeat(GUTTER) },
       { text: who, style: entry.direction === 'out' ? 'me' : 'them' },

@@ -9,6 +9,7 @@ import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceService } from '../devices/index.ts';
 import type { GroupDirectory } from '../groups/index.ts';
 import type { PeopleService } from '../people/index.ts';
+import type { ExchangeService } from '../pools/index.ts';
 import { groupBodies, mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
 import { createDeletions, keyText } from './deletions.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
@@ -54,6 +55,7 @@ export function createMailboxService(deps: {
   readonly devices: DeviceService;
   readonly directory: DeviceDirectory;
   readonly groups: GroupDirectory;
+  readonly exchange: Pick<ExchangeService, 'requireBetween'>;
   readonly admission: Pick<Admission, 'enter'>;
   readonly metrics: Pick<ServerMetrics, 'redeliveries' | 'acknowledged' | 'expiredRows'>;
   /** How many times the limits of `TRAFFIC` hold; 1 if not given. */

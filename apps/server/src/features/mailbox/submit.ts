@@ -26,6 +26,7 @@ import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceSet } from '../devices/index.ts';
 import type { GroupDirectory } from '../groups/index.ts';
 import type { PeopleService } from '../people/index.ts';
+import type { ExchangeService } from '../pools/index.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
 import type { GroupBodies } from './group-bodies.ts';
@@ -87,6 +88,7 @@ export function createSubmit(deps: {
   readonly people: PeopleService;
   readonly directory: DeviceDirectory;
   readonly groups: GroupDirectory;
+  readonly exchange: Pick<ExchangeService, 'requireBetween'>;
   readonly usage: Usage;
   readonly bodies: GroupBodies;
   /** Decides whether there is room in the server. */
@@ -283,6 +285,7 @@ export function createSubmit(deps: {
         set = await loadSet(scope, to);
         misfit = findMisfit(set, submit, connection.deviceId, isOwn);
       }
+      deps.exchange.requireBetween(connection.personId, to);
       if (misfit !== undefined) {
         // It may have been accepted before the devices changed.
         const before = await answerAgain(scope, key, hash, submit);

@@ -2,7 +2,7 @@
 import { people, personTenants } from './collections.ts';
 import { createProbes, type Prober } from './probes.ts';
 import { type PoolsOfPeople, peopleAdminRoutes } from './routes.admin.ts';
-import { peopleDeviceRoutes } from './routes.device.ts';
+import { type ExchangeBetween, peopleDeviceRoutes } from './routes.device.ts';
 import { peopleOperatorRoutes } from './routes.operator.ts';
 import { createPeopleService } from './service.ts';
 
@@ -22,7 +22,8 @@ export function createPeopleFeature(
   return {
     service,
     /** @param pools of the feature `pools`, which is made after this one */
-    deviceRoutes: (pools: PoolsOfPeople) => peopleDeviceRoutes(service, createProbes(deps), pools),
+    deviceRoutes: (pools: PoolsOfPeople, exchange: ExchangeBetween) =>
+      peopleDeviceRoutes(service, createProbes(deps), pools, exchange),
     operatorRoutes: peopleOperatorRoutes(service),
     /** @param pools of the feature `pools`, which is made after this one */
     adminRoutes: (pools: PoolsOfPeople) => peopleAdminRoutes(service, pools, deps.store),

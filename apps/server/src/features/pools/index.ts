@@ -6,9 +6,10 @@ import type { TenantService } from '../tenants/index.ts';
 import { poolMembers, pools } from './collections.ts';
 import { createExchange } from './exchange.ts';
 import { poolAdminRoutes } from './routes.admin.ts';
+import { exchangeOperatorRoutes } from './routes.operator.ts';
 import { PoolService } from './service.ts';
 
-export type { ExchangeAnswer, ExchangeService } from './exchange.ts';
+export type { ExchangeService } from './exchange.ts';
 export type { PoolService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
@@ -23,10 +24,12 @@ export function createPoolsFeature(deps: {
   readonly people: PeopleService;
 }) {
   const service = new PoolService(deps);
+  const exchange = createExchange(deps);
   return {
     service,
     /** Who may talk to whom. */
-    exchange: createExchange(deps),
+    exchange,
+    operatorRoutes: exchangeOperatorRoutes(exchange, deps.people, deps.store),
     adminRoutes: poolAdminRoutes(service, deps.store),
   };
 }

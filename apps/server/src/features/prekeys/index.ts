@@ -5,6 +5,7 @@ import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceService } from '../devices/index.ts';
 import type { PeopleService } from '../people/index.ts';
+import type { ExchangeService } from '../pools/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { lastingPrekeys, oneTimePrekeys, prekeyTakes, takeCounters, takenPrekeys } from './collections.ts';
 import { prekeyDeviceRoutes } from './routes.device.ts';
@@ -30,6 +31,7 @@ export function createPrekeysFeature(deps: {
   readonly people: PeopleService;
   readonly devices: DeviceService;
   readonly stock: DevicePrekeys;
+  readonly exchange: Pick<ExchangeService, 'requireBetween'>;
   readonly connections: Pick<Connections, 'find'>;
   readonly metrics: Pick<ServerMetrics, 'prekeysLow'>;
   /** A limit on takes was reached. */
@@ -46,7 +48,7 @@ export function createPrekeysFeature(deps: {
   });
   return {
     service,
-    deviceRoutes: prekeyDeviceRoutes(service),
+    deviceRoutes: prekeyDeviceRoutes(service, deps.exchange),
     /** Removes up to `limit` rows of each kind that nobody needs any more. @returns how many */
     async sweep(scope: TenantScope, limit: number): Promise<number> {
       const nowMs = deps.clock.nowMs();

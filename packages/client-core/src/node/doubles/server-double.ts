@@ -16,6 +16,8 @@ import {
   type DeviceId,
   type EnrolmentToken,
   equalBytes,
+  type GroupId,
+  idToBytes,
   KuvertError,
   type MethodName,
   type Methods,
@@ -24,10 +26,12 @@ import {
   type PersonId,
   type PrekeyBundle,
   type PrekeyUpload,
+  SUITES,
   type Submit,
 } from '@kuvert/protocol';
 import type { EnrolmentConnection } from '../../enrolment.ts';
 import type { Accepted, Connect, Connection, ConnectionEvents, MethodResult } from '../../ports.ts';
+import { GroupsDouble } from './groups-double.ts';
 
 type Submitted = Omit<Submit, 'requestNo'>;
 type Finish = Methods['enrolment.finish']['params']['_zod']['output'];
@@ -68,6 +72,15 @@ export class ServerDouble {
   readonly submits: (Submitted & { readonly from: DeviceId })[] = [];
   /** Every request that arrived. */
   readonly requests: MethodName[] = [];
+  /** Groups, to be lied about and looked into. */
+  readonly groups = new GroupsDouble({
+    devicesOf: (person) => {
+      const account = this.#accounts.get(person);
+      if (account?.record === undefined) return undefined;
+      return { listHash: listHash(account.record.deviceList), devices: [...account.devices.keys()] };
+    },
+    tell: (device, change) => this.#open.get(device)?.events.onEvent('groupChanged', change),
+  });
   readonly #identity;
   readonly #nowMs: () => number;
   readonly #accounts = new Map<PersonId, Account>();
@@ -246,9 +259,44 @@ export class ServerDouble {
       case 'prekeys.upload':
       case 'prekeys.count':
         return { counts: { ec: 100, kyber: 20 } };
+      case 'groups.change':
+        return this.groups.change(this.#callerOf(device), params as never);
+      case 'groups.log':
+        return this.groups.log(this.#callerOf(device), params as never);
+      case 'groups.list':
+        return this.groups.list(this.#callerOf(device).person);
+      case 'groups.devices':
+        return this.groups.devices(this.#callerOf(device).person, params.group as GroupId);
       default:
         throw new KuvertError('method_unknown');
     }
+  }
+
+  #callerOf(device: DeviceId): { person: PersonId; device: DeviceId } {
+    const account = found([...this.#accounts.values()].find((one) => one.devices.has(device)));
+    return { person: account.person.personId, device };
+  }
+
+  #submitToGroup(open: Open, submit: Submitted): Accepted {
+    const from = this.#callerOf(open.device);
+    const devices = this.groups.targets(submit.to as GroupId, from, submit.listHash);
+    const acceptedAtMs = this.#nowMs();
+    for (const device of devices) {
+      const row = {
+        acceptedAtMs,
+        expiresAtMs: acceptedAtMs + 86_400_000,
+        suite: submit.suite,
+        class: submit.class,
+        leg: idToBytes(submit.to as GroupId),
+        ...(submit.body && { body: Uint8Array.from(submit.body) }),
+      };
+      const rows = this.lies.store?.(row, device) ?? [row];
+      this.#mailbox(device).push(...rows.map((one) => ({ ...one })));
+      this.#deliver(device);
+    }
+    const answer = { acceptedAtMs, legs: [] };
+    this.#answers.set(submit.submitId, answer);
+    return answer;
   }
 
   #take(caller: DeviceId, personId: PersonId, requestId: string): MethodResult<'prekeys.take'> {
@@ -292,6 +340,7 @@ export class ServerDouble {
     if (before !== undefined) return before;
     const refusal = this.lies.refuse?.(submit, open.device);
     if (refusal !== undefined) throw refusal;
+    if (submit.suite === SUITES.groupSenderKey) return this.#submitToGroup(open, submit);
     const account = found(this.#accounts.get(submit.to as PersonId));
     if (account.record === undefined) throw new KuvertError('no_device');
     if (!equalBytes(listHash(account.record.deviceList), submit.listHash)) {

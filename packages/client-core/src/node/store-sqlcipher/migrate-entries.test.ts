@@ -75,7 +75,7 @@ test('A8 a profile of the first release opens with everything that was written a
   old.close();
 
   const store = openSqlcipherStore(path, KEY);
-  expect(historyOf({ store, policy: NO_POLICY }, { limit: 10 })).toMatchObject([
+  expect(historyOf({ store, own, policy: NO_POLICY }, { limit: 10 })).toMatchObject([
     { direction: 'in', messageId: first, text: 'first ü', sentAtMs: 1_000, from: 'bela@acme.test' },
     { direction: 'in', messageId: second, text: '' },
     { direction: 'out', messageId: answer, text: 'answer', to: 'bela@acme.test', state: 'delivered' },
@@ -87,6 +87,6 @@ test('A8 a profile of the first release opens with everything that was written a
   expect([...store.conversations.countUnread()]).toEqual([]);
   store.close();
   const again = openSqlcipherStore(path, KEY);
-  expect(historyOf({ store: again, policy: NO_POLICY }, { limit: 10 })).toHaveLength(4);
+  expect(historyOf({ store: again, own, policy: NO_POLICY }, { limit: 10 })).toHaveLength(4);
   again.close();
 });

@@ -1,0 +1,258 @@
+/** `kuvert group`: groups of people, made, changed, left and looked at. */
+import type { GroupLogLine, GroupView } from '@kuvert/client-core';
+import type { Profile } from '@kuvert/client-core/node';
+import { type GroupRole, mailAddress, type PersonId } from '@kuvert/protocol';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
+import { groupTextsIn } from '../group-texts.ts';
+import type { Output } from '../output.ts';
+import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
+import { showLine } from '../terminal-text.ts';
+
+const AFTER_HELP = `
+A group is named by its title or its id (gr_…).
+
+Examples:
+  kuvert group create Release --with ben@acme.test cleo@acme.test --profile anna --secret-file anna.secret
+  kuvert send --group Release --text 'Hello all' --profile anna --secret-file anna.secret
+  kuvert group remove Release ben@acme.test --profile anna --secret-file anna.secret
+  kuvert group log Release --profile anna --secret-file anna.secret`;
+
+type Change = (profile: Profile, group: GroupView) => Promise<GroupView>;
+
+/** @see buildProgram */
+export function addGroup(program: Command, context: CommandContext): void {
+  const group = program
+    .command('group')
+    .description('groups: make one, add and remove people, leave, look at its log')
+    .helpCommand(false)
+    .addHelpText('after', AFTER_HELP);
+  addCreate(group, context);
+  addList(group, context);
+  addLog(group, context);
+  addPeople(group, context, 'add', 'add people', (profile, { groupId }, mails) =>
+    profile.groups.add(groupId, mails),
+  );
+  addPeople(
+    group,
+    context,
+    'remove',
+    'take people out; they get nothing new',
+    (profile, { groupId }, mails) => profile.groups.remove(groupId, mails),
+  );
+  addRole(group, context);
+  addTitle(group, context);
+  addEnd(group, context, 'leave', 'leave a group', (profile, { groupId }) => profile.groups.leave(groupId));
+  addEnd(group, context, 'dissolve', 'end a group for everybody', (profile, { groupId }) =>
+    profile.groups.dissolve(groupId),
+  );
+}
+
+function addCreate(group: Command, context: CommandContext): void {
+  const command = group
+    .command('create')
+    .description('make a group of yourself and others; you administer it')
+    .argument('<title>', 'what it is called; only its members can read that')
+    .requiredOption('--with <mail...>', "the others' mail addresses");
+  profileCommand(command).action((title: string, options: ProfileOptions & { with: string[] }) => {
+    const { output } = context;
+    const mails = options.with.map(readMail);
+    return withProfile(options, output, async (profile) => {
+      await profile.connect();
+      const made = await profile.groups.create(title, mails);
+      await output.result(groupJson(made), () =>
+        groupTextsIn(output.language).created(showLine(made.title), made.groupId, made.members.length),
+      );
+      await flushIfReachable(profile);
+    });
+  });
+  finishCommand(command, [
+    'kuvert group create Release --with ben@acme.test --profile anna --secret-file anna.secret',
+  ]);
+}
+
+function addList(group: Command, context: CommandContext): void {
+  const command = group.command('list').description('show your groups and who is in them');
+  profileCommand(command).action((options: ProfileOptions) => {
+    const { output } = context;
+    return withProfile(options, output, async (profile) => {
+      if (!(await flushIfReachable(profile)))
+        await output.notice('server_unreachable', output.texts.offlineLocal());
+      const groups = profile.groups.list();
+      for (const one of groups) await output.result(groupJson(one), () => groupText(one, output));
+      if (groups.length === 0) await output.progress(groupTextsIn(output.language).none());
+    });
+  });
+  finishCommand(command, ['kuvert group list --profile anna --secret-file anna.secret --json']);
+}
+
+function addLog(group: Command, context: CommandContext): void {
+  const command = group
+    .command('log')
+    .description('who did what in a group, as its members have signed it')
+    .argument('<group>', 'title or id');
+  profileCommand(command).action((name: string, options: ProfileOptions) => {
+    const { output } = context;
+    return withProfile(options, output, async (profile) => {
+      if (!(await flushIfReachable(profile)))
+        await output.notice('server_unreachable', output.texts.offlineLocal());
+      const names = await namesOf(profile);
+      const { groupId } = profile.groups.find(name);
+      for (const line of profile.groups.log(groupId)) {
+        await output.result(logJson(line), () => logText(line, names, output));
+      }
+    });
+  });
+  finishCommand(command, ['kuvert group log Release --profile anna --secret-file anna.secret']);
+}
+
+function addPeople(
+  group: Command,
+  context: CommandContext,
+  name: 'add' | 'remove',
+  description: string,
+  change: (profile: Profile, group: GroupView, mails: readonly string[]) => Promise<GroupView>,
+): void {
+  const command = group
+    .command(name)
+    .description(description)
+    .argument('<group>', 'title or id')
+    .argument('<mail...>', 'mail addresses');
+  profileCommand(command).action((title: string, mails: string[], options: ProfileOptions) => {
+    const checked = mails.map(readMail);
+    return changeOne(context, options, title, (profile, found) => change(profile, found, checked));
+  });
+  finishCommand(command, [
+    `kuvert group ${name} Release ben@acme.test --profile anna --secret-file anna.secret`,
+  ]);
+}
+
+function addRole(group: Command, context: CommandContext): void {
+  const command = group
+    .command('role')
+    .description('let people administer the group, or no longer')
+    .argument('<group>', 'title or id')
+    .argument('<mail...>', 'mail addresses')
+    .addOption(new Option('--as <role>', 'what they are').choices(['admin', 'member']).makeOptionMandatory());
+  profileCommand(command).action(
+    (title: string, mails: string[], options: ProfileOptions & { as: GroupRole }) => {
+      const checked = mails.map(readMail);
+      return changeOne(context, options, title, (profile, { groupId }) =>
+        profile.groups.setRole(groupId, checked, options.as),
+      );
+    },
+  );
+  finishCommand(command, [
+    'kuvert group role Release ben@acme.test --as admin --profile anna --secret-file anna.secret',
+  ]);
+}
+
+function addTitle(group: Command, context: CommandContext): void {
+  const command = group
+    .command('title')
+    .description('give a group another title')
+    .argument('<group>', 'title or id')
+    .argument('<title>', 'the new title');
+  profileCommand(command).action((name: string, title: string, options: ProfileOptions) =>
+    changeOne(context, options, name, (profile, { groupId }) => profile.groups.setTitle(groupId, title)),
+  );
+  finishCommand(command, ["kuvert group title Release 'Release 2' --profile anna --secret-file anna.secret"]);
+}
+
+function addEnd(
+  group: Command,
+  context: CommandContext,
+  name: 'leave' | 'dissolve',
+  description: string,
+  change: Change,
+): void {
+  const command = group.command(name).description(description).argument('<group>', 'title or id');
+  profileCommand(command).action((title: string, options: ProfileOptions) => {
+    const texts = groupTextsIn(context.output.language);
+    const told = name === 'leave' ? texts.left : texts.dissolved;
+    return changeOne(context, options, title, change, told);
+  });
+  finishCommand(command, [`kuvert group ${name} Release --profile anna --secret-file anna.secret`]);
+}
+
+async function changeOne(
+  { output }: CommandContext,
+  options: ProfileOptions,
+  name: string,
+  change: Change,
+  told?: (title: string) => string,
+): Promise<void> {
+  await withProfile(options, output, async (profile) => {
+    await profile.connect();
+    await profile.groups.refresh();
+    const after = await change(profile, profile.groups.find(name));
+    const title = showLine(after.title);
+    await output.result(
+      groupJson(after),
+      () => told?.(title) ?? groupTextsIn(output.language).changed(title, after.members.length),
+    );
+    await flushIfReachable(profile);
+  });
+}
+
+/** One line of `kuvert group list`. */
+function groupJson({ groupId, title, epoch, members, role, isDissolved, conversationId }: GroupView): object {
+  return {
+    groupId,
+    conversationId,
+    title,
+    epoch,
+    role: role ?? null,
+    ...(isDissolved && { dissolved: true }),
+    members: members.map(({ personId, mail, name, role: their }) => ({
+      personId,
+      ...(mail !== undefined && { mail }),
+      ...(name !== undefined && { name }),
+      role: their,
+    })),
+  };
+}
+
+function groupText({ groupId, title, members, role, isDissolved }: GroupView, output: Output): string {
+  const texts = groupTextsIn(output.language);
+  const state = isDissolved ? texts.isDissolved() : role === undefined ? texts.notMember() : texts.role(role);
+  const head = [showLine(title) || texts.untitled(), texts.members(members.length), state, groupId].join(
+    ' · ',
+  );
+  const lines = members.map(({ personId, mail, name, role: their }) => {
+    const who = [name, mail ?? personId].filter((part) => part !== undefined).map(showLine);
+    return `  ${who.join(' · ')}${their === 'admin' ? ` (${texts.role(their)})` : ''}`;
+  });
+  return [head, ...lines].join('\n');
+}
+
+function logJson({ epoch, atMs, by, action, people, role, hash }: GroupLogLine): object {
+  return { epoch, at: new Date(atMs).toISOString(), action, by, people, ...(role && { role }), hash };
+}
+
+function logText(
+  { epoch, atMs, by, action, people, role }: GroupLogLine,
+  names: ReadonlyMap<PersonId, string>,
+  output: Output,
+): string {
+  const texts = groupTextsIn(output.language);
+  const nameOf = (person: PersonId) => showLine(names.get(person) ?? person);
+  const sentence = texts.change(action, {
+    by: nameOf(by),
+    people: people.map(nameOf).join(', '),
+    role: role === undefined ? '' : texts.role(role),
+  });
+  return `${epoch}  ${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')}  ${sentence}`;
+}
+
+async function namesOf(profile: Profile): Promise<Map<PersonId, string>> {
+  const names = new Map((await profile.people()).map(({ personId, name }) => [personId, name]));
+  const { personId, name } = profile.whoami();
+  return names.set(personId, name);
+}
+
+function readMail(text: string): string {
+  const mail = mailAddress.safeParse(text);
+  if (!mail.success) throw new InvalidArgumentError('That is not a mail address.');
+  return mail.data;
+}
