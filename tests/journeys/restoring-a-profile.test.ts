@@ -85,3 +85,28 @@ test('B1 P3 what was on its way when a copy was put back comes all the same; wha
   expect(await seen(phone)).toEqual({ texts: all, notices: ['device_linked', 'profile_restored'] });
   expect(await seen(laptop)).toEqual({ texts: all, notices: [] });
 });
+
+test('B1 A4 a copy of before the other device was linked gets what it lacks from that one', {
+  timeout: 120_000,
+}, async () => {
+  await using installation = await startInstallation();
+  const acme = await installation.tenant('Acme');
+  const [anna, phone] = [await acme.person('Anna'), await acme.person('Ben')];
+  const copy = installation.folder.at('copy');
+  cpSync(phone.profileDir, copy, { recursive: true });
+  const laptop = await phone.addDevice();
+  const visit = async (...people: (typeof anna)[]) => {
+    for (const person of people) await person.with((profile) => profile.flush({ timeoutMs: 20_000 }));
+  };
+  await anna.with(async (profile) => {
+    await profile.send({ to: phone.mail, text: 'to both' });
+    await profile.flush({ timeoutMs: 20_000 });
+  });
+  await visit(phone, laptop, phone, laptop);
+  rmSync(phone.profileDir, { recursive: true });
+  cpSync(copy, phone.profileDir, { recursive: true });
+  await visit(phone, laptop, phone);
+  await phone.with((profile) => {
+    expect(profile.history({ with: anna.mail }).map(({ text }) => text)).toEqual(['to both']);
+  });
+});

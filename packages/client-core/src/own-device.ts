@@ -64,6 +64,7 @@ export const VALUES = {
   accountKeys: 'account-keys',
   unreachedChecked: 'unreached-checked',
   serverRestored: 'server-restored',
+  historyMissed: 'history-missed',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

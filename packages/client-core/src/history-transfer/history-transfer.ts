@@ -4,6 +4,7 @@
  */
 import { type DeviceId, KuvertError } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { saveRecord, VALUES } from '../own-device.ts';
 import { hasOtherDevices } from '../own-lane.ts';
 import {
   askForHistory,
@@ -63,13 +64,20 @@ export class HistoryTransfer {
   }
   /** Something was missed here that another device of one's own may have. */
   askForMissed(): void {
-    if (!hasOtherDevices(this.#context) || chooseSource(this.#context) === undefined) return;
+    const { values } = this.#context.store;
+    if (!hasOtherDevices(this.#context) || chooseSource(this.#context) === undefined) {
+      // A copy that was put back may know of no other device although there is one.
+      saveRecord(values, VALUES.historyMissed, {});
+      return;
+    }
+    values.delete(VALUES.historyMissed);
     if (!this.#isUnderWay()) this.ask();
   }
 
   /** A device that is new asks; a request that nobody answers, or whose device is gone, is made again. To be called when that may be so. */
   lookAgain(): void {
     const { own, store } = this.#context;
+    if (store.values.get(VALUES.historyMissed) !== undefined) this.askForMissed();
     const incoming = store.transfers.getIncoming();
     const isWanted = incoming === undefined ? own.tokenId === undefined : incoming.partsTotal === undefined;
     if (!isWanted || this.#isUnderWay() || chooseSource(this.#context) === undefined) return;
