@@ -46,6 +46,8 @@ export class HeldDevice {
   #hasHistory = false;
   #intents = 0;
   #copies = 0;
+  /** The server has met the device since the last copy was made or put back. */
+  #wasServed = false;
   isAway = false;
   /** Never to be seen again: revoked, or in a drawer. */
   isGone = false;
@@ -129,6 +131,8 @@ export class HeldDevice {
 
   /** Sends and takes what there is. @returns own messages that wait */
   async flush(): Promise<number> {
+    if (this.hasCopy && !this.#wasServed) this.#ledger.record({ kind: 'served', device: this.deviceId });
+    this.#wasServed = true;
     for (let tries = 1; ; tries++) {
       try {
         const { waiting } = await this.profile.flush({ timeoutMs: FLUSH_MS });
@@ -192,6 +196,7 @@ export class HeldDevice {
     await this.close();
     this.#copies += 1;
     cpSync(profileDir, `${profileDir}-copy`, { recursive: true, force: true });
+    this.#wasServed = false;
     this.#ledger.record({ kind: 'copied', device: this.deviceId, copy: this.#copyName });
     await this.open();
   }
@@ -203,6 +208,7 @@ export class HeldDevice {
     rmSync(profileDir, { recursive: true });
     cpSync(`${profileDir}-copy`, profileDir, { recursive: true });
     this.#ledger.record({ kind: 'restored', device: this.deviceId, copy: this.#copyName });
+    this.#wasServed = false;
     // Numbers of notices are given anew.
     this.#told.clear();
     await this.open();

@@ -137,6 +137,7 @@ class Model {
   }
 
   #drain({ name: device, mailbox }: Device): void {
+    this.#record({ kind: 'served', device });
     for (const message of mailbox.splice(0)) {
       const { from, messageId, text } = message;
       message.isHad = true;
