@@ -13,6 +13,8 @@ export const PROGRAMS = [
   { program: 'openssl', debianPackage: 'openssl' }, // Certificates for a database behind TLS.
   { program: 'chromium', debianPackage: 'chromium' }, // Passkeys are made and shown by a real browser.
   { program: 'rsyslogd', debianPackage: 'rsyslog-openssl' }, // Audit logs are streamed to a real collector over TLS.
+  { program: 'nginx', debianPackage: 'nginx-light' }, // Proxies in front of the server are tried as they are.
+  { program: 'haproxy', debianPackage: 'haproxy' },
   { program: 'tmux', debianPackage: 'tmux' }, // The chat is tried on a real terminal.
 ];
 

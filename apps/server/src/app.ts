@@ -13,6 +13,7 @@ import { type Clock, type Random, systemClock, systemRandom } from './clock.ts';
 import type { ServerConfig } from './config.ts';
 import { buildContext, type Context } from './context.ts';
 import { addAdminApi } from './http/admin/admin-api.ts';
+import { clientAddress, trustedProxies } from './http/client-address.ts';
 import { createOpsListener } from './http/ops-listener.ts';
 import { createPublicListener } from './http/public-listener.ts';
 import { type Route, routesOf } from './http/route-list.ts';
@@ -91,13 +92,15 @@ export function buildInstallation(config: ServerConfig, surroundings: Surroundin
     });
     const closers: (() => Promise<unknown>)[] = [() => context.close()];
     try {
-      const channel = new ChannelServer(context.channelHost);
+      const isTrusted = trustedProxies(config.trustedProxies ?? []);
+      const channel = new ChannelServer(context.channelHost, (request) => clientAddress(request, isTrusted));
       closers.push(() => channel.drain());
       const publicListener = await createPublicListener({
         tls: config.tls,
         log,
         serverKey: () => Buffer.from(context.channelHost.statics()[0]?.publicKey ?? []).toString('base64url'),
         nowMs: () => clock.nowMs(),
+        isTrusted,
       });
       publicListener.server.on('upgrade', (request, socket, head) => channel.upgrade(request, socket, head));
       closers.push(() => publicListener.close());

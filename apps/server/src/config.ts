@@ -2,6 +2,7 @@
  * The configuration of a server and the only reader of the environment. `docs/configuration.md` is printed from the same
  * table by {@link configurationPage}; a test compares the two.
  */
+import { isIP } from 'node:net';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { isLoopback } from './loopback.ts';
@@ -20,6 +21,8 @@ export interface ServerConfig {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Where clients reach the server when a proxy in front terminates TLS; without a slash at the end. */
   readonly publicUrl: string | undefined;
+  /** Addresses and networks of the proxies in front. */
+  readonly trustedProxies?: readonly string[];
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** How many times the traffic limits of docs/limits.md hold; 1 if not given. */
   readonly trafficFactor?: number;
@@ -58,6 +61,15 @@ const port = z
   .transform(Number)
   .refine((value) => value <= 65_535);
 const path = z.string().min(1).max(4_096);
+
+/** An address, or a network as address and number of bits. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
 const httpsOrigin = z
   .url({ protocol: /^https$/ })
   .refine((text) => new URL(text).pathname === '/' && new URL(text).search === '')
@@ -118,6 +130,16 @@ const SETTINGS = {
     'https://host or https://host:port',
     undefined,
     'Where clients reach the server when a proxy in front of it terminates TLS.',
+  ),
+  KUVERT_TRUSTED_PROXIES: setting(
+    z
+      .string()
+      .max(2_000)
+      .transform((text) => text.split(',').map((one) => one.trim()))
+      .refine((list) => list.length <= 50 && list.every(isNetwork)),
+    'addresses or networks such as 10.0.0.0/8, with commas',
+    undefined,
+    'Proxies whose `X-Forwarded-For` says where somebody comes from ([operating.md](operating.md)). From anybody else the header does not count.',
   ),
   KUVERT_TRAFFIC_FACTOR: setting(
     z
@@ -265,6 +287,7 @@ function toConfig(
     opsPort: values.KUVERT_OPS_PORT as number,
     tls,
     publicUrl,
+    ...(values.KUVERT_TRUSTED_PROXIES === undefined ? {} : { trustedProxies: values.KUVERT_TRUSTED_PROXIES }),
     trafficFactor: values.KUVERT_TRAFFIC_FACTOR as number,
     ...(values.KUVERT_BREACHED_PASSWORDS === undefined
       ? {}

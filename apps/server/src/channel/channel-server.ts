@@ -40,10 +40,16 @@ export class ChannelServer {
     maxBufferedChunks: 1_024,
     ...CLOSE_TIMEOUT,
   });
+  readonly #addressOf: (request: IncomingMessage) => string;
   #draining = false;
 
-  constructor(host: ChannelHost) {
+  /** @param addressOf from where somebody comes, behind proxies too */
+  constructor(
+    host: ChannelHost,
+    addressOf: (request: IncomingMessage) => string = ({ socket }) => socket.remoteAddress ?? '',
+  ) {
     this.#host = host;
+    this.#addressOf = addressOf;
     this.#wheel = new DeadlineWheel(host.clock);
     this.#wheel.start();
     // An upgrade that is none; without a listener `ws` would answer in its own words.
@@ -63,7 +69,7 @@ export class ChannelServer {
     // Until `ws` takes over, an error on the socket would have no listener and end the process.
     const ignore = (): void => undefined;
     socket.on('error', ignore);
-    const address = request.socket.remoteAddress ?? '';
+    const address = this.#addressOf(request);
     const refusal = this.#refusalOf(request, address);
     if (refusal !== undefined) {
       this.#host.metrics.connectionsRefused.add(refusal.reason);

@@ -8,6 +8,7 @@ import type { ServerConfig } from '../config.ts';
 import { refuseOpenKeyFile } from '../keys/key-file-mode.ts';
 import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
+import type { IsTrusted } from './client-address.ts';
 import { answerProblems, problemOptions } from './problem.ts';
 import { noteRoutes } from './route-list.ts';
 import { preferredLanguage, STATUS_PAGE_HEADERS, statusPage } from './status-page.ts';
@@ -33,11 +34,14 @@ export async function createPublicListener(parts: {
   /** The server's Noise static as base64url. */
   readonly serverKey: () => string;
   readonly nowMs: () => number;
+  /** Says of an address whether it is one of our proxies. */
+  readonly isTrusted: IsTrusted;
 }): Promise<FastifyInstance> {
   const makeServer = await serverMaker(parts.tls);
   const app = fastify({
     logger: false,
     bodyLimit: 1_024,
+    trustProxy: (address: string) => parts.isTrusted(address),
     keepAliveTimeout: 5_000,
     forceCloseConnections: true,
     serverFactory: (handler) => makeServer(handler),

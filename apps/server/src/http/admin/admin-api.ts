@@ -18,6 +18,7 @@ import { actAs, presentActing } from '../../acting.ts';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Store } from '../../store/index.ts';
+import { unmapped } from '../client-address.ts';
 import { type AdminCaller, type AdminTable, callerId } from './admin-routes.ts';
 import { API_PAGE_HEADERS, apiPage } from './api-page.ts';
 import { type AdminCall, AdminCalls, type AdminGate, operationOf } from './calls.ts';
@@ -88,7 +89,7 @@ export function addAdminApi(
     reply.header('x-request-id', requestId);
     if (one.deprecated !== undefined) reply.headers(deprecationHeaders(one.deprecated));
     const caller = one.access === 'public' ? undefined : await authenticated(request);
-    const address = request.ip;
+    const address = unmapped(request.ip);
     const actor = caller === undefined ? 'nobody' : callerId(caller);
     const actorName = caller?.kind === 'administrator' ? caller.name : undefined;
     return actAs({ actor, actorName, address, via: id, requestId }, () =>
@@ -107,7 +108,7 @@ export function addAdminApi(
     const one = operationOf(id);
     const params = parsed(one.params, request.params);
     const place = placeOf(one, params);
-    const address = request.ip;
+    const address = unmapped(request.ip);
     if (caller !== undefined) await calls.authorise(caller, { id, place });
     const body = one.body === undefined ? noBody(request) : parsed(one.body, jsonOf(request));
     const call: AdminCall = {
