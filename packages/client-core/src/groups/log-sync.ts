@@ -23,11 +23,6 @@ import type { GroupRow } from './store.ts';
 /** Answers of one log that are fetched at once at most. */
 const PAGES_MAX = 10_000;
 
-/** Title and picture as members see them. */
-export interface GroupProfile {
-  readonly title: string;
-}
-
 /** Fetches logs; of one group one at a time. */
 export class GroupLogs {
   readonly #context: Context;

@@ -24,7 +24,7 @@ export function targetDevices({ own }: Context, { accounts }: MemberDevices): De
 }
 
 /** Members and devices as they are known here; undefined when somebody is not known yet. */
-export function knownMembers({ store }: Context, state: GroupState): MemberDevices | undefined {
+function knownMembers({ store }: Context, state: GroupState): MemberDevices | undefined {
   const accounts: KnownAccount[] = [];
   for (const { person } of state.members) {
     const account = store.directory.getAccount(person);

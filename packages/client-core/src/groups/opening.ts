@@ -35,7 +35,7 @@ export function isOfGroup(delivery: Pick<Delivery, 'suite'>): boolean {
 }
 
 /** Which group a delivery names. @throws SessionError `malformed` */
-export function groupOf(delivery: Pick<Delivery, 'leg'>): GroupId {
+function groupOf(delivery: Pick<Delivery, 'leg'>): GroupId {
   try {
     if (delivery.leg.length !== ID_BYTES) throw new Error('another length');
     return idFromBytes('group', delivery.leg);

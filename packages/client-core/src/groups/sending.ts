@@ -285,7 +285,7 @@ export class GroupSending {
 }
 
 /** The own chain to a group, begun where there is none. */
-export function ownChainOf(context: Context, groupId: GroupId): OwnChain {
+function ownChainOf(context: Context, groupId: GroupId): OwnChain {
   const { store, own } = context;
   const conversation = store.groups.get(groupId)?.conversationId;
   if (conversation === undefined) throw new KuvertError('not_found');

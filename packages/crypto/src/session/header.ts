@@ -83,7 +83,7 @@ export interface FrameHeader {
 
 const HASH_BYTES = 32;
 /** Of a hash in a group's header. */
-export const SHORT_HASH_BYTES = 16;
+const SHORT_HASH_BYTES = 16;
 const HOUR_MS = 3_600_000;
 const GROUP_FORM = 2;
 const KNOWN_KEYS = new Set('vtcpdmkslhoeyrax');
