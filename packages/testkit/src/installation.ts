@@ -118,6 +118,11 @@ export class TestInstallation implements AsyncDisposable {
     this.#server = server;
   }
 
+  /** Everything that the server keeps of a tenant, as it lies there. */
+  bytesAtRest(tenantId: string): Promise<Buffer> {
+    return this.#store.bytesOf(this.folder.at('data'), tenantId);
+  }
+
   async stop(): Promise<void> {
     await this.#server?.stop();
     this.#server = undefined;

@@ -3,8 +3,9 @@
  * of one MongoDB: the one in `MONGODB_URL`, else a wire double for each test. So whatever was written for the one engine can be run on the other.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BSON, MongoClient } from 'mongodb';
 import { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
 
 /** @see the head of this file */
@@ -44,9 +45,35 @@ export class StoreUnderTest implements AsyncDisposable {
     return `${head.replace(/\/[^/]*$/, '')}/${name}${options === undefined ? '' : `?${options}`}`;
   }
 
+  /** Everything that lies there of one tenant. */
+  async bytesOf(dataFolder: string, tenantId: string): Promise<Buffer> {
+    const address = this.addressFor(dataFolder);
+    if (address === undefined) return bytesOfFiles(join(dataFolder, 'tenants'), tenantId);
+    const client = new MongoClient(address);
+    try {
+      const parts: Uint8Array[] = [];
+      const names = (await client.db().listCollections({}, { nameOnly: true }).toArray()).map(
+        ({ name }) => name,
+      );
+      for (const name of names.sort()) {
+        const rows = client.db().collection(name).find({ t: tenantId }).sort({ _id: 1 });
+        for await (const row of rows) parts.push(BSON.serialize(row));
+      }
+      return Buffer.concat(parts);
+    } finally {
+      await client.close();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#double?.stop();
     this.#double = undefined;
     this.#url = undefined;
   }
+}
+
+function bytesOfFiles(folder: string, tenantId: string): Buffer {
+  // The shared-memory file only helps readers to find their way in the log; reading alone changes it.
+  const names = readdirSync(folder).filter((name) => name.startsWith(tenantId) && !name.endsWith('-shm'));
+  return Buffer.concat(names.sort().map((name) => readFileSync(join(folder, name))));
 }
