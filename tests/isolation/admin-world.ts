@@ -142,7 +142,7 @@ export function operationOf(id: AdminOperationId): AdminOperation {
 }
 
 /** A path with ids in the place of its parameters. */
-export function pathOn(path: string, ids: Ids): string {
+function pathOn(path: string, ids: Ids): string {
   return path
     .replace('{id}', ids.person ?? '')
     .replaceAll(/\{(\w+)Id\}/g, (_, name: string) => ids[name] ?? `no ${name}`);
