@@ -13,7 +13,7 @@ import { HeldDevice, type Owner } from './held-device.ts';
 import { RatchetWatch } from './ratchet-watch.ts';
 
 /** Devices of one person at a time. */
-export const DEVICES_MAX = 4;
+const DEVICES_MAX = 4;
 const ROUNDS_MAX = 12;
 /** A round lasts so long by everybody's clock: what is asked for again is asked for every hour. */
 const ROUND_MS = 61 * 60_000;
