@@ -1,7 +1,7 @@
 /**
  * Messages to groups: kept once, found through the rows of one byte in the mailboxes of members. A body goes when the last of its rows was
  * acknowledged. How many are left is counted in memory, from the commit on; a body of which this process does not know that, because it was
- * restarted or another one took the submit, goes with a count of the rows (`recount`), at the latest when it expires.
+ * restarted or another one took the submit, stays until it expires.
  */
 import { KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
