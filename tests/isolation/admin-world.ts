@@ -136,6 +136,11 @@ export class AdminWorld implements AsyncDisposable {
   }
 }
 
+/** A well-formed id of nothing that there is. */
+function idOfNothing(type: IdType): string {
+  return makeId(type, Uint8Array.from(randomBytes(16)));
+}
+
 /** The operation of an id. */
 export function operationOf(id: AdminOperationId): AdminOperation {
   return ADMIN_OPERATIONS[id];
@@ -145,7 +150,7 @@ export function operationOf(id: AdminOperationId): AdminOperation {
 function pathOn(path: string, ids: Ids): string {
   return path
     .replace('{id}', ids.person ?? '')
-    .replaceAll(/\{(\w+)Id\}/g, (_, name: string) => ids[name] ?? `no ${name}`);
+    .replaceAll(/\{(\w+)Id\}/g, (_, name: string) => ids[name] ?? idOfNothing(name as IdType));
 }
 
 /** The body of an example, with forms in the place of what is cut short there. */
