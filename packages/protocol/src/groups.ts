@@ -1,5 +1,5 @@
 /**
- * Groups: the membership log that members sign, and what devices ask the server about it (decision 0020). An entry is signed by the device of
+ * Groups: the membership log that members sign, and what devices ask the server about it (decision 0012). An entry is signed by the device of
  * a member who may make it; the server compares and sets the epoch and can add nobody.
  */
 import { z } from 'zod';
