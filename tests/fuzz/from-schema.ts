@@ -16,6 +16,7 @@ interface Definition {
   readonly shape?: Readonly<Record<string, Schema>>;
   readonly element?: Schema;
   readonly innerType?: Schema;
+  readonly valueType?: Schema;
   readonly options?: readonly Schema[];
   readonly values?: readonly CborValue[];
   readonly entries?: Readonly<Record<string, string>>;
@@ -57,6 +58,14 @@ export function fromSchema(schema: Schema, pool: Pool): fc.Arbitrary<CborValue> 
         { weight: 1, arbitrary: fc.array(element, { minLength: minimum, maxLength: maximum, size: 'max' }) },
       );
     }
+    case 'record':
+      return fc.dictionary(
+        fc.string({ minLength: 1, maxLength: 10 }).filter((name) => name !== '__proto__'),
+        fromSchema(definition.valueType as Schema, pool),
+        { maxKeys: 3, noNullPrototype: true },
+      );
+    case 'unknown':
+      return fc.constantFrom<CborValue>('text', 7, true, null, [], {});
     case 'optional':
     case 'default':
     case 'nullable':

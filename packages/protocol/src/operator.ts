@@ -52,12 +52,14 @@ export const operatorCalls = {
   /** Break-glass: for a place that nobody can administer any more. Whoever accepts chooses password and second factor; it stands in the audit log of the place. */
   administratorInvite: call(
     '/operator/v1/administrators/invite',
-    z.object({
-      /** Left out for the installation, whose only role is `operator`. */
-      tenantId: idSchema('tenant').optional(),
-      role: z.enum(['operator', 'tenant-admin', 'help-desk', 'auditor']),
-      mail: mailAddress,
-    }),
+    z
+      .object({
+        /** Left out for the installation, whose only role is `operator`. */
+        tenantId: idSchema('tenant').optional(),
+        role: z.enum(['operator', 'tenant-admin', 'help-desk', 'auditor']),
+        mail: mailAddress,
+      })
+      .refine(({ tenantId, role }) => (tenantId === undefined) === (role === 'operator')),
     z.object({ code: z.string(), expiresAt: z.iso.datetime() }),
   ),
   /** Why can one person see another, or why not? Both by id. */

@@ -14,7 +14,6 @@ export const administratorOperatorRoutes = (parts: {
 }) =>
   defineOperatorRoutes({
     administratorInvite: async ({ tenantId, role, mail }) => {
-      if ((tenantId === undefined) !== (role === 'operator')) throw new KuvertError('bad_request');
       if (tenantId !== undefined && !(await parts.tenants.exists(tenantId)))
         throw new KuvertError('not_found');
       const scope =

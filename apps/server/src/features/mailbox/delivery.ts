@@ -68,6 +68,8 @@ const SLICE_RECORDS = 128;
 const ACKNOWLEDGED_MAX = 1_024;
 /** So long after its id was made a row may become visible, clocks of servers included. */
 const SETTLED_MS = 10_000;
+/** So old is a pointer without a body when it is certain that nothing will come to it: its server died, or gave the message up. */
+const ORPHAN_MS = 3_600_000;
 const LATE_ROWS_MAX = 512;
 const LATE_BYTES_MAX = 1_048_576;
 
@@ -78,7 +80,7 @@ export function createDelivery(deps: {
   readonly clock: Clock;
   readonly deletions: Deletions;
   readonly bodies: Pick<GroupBodies, 'load'>;
-  readonly expiry: Pick<Expiry, 'bury' | 'find' | 'forget'>;
+  readonly expiry: Pick<Expiry, 'bury' | 'find' | 'forget' | 'drop'>;
   /** Whether rows may become visible after rows with later ids, as with several servers. */
   readonly mayCommitLate: boolean;
   /** A stored row is gone from the mailbox, or will be soon. */
@@ -223,6 +225,7 @@ export function createDelivery(deps: {
     let found = 0;
     let cursor: string | undefined;
     const expired: Uint8Array[] = [];
+    const orphans: Uint8Array[] = [];
     do {
       const isFirst = cursor === undefined;
       const page = await scope.list(mailboxRows, {
@@ -241,8 +244,11 @@ export function createDelivery(deps: {
         }
         const isShared = isPointer(row.value);
         const record = isShared ? await bodies.load(scope, row.storedKey) : recordFromRow(row.value);
-        // Taken back, or not there yet: then it is found by a later pass.
-        if (record === undefined) continue;
+        if (record === undefined) {
+          // Taken back, or not there yet: then it is found by a later pass. After so long it never will be, and was never accepted.
+          if (rowTimeMs(row.storedKey) < readAtMs - ORPHAN_MS) orphans.push(row.storedKey);
+          continue;
+        }
         if (!(await room(record.length))) return undefined;
         deliver({ storedKey: row.storedKey, record, isShared }, name);
         found++;
@@ -255,6 +261,7 @@ export function createDelivery(deps: {
       if (rowTimeMs(lastKey) > readAtMs - SETTLED_MS) break;
     } while (cursor !== undefined);
     if (expired.length > 0) await expiry.bury(scope, connection.deviceId, expired);
+    if (orphans.length > 0) await expiry.drop(scope, connection.deviceId, orphans);
     return stopped ? undefined : found;
   }
 

@@ -31,6 +31,8 @@ export interface Expiry {
    * the next sweep. @returns how many were removed
    */
   bury(scope: TenantScope, deviceId: DeviceId, storedKeys: readonly Uint8Array[]): Promise<number>;
+  /** Removes rows of one device that stand for nothing that was ever accepted, without a word. What the store refuses is left for the next time. */
+  drop(scope: TenantScope, deviceId: DeviceId, storedKeys: readonly Uint8Array[]): Promise<void>;
   /** Buries up to `limit` expired rows of all devices. @returns how many were removed */
   sweep(scope: TenantScope, limit: number): Promise<number>;
   /** What a device has to be told. */
@@ -110,6 +112,19 @@ export function createExpiry(deps: {
 
   return {
     bury,
+
+    async drop(scope, deviceId, storedKeys) {
+      try {
+        for (let left = storedKeys; left.length > 0; ) {
+          const keys = left.slice(0, step.rows);
+          left = left.slice(keys.length);
+          await step.take(keys.length, () => scope.commit(keys.map((key) => ops.delete(mailboxRows, key))));
+        }
+        onGone(scope.tenant, deviceId);
+      } catch (error) {
+        if (!(error instanceof KuvertError)) throw error;
+      }
+    },
 
     async sweep(scope, limit) {
       const rows = await scope.listExpiring(mailboxRows, clock.nowMs(), limit);

@@ -2,7 +2,7 @@
  * On a store that is not on this machine a commit may have happened without our hearing of it, and others may commit as well. What
  * a reader sees stays in order all the same (P2), and nothing waits for a look that comes by chance.
  */
-import { KuvertError } from '@kuvert/protocol';
+import { KuvertError, LIFETIME_MS } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Hint, Hints } from '../../store/engine.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
@@ -12,7 +12,7 @@ import {
   type TestInstallation,
   textsOf,
 } from '../test-installation.ts';
-import { mailboxRows } from './collections.ts';
+import { groupBodies, mailboxRows, POINTER_ROW, tombstones } from './collections.ts';
 import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
 
 /** What happens to commits and lists on their way to the store and back. */
@@ -221,4 +221,36 @@ test('P2 what waits for a slow read is not stored before what was refused ahead 
   await installation.send(anna, second);
   await connection.delivered(2);
   expect(textsOf(connection.deliveries)).toEqual(['first', 'second']);
+});
+
+test('P1 A1 a pointer to a body that never came is passed over, goes after an hour, and is never told as something that expired', async () => {
+  const { clock, random, store } = installation;
+  const scope = store.tenant(ben.tenantId);
+  const untilMs = clock.nowMs() + LIFETIME_MS[1];
+  const ids = createRowIds(random);
+  const [orphan, early] = [ids.next(clock.nowMs()), ids.next(clock.nowMs() + 1)];
+  // What a server leaves that dies between the rows and the body (wire.md §5), and one whose body is still on its way.
+  await scope.commit([
+    store.ops.put(mailboxRows, [ben.deviceId, orphan], POINTER_ROW, untilMs),
+    store.ops.put(mailboxRows, [ben.deviceId, early], POINTER_ROW, untilMs),
+  ]);
+  const rows = () => scope.count(mailboxRows, { equals: [ben.deviceId], limit: 10 });
+  const first = installation.connect(ben);
+  await first.event('drained');
+  expect(first.deliveries).toEqual([]);
+  expect(await rows()).toBe(2);
+  const submit = installation.makeSubmit(ben, 'to all');
+  const times = { acceptedAtMs: clock.nowMs(), expiresAtMs: untilMs };
+  const body = rowFromRecord(legRecord(submit, submit.legs[0]?.bytes ?? new Uint8Array(), times));
+  await scope.commit([store.ops.put(groupBodies, early, body, untilMs)]);
+  clock.advance(3_600_002);
+  const second = installation.connect(ben);
+  await second.event('drained');
+  expect(textsOf(second.deliveries)).toEqual(['to all']);
+  expect(await rows()).toBe(1);
+  clock.advance(LIFETIME_MS[1]);
+  second.close('connection_replaced');
+  await installation.mailbox.service.sweep(scope, 100);
+  const { rows: told } = await scope.list(tombstones, { equals: [ben.deviceId], limit: 10 });
+  expect(told.map(({ value }) => value.count)).toEqual([1]);
 });
