@@ -41,6 +41,12 @@ const exampleAdministrator = {
   createdAt: '2026-01-02T08:00:00.000Z',
   grants: [{ role: 'tenant-admin', scope: { kind: 'tenant', tenantId: 'tn_…' } }],
 };
+const exampleInvitation = {
+  invitationId: 'iv_…',
+  mail: 'hugo@acme.test',
+  grants: [{ role: 'help-desk', scope: { kind: 'tenant', tenantId: 'tn_…' } }],
+  expiresAt: '2026-01-05T08:00:00.000Z',
+};
 const exampleMade = { invitationId: 'iv_…', code: 'k3fq-…', expiresAt: '2026-01-05T08:00:00.000Z' };
 
 export const administratorList = operation({
@@ -80,7 +86,7 @@ export const invitationList = operation({
   access: 'administrators.read',
   params: tenantParams,
   result: z.object({ invitations: z.array(Invitation).max(1_000) }),
-  example: { params: { tenantId: 'tn_…' }, result: { invitations: [] } },
+  example: { params: { tenantId: 'tn_…' }, result: { invitations: [exampleInvitation] } },
 });
 
 export const invitationWithdraw = operation({
@@ -139,7 +145,7 @@ export const administratorReset = operation({
   params: administratorParams,
   result: InvitationMade,
   errors: ['not_allowed'],
-  example: { params: { tenantId: 'tn_…', administratorId: 'ad_…' } },
+  example: { params: { tenantId: 'tn_…', administratorId: 'ad_…' }, result: exampleMade },
 });
 
 export const operatorReset = operation({
@@ -151,7 +157,7 @@ export const operatorReset = operation({
   params: z.object({ administratorId: idSchema('administrator') }),
   result: InvitationMade,
   errors: ['not_allowed'],
-  example: { params: { administratorId: 'ad_…' } },
+  example: { params: { administratorId: 'ad_…' }, result: exampleMade },
 });
 
 export const operatorList = operation({
@@ -160,7 +166,16 @@ export const operatorList = operation({
   summary: 'Lists the operators of the installation.',
   access: 'operators.read',
   result: z.object({ administrators: z.array(Administrator).max(1_000) }),
-  example: { result: { administrators: [] } },
+  example: {
+    result: {
+      administrators: [
+        {
+          ...exampleAdministrator,
+          grants: [{ role: 'operator', scope: { kind: 'installation' } }],
+        },
+      ],
+    },
+  },
 });
 
 export const operatorInvite = operation({

@@ -24,13 +24,14 @@ const Approval = z.object({
   decidedAt: apiTime.nullable(),
 });
 
+const examplePayloadHash = '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0';
 const exampleApproval = {
   approvalId: 'ap_…',
   state: 'open',
   operation: 'administrators.invite',
   params: { tenantId: 'tn_…' },
   body: { role: 'auditor', mail: 'rita@acme.test' },
-  payloadHash: '0f1e…',
+  payloadHash: examplePayloadHash,
   requestedBy: { administratorId: 'ad_…', name: 'Anna' },
   requestedAt: '2026-01-02T08:00:00.000Z',
   expiresAt: '2026-01-03T08:00:00.000Z',
@@ -63,7 +64,7 @@ export const approvalApprove = operation({
   errors: ['approval_own', 'approval_over', 'version_conflict', 'not_allowed'],
   example: {
     params: { tenantId: 'tn_…', approvalId: 'ap_…' },
-    body: { payloadHash: '0f1e…' },
+    body: { payloadHash: examplePayloadHash },
     result: { state: 'executed', result: { invitationId: 'iv_…', code: 'k3fq-…' } },
   },
 });
@@ -85,7 +86,18 @@ export const operatorApprovalList = {
   path: '/approvals',
   access: 'operators.read',
   params: z.object({}),
-  example: { result: { approvals: [] } },
+  example: {
+    result: {
+      approvals: [
+        {
+          ...exampleApproval,
+          operation: 'operators.invite',
+          params: {},
+          body: { mail: 'otto@example.test' },
+        },
+      ],
+    },
+  },
 } satisfies AdminOperation;
 
 export const operatorApprovalApprove = {

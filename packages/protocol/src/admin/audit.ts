@@ -120,7 +120,10 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
       params: entryParams,
       result: z.object({ entry: Entry, export: z.string() }),
       errors: [],
-      example: { params: { ...example, auditEntryId: 'au_…' } },
+      example: {
+        params: { ...example, auditEntryId: 'au_…' },
+        result: { entry: exampleEntry, export: '{"format":"kuvert-audit-export/1",…' },
+      },
     }),
     checkpoint: operation({
       method: 'GET',
@@ -137,7 +140,16 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
         consistency: z.array(hex).nullable(),
       }),
       errors: [],
-      example: { params: example, query: { since: 12 } },
+      example: {
+        params: example,
+        query: { since: 12 },
+        result: {
+          checkpoint: 'kuvert/audit/tn_…\n18\nYWJj…\n\n— kuvert/audit/tn_… 1iYO…\n',
+          size: 18,
+          key: 'kuvert/audit/tn_…+d6260e18+AQID…',
+          consistency: ['0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0'],
+        },
+      },
     }),
     export: operation({
       method: 'GET',
@@ -161,7 +173,17 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
         next: z.int().nullable(),
       }),
       errors: [],
-      example: { params: example, query: { format: 'csv', limit: 100 } },
+      example: {
+        params: example,
+        query: { format: 'csv', limit: 100 },
+        result: {
+          mediaType: 'text/csv',
+          file: 'index,time,action,outcome,actor,…',
+          entries: 100,
+          checkpoint: 'kuvert/audit/tn_…\n118\nYWJj…\n\n— kuvert/audit/tn_… 1iYO…\n',
+          next: 100,
+        },
+      },
     }),
     stream: operation({
       method: 'GET',

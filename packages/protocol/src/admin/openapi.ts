@@ -1,7 +1,7 @@
 /** OpenAPI 3.1 from the table of operations: what is documented is what is checked. */
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../errors.ts';
-import { ADMIN_BASE, ADMIN_HEADERS, type AdminOperation, statusOf } from './operation.ts';
+import { ADMIN_BASE, ADMIN_HEADERS, type AdminOperation, statusOf, Waiting } from './operation.ts';
 import { PERMISSIONS } from './permissions.ts';
 
 type Json = { readonly [name: string]: unknown };
@@ -62,6 +62,12 @@ const PROBLEM: Json = {
   required: ['title', 'status', 'code', 'retry'],
 };
 
+const EXAMPLE_WAITING: Json = {
+  approvalId: 'ap_…',
+  payloadHash: '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0',
+  expiresAt: '2026-01-03T08:00:00.000Z',
+};
+
 function operationOf(id: string, one: AdminOperation): Json {
   const isOpen = one.access === 'public';
   const permission =
@@ -88,6 +94,12 @@ function operationOf(id: string, one: AdminOperation): Json {
         description: one.result === undefined ? 'Done.' : 'Done; see the schema.',
         ...(one.result && { content: contentOf(one.result, one.example.result, 'output') }),
       },
+      ...(one.fourEyes && {
+        202: {
+          description: 'Somebody else has to approve it first.',
+          content: contentOf(Waiting, EXAMPLE_WAITING, 'output'),
+        },
+      }),
       ...refusals([...one.errors, ...(isOpen ? [] : SIGNED_IN), ...COMMON]),
     },
   };

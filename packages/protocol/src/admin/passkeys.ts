@@ -38,6 +38,9 @@ const Shown = z.object({
 export type PasskeyCreated = z.output<typeof Created>;
 export type PasskeyShown = z.output<typeof Shown>;
 
+/** Parts that a browser makes are cut short. */
+const exampleCredential = { id: 'AQID…', rawId: 'AQID…', type: 'public-key', clientExtensionResults: {} };
+
 export const passkeyBegin = operation({
   method: 'POST',
   path: '/passkeys/begin',
@@ -45,7 +48,11 @@ export const passkeyBegin = operation({
   access: 'signed-in',
   stepUp: true,
   result: z.object({ options }),
-  example: { result: { options: {} } },
+  example: {
+    result: {
+      options: { challenge: 'q1Zb…', rp: { id: 'kuvert.acme.test', name: 'Kuvert' }, user: { id: 'AQID…' } },
+    },
+  },
 });
 
 export const passkeyCreate = operation({
@@ -57,7 +64,16 @@ export const passkeyCreate = operation({
   body: z.object({ name: deviceName, credential: Created }),
   result: z.object({ passkeyId: idSchema('passkey') }),
   errors: ['passkey_not_valid'],
-  example: { result: { passkeyId: 'pk_…' } },
+  example: {
+    body: {
+      name: 'Laptop',
+      credential: {
+        ...exampleCredential,
+        response: { clientDataJSON: 'eyJ0…', attestationObject: 'o2Nm…', transports: ['internal'] },
+      },
+    },
+    result: { passkeyId: 'pk_…' },
+  },
 });
 
 export const passkeyList = operation({
@@ -79,7 +95,19 @@ export const passkeyList = operation({
       )
       .max(20),
   }),
-  example: { result: { passkeys: [] } },
+  example: {
+    result: {
+      passkeys: [
+        {
+          passkeyId: 'pk_…',
+          name: 'Laptop',
+          createdAt: '2026-01-02T08:00:00.000Z',
+          lastUsedAt: null,
+          isSynced: false,
+        },
+      ],
+    },
+  },
 });
 
 export const passkeyDelete = operation({
@@ -98,7 +126,11 @@ export const passkeySignInBegin = operation({
   summary: 'Begins to sign in with a passkey, without a name: answers with what the browser has to be given.',
   access: 'public',
   result: z.object({ options }),
-  example: { result: { options: {} } },
+  example: {
+    result: {
+      options: { challenge: 'q1Zb…', rpId: 'kuvert.acme.test', userVerification: 'required' },
+    },
+  },
 });
 
 export const passkeySignIn = operation({
@@ -109,5 +141,18 @@ export const passkeySignIn = operation({
   body: z.object({ credential: Shown, cookie: z.boolean().default(false) }),
   result: z.object({ token: z.string().optional(), expiresAt: time }),
   errors: ['sign_in_failed'],
-  example: { result: { token: 'jv0m…', expiresAt: '2026-01-02T20:00:00Z' } },
+  example: {
+    body: {
+      credential: {
+        ...exampleCredential,
+        response: {
+          clientDataJSON: 'eyJ0…',
+          authenticatorData: 'SZYN…',
+          signature: 'MEUC…',
+          userHandle: 'AQID…',
+        },
+      },
+    },
+    result: { token: 'jv0m…', expiresAt: '2026-01-02T20:00:00Z' },
+  },
 });

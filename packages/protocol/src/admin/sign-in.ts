@@ -126,7 +126,19 @@ export const sessionList = operation({
       )
       .max(100),
   }),
-  example: { result: { sessions: [] } },
+  example: {
+    result: {
+      sessions: [
+        {
+          sessionId: 'se_…',
+          createdAt: '2026-01-02T08:00:00.000Z',
+          lastSeenAt: '2026-01-02T08:04:00.000Z',
+          address: '192.0.2.7',
+          isCurrent: true,
+        },
+      ],
+    },
+  },
 });
 
 export const sessionEnd = operation({
@@ -154,5 +166,21 @@ export const me = operation({
     stepUpUntil: time.nullable(),
     recoveryCodesLeft: z.int(),
   }),
-  example: { result: { name: 'Anna', mail: 'anna@acme.test' } },
+  example: {
+    result: {
+      administratorId: 'ad_…',
+      name: 'Anna',
+      mail: 'anna@acme.test',
+      sessionId: 'se_…',
+      grants: [
+        {
+          role: 'auditor',
+          scope: { kind: 'tenant', tenantId: 'tn_…' },
+          permissions: ['tenant.read', 'audit.read'],
+        },
+      ],
+      stepUpUntil: '2026-01-02T08:05:00.000Z',
+      recoveryCodesLeft: 10,
+    },
+  },
 });
