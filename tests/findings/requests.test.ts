@@ -31,7 +31,7 @@ beforeAll(async () => {
   open = await openWorld();
   const { a, b, stranger } = open;
   const ids = [a, b, stranger].flatMap((one) => [one.tenantId, one.personId, one.deviceId]);
-  const made = (['request', 'enrolmentToken'] as IdType[]).map((type) => makeId(type, random(16)));
+  const made = (Object.keys(ID_TYPES) as IdType[]).map((type) => makeId(type, random(16)));
   pool = { texts: [...ids, ...made, 'a@acme.test'], bytes: [random(32), random(33), random(64)] };
 });
 

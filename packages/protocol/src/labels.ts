@@ -19,6 +19,7 @@ export const LABELS = {
   attachmentCapability: 'kuvert/attachment-capability/1',
   conversation: 'kuvert/conversation/1',
   safetyNumber: 'kuvert/safety-number/1',
+  sentCopy: 'kuvert/sent-copy/1',
   listHash: 'kuvert/list-hash/1',
   rootHash: 'kuvert/root-hash/1',
   deviceSet: 'kuvert/device-set/1',

@@ -9,6 +9,7 @@ import {
   type GroupId,
   type KnownContent,
   KuvertError,
+  LABELS,
   makeId,
   type PersonId,
   READER_VERSION,
@@ -25,7 +26,7 @@ import type { EntryKind } from './store.ts';
 
 /** Under which id the copy of a message goes to one's other devices: one that can be found when the message is to be forgotten. */
 export function sentCopyId(contentId: ContentId): ContentId {
-  const digest = createHash('sha256').update(`kuvert/sent-copy/1 ${contentId}`).digest();
+  const digest = createHash('sha256').update(`${LABELS.sentCopy} ${contentId}`).digest();
   return makeId('content', Uint8Array.from(digest.subarray(0, 16)));
 }
 

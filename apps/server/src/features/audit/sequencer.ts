@@ -65,22 +65,23 @@ export class Sequencer {
     }
   }
 
-  /** Ends after what is under way. What still waits gets its number after the next start. */
+  /** Ends when everything that waits has its number, because nobody knows when the next start is. After a failure the rest is left to that. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#running;
+    await this.#work();
   }
 
   async #work(): Promise<void> {
     const logs = [...this.#waiting];
     this.#waiting.clear();
     for (const log of logs) {
-      if (this.#stopped) return;
       try {
         await this.sequence(log);
       } catch (error) {
         this.#onError(error);
+        if (this.#stopped) return;
         this.notice(log);
       }
     }
