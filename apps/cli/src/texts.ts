@@ -127,7 +127,7 @@ const en: Texts = {
   storeAsDeclared: () => 'Everything is as it should be.',
   storeCopied: (rows) => `${rows} rows are in the new place and were compared. Start the server with it.`,
   storeBackedUp: (tenants, folder) =>
-    `${folder} holds ${tenants} tenants, each in a file of its own. It opens only with the keys folder; keep the two apart.`,
+    `${folder} holds ${tenants} tenants, each in a file of its own. It opens only with the keys folder; keep the two apart. Sealed files (KUVERT_BLOBS) are not in it: copy that folder too.`,
   storeRestored: (tenants, replayed) =>
     `${tenants} tenants are back, and ${replayed} revocations were gone through. Start the server.`,
   storeFinalised: (level) => `Data is written at level ${level} from now on.`,
@@ -217,7 +217,7 @@ const de: Texts = {
   storeCopied: (rows) =>
     `${rows} Zeilen sind am neuen Ort und wurden verglichen. Der Server kann damit gestartet werden.`,
   storeBackedUp: (tenants, folder) =>
-    `${folder} enthält ${tenants} Mandanten, jeden in einer eigenen Datei. Sie öffnet sich nur mit dem Schlüsselordner; beides getrennt aufbewahren.`,
+    `${folder} enthält ${tenants} Mandanten, jeden in einer eigenen Datei. Sie öffnet sich nur mit dem Schlüsselordner; beides getrennt aufbewahren. Versiegelte Dateien (KUVERT_BLOBS) sind nicht dabei: diesen Ordner ebenfalls kopieren.`,
   storeRestored: (tenants, replayed) =>
     `${tenants} Mandanten sind wieder da, und ${replayed} Sperrungen wurden durchgesehen. Der Server kann gestartet werden.`,
   storeFinalised: (level) => `Daten werden ab jetzt in Stufe ${level} geschrieben.`,
