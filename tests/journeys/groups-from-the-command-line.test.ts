@@ -1,4 +1,6 @@
 /** Groups from the command line: made, written to, changed, listed and left (A1, C9). */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type ServerProcess, Site, type TestPerson, type TestTenant } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -42,4 +44,72 @@ test('A1 a group is made, written to, changed, listed and left by commands, and 
     ...['--person', anna.personId, '--sees', ben.personId],
   ]);
   expect(why.json).toMatchObject([{ may: true, reason: 'same-area' }]);
+});
+
+test('A1 files, answers, edits, reactions, polls and deletions go to everybody of a group, and from nobody who has left', {
+  timeout: 240_000,
+}, async () => {
+  const [dora, emil, fine] = [
+    await acme.person('Dora'),
+    await acme.person('Emil'),
+    await acme.person('Fine'),
+  ] as const;
+  await run(dora, 'group', 'create', 'Team', '--with', emil.mail, '--with', fine.mail);
+  const send = async (person: TestPerson, ...args: string[]) =>
+    String((await run(person, 'send', ...args))[0]?.messageId);
+  const bytes = Buffer.from('What stands in the plan. '.repeat(20_000));
+  writeFileSync(site.at('plan.txt'), bytes);
+  const first = await send(dora, '--group', 'Team', '--text', 'Lunch at noon?');
+  const plan = await send(dora, '--group', 'Team', '--file', site.at('plan.txt'), '--text', 'The plan');
+  const poll = await send(
+    dora,
+    '--group',
+    'Team',
+    '--poll',
+    'Where?',
+    '--option',
+    'Here',
+    '--option',
+    'There',
+  );
+  for (const person of [emil, fine]) {
+    const folder = site.at(`saved-${person.mail}`);
+    expect(await run(person, 'inbox', '--save-files', folder)).toMatchObject([
+      { messageId: first, text: 'Lunch at noon?' },
+      { messageId: plan, kind: 'file', text: 'The plan', savedAs: join(folder, 'plan.txt') },
+      { messageId: poll, kind: 'poll', poll: { question: 'Where?' } },
+    ]);
+    expect(readFileSync(join(folder, 'plan.txt')).equals(bytes)).toBe(true);
+  }
+  await send(emil, '--group', 'Team', '--reply-to', first, '--text', 'Yes');
+  await send(emil, '--react', first, '--text', '👍');
+  await send(emil, '--vote', poll, '--option', '2');
+  await send(dora, '--edit', first, '--text', 'Lunch at one?');
+  await run(dora, 'send', '--delete', plan);
+  expect(await run(fine, 'inbox')).toMatchObject([
+    { text: 'Yes', replyTo: { messageId: first, from: dora.mail } },
+    { kind: 'reaction', change: { messageId: first, emoji: '👍' } },
+    { kind: 'vote', change: { messageId: poll, choices: [1] } },
+    { kind: 'edit', text: 'Lunch at one?' },
+  ]);
+  const all = await run(fine, 'history');
+  const shown = (messageId: string) => all.find((one) => one.messageId === messageId);
+  expect(shown(first)).toMatchObject({
+    text: 'Lunch at one?',
+    edited: { times: 1 },
+    reactions: [{ emoji: '👍', people: [emil.mail] }],
+  });
+  expect(shown(poll)).toMatchObject({ poll: { options: [{ votes: 0 }, { votes: 1, people: [emil.mail] }] } });
+  expect(shown(plan)).toMatchObject({ deleted: true });
+  await run(fine, 'group', 'leave', 'Team');
+  for (const args of [
+    ['--group', 'Team', '--file', site.at('plan.txt')],
+    ['--react', first, '--text', '👎'],
+  ]) {
+    expect(await site.kuvert(['send', ...args, ...fine.asPerson])).toMatchObject({
+      errorCode: 'group_forbidden',
+    });
+  }
+  const both = ['--group', 'Team', '--to', emil.mail, '--file', site.at('plan.txt')];
+  expect(await site.kuvert(['send', ...both, ...dora.asPerson])).toMatchObject({ code: 2 });
 });

@@ -1,7 +1,7 @@
 /** Saves the files of messages as they are printed. */
 import type { IncomingMessage } from '@kuvert/client-core';
 import { fileTarget, type Profile } from '@kuvert/client-core/node';
-import { KuvertError, sentenceFor } from '@kuvert/protocol';
+import { type ErrorCode, KuvertError, sentenceFor } from '@kuvert/protocol';
 import { type ExitCode, exitCodeFor } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { connectIfReachable } from './profile-session.ts';
@@ -10,6 +10,13 @@ import { progressOf } from './transfers.ts';
 
 /** Connections that may be lost in the middle of one file. */
 const TRIES_MAX = 5;
+
+/** What says something of one file only: the others are saved all the same. */
+const OF_THIS_FILE: ReadonlySet<ErrorCode> = new Set([
+  'attachment_gone',
+  'attachment_damaged',
+  'exchange_refused',
+]);
 
 /** What is said of a file beside its message. */
 export interface SavedFile {
@@ -50,12 +57,7 @@ export class FileSaver {
       const path = await this.#saveEntry(entry.entryId, message.messageId);
       return { json: { savedAs: path }, lines: [`  → ${showLine(path)}`] };
     } catch (error) {
-      if (
-        !(error instanceof KuvertError) ||
-        (error.code !== 'attachment_gone' && error.code !== 'attachment_damaged')
-      ) {
-        throw error;
-      }
+      if (!(error instanceof KuvertError) || !OF_THIS_FILE.has(error.code)) throw error;
       this.failure ??= exitCodeFor(error.code);
       const sentence = sentenceFor(error.code, this.#output.language);
       return { json: { problem: error.code }, lines: [`  ! ${sentence}`] };

@@ -283,6 +283,7 @@ async function wire(parts: {
     devices: devices.service,
     exchange: pools.exchange,
     connections,
+    metrics,
   });
   const mailbox = createMailboxFeature({
     ...base,
@@ -301,15 +302,19 @@ async function wire(parts: {
     ...base,
     tenants: tenants.service,
     devices: devices.service,
+    exchange: pools.exchange,
     blobs: parts.blobs,
     tenantBytesMax: parts.attachmentBytesMax ?? ATTACHMENT_BYTES_PRESET,
-    onStored: ({ tenantId, sizeBytes, sha256 }) =>
+    onStored({ tenantId, sizeBytes, sha256 }) {
+      metrics.attachmentsStored.add();
+      metrics.attachmentBytesStored.add(sizeBytes);
       log.info({
         event: 'attachment-stored',
         tenantId,
         sizeBytes,
         sha256: Buffer.from(sha256).toString('hex'),
-      }),
+      });
+    },
     onLimit: (device) => onLimit('attachments', device),
   });
   const administrators = createAdministratorsFeature({
@@ -371,7 +376,10 @@ async function wire(parts: {
       const [tenantId, deviceId] = [space as TenantId, device as DeviceId];
       if (kind === 'rows') mailbox.service.lookAgain(tenantId, deviceId);
       else if (kind === 'connected') connections.replacedElsewhere(tenantId, deviceId, visit ?? 0);
-      else connections.closeDevice(tenantId, deviceId, 'device_not_accepted');
+      else {
+        connections.closeDevice(tenantId, deviceId, 'device_not_accepted');
+        attachments.deviceGone(tenantId, deviceId);
+      }
     },
     onGap: () => mailbox.service.lookAgain(),
   });

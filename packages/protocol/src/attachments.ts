@@ -68,7 +68,10 @@ export const attachmentsFinish = method({
   result: z.object({ expiresAt: timeMs }),
 });
 
-/** Asks for the capability to download. Error `attachment_gone`, also for what was never there. */
+/**
+ * Asks for the capability to download. Errors `attachment_gone`, also for what was never there, `exchange_refused` for who may not talk to
+ * whoever uploaded it.
+ */
 export const attachmentsOpen = method({
   name: 'attachments.open',
   access: 'device',

@@ -65,6 +65,7 @@ export function addSend(program: Command, context: CommandContext): void {
     'kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --text - < note.txt',
     "kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --file report.pdf --text 'As promised'",
     "kuvert send --profile anna --secret-file anna.secret --group Release --text 'Hello all'",
+    'kuvert send --profile anna --secret-file anna.secret --group Release --file notes.pdf',
     'kuvert send --profile bot --secret-file bot.secret --jsonl - --json < messages.jsonl',
   ]);
 }
@@ -86,12 +87,7 @@ async function sendAsAsked(options: SendOptions, context: CommandContext): Promi
   }
   if (options.jsonl !== undefined) return sendLines(options, context);
   const { to, group } = options;
-  if ((to === undefined) === (group === undefined)) {
-    throw new UsageError({
-      en: 'Give either --to or --group; see --help.',
-      de: 'Bitte entweder --to oder --group angeben; siehe --help.',
-    });
-  }
+  if ((to === undefined) === (group === undefined)) throw noRecipient();
   // Text is read and checked before the profile is opened, so that a slow pipe keeps no profile busy.
   const text =
     options.text === '-' ? await readText(context.streams.stdin) : await checkArgument(options.text ?? '');
@@ -111,6 +107,13 @@ async function checkArgument(text: string): Promise<string> {
   return checkText(text);
 }
 
+function noRecipient(): UsageError {
+  return new UsageError({
+    en: 'Give either --to or --group; see --help.',
+    de: 'Bitte entweder --to oder --group angeben; siehe --help.',
+  });
+}
+
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
@@ -120,7 +123,7 @@ async function sendOther(
   others: readonly (typeof OTHERS)[number][],
   context: CommandContext,
 ): Promise<void> {
-  const { to, replyTo: answered } = options;
+  const { to, group, replyTo: answered } = options;
   const isAbout = others.some((name) => ['edit', 'delete', 'react', 'vote', 'endPoll'].includes(name));
   const needsText = options.edit !== undefined || options.react !== undefined || others.length === 0;
   if (others.length > 1 || options.jsonl !== undefined || (isAbout && answered !== undefined)) {
@@ -135,7 +138,8 @@ async function sendOther(
       de: 'Es fehlt die Option --text; siehe --help.',
     });
   }
-  if (!isAbout && (to === undefined || !mailAddress.safeParse(to).success)) {
+  if (!isAbout && (to === undefined) === (group === undefined)) throw noRecipient();
+  if (to !== undefined && !mailAddress.safeParse(to).success) {
     throw new UsageError({
       en: '--to needs a mail address; see --help.',
       de: '--to braucht eine Mailadresse; siehe --help.',
@@ -149,6 +153,7 @@ async function sendOther(
         : await checkArgument(options.text);
   await withProfile(options, context.output, async (profile) => {
     const online = await connectIfReachable(profile);
+    if (online && options.group !== undefined) await profile.groups.refresh();
     const messageId = await queueOther(profile, { ...options, text }, context);
     await bringOut(profile, messageId, { online, context });
   });
@@ -171,7 +176,11 @@ async function queueOther(
     conversations.deleteEntries([entry.entryId], 'everywhere');
     return entry.messageId;
   }
-  const conversationId = await profile.conversationAt(mailAddress.parse(options.to));
+  const { to, group } = options;
+  const conversationId =
+    group === undefined
+      ? await profile.conversationAt(mailAddress.parse(to))
+      : profile.groups.find(group).conversationId;
   const answers = options.replyTo === undefined ? undefined : messageNamed(profile, options.replyTo);
   const answering = answers === undefined ? {} : { replyTo: replyTo(answers) };
   if (options.file !== undefined) {

@@ -26,12 +26,14 @@ import {
   type Submit,
   type TenantId,
 } from '@kuvert/protocol';
+import { openFileBlobs } from '../blobs/index.ts';
 import type { Connection } from '../channel/connection.ts';
 import { createKekFile, openFileKeyProvider } from '../keys/file-key-provider.ts';
 import type { Admission } from '../limits/admission.ts';
 import { createServerMetrics } from '../metrics/server-metrics.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { administratorCollections, createAdministratorsFeature } from './administrators/index.ts';
+import { attachmentCollections, createAttachmentsFeature } from './attachments/index.ts';
 import { auditCollections, createAuditFeature } from './audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './devices/index.ts';
 import { createGroupsFeature, groupCollections } from './groups/index.ts';
@@ -182,11 +184,15 @@ export async function openTestInstallation(
     /** Default: there is always room. */
     admission?: Pick<Admission, 'enter'>;
     trafficFactor?: number;
+    attachmentBytesMax?: number;
+    /** Who may talk to whom; default: as the feature `pools` says. */
+    requireBetween?: (from: PersonId, to: PersonId) => void;
   } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'kuvert-features-'));
   const dataFolder = join(folder, 'data');
   const keysFolder = join(folder, 'keys');
+  const blobsFolder = join(folder, 'blobs');
   mkdirSync(dataFolder);
   mkdirSync(keysFolder);
   await createKekFile(keysFolder);
@@ -211,6 +217,7 @@ export async function openTestInstallation(
         ...deviceCollections,
         ...prekeyCollections,
         ...groupCollections,
+        ...attachmentCollections,
         ...mailboxCollections,
         ...administratorCollections,
         ...auditCollections,
@@ -263,6 +270,7 @@ export async function openTestInstallation(
       devices: devices.service,
       exchange: pools.exchange,
       connections,
+      metrics,
     });
     const mailbox = createMailboxFeature({
       ...base,
@@ -278,6 +286,16 @@ export async function openTestInstallation(
       onError: (error) => {
         errors.push(error);
       },
+    });
+    const attachments = createAttachmentsFeature({
+      ...base,
+      tenants: tenants.service,
+      devices: devices.service,
+      exchange: { requireBetween: options.requireBetween ?? pools.exchange.requireBetween },
+      blobs: openFileBlobs(blobsFolder),
+      tenantBytesMax: options.attachmentBytesMax ?? 2 ** 40,
+      onStored: () => undefined,
+      onLimit: () => limits.push('attachments'),
     });
     const administrators = createAdministratorsFeature({
       ...base,
@@ -295,6 +313,7 @@ export async function openTestInstallation(
       prekeys,
       groups,
       mailbox,
+      attachments,
       administrators,
       audit,
     };
@@ -306,6 +325,7 @@ export async function openTestInstallation(
     clock,
     random,
     online,
+    blobsFolder,
     /** What the mailbox reported of connections that it had to end. */
     errors,
     /** Limits that were reached. */
@@ -333,6 +353,9 @@ export async function openTestInstallation(
     },
     get groups() {
       return features.groups;
+    },
+    get attachments() {
+      return features.attachments;
     },
     get mailbox() {
       return features.mailbox;

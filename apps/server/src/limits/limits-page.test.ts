@@ -3,6 +3,7 @@ import {
   ATTACHMENT_LIMITS,
   CHANNEL_LIMITS,
   DEVICES_MAX,
+  GROUP_LIMITS,
   LIFETIME_MS,
   LINK_LIFETIME_MS,
   MAILBOX_LIMITS,
@@ -22,6 +23,7 @@ import {
 } from '../features/attachments/limits.ts';
 import { ATTEMPT_LIMITS } from '../features/devices/attempts.ts';
 import { LIST_LIMIT } from '../features/devices/linking.ts';
+import { KEY_COPY_KEPT_MS } from '../features/groups/limits.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, MAILBOX_MAX, TRAFFIC } from '../features/mailbox/limits.ts';
 import { HIT_COST, PROBE_LIMIT } from '../features/people/probes.ts';
 import { TAKE_LIMITS } from '../features/prekeys/service.ts';
@@ -188,6 +190,47 @@ const FILES: readonly Row[] = [
     ATTACHMENTS,
   ],
 ];
+const GROUPS_PROTOCOL = '`protocol`, groups.ts';
+const GROUPS: readonly Row[] = [
+  ['Members', count(GROUP_LIMITS.membersMax), '`group_full`', GROUPS_PROTOCOL],
+  [
+    'Groups of one person, left ones included',
+    count(GROUP_LIMITS.groupsMax),
+    '`group_full`',
+    GROUPS_PROTOCOL,
+  ],
+  [
+    'People that one change names',
+    count(GROUP_LIMITS.peopleMax),
+    'clients make several changes',
+    GROUPS_PROTOCOL,
+  ],
+  ['A title', `${count(GROUP_LIMITS.titleCharactersMax)} characters`, '`bad_request`', GROUPS_PROTOCOL],
+  [
+    'Title and picture, sealed and padded',
+    size(GROUP_LIMITS.profileBytesMax),
+    '`bad_request`',
+    GROUPS_PROTOCOL,
+  ],
+  [
+    'Copies of a group key in one change, bytes of one',
+    `${count(GROUP_LIMITS.keyCopiesMax)}, ${size(GROUP_LIMITS.keyCopyBytesMax)}`,
+    '`bad_request`',
+    GROUPS_PROTOCOL,
+  ],
+  [
+    'Entries of a membership log in one answer',
+    count(GROUP_LIMITS.entriesMax),
+    'the client asks for the rest',
+    GROUPS_PROTOCOL,
+  ],
+  [
+    'Wait of a key copy for its device',
+    time(KEY_COPY_KEPT_MS),
+    'removed; another device of the person gives it',
+    '`features/groups/limits.ts`',
+  ],
+];
 const SECRETS: readonly Row[] = [
   [
     'Prekeys of one person taken by one device',
@@ -287,6 +330,12 @@ ${table(MAILBOX)}
 
 × times \`KUVERT_TRAFFIC_FACTOR\` ([configuration](configuration.md)). After a refusal everything of that device to that person is refused until
 the time that was named, so that no message overtakes an earlier one.
+
+## Groups
+
+${table(GROUPS)}
+
+A message to a group counts as one submit; a member's mailbox that is full holds nobody else up.
 
 ## Files
 

@@ -85,6 +85,9 @@ export interface ServerMetrics {
   readonly acknowledged: Counter;
   readonly expiredRows: Counter;
   readonly prekeysLow: Counter;
+  readonly groupChanges: Counter;
+  readonly attachmentsStored: Counter;
+  readonly attachmentBytesStored: Counter;
   readonly stateStepsBack: Counter;
   readonly limitsReached: LabelledCounter;
   readonly operatorCalls: Counter;
@@ -160,6 +163,18 @@ function declare(registry: Registry): ServerMetrics {
     prekeysLow: registry.counter(
       'kuvert_prekeys_low_total',
       'Times that a device was told that its one-time prekeys run low.',
+    ),
+    groupChanges: registry.counter(
+      'kuvert_group_changes_total',
+      'Entries that were appended to the membership logs of groups.',
+    ),
+    attachmentsStored: registry.counter(
+      'kuvert_attachments_stored_total',
+      'Files that arrived whole and are kept for their recipients.',
+    ),
+    attachmentBytesStored: registry.counter(
+      'kuvert_attachment_bytes_stored_total',
+      'Sealed bytes of files that arrived whole.',
     ),
     stateStepsBack: registry.counter(
       'kuvert_state_steps_back_total',

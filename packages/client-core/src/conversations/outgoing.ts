@@ -1,6 +1,6 @@
 /** Messages of one's own: into the outbox and into their conversation, in one transaction. */
 import { createHash } from 'node:crypto';
-import { groupConversationId } from '@kuvert/crypto/groups';
+import { groupConversationId, memberOf } from '@kuvert/crypto/groups';
 import {
   CLASSES,
   type ContentId,
@@ -52,16 +52,23 @@ export function queueText(
   return queueMessage(context, { to, group, content, entry: { kind: 'text', content: utf8(text), timerMs } });
 }
 
-/** Whom the messages of a conversation go to. @throws KuvertError `not_found` */
+/** Whom the messages of a conversation go to. @throws KuvertError `not_found`, `group_forbidden` for who is not in the group any more */
 export function recipientOf(
-  { store }: Context,
+  { store, own }: Context,
   conversationId: ConversationId,
 ): { readonly to: string; readonly person?: PersonId | undefined; readonly group?: GroupId } {
   const conversation = store.conversations.get(conversationId);
   const { personId } = conversation ?? {};
   const to = (personId && store.directory.getPerson(personId)?.mail) ?? conversation?.mail;
   if (to === undefined && personId === undefined) throw new KuvertError('not_found');
-  return { to: to ?? '', ...sideOf(personId) };
+  const side = sideOf(personId);
+  if (side.group !== undefined) {
+    const state = store.groups.get(side.group)?.state;
+    if (state?.isDissolved !== false || memberOf(state, own.personId) === undefined) {
+      throw new KuvertError('group_forbidden');
+    }
+  }
+  return { to: to ?? '', ...side };
 }
 
 /** Queues content that people see; it disappears as its conversation says. */

@@ -4,6 +4,7 @@ import {
   type ContentId,
   type ConversationId,
   displayName,
+  GROUP_LIMITS,
   type GroupId,
   type GroupRole,
   KuvertError,
@@ -91,33 +92,39 @@ export class Groups {
     const checked = checkedTitle(title);
     const people = await this.#peopleAt(connection, mails);
     const groupId = newId(this.#context, 'group');
-    return this.#view(await this.#changes.create(connection, { groupId, title: checked, people }));
+    const first = people.slice(0, GROUP_LIMITS.peopleMax);
+    const row = await this.#changes.create(connection, { groupId, title: checked, people: first });
+    return people.length > first.length ? this.#addAll(groupId, people, 'member') : this.#view(row);
   }
 
   /** @throws KuvertError `group_forbidden`, `group_invalid`, `group_full`, `recipient_unknown`, `not_found` */
   async add(groupId: GroupId, mails: readonly string[], role: GroupRole = 'member'): Promise<GroupView> {
     const people = await this.#peopleAt(this.#connected(), mails);
-    return this.#change(groupId, (state) => {
+    return this.#addAll(groupId, people, role);
+  }
+
+  #addAll(groupId: GroupId, people: readonly PersonId[], role: GroupRole): Promise<GroupView> {
+    return this.#changePeople(groupId, people, (state) => {
       const missing = people.filter((person) => memberOf(state, person) === undefined);
-      return missing.length === 0 ? undefined : { action: 'add', people: missing, role };
+      return { action: 'add', people: missing, role };
     });
   }
 
   /** @throws KuvertError as {@link Groups.add} */
   async remove(groupId: GroupId, mails: readonly string[]): Promise<GroupView> {
     const people = await this.#peopleAt(this.#connected(), mails);
-    return this.#change(groupId, (state) => {
+    return this.#changePeople(groupId, people, (state) => {
       const present = people.filter((person) => memberOf(state, person) !== undefined);
-      return present.length === 0 ? undefined : { action: 'remove', people: present };
+      return { action: 'remove', people: present };
     });
   }
 
   /** @throws KuvertError as {@link Groups.add} */
   async setRole(groupId: GroupId, mails: readonly string[], role: GroupRole): Promise<GroupView> {
     const people = await this.#peopleAt(this.#connected(), mails, { withSelf: true });
-    return this.#change(groupId, (state) => {
+    return this.#changePeople(groupId, people, (state) => {
       const others = people.filter((person) => memberOf(state, person)?.role !== role);
-      return others.length === 0 ? undefined : { action: 'role', people: others, role };
+      return { action: 'role', people: others, role };
     });
   }
 
@@ -179,6 +186,25 @@ export class Groups {
     const row = await this.#changes.change(this.#connected(), groupId, decide);
     this.#hooks.onOutgoing();
     return this.#view(row);
+  }
+
+  /** As many changes as it takes: one entry of the log names only so many people. */
+  async #changePeople(
+    groupId: GroupId,
+    people: readonly PersonId[],
+    decide: (state: GroupState) => GroupChange & { readonly people: readonly PersonId[] },
+  ): Promise<GroupView> {
+    const { peopleMax } = GROUP_LIMITS;
+    const some = (state: GroupState): GroupChange | undefined => {
+      const change = decide(state);
+      if (change.people.length === 0) return undefined;
+      return { ...change, people: change.people.slice(0, peopleMax) };
+    };
+    let view = await this.#change(groupId, some);
+    for (let done = peopleMax; done < people.length; done += peopleMax) {
+      view = await this.#change(groupId, some);
+    }
+    return view;
   }
 
   async #peopleAt(

@@ -1,11 +1,12 @@
 /** The door of `attachments`. */
 
-import type { TenantId } from '@kuvert/protocol';
+import type { DeviceId, TenantId } from '@kuvert/protocol';
 import type { Blobs } from '../../blobs/index.ts';
 import type { Clock, Random } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import type { Store } from '../../store/index.ts';
 import type { DeviceService } from '../devices/index.ts';
+import type { ExchangeService } from '../pools/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { createCapabilities } from './capability.ts';
 import { attachmentKeys, attachments, attachmentUsage } from './collections.ts';
@@ -13,6 +14,7 @@ import { ATTACHMENT_CREATES, LEFTOVER_MS } from './limits.ts';
 import { attachmentDeviceRoutes } from './routes.device.ts';
 import { addAttachmentRoutes } from './routes.http.ts';
 import { createAttachmentService } from './service.ts';
+import { Transfers } from './transfers.ts';
 
 /** Every handle of this feature, for the opening of the store. */
 export const attachmentCollections = [attachments, attachmentUsage, attachmentKeys] as const;
@@ -24,6 +26,8 @@ export function createAttachmentsFeature(deps: {
   readonly random: Random;
   readonly tenants: TenantService;
   readonly devices: DeviceService;
+  /** Of the feature `pools`: asked whenever somebody wants what another has uploaded (C9). */
+  readonly exchange: Pick<ExchangeService, 'requireBetween'>;
   readonly blobs: Blobs;
   readonly tenantBytesMax: number;
   readonly onStored: Parameters<typeof createAttachmentService>[0]['onStored'];
@@ -45,6 +49,8 @@ export function createAttachmentsFeature(deps: {
     creates,
     scopeOf: (tenantId) => store.tenant(tenantId),
   });
+  const transfers = new Transfers();
+  devices.whenRevoked(async ({ tenant }, device) => transfers.cut(tenant, device));
   const sweptAtMs = new Map<TenantId, number>();
   return {
     service,
@@ -52,10 +58,13 @@ export function createAttachmentsFeature(deps: {
     addHttpRoutes: (app: Parameters<typeof addAttachmentRoutes>[0]) =>
       addAttachmentRoutes(app, {
         attachments: service,
+        transfers,
         capabilities,
         isDevice: async ({ tenantId, deviceId }) =>
           (await devices.findForChannel(tenantId, deviceId)) !== undefined,
       }),
+    /** Ends what a device that was revoked, here or at another server, still moves. */
+    deviceGone: (tenantId: TenantId, device: DeviceId) => transfers.cut(tenantId, device),
     /** Removes up to `limit` attachments whose time is over and, now and then, what a crash has left. @returns how many */
     async sweep(tenantId: TenantId, limit: number): Promise<number> {
       const scope = store.tenant(tenantId);

@@ -13,18 +13,18 @@ import {
   UPLOAD_TYPE,
 } from '@kuvert/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { refusal } from '../../limits/refusal.ts';
 import type { Capabilities, Capability } from './capability.ts';
-import { TRANSFER_IDLE_MS, TRANSFERS_MAX } from './limits.ts';
+import { TRANSFER_IDLE_MS } from './limits.ts';
 import type { AttachmentService } from './service.ts';
+import type { Transfers } from './transfers.ts';
 
-const BUSY_RETRY_MS = 2_000;
 const AUTHORIZATION = new RegExp(`^${CAPABILITY_SCHEME} ([A-Za-z0-9_-]{1,256})$`, 'i');
 const RANGE = /^bytes=(\d{1,12})-$/;
 
 /** What the routes need. */
 export interface AttachmentHttp {
   readonly attachments: AttachmentService;
+  readonly transfers: Transfers;
   readonly capabilities: Capabilities;
   /** True while the device may do anything at all. */
   readonly isDevice: (capability: Capability) => Promise<boolean>;
@@ -32,8 +32,7 @@ export interface AttachmentHttp {
 
 /** Adds the routes to the public listener. */
 export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp): void {
-  const { attachments } = deps;
-  const transfers = new Transfers();
+  const { attachments, transfers } = deps;
   // The body stays a stream; what it may hold is counted while it comes.
   app.addContentTypeParser(UPLOAD_TYPE, (_request, payload, done) => done(null, payload));
 
@@ -54,7 +53,9 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
     if (length > ATTACHMENT_LIMITS.pieceBytesMax) throw new KuvertError('too_large');
     const body: AsyncIterable<Uint8Array> = request.body;
     endWhenIdle(request.raw);
-    const offset = await transfers.run(capability, () => attachments.append(capability, from, body));
+    const offset = await transfers.run(capability, cutOff(request.raw), () =>
+      attachments.append(capability, from, body),
+    );
     return reply
       .headers({ ...NOT_STORED, [UPLOAD_OFFSET_HEADER]: offset })
       .code(204)
@@ -66,7 +67,7 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
     const { range } = request.headers;
     const from = range === undefined ? 0 : Number(RANGE.exec(range)?.[1] ?? Number.NaN);
     if (Number.isNaN(from)) throw new KuvertError('bad_request');
-    const end = transfers.begin(capability);
+    const end = transfers.begin(capability, cutOff(request.raw));
     try {
       const { bytes, sizeBytes, sha256 } = await attachments.read(capability, from);
       endWhenIdle(request.raw);
@@ -116,41 +117,13 @@ function offsetOf(header: string | string[] | undefined): number {
   return Number(header);
 }
 
+/** Ends a request in the middle, whatever it is about. */
+function cutOff({ socket }: IncomingMessage): () => void {
+  return () => socket.destroy();
+}
+
 /** Whoever takes or brings nothing for a while gives its place to others. */
 function endWhenIdle({ socket }: IncomingMessage): void {
   const end = () => socket.destroy();
   socket.setTimeout(TRANSFER_IDLE_MS, end);
-}
-
-/** Counts what is under way, so that one device cannot hold every socket and file. */
-class Transfers {
-  readonly #byDevice = new Map<string, number>();
-  #all = 0;
-
-  /** @returns ends it; may be called twice. @throws KuvertError `rate_limited`, `overloaded` */
-  begin({ tenantId, deviceId }: Capability): () => void {
-    const key = `${tenantId} ${deviceId}`;
-    const present = this.#byDevice.get(key) ?? 0;
-    if (present >= TRANSFERS_MAX.perDevice) throw refusal('rate_limited', BUSY_RETRY_MS);
-    if (this.#all >= TRANSFERS_MAX.all) throw refusal('overloaded', BUSY_RETRY_MS);
-    this.#byDevice.set(key, present + 1);
-    this.#all++;
-    let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
-      this.#all--;
-      const left = (this.#byDevice.get(key) ?? 1) - 1;
-      if (left === 0) this.#byDevice.delete(key);
-      else this.#byDevice.set(key, left);
-    };
-  }
-  async run<T>(capability: Capability, work: () => Promise<T>): Promise<T> {
-    const end = this.begin(capability);
-    try {
-      return await work();
-    } finally {
-      end();
-    }
-  }
 }

@@ -12,6 +12,7 @@ import type { DeviceCaller } from '../../channel/routes.ts';
 import type { Clock } from '../../clock.ts';
 import type { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import type { RowOf, TenantScope, Tx } from '../../store/index.ts';
+import type { ExchangeService } from '../pools/index.ts';
 import type { Capabilities, Capability } from './capability.ts';
 import { attachments, attachmentUsage } from './collections.ts';
 import { ATTACHMENTS_MAX, EXPIRY_MARGIN_MS, LEFTOVER_MS, UNFINISHED_MS } from './limits.ts';
@@ -60,13 +61,14 @@ export function createAttachmentService(deps: {
   readonly clock: Clock;
   readonly capabilities: Capabilities;
   readonly creates: LeakyBuckets;
+  readonly exchange: Pick<ExchangeService, 'requireBetween'>;
   /** What the attachments of one tenant may take. */
   readonly tenantBytesMax: number;
   /** A file is whole and will not change any more. */
   readonly onStored: (stored: { tenantId: TenantId; sizeBytes: number; sha256: Uint8Array }) => void;
   readonly onLimit: (caller: { tenantId: string; deviceId: string }) => void;
 }): AttachmentService {
-  const { scopeOf, blobs, clock, capabilities, creates, tenantBytesMax, onStored, onLimit } = deps;
+  const { scopeOf, blobs, clock, capabilities, creates, exchange, tenantBytesMax, onStored, onLimit } = deps;
   const placeOf = (scope: TenantScope, attachment: AttachmentId) => ({ tenantId: scope.tenant, attachment });
   const keptUntil = () => clock.nowMs() + LIFETIME_MS[1] + EXPIRY_MARGIN_MS;
 
@@ -165,9 +167,10 @@ export function createAttachmentService(deps: {
       return { expiresAt };
     },
 
-    async open({ scope, tenantId, deviceId }, attachment) {
+    async open({ scope, tenantId, personId, deviceId }, attachment) {
       const row = await scope.find(attachments, attachment);
       if (!row?.sha256 || row.expiresAt <= clock.nowMs()) throw new KuvertError('attachment_gone');
+      exchange.requireBetween(row.person, personId);
       const { sizeBytes, sha256, expiresAt } = row;
       const capability = await capabilities.make({ direction: 'down', tenantId, deviceId, attachment });
       return { capability, sizeBytes, sha256, expiresAt };

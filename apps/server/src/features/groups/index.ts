@@ -2,6 +2,7 @@
 
 import type { Connections } from '../../channel/connection.ts';
 import type { Clock } from '../../clock.ts';
+import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { DeviceService } from '../devices/index.ts';
 import type { ExchangeService } from '../pools/index.ts';
@@ -23,14 +24,16 @@ export function createGroupsFeature(deps: {
   readonly devices: DeviceService;
   readonly exchange: ExchangeService;
   readonly connections: Pick<Connections, 'find'>;
+  readonly metrics: Pick<ServerMetrics, 'groupChanges'>;
 }) {
-  const { store, clock, devices, connections } = deps;
+  const { store, clock, devices, connections, metrics } = deps;
   const directory = createGroupDirectory(store);
   const sets = createGroupSets({ store, devices });
   const service = createGroupService({
     ...deps,
     directory,
     sets,
+    onChanged: () => metrics.groupChanges.add(),
     tell(scope, told, change) {
       for (const device of told) connections.find(scope.tenant, device)?.sendEvent('groupChanged', change);
     },

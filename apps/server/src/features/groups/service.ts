@@ -27,6 +27,7 @@ import type { DeviceService } from '../devices/index.ts';
 import type { ExchangeService } from '../pools/index.ts';
 import { type GroupSetRow, groupEntries, groupKeyCopies, groupMemberships, groups } from './collections.ts';
 import type { GroupDirectory } from './directory.ts';
+import { KEY_COPY_KEPT_MS } from './limits.ts';
 import type { GroupSets } from './sets.ts';
 
 /** An enrolled device that calls. */
@@ -38,8 +39,6 @@ export interface GroupCaller {
 
 type TenantTx = Tx<'tenant'>;
 const SIGNATURE_BYTES = 64;
-/** How long a copy of a key waits for its device; longer than any message under it. */
-const KEY_COPY_KEPT_MS = 180 * 86_400_000;
 const LIST_PAGE = 500;
 /** Bytes of entries in one answer. */
 const LOG_BYTES_MAX = 400_000;
@@ -56,6 +55,8 @@ export function createGroupService(deps: {
   readonly exchange: ExchangeService;
   readonly directory: GroupDirectory;
   readonly sets: GroupSets;
+  /** A log has one entry more. */
+  readonly onChanged: () => void;
   /** Tells devices that are connected of a new entry. */
   readonly tell: (
     scope: TenantScope,
@@ -63,7 +64,7 @@ export function createGroupService(deps: {
     change: { group: GroupId; epoch: number },
   ) => void;
 }) {
-  const { store, clock, devices, exchange, directory, sets, tell } = deps;
+  const { store, clock, devices, exchange, directory, sets, tell, onChanged } = deps;
 
   /** The entry that a caller may have made. @throws KuvertError `group_invalid`, `group_forbidden` */
   function entryOf(caller: GroupCaller, signed: Signed): GroupEntry {
@@ -185,6 +186,7 @@ export function createGroupService(deps: {
       const entry = entryOf(caller, signed);
       const done = await scope.write((tx) => commit(tx, caller, { entry, signed, keys }));
       if (done === undefined) return { epoch: entry.seq };
+      onChanged();
       directory.forget(scope.tenant, entry.group);
       const told = new Set<DeviceId>();
       for (const { devices } of [...(done.before?.members ?? []), ...(done.after?.members ?? [])]) {

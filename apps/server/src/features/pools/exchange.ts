@@ -1,6 +1,6 @@
 /**
- * Who may talk to whom (C9): one function with an answer and a reason, asked for people search, prekeys, submit and change of a group. Everybody
- * of a tenant is in one area until an administration draws closed ones.
+ * Who may talk to whom (C9): one function with an answer and a reason, asked for people search, prekeys, submit, change of a group and the
+ * fetching of an attachment. Everybody of a tenant is in one area until an administration draws closed ones.
  */
 import { KuvertError, type PersonId } from '@kuvert/protocol';
 import type { TenantScope } from '../../store/index.ts';

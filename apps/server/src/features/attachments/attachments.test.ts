@@ -1,0 +1,231 @@
+/** Attachments on a real store and real files: quota, expiry, leftovers, revoked devices, and who may fetch what (A1 A9 B1 C9 E1). */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import {
+  ATTACHMENT_LIMITS,
+  ATTACHMENT_PATH,
+  type AttachmentId,
+  KuvertError,
+  LIFETIME_MS,
+  makeId,
+  UPLOAD_OFFSET_HEADER,
+  UPLOAD_TYPE,
+} from '@kuvert/protocol';
+import fastify from 'fastify';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openTestInstallation, type TestDevice, type TestInstallation } from '../test-installation.ts';
+import { attachmentUsage } from './collections.ts';
+import { EXPIRY_MARGIN_MS, LEFTOVER_MS, UNFINISHED_MS } from './limits.ts';
+
+const GIB = 2 ** 30;
+let installation: TestInstallation;
+let anna: TestDevice;
+let ben: TestDevice;
+/** Pairs that may not talk to each other, as `from to`. */
+const apart = new Set<string>();
+
+beforeEach(async () => {
+  apart.clear();
+  installation = await openTestInstallation({
+    attachmentBytesMax: 21 * GIB,
+    requireBetween: (from, to) => {
+      if (apart.has(`${from} ${to}`)) throw new KuvertError('exchange_refused');
+    },
+  });
+  ({ anna, ben } = await installation.populate('anna', 'ben'));
+});
+afterEach(() => installation.close());
+
+const service = () => installation.attachments.service;
+const freshId = () => makeId('attachment', installation.random(16));
+const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'done',
+    (error: KuvertError) => error.code,
+  );
+const create = (device: TestDevice, sizeBytes: number, attachment = freshId()) =>
+  service().create(installation.caller(device), { attachment, sizeBytes });
+const up = (device: TestDevice, attachment: AttachmentId) =>
+  ({ direction: 'up', tenantId: device.tenantId, deviceId: device.deviceId, attachment }) as const;
+const sha256 = (bytes: Uint8Array) => Uint8Array.from(createHash('sha256').update(bytes).digest());
+const inPieces = async function* (...pieces: Uint8Array[]) {
+  yield* pieces;
+};
+const fileOf = (device: TestDevice, attachment: AttachmentId, end = '') =>
+  join(installation.blobsFolder, device.tenantId, attachment + end);
+const sweep = () => installation.attachments.sweep(anna.tenantId, 100);
+
+/** Brings all of it and finishes. */
+async function store(device: TestDevice, bytes: Uint8Array): Promise<AttachmentId> {
+  const attachment = freshId();
+  await create(device, bytes.length, attachment);
+  await service().append(up(device, attachment), 0, inPieces(bytes));
+  await service().finish(installation.caller(device), { attachment, sha256: sha256(bytes) });
+  return attachment;
+}
+
+test('A1 H1 a device and a tenant may keep so much and no more, what is given up makes room, and no other tenant feels it', async () => {
+  const whole = ATTACHMENT_LIMITS.sealedBytesMax;
+  const first = freshId();
+  await create(anna, whole, first);
+  for (let count = 1; count < 9; count++) await create(anna, whole);
+  expect(await codeOf(create(anna, whole))).toBe('attachment_quota');
+  expect(installation.limits).toEqual(['attachments']);
+  // Asking again for what was begun counts nothing twice.
+  expect(await codeOf(create(anna, whole, first))).toBe('done');
+  // Ben has room of his own until the tenant has none.
+  expect(await codeOf(create(ben, whole))).toBe('done');
+  expect(await codeOf(create(ben, whole))).toBe('attachment_quota');
+  const other = await installation.populate('cleo');
+  expect(await codeOf(create(other.cleo, whole))).toBe('done');
+  await service().remove(installation.caller(anna), first);
+  expect(await codeOf(create(ben, whole))).toBe('done');
+  // Two at once for the last place: one has it.
+  const tiny = 2 ** 20;
+  const room = 21 * GIB - 10 * whole - tiny;
+  await create(ben, room);
+  const both = await Promise.all([codeOf(create(anna, tiny)), codeOf(create(ben, tiny))]);
+  expect(both.toSorted()).toEqual(['attachment_quota', 'done']);
+});
+
+test('A9 what nobody goes on with and what is older than any message is gone at its time, with its file and its count', async () => {
+  const kept = await store(anna, Buffer.from('sealed bytes'));
+  const begun = freshId();
+  await create(anna, 100, begun);
+  await service().append(up(anna, begun), 0, inPieces(Buffer.from('half')));
+  installation.clock.advance(UNFINISHED_MS - 1);
+  await sweep();
+  expect(existsSync(fileOf(anna, begun, '.part'))).toBe(true);
+  // Asked for again, it waits as long once more.
+  expect(await create(anna, 100, begun)).toMatchObject({ offset: 4, isStored: false });
+  installation.clock.advance(UNFINISHED_MS - 1);
+  await sweep();
+  expect(existsSync(fileOf(anna, begun, '.part'))).toBe(true);
+  installation.clock.advance(1);
+  await sweep();
+  expect(existsSync(fileOf(anna, begun, '.part'))).toBe(false);
+  expect(await codeOf(service().append(up(anna, begun), 4, inPieces(Buffer.from('more'))))).toBe(
+    'capability_invalid',
+  );
+  // Finished again, it lives as long as a message that goes out now.
+  await service().finish(installation.caller(anna), {
+    attachment: kept,
+    sha256: sha256(Buffer.from('sealed bytes')),
+  });
+  installation.clock.advance(LIFETIME_MS[1] + EXPIRY_MARGIN_MS - 1);
+  await sweep();
+  expect(await codeOf(service().open(installation.caller(ben), kept))).toBe('done');
+  installation.clock.advance(1);
+  // Its time counts, not whether somebody has swept.
+  expect(await codeOf(service().open(installation.caller(ben), kept))).toBe('attachment_gone');
+  await sweep();
+  expect(existsSync(fileOf(anna, kept))).toBe(false);
+  const usage = await installation.store.tenant(anna.tenantId).find(attachmentUsage, anna.deviceId);
+  expect(usage).toBeUndefined();
+});
+
+test('A9 the sweep of leftovers takes old files without a row, never one that is young or under way', async () => {
+  const folder = join(installation.blobsFolder, anna.tenantId);
+  const kept = await store(anna, Buffer.from('kept'));
+  const begun = freshId();
+  const bytes = Buffer.from('first half, second half');
+  await create(anna, bytes.length, begun);
+  const goOn = Promise.withResolvers<void>();
+  const hasBegun = Promise.withResolvers<void>();
+  const appending = service().append(
+    up(anna, begun),
+    0,
+    (async function* () {
+      yield bytes.subarray(0, 10);
+      hasBegun.resolve();
+      await goOn.promise;
+      yield bytes.subarray(10);
+    })(),
+  );
+  await hasBegun.promise;
+  const [old, young, half] = [freshId(), freshId(), freshId()];
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, old), 'x');
+  writeFileSync(join(folder, `${half}.part`), 'x');
+  writeFileSync(join(folder, young), 'x');
+  const longAgo = (installation.clock.nowMs() - LEFTOVER_MS - 1_000) / 1_000;
+  for (const name of readdirSync(folder)) utimesSync(join(folder, name), longAgo, longAgo);
+  const now = installation.clock.nowMs() / 1_000;
+  utimesSync(join(folder, young), now, now);
+  const scope = installation.store.tenant(anna.tenantId);
+  expect(await service().sweepLeftovers(scope)).toBe(2);
+  expect(readdirSync(folder).sort()).toEqual([kept, young, `${begun}.part`].sort());
+  goOn.resolve();
+  expect(await appending).toBe(bytes.length);
+  expect(
+    await codeOf(service().finish(installation.caller(anna), { attachment: begun, sha256: sha256(bytes) })),
+  ).toBe('done');
+});
+
+test('C9 who may not talk to whoever uploaded a file does not get it, and everybody else does', async () => {
+  const attachment = await store(anna, Buffer.from('for some'));
+  expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('done');
+  apart.add(`${anna.personId} ${ben.personId}`);
+  expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('exchange_refused');
+  expect(await codeOf(service().open(installation.caller(anna), attachment))).toBe('done');
+  const other = await installation.populate('cleo');
+  expect(await codeOf(service().open(installation.caller(other.cleo), attachment))).toBe('attachment_gone');
+});
+
+test('E1 a revoked device loses the download that runs, and every capability that it has', async () => {
+  const bytes = Buffer.alloc(64 * 2 ** 20, 7);
+  const attachment = await store(anna, bytes);
+  const begun = freshId();
+  const upload = await create(ben, 1_000, begun);
+  const { capability } = await service().open(installation.caller(ben), attachment);
+  const app = fastify();
+  installation.attachments.addHttpRoutes(app);
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = app.server.address() as AddressInfo;
+  const headers = { authorization: `Kuvert ${capability}` };
+  let taken = 0;
+  const ended = await new Promise<string>((resolve, reject) => {
+    request({ port, path: ATTACHMENT_PATH, headers }, (response) => {
+      response.once('data', (chunk: Buffer) => {
+        taken += chunk.length;
+        response.pause();
+        // Nothing more is taken until the device is out, so that most of the file is still to come.
+        installation.devices.service.revoke(ben.deviceId).then(() => {
+          response.on('data', (more: Buffer) => {
+            taken += more.length;
+          });
+          response.resume();
+        }, reject);
+      });
+      response.on('error', () => resolve('cut'));
+      response.on('end', () => resolve('whole'));
+    }).end();
+  });
+  expect(ended).toBe('cut');
+  expect(taken).toBeLessThan(bytes.length);
+  const asked = [
+    await app.inject({ method: 'GET', url: ATTACHMENT_PATH, headers }),
+    await app.inject({
+      method: 'HEAD',
+      url: ATTACHMENT_PATH,
+      headers: { authorization: `Kuvert ${upload.capability}` },
+    }),
+    await app.inject({
+      method: 'PATCH',
+      url: ATTACHMENT_PATH,
+      payload: 'more',
+      headers: {
+        authorization: `Kuvert ${upload.capability}`,
+        'content-type': UPLOAD_TYPE,
+        [UPLOAD_OFFSET_HEADER]: '0',
+      },
+    }),
+  ];
+  expect(asked.map(({ statusCode }) => statusCode >= 400)).toEqual([true, true, true]);
+  expect(asked[0]?.json()).toMatchObject({ code: 'capability_invalid' });
+  expect(existsSync(fileOf(ben, begun, '.part'))).toBe(false);
+  await app.close();
+});
