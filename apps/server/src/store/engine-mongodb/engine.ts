@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { KuvertError } from '@kuvert/protocol';
-import { MongoClient } from 'mongodb';
+import type { MongoClient } from 'mongodb';
 import type {
   CollectionLayout,
   Engine,
@@ -19,6 +19,7 @@ import type {
   SpaceName,
   StoredRow,
 } from '../engine.ts';
+import { connectMongo } from './connecting.ts';
 import { storeFailure } from './failures.ts';
 import { type NodeKind, Nodes, type NodeTimes } from './nodes.ts';
 import type { OpenSpace, Tables } from './open-space.ts';
@@ -26,7 +27,7 @@ import { expireRows, readExpiring, readRange, scanSpace } from './range.ts';
 import { runRound } from './round.ts';
 import { RowReads } from './row-reads.ts';
 import { checkServer } from './server-checks.ts';
-import { clientOptions, databaseName, type MongoSettings } from './settings.ts';
+import { databaseName, type MongoSettings } from './settings.ts';
 import { bytesOfList, type LaneRoom, ROUNDS_PER_SPACE, SpaceLane } from './space-lane.ts';
 import { databaseKeyring, Spaces } from './spaces.ts';
 import { STRIPES } from './stripes.ts';
@@ -56,7 +57,7 @@ const LEAVE_MS = 1_500;
  * @throws KuvertError `store_unsafe` (an `UnsafeDatabaseError`), `store_unavailable`, `store_denied`, `store_in_use`, `config_invalid`
  */
 export async function openMongoEngine(settings: MongoSettings, options: MongoEngineOptions): Promise<Engine> {
-  const client = await connect(settings);
+  const client = await connectMongo(settings);
   try {
     const db = client.db(databaseName(settings.url));
     await checkServer(client, db);
@@ -72,7 +73,7 @@ export async function openMongoEngine(settings: MongoSettings, options: MongoEng
 
 /** True for a database in which no installation lies. @throws KuvertError as {@link openMongoEngine} */
 export async function isEmptyMongo(settings: MongoSettings): Promise<boolean> {
-  const client = await connect(settings);
+  const client = await connectMongo(settings);
   try {
     return (await databaseKeyring({ db: client.db(databaseName(settings.url)) }).read()) === undefined;
   } finally {
@@ -85,7 +86,7 @@ export async function checkMongo(
   settings: MongoSettings,
   layouts: readonly CollectionLayout[],
 ): Promise<readonly LayoutDifference[]> {
-  const client = await connect(settings);
+  const client = await connectMongo(settings);
   try {
     const db = client.db(databaseName(settings.url));
     await checkServer(client, db);
@@ -94,17 +95,6 @@ export async function checkMongo(
     throw storeFailure(error);
   } finally {
     await client.close().catch(() => undefined);
-  }
-}
-
-async function connect(settings: MongoSettings): Promise<MongoClient> {
-  let client: MongoClient | undefined;
-  try {
-    client = new MongoClient(settings.url, clientOptions(settings));
-    return await client.connect();
-  } catch (error) {
-    await client?.close().catch(() => undefined);
-    throw storeFailure(error);
   }
 }
 

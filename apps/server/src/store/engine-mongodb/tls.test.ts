@@ -70,5 +70,9 @@ describe.skipIf(!canMakeCertificates)('a database behind TLS', () => {
     for (const result of results) {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
     }
+    // Whoever set it up is told whose certificate it is about.
+    expect(results[0]).toMatchObject({
+      reason: { details: { about: expect.stringContaining('KUVERT_STORE_CA') } },
+    });
   });
 });

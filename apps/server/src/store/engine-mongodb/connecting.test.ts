@@ -1,0 +1,44 @@
+/** A first connection that fails says what whoever set it up can mend (H2). */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type MongoDouble, startMongoDouble } from '@kuvert/testkit/mongo-double';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectMongo } from './connecting.ts';
+
+const unset = { passwordFile: undefined, caFile: undefined, certFile: undefined, keyFile: undefined };
+const folder = mkdtempSync(join(tmpdir(), 'mongo-connecting-'));
+let double: MongoDouble;
+
+beforeAll(async () => {
+  double = await startMongoDouble();
+});
+afterAll(async () => {
+  await double.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test.each(['mongodb://', 'mongodb://127.0.0.1:9/kuvert?foo=bar', 'mongodb://127.0.0.1:9/kuvert?tls=maybe'])(
+  'H2 %s is told as an address that is wrong, not as a database that is away',
+  async (url) => {
+    await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
+      code: 'config_invalid',
+      details: { about: expect.stringContaining('KUVERT_STORE') },
+    });
+  },
+);
+
+test('H2 a database of another replica set is named as that', async () => {
+  const url = `${double.url.replace('replicaSet=double', 'replicaSet=other')}&serverSelectionTimeoutMS=500`;
+  await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
+    code: 'store_unavailable',
+    details: { about: expect.stringContaining('another replica set') },
+  });
+});
+
+test('H2 a database that does not take the kind of sign-in refuses us, and no fault is ours', async () => {
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, 'hunter2\n');
+  const url = double.url.replace('mongodb://', 'mongodb://kuvert@');
+  await expect(connectMongo({ url, ...unset, passwordFile })).rejects.toMatchObject({ code: 'store_denied' });
+});
