@@ -3,6 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { ERRORS, type ErrorDetails, KuvertError, type Retry, sentenceFor } from '@kuvert/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { describeError, type Log } from '../log.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 import { preferredLanguage } from './status-page.ts';
 
 /** The body of an error. */
@@ -14,6 +15,9 @@ export interface Problem {
   /** Named as on the device channel, so that one reader serves both. */
   readonly details?: ErrorDetails;
 }
+
+/** For how long somebody whose body was refused for its size may go on sending it. */
+const LINGER_MS = 1_000;
 
 /** Media type of {@link Problem}. */
 const PROBLEM_TYPE = 'application/problem+json';
@@ -43,7 +47,7 @@ export function problemAnswer(problem: Problem): ProblemAnswer {
     status,
     headers: {
       'content-type': `${PROBLEM_TYPE}; charset=utf-8`,
-      'cache-control': 'no-store',
+      ...SECURITY_HEADERS,
       ...(retry.kind === 'after' ? { 'retry-after': String(Math.ceil(retry.ms / 1_000)) } : {}),
     },
     body: JSON.stringify(problem),
@@ -106,9 +110,19 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
 function sendProblem(request: FastifyRequest, reply: FastifyReply, error: KuvertError): FastifyReply {
   const language = preferredLanguage(request.headers['accept-language']);
   const { status, headers, body } = problemAnswer(problemOf(error, language));
+  if (error.code === 'too_large') {
+    const { socket } = request.raw;
+    // Whoever is still sending gets the answer, and is not listened to for longer.
+    reply.raw.once('finish', () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+  }
   return reply
     .code(status)
-    .headers({ ...headers, 'content-language': language, vary: 'Accept-Language' })
+    .headers({
+      ...headers,
+      ...(error.code === 'too_large' ? { connection: 'close' } : {}),
+      'content-language': language,
+      vary: 'Accept-Language',
+    })
     .send(body);
 }
 

@@ -11,6 +11,7 @@ import { StartError } from '../start-error.ts';
 import type { IsTrusted } from './client-address.ts';
 import { answerProblems, problemOptions } from './problem.ts';
 import { noteRoutes } from './route-list.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 import { preferredLanguage, STATUS_PAGE_HEADERS, statusPage } from './status-page.ts';
 
 const HTTP_OPTIONS = {
@@ -50,6 +51,9 @@ export async function createPublicListener(parts: {
   app.server.maxConnections = SOCKETS_MAX;
   noteRoutes(app);
   answerProblems(app, parts.log);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+  });
   app.get('/', async (request, reply) => {
     const language = preferredLanguage(request.headers['accept-language']);
     return reply
@@ -60,10 +64,7 @@ export async function createPublicListener(parts: {
   });
   // Public by nature: whoever connects must know it. What a device pins comes from its token, or from the device that links it.
   app.get(SERVER_KEY_PATH, async (_request, reply) =>
-    reply
-      .header('cache-control', 'no-store')
-      .header('date', new Date(parts.nowMs()).toUTCString())
-      .send({ key: parts.serverKey() }),
+    reply.header('date', new Date(parts.nowMs()).toUTCString()).send({ key: parts.serverKey() }),
   );
   return app;
 }

@@ -29,15 +29,6 @@ import { keyedRequest } from './idempotency.ts';
 const BODY_BYTES_MAX = 65_536;
 const JSON_TYPE = /^application\/json(?:;\s*charset=utf-8)?$/i;
 
-/** Headers of every answer: data of an organisation, for whoever asked and nobody else. */
-const HEADERS = {
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'strict-transport-security': 'max-age=31536000',
-} as const;
-
 /** Adds all routes below `/api/v1`. */
 export function addAdminApi(
   app: FastifyInstance,
@@ -58,9 +49,6 @@ export function addAdminApi(
     api.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_BYTES_MAX }, (_request, body, done) =>
       done(null, body),
     );
-    api.addHook('onRequest', async (_request, reply) => {
-      reply.headers(HEADERS);
-    });
     for (const id of Object.keys(ADMIN_OPERATIONS) as AdminOperationId[]) {
       const { method, path } = operationOf(id);
       api.route({
@@ -183,7 +171,10 @@ function parsed(schema: AdminOperation['params'], value: unknown): Readonly<Reco
 }
 
 function jsonOf(request: FastifyRequest): unknown {
-  if (!JSON_TYPE.test(request.headers['content-type'] ?? '')) throw new KuvertError('bad_request');
+  // An encoded body is not decoded, so it must not say that it is one.
+  const isEncoded = (request.headers['content-encoding'] ?? 'identity') !== 'identity';
+  if (isEncoded || !JSON_TYPE.test(request.headers['content-type'] ?? ''))
+    throw new KuvertError('bad_request');
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(request.body as Buffer));
   } catch (cause) {
