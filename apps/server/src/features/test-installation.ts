@@ -136,6 +136,8 @@ export interface TestDevice {
   readonly personId: PersonId;
   readonly deviceId: DeviceId;
   readonly accountKey: SigningKey;
+  /** What the device itself signs with. */
+  readonly receiptKey: SigningKey;
   readonly list: Signed;
   readonly listHash: Uint8Array;
 }
@@ -391,6 +393,7 @@ export async function openTestInstallation(
     prepareEnrolment(token: EnrolmentToken, personId: PersonId, prekeys = testPrekeys()) {
       const deviceId = makeId('device', random(16));
       const accountKey = generateSigningKey();
+      const receiptKey = generateSigningKey();
       const list = makeFirstDeviceList({
         accountPrivateKey: accountKey.privateKey,
         tenantId: token.tenantId,
@@ -399,7 +402,7 @@ export async function openTestInstallation(
           device: deviceId,
           identityKey: testIdentityKey,
           noiseStatic: random(32),
-          receiptKey: generateSigningKey().publicKey,
+          receiptKey: receiptKey.publicKey,
           registrationId: 1,
           suites: [1],
         },
@@ -418,6 +421,7 @@ export async function openTestInstallation(
           personId,
           deviceId,
           accountKey,
+          receiptKey,
           list,
           listHash: listHash(list),
         } satisfies TestDevice,

@@ -9,3 +9,4 @@ export type { Standing } from './person-talk.ts';
 export { Dice, type FaultCounts, type Partition } from './plan.ts';
 export { Injection } from './system-calls.ts';
 export type { CampaignResult } from './tally.ts';
+export { TcpProxy } from './tcp-proxy.ts';

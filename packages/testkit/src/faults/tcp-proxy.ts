@@ -137,6 +137,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly connections = new Set<ProxiedConnection>();
   /** When false, whoever connects is sent away at once. */
   isReachable = true;
+  /** Told of each connection before its first byte. */
+  onConnection: (connection: ProxiedConnection) => void = () => undefined;
   readonly #targets = new Map<number, number>();
   readonly #choose: (below: number) => number;
   readonly #listener: Server;
@@ -181,6 +183,7 @@ export class TcpProxy implements AsyncDisposable {
     const port = ports[this.#choose(ports.length)] ?? 0;
     const connection = new ProxiedConnection(client, connect(port, '127.0.0.1'));
     this.connections.add(connection);
+    this.onConnection(connection);
     const forget = (): void => {
       if (client.destroyed && connection.server.destroyed) this.connections.delete(connection);
     };
