@@ -42,3 +42,11 @@ test('H2 a database that does not take the kind of sign-in refuses us, and no fa
   const url = double.url.replace('mongodb://', 'mongodb://kuvert@');
   await expect(connectMongo({ url, ...unset, passwordFile })).rejects.toMatchObject({ code: 'store_denied' });
 });
+
+test('H2 a name that is not found is told as that, never as an address to listen on', async () => {
+  const url = 'mongodb+srv://nobody.invalid/kuvert?tls=true';
+  await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
+    code: 'store_unavailable',
+    details: { about: expect.stringContaining('host name') },
+  });
+});

@@ -7,6 +7,9 @@ import { clientOptions, type MongoSettings } from './settings.ts';
 /** What Node.js says of a certificate that it does not take. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
 const TLS = /^ERR_SSL|EPROTO/;
+/** Of the name service, also for the records behind a `mongodb+srv://` address. */
+const NO_NAME = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ENODATA', 'ESERVFAIL', 'ETIMEOUT', 'ECONNREFUSED']);
+const NO_NAME_FOUND = 'KUVERT_STORE: a host name in it is not found';
 /** CommandNotFound and MechanismUnavailable: a server without the kind of sign-in that was asked for. */
 const NO_SUCH_SIGN_IN = new Set([59, 334]);
 
@@ -37,6 +40,8 @@ function makeClient(settings: MongoSettings): MongoClient {
 function connectFailure(error: unknown): unknown {
   if (error instanceof MongoServerError && NO_SUCH_SIGN_IN.has(Number(error.code)))
     return new KuvertError('store_denied', { cause: storeFailure(error) });
+  if (!(error instanceof MongoError) && codesOf(error).some((code) => NO_NAME.has(code)))
+    return new KuvertError('store_unavailable', { details: { about: NO_NAME_FOUND }, cause: error });
   const failure = storeFailure(error);
   const about = error instanceof MongoServerSelectionError ? whyNobody(error) : undefined;
   if (about === undefined || !(failure instanceof KuvertError) || failure.code !== 'store_unavailable')
@@ -51,6 +56,7 @@ function whyNobody({ reason }: MongoServerSelectionError): string | undefined {
   if (reason !== undefined && servers.length === 0)
     return 'KUVERT_STORE: whoever answers belongs to another replica set';
   const codes = servers.flatMap(({ error }) => codesOf(error));
+  if (codes.includes('ENOTFOUND')) return NO_NAME_FOUND;
   if (codes.some((code) => CERTIFICATE.test(code)))
     return 'KUVERT_STORE_CA: the certificate of the database is not from this authority, has expired, or is for another host';
   if (codes.some((code) => TLS.test(code)))
