@@ -272,6 +272,45 @@ export const PLANTINGS: readonly Planting[] = [
     },
   },
   {
+    // A sealed title and sealed bytes are no text fields: they hold canaries of texts that are looked for anyway.
+    fields: [],
+    async plant({ anna, ben, canary }) {
+      const title = canary('content text: links[].title');
+      const inFile = `${canary('content text: text')} `.repeat(3_000);
+      const text = canary('content text: text');
+      const fileName = `${canary('shape AttachmentPointer: name')}.txt`;
+      await anna.with(async (profile) => {
+        await profile.flush({ timeoutMs: 20_000 });
+        const { groupId, conversationId } = await profile.groups.create(title, [ben.mail]);
+        profile.groups.send(groupId, `${text} in a group`);
+        const source = {
+          name: fileName,
+          sizeBytes: inFile.length,
+          async *read() {
+            yield Buffer.from(inFile);
+          },
+        };
+        const about = { kind: 'file', mediaType: 'text/plain' } as const;
+        await profile.attachments.send(conversationId, source, about);
+        expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+      });
+      await ben.with(async (profile) => {
+        await profile.flush({ timeoutMs: 20_000 });
+        expect(profile.groups.list().map((group) => group.title)).toContain(title);
+        expect(profile.inbox().map((message) => message.details?.file?.name)).toContain(fileName);
+        profile.markPrinted(profile.inbox());
+      });
+      // And once so that it waits in the mailbox.
+      await anna.with(async (profile) => {
+        const { groupId } = profile.groups.find(title);
+        await profile.flush({ timeoutMs: 20_000 });
+        await profile.groups.setTitle(groupId, `${title} again`);
+        profile.groups.send(groupId, `${text} waits in a group`);
+        expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+      });
+    },
+  },
+  {
     fields: ['content device-name: name', 'shape SettingState: value'],
     async plant({ anna, ben, canary }) {
       const name = canary('content device-name: name');
