@@ -120,7 +120,7 @@ export async function tellNotices(profile: Profile, output: Output): Promise<voi
 
 /** What a notice says to people. */
 export function noticeSentence(
-  notice: Pick<Notice, 'kind' | 'code' | 'count' | 'deviceId'>,
+  notice: Pick<Notice, 'kind' | 'code' | 'count' | 'deviceId' | 'atMs'>,
   output: Pick<Output, 'language' | 'texts'>,
 ): string {
   if (notice.code !== undefined) return sentenceFor(notice.code, output.language);
@@ -134,6 +134,9 @@ export function noticeSentence(
       return texts.messagesReplayed(notice.count ?? 1);
     case 'messages_expired':
       return texts.messagesExpired(notice.count ?? 1);
+    case 'was_dormant':
+    case 'was_dormant_alone':
+      return texts.wasDormant(notice.count ?? 0, new Date(notice.atMs), notice.kind === 'was_dormant');
     case 'profile_restored':
       return texts.profileRestored();
     case 'undecryptable':

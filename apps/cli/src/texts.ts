@@ -28,6 +28,8 @@ export interface Texts {
   messagesReordered(count: number): string;
   messagesReplayed(count: number): string;
   messagesExpired(count: number): string;
+  /** @param since when the first message was accepted that is not there @param isAsked another device is asked for them */
+  wasDormant(count: number, since: Date, isAsked: boolean): string;
   profileRestored(): string;
   undecryptable(): string;
   refused(): string;
@@ -102,6 +104,10 @@ const en: Texts = {
     count === 1
       ? 'A message to you expired before it was fetched.'
       : `${count} messages to you expired before they were fetched.`,
+  wasDormant: (count, since, isAsked) =>
+    `This device was away for so long that the server kept nothing more for it. What came since ${since.toISOString().slice(0, 10)}${
+      count > 0 ? ` (${count} messages or more)` : ''
+    } is ${isAsked ? 'asked for from your other devices.' : 'missing here; ask the people who wrote to you to send it again.'}`,
   profileRestored: () =>
     'This profile is older than when it last connected: it was restored, or a copy of it is in use elsewhere.',
   undecryptable: () => 'A message could not be opened; it was asked for again.',
@@ -187,6 +193,10 @@ const de: Texts = {
     count === 1
       ? 'Eine Nachricht an Sie ist abgelaufen, bevor sie abgeholt wurde.'
       : `${count} Nachrichten an Sie sind abgelaufen, bevor sie abgeholt wurden.`,
+  wasDormant: (count, since, isAsked) =>
+    `Dieses Gerät war so lange weg, dass der Server für es nichts mehr aufbewahrt hat. Was seit ${since.toISOString().slice(0, 10)} kam${
+      count > 0 ? ` (mindestens ${count} Nachrichten)` : ''
+    }, ${isAsked ? 'ist bei Ihren anderen Geräten angefordert.' : 'fehlt hier; bitten Sie die, die Ihnen schrieben, es noch einmal zu senden.'}`,
   profileRestored: () =>
     'Dieses Profil ist älter als bei seiner letzten Verbindung: Es wurde zurückgespielt, oder eine Kopie davon ist anderswo in Gebrauch.',
   undecryptable: () => 'Eine Nachricht ließ sich nicht öffnen; sie wurde noch einmal angefordert.',

@@ -403,6 +403,7 @@ export class Messenger {
   #onEvent(connection: Connection, name: string, data: unknown): void {
     if (name === 'drained') this.#receiver.push('drained');
     if (name === 'expired') this.#receiver.push(data as EventData<'expired'>);
+    if (name === 'dormant') this.#receiver.push({ ...(data as EventData<'dormant'>), isDormant: true });
     if (name === 'prekeysLow') this.#prekeys.told(connection, data as EventData<'prekeysLow'>);
     if (name === 'welcome') {
       const { prekeys, serverTime, installationEpoch, isRestored, deviceSet } = data as EventData<'welcome'>;

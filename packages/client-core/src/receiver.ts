@@ -23,6 +23,7 @@ import { isMessageContent, keepArrived } from './conversations/arrived.ts';
 import { takeOwnState } from './conversations/own-state.ts';
 import { takeName } from './device-names.ts';
 import type { Directory } from './directory.ts';
+import { takeDormancy } from './dormancy.ts';
 import type { GroupLogs } from './groups/log-sync.ts';
 import { prepareGroups } from './groups/opening.ts';
 import { keepSenderKey, readSenderKey, type TakenSenderKey, takeGroupKeys } from './groups/receiving.ts';
@@ -49,7 +50,8 @@ const RETRIED_MAX = 64;
 /** A gap in live delivery may still close: it is reported after this. */
 const GAP_DELAY_MS = 30_000;
 
-type Inbound = Delivery | EventData<'expired'> | 'drained';
+type Tombstone = EventData<'expired'> & { readonly isDormant?: true };
+type Inbound = Delivery | Tombstone | 'drained';
 type Arrived = Extract<Outcome, { type: 'content' }>;
 type Refused = Extract<Outcome, { type: 'refused' }>;
 
@@ -113,7 +115,7 @@ export class Receiver {
   serverRestored(): void {
     this.#sightings.serverRestored();
   }
-  /** A delivery, or the word that the mailbox is empty or that something expired, in the order of arrival. */
+  /** A delivery, or the word that the mailbox is empty or that something expired or was given up, in the order of arrival. */
   push(item: Inbound): void {
     this.#inbound.push(item);
     this.#run();
@@ -179,9 +181,14 @@ export class Receiver {
    * The server says that messages have expired. Believed only when their time can have run out (wire.md §4): a server that calls
    * withheld messages expired is told apart by that.
    */
-  #takeTombstone(connection: Connection, told: EventData<'expired'>): void {
+  #takeTombstone(connection: Connection, told: Tombstone): void {
     const { store, clock } = this.#context;
     const { deliverySeq, count, toMs } = told;
+    if (told.isDormant === true) {
+      takeDormancy(this.#context, told);
+      connection.ack(deliverySeq);
+      return;
+    }
     const isPossible = clock.now() >= toMs + LIFETIME_SHORTEST_MS;
     const kind = isPossible ? 'messages_expired' : 'refused';
     store.transaction(() => {

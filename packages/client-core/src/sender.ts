@@ -318,7 +318,8 @@ export class Sender {
       // What was accepted first: a refusal has the rest of its lane sealed anew.
       for (const { row, lane, outcome } of answers) {
         if (outcome instanceof KuvertError) continue;
-        store.outbox.setAccepted(row.seq, outcome.acceptedAtMs);
+        const dormant = outcome.legs.filter((leg) => leg.outcome === 'dormant').map(({ device }) => device);
+        store.outbox.setAccepted(row.seq, outcome.acceptedAtMs, dormant);
         this.#reseals.delete(lane);
       }
       for (const { row, lane, outcome } of answers) {

@@ -209,7 +209,8 @@ export interface OutboxStore {
   listLegs(seq: number): { device: DeviceId; bytes: Bytes }[];
   /** Keeps legs and frame; the row is to be submitted next. Legs made before stay known by their hash. */
   putSealed(sealed: SealedRow): void;
-  setAccepted(seq: number, acceptedAtMs: number): void;
+  /** @param dormant devices for which the server keeps nothing: whether the row is delivered does not hang on them */
+  setAccepted(seq: number, acceptedAtMs: number, dormant?: readonly DeviceId[]): void;
   /** Messages whose acceptance is news: each is given once. */
   takeNewlyAccepted(limit: number): OutboxRow[];
   /** Takes back a message of which nothing has left. False when something may have. */

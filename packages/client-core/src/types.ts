@@ -95,6 +95,13 @@ export type NoticeKind =
   | 'messages_replayed'
   /** The server gave up on messages to this device because their time had run out. */
   | 'messages_expired'
+  /**
+   * This device was away until the server kept nothing more for it; its other devices are asked for what is missing. `atMs` is when the first
+   * message was accepted that the server gave up, `count` how many there were at least.
+   */
+  | 'was_dormant'
+  /** The same, and there is no other device to ask. */
+  | 'was_dormant_alone'
   /** This profile connected with an older state than before: it was restored from a copy, or a copy of it is in use. */
   | 'profile_restored'
   /** Messages could not be opened and have not come again, although their sender's device was asked for them. */

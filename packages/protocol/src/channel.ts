@@ -68,6 +68,11 @@ export const EVENTS = {
    * like a delivery. Times are those at which the first and the last of them were accepted.
    */
   expired: z.object({ deliverySeq: uint32, count: z.number().int().min(1), fromMs: timeMs, toMs: timeMs }),
+  /**
+   * This device was dormant: it stayed away until its mailbox was over its limit. What lay there and what came until now was given up for it,
+   * at least `count` envelopes, accepted between these times. Comes in the place of `expired`, and after it where there are both.
+   */
+  dormant: z.object({ deliverySeq: uint32, count: z.number().int().min(0), fromMs: timeMs, toMs: timeMs }),
   /** The device list of the person has changed, or which of the listed devices count. */
   devicesChanged: z.object({ deviceSet: bytesSchema(32) }),
   /** The log of one of the person's groups has a new entry. */

@@ -123,7 +123,7 @@ const MAILBOX: readonly Row[] = [
   [
     'Envelopes of a mailbox',
     `${count(MAILBOX_MAX.rows)}, ${size(MAILBOX_MAX.bytes)}`,
-    '`mailbox_full`',
+    '`mailbox_full` while the device is connected; else it is dormant',
     '`features/mailbox/limits.ts`',
   ],
   [

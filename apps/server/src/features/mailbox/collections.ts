@@ -21,27 +21,44 @@ export const groupBodies = binaryCollection('group-bodies', {
 /** The value of a mailbox row whose bytes lie in {@link groupBodies} under the same row id. */
 export const POINTER_ROW: Uint8Array = Uint8Array.of(2);
 
-/** How many envelopes to a device have expired, and when the first and the last of them were accepted. */
+/** How many envelopes to a device are gone, and when the first and the last of them were accepted. */
 export interface Tombstone {
   readonly count: number;
   readonly fromMs: number;
   readonly toMs: number;
+  /** They went before their time, because the device was dormant; `count` is of those that lay there, not of those that were never stored. */
+  readonly isDormant: boolean;
 }
 
 /** Tombstones by device and an id like those of rows (`expiry.ts`). */
 export const tombstones = binaryCollection('tombstones', {
   key: [idPart('device'), bytesPart(16)],
   codec: {
-    encode({ count, fromMs, toMs }: Tombstone): Uint8Array {
-      const bytes = new Uint8Array(24);
+    encode({ count, fromMs, toMs, isDormant }: Tombstone): Uint8Array {
+      const bytes = new Uint8Array(isDormant ? 25 : 24);
       const view = new DataView(bytes.buffer);
       for (const [i, value] of [count, fromMs, toMs].entries()) view.setFloat64(8 * i, value);
       return bytes;
     },
     decode(bytes): Tombstone {
       const view = new DataView(bytes.buffer, bytes.byteOffset);
-      return { count: view.getFloat64(0), fromMs: view.getFloat64(8), toMs: view.getFloat64(16) };
+      const times = { fromMs: view.getFloat64(8), toMs: view.getFloat64(16) };
+      return { count: view.getFloat64(0), ...times, isDormant: bytes.length > 24 };
     },
+  },
+});
+
+/** Devices that are dormant, with the time since when (`dormancy.ts`). Each submit that counts on it checks that the row is still there. */
+export const dormantDevices = binaryCollection('dormant-devices', {
+  key: [idPart('device')],
+  gate: true,
+  codec: {
+    encode(sinceMs: number): Uint8Array {
+      const bytes = new Uint8Array(8);
+      new DataView(bytes.buffer).setFloat64(0, sinceMs);
+      return bytes;
+    },
+    decode: (bytes): number => new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0),
   },
 });
 

@@ -18,6 +18,7 @@ import type { ServerMetrics } from '../../metrics/server-metrics.ts';
 import type { TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 import { type Deletions, keyText, type LeavingRow } from './deletions.ts';
+import type { Dormancy } from './dormancy.ts';
 import type { Expiry } from './expiry.ts';
 import type { GroupBodies } from './group-bodies.ts';
 import { copyRecord, isPointer, numberRecord, recordFromRow, rowBytes, rowTimeMs } from './rows.ts';
@@ -81,6 +82,7 @@ export function createDelivery(deps: {
   readonly deletions: Deletions;
   readonly bodies: Pick<GroupBodies, 'load'>;
   readonly expiry: Pick<Expiry, 'bury' | 'find' | 'forget' | 'drop'>;
+  readonly dormancy: Pick<Dormancy, 'wake'>;
   /** Whether rows may become visible after rows with later ids, as with several servers. */
   readonly mayCommitLate: boolean;
   /** A stored row is gone from the mailbox, or will be soon. */
@@ -89,8 +91,8 @@ export function createDelivery(deps: {
   /** A pass met a fault of ours; the connection has been ended. */
   readonly onError: (error: unknown) => void;
 }): Delivery {
-  const { scope, connection, clock, deletions, bodies, metrics, expiry, mayCommitLate, onGone, onError } =
-    deps;
+  const { scope, connection, clock, deletions, bodies, metrics, expiry, dormancy, mayCommitLate } = deps;
+  const { onGone, onError } = deps;
   const inFlight: InFlight[] = [];
   /**
    * Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. Only a pass asks, so
@@ -204,14 +206,15 @@ export function createDelivery(deps: {
     return !stopped;
   }
 
-  /** Tells what has expired, if anything has, as the last thing before `drained`. */
+  /** Tells what has expired or was given up, if anything was, as the last thing before `drained`. */
   async function tellExpired(): Promise<void> {
-    const found = await expiry.find(scope, connection.deviceId);
-    if (found === undefined || !(await room(0))) return;
-    lastSeq++;
-    const tombstone = found.storedKeys;
-    inFlight.push({ row: undefined, recordBytes: 0, deliverySeq: lastSeq, tombstone });
-    connection.sendEvent('expired', { deliverySeq: lastSeq, ...found.facts });
+    for (const found of await expiry.find(scope, connection.deviceId)) {
+      if (!(await room(0))) return;
+      lastSeq++;
+      const tombstone = found.storedKeys;
+      inFlight.push({ row: undefined, recordBytes: 0, deliverySeq: lastSeq, tombstone });
+      connection.sendEvent(found.event, { deliverySeq: lastSeq, ...found.facts });
+    }
   }
 
   /** How many rows a pass may find again, so that its first page shows something new if there is anything. */
@@ -274,9 +277,11 @@ export function createDelivery(deps: {
       let found: number | undefined;
       do {
         dirty = false;
+        // What commits from here on is stored.
+        if (await dormancy.wake(scope, connection.deviceId)) told = false;
         found = await pass();
         if (found === undefined) return;
-        if (found === 0 && !dirty && !drained && !told) {
+        if (found === 0 && !dirty && !told) {
           told = true;
           await tellExpired();
           if (stopped) return;

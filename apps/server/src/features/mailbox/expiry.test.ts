@@ -99,7 +99,7 @@ test('P1 a device that stays away has one tombstone, however often something exp
   installation.clock.advance(DAY_MS);
   await sweep();
   expect((await tombstoneRows()).map((row) => row.value)).toEqual([
-    { count: 6, fromMs: first.acceptedAtMs, toMs: last.acceptedAtMs },
+    { count: 6, fromMs: first.acceptedAtMs, toMs: last.acceptedAtMs, isDormant: false },
   ]);
 });
 

@@ -1,6 +1,13 @@
 /** The door of `mailbox`. */
 import type { AuditRecords } from '../audit/index.ts';
-import { groupBodies, mailboxRows, submitDayKeys, submitRecords, tombstones } from './collections.ts';
+import {
+  dormantDevices,
+  groupBodies,
+  mailboxRows,
+  submitDayKeys,
+  submitRecords,
+  tombstones,
+} from './collections.ts';
 import { mailboxDeviceRoutes } from './routes.device.ts';
 import { mailboxOperatorRoutes } from './routes.operator.ts';
 import { createMailboxService } from './service.ts';
@@ -10,6 +17,7 @@ export const mailboxCollections = [
   mailboxRows,
   groupBodies,
   tombstones,
+  dormantDevices,
   submitRecords,
   submitDayKeys,
 ] as const;

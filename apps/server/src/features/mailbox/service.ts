@@ -10,9 +10,10 @@ import type { DeviceDirectory, DeviceService } from '../devices/index.ts';
 import type { GroupDirectory } from '../groups/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { ExchangeService } from '../pools/index.ts';
-import { groupBodies, mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
+import { dormantDevices, groupBodies, mailboxRows, submitDayKeys, submitRecords } from './collections.ts';
 import { createDeletions, keyText } from './deletions.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
+import { createDormancy } from './dormancy.ts';
 import { createExpiry } from './expiry.ts';
 import { createGroupBodies } from './group-bodies.ts';
 import type { TRAFFIC } from './limits.ts';
@@ -84,6 +85,8 @@ export function createMailboxService(deps: {
     onGone: (tenantId, deviceId) => usage.forget(tenantId, deviceId),
   });
 
+  const dormancy = createDormancy({ store, clock, expiry, bodies });
+
   const submit = createSubmit({
     ...deps,
     usage,
@@ -93,6 +96,14 @@ export function createMailboxService(deps: {
       // The device may be connected to another server, or to both while one of them has not noticed yet that it is gone.
       if (row.storedKey !== undefined)
         store.hints?.publish({ space: scope.tenant, device: deviceId, kind: 'rows' });
+    },
+    isConnected: (scope, deviceId) => find(scope.tenant, deviceId) !== undefined,
+    onDormant(scope, devices) {
+      // One that is connected after all is dormant no longer than until it hears of it.
+      for (const deviceId of devices) {
+        find(scope.tenant, deviceId)?.lookAgain();
+        store.hints?.publish({ space: scope.tenant, device: deviceId, kind: 'rows' });
+      }
     },
     onDoubt(scope, devices) {
       // Files of our own have no commits of which we do not know.
@@ -115,8 +126,8 @@ export function createMailboxService(deps: {
         scope.commit(rows.map((row) => store.ops.delete(mailboxRows, row.storedKey))),
       );
     }
-    const told = await expiry.find(scope, deviceId);
-    if (told !== undefined) await expiry.forget(scope, told.storedKeys);
+    await scope.commit([store.ops.delete(dormantDevices, [deviceId])]);
+    for (const told of await expiry.find(scope, deviceId)) await expiry.forget(scope, told.storedKeys);
     usage.forget(scope.tenant, deviceId);
   }
   devices.whenRevoked(empty);
@@ -136,6 +147,7 @@ export function createMailboxService(deps: {
         bodies,
         metrics: deps.metrics,
         expiry,
+        dormancy,
         mayCommitLate: store.hints !== undefined,
         onGone: (bytes) => usage.release(tenantId, deviceId, bytes),
         onError,
@@ -182,7 +194,7 @@ export function createMailboxService(deps: {
     async sweep(scope, limit) {
       deletions.retry();
       const nowMs = clock.nowMs();
-      const expired = await expiry.sweep(scope, limit);
+      const expired = (await expiry.sweep(scope, limit)) + (await dormancy.sweep(scope, limit));
       const { rows } = await scope.list(submitRecords, { before: recordsUntil(nowMs), limit });
       if (rows.length > 0)
         await scope.commit(rows.map((row) => store.ops.delete(submitRecords, row.storedKey)));

@@ -19,6 +19,7 @@ import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { GroupDirectory, GroupSet } from '../groups/index.ts';
 import { groupBodies, mailboxRows, POINTER_ROW, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
+import { dormancyOps } from './dormancy.ts';
 import type { GroupBodies } from './group-bodies.ts';
 import { legRecord, type RowIds, rowFromRecord } from './rows.ts';
 import type { Turn } from './submit-order.ts';
@@ -64,6 +65,8 @@ export function createGroupAccept(deps: {
   readonly rowIds: RowIds;
   readonly bodies: GroupBodies;
   readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
+  /** These devices are dormant, and something was not stored for them. */
+  readonly onDormant: (scope: TenantScope, devices: readonly DeviceId[]) => void;
   /** Something may be stored for these devices that was never handed over. */
   readonly onDoubt: (scope: TenantScope, devices: readonly DeviceId[]) => void;
 }): (parts: GroupSubmit) => Promise<Accepted> {
@@ -105,13 +108,8 @@ export function createGroupAccept(deps: {
     const stored: Target[] = [];
     const dormant: DeviceId[] = [];
     for (const target of targets) {
-      try {
-        usage.reserve(scope.tenant, target.deviceId, bytes);
-        stored.push(target);
-      } catch (error) {
-        if (!(error instanceof KuvertError)) throw error;
-        dormant.push(target.deviceId);
-      }
+      if (usage.reserve(scope.tenant, target.deviceId, bytes)) stored.push(target);
+      else dormant.push(target.deviceId);
     }
     return { stored, dormant };
   }
@@ -150,10 +148,11 @@ export function createGroupAccept(deps: {
       });
       const { stored, dormant } = reserve(scope, targets, row.length);
       const list: CommitOp[] = [
-        ops.insert(submitRecords, key, encodeRecord(hash, nowMs)),
+        ops.insert(submitRecords, key, encodeRecord(hash, nowMs, dormant)),
         set.gate,
         senderGate,
       ];
+      if (dormant.length > 0) list.push(...dormancyOps(ops, usage, { scope, dormant, nowMs }));
       if (stored.length > 0) list.push(ops.put(groupBodies, rowId, row, expiresAtMs));
       const rows = stored.map(({ storedKey }) => ops.put(mailboxRows, storedKey, POINTER_ROW, expiresAtMs));
       let isCommitted = false;
@@ -177,6 +176,8 @@ export function createGroupAccept(deps: {
           bodies.stored(scope, rowId, stored.length);
           for (const { deviceId, storedKey } of stored)
             push(scope, deviceId, { storedKey, record, isShared: true });
+          for (const device of dormant) usage.setDormant(scope.tenant, device);
+          if (dormant.length > 0) deps.onDormant(scope, dormant);
           return {
             acceptedAtMs: nowMs,
             legs: dormant.map((device) => ({ device, outcome: 'dormant' as const })),
@@ -189,7 +190,10 @@ export function createGroupAccept(deps: {
             stored.map(({ storedKey }) => ops.delete(mailboxRows, storedKey)),
           );
         if (outcome.failedAt === GATE_OF_SENDER) throw new KuvertError('device_not_accepted');
-        if (outcome.failedAt > 0) groups.forget(scope.tenant, submit.to);
+        // One that was dormant has come back.
+        if (outcome.failedAt > GATE_OF_SENDER)
+          for (const device of dormant) usage.forget(scope.tenant, device);
+        else if (outcome.failedAt > 0) groups.forget(scope.tenant, submit.to);
         else {
           const before = await parts.answerAgain();
           if (before !== undefined) return before;

@@ -1,11 +1,20 @@
 /**
  * Remembering what a submit was answered (wire.md §4). Key = time of the submit id (ms, 6 B) ‖ 12 B of HMAC(day key, device ‖ submit
- * id): ordered by time, so that inserts stay cheap (docs/decisions/0006), and naming nobody. Value = version u8 | hash of the request 32 | acceptedAt u64;
- * the legs of the answer are those of the request, whose hash is the same. Day keys are random and forgotten with the last record
+ * id): ordered by time, so that inserts stay cheap (docs/decisions/0006), and naming nobody. Value = version u8 | hash of the request 32 | acceptedAt u64 |
+ * dormant devices, 17 each; the other legs of the answer are those of the request, whose hash is the same. Day keys are random and forgotten with the last record
  * of their day.
  */
 import { hash } from 'node:crypto';
-import { ID_BYTES, KuvertError, SUBMIT_ID_AT, submitBytesTimeMs, type TenantId } from '@kuvert/protocol';
+import {
+  type DeviceId,
+  ID_BYTES,
+  idFromBytes,
+  idToBytes,
+  KuvertError,
+  SUBMIT_ID_AT,
+  submitBytesTimeMs,
+  type TenantId,
+} from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
 import type { TenantScope } from '../../store/index.ts';
 import { MAC_BYTES, submitDayKeys, submitRecords, TIME_BYTES } from './collections.ts';
@@ -21,6 +30,7 @@ const MARGIN_MS = HOUR_MS;
 const AHEAD_MS = HOUR_MS;
 const RECORD_VERSION = 1;
 const HASH_BYTES = 32;
+const DORMANT_AT = 1 + HASH_BYTES + 8;
 
 /**
  * Checks the time in a submit id. One from the future was made before our clock was set back, and is as good as any other once it has
@@ -59,23 +69,36 @@ export function requestHash(record: Uint8Array): Uint8Array {
 }
 
 /** The value of a submit record. */
-export function encodeRecord(hash: Uint8Array, acceptedAtMs: number): Uint8Array {
-  const record = new Uint8Array(41);
+export function encodeRecord(
+  hash: Uint8Array,
+  acceptedAtMs: number,
+  dormant: readonly DeviceId[],
+): Uint8Array {
+  const record = new Uint8Array(DORMANT_AT + dormant.length * ID_BYTES);
   record[0] = RECORD_VERSION;
   record.set(hash, 1);
   const view = new DataView(record.buffer);
   view.setUint32(33, Math.floor(acceptedAtMs / 2 ** 32));
   view.setUint32(37, acceptedAtMs % 2 ** 32);
+  for (const [i, device] of dormant.entries()) record.set(idToBytes(device), DORMANT_AT + i * ID_BYTES);
   return record;
 }
 
 /** What a submit record says. @throws KuvertError `data_too_new` for a later schema */
-export function decodeRecord(record: Uint8Array): { hash: Uint8Array; acceptedAtMs: number } {
+export function decodeRecord(record: Uint8Array): {
+  hash: Uint8Array;
+  acceptedAtMs: number;
+  dormant: DeviceId[];
+} {
   if (record[0] !== RECORD_VERSION) throw new KuvertError('data_too_new');
   const view = new DataView(record.buffer, record.byteOffset);
+  const dormant: DeviceId[] = [];
+  for (let at = DORMANT_AT; at < record.length; at += ID_BYTES)
+    dormant.push(idFromBytes('device', record.subarray(at, at + ID_BYTES)));
   return {
     hash: record.subarray(1, 33),
     acceptedAtMs: view.getUint32(33) * 2 ** 32 + view.getUint32(37),
+    dormant,
   };
 }
 

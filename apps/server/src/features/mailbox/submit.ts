@@ -29,6 +29,7 @@ import type { PeopleService } from '../people/index.ts';
 import type { ExchangeService } from '../pools/index.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
+import { dormancyOps } from './dormancy.ts';
 import type { GroupBodies } from './group-bodies.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, TRAFFIC } from './limits.ts';
 import { type Entry, RefusedFirst } from './refused-first.ts';
@@ -51,6 +52,8 @@ import type { Usage } from './usage.ts';
 const TRIES_MAX = 5;
 /** Recipients of one connection whose keys of buckets are kept. */
 const BUCKET_KEYS_MAX = 256;
+/** Place of the sender's gate in the list of a submit; the conditions of dormant devices follow. */
+const GATE_OF_SENDER = 2;
 
 interface Sender {
   readonly scope: TenantScope;
@@ -99,6 +102,10 @@ export function createSubmit(deps: {
   readonly onLimit?: ((limit: keyof typeof TRAFFIC) => void) | undefined;
   /** Hands a committed row, or an ephemeral one, to the device's connection if it has one. */
   readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
+  /** True for a device that is connected to this server. */
+  readonly isConnected: (scope: TenantScope, deviceId: DeviceId) => boolean;
+  /** These devices are dormant, and something was not stored for them. */
+  readonly onDormant: (scope: TenantScope, devices: readonly DeviceId[]) => void;
   /** Something may be stored for these devices that was never handed over. */
   readonly onDoubt: (scope: TenantScope, devices: readonly DeviceId[]) => void;
 }): (connection: Connection, submit: Submit, record?: Uint8Array) => Promise<Accepted> {
@@ -176,7 +183,7 @@ export function createSubmit(deps: {
     if (row === undefined) return undefined;
     const record = decodeRecord(row.value);
     if (!equalBytes(record.hash, hash)) throw new KuvertError('id_reused');
-    return accepted(submit, record.acceptedAtMs);
+    return accepted(submit, record.acceptedAtMs, record.dormant);
   }
 
   async function loadSet(scope: TenantScope, to: PersonId): Promise<DeviceSet> {
@@ -227,18 +234,30 @@ export function createSubmit(deps: {
     if (strangers.length > 0) onDoubt(scope, strangers);
   }
 
-  /** Counts the rows in, all or none. @throws KuvertError `mailbox_full` */
-  function reserve(scope: TenantScope, legs: readonly PreparedLeg[]): void {
-    let reserved = 0;
-    try {
-      for (; reserved < legs.length; reserved++) {
-        const leg = legs[reserved] as PreparedLeg;
-        usage.reserve(scope.tenant, leg.deviceId, leg.row.length);
-      }
-    } catch (error) {
-      release(scope, legs.slice(0, reserved));
-      throw error;
+  /**
+   * Counts in the rows that have room. A device without room is dormant, unless it is connected and only has to catch up.
+   * @throws KuvertError `mailbox_full`, with nothing counted in
+   */
+  function reserve(
+    scope: TenantScope,
+    legs: readonly PreparedLeg[],
+  ): { stored: PreparedLeg[]; dormant: DeviceId[] } {
+    const stored: PreparedLeg[] = [];
+    const dormant: DeviceId[] = [];
+    for (const leg of legs) {
+      if (usage.reserve(scope.tenant, leg.deviceId, leg.row.length)) stored.push(leg);
+      else dormant.push(leg.deviceId);
     }
+    if (dormant.some((device) => deps.isConnected(scope, device))) {
+      release(scope, stored);
+      throw new KuvertError('mailbox_full');
+    }
+    return { stored, dormant };
+  }
+
+  function sleeping(scope: TenantScope, dormant: readonly DeviceId[]): void {
+    for (const device of dormant) usage.setDormant(scope.tenant, device);
+    deps.onDormant(scope, dormant);
   }
 
   function release(scope: TenantScope, legs: readonly PreparedLeg[]): void {
@@ -309,22 +328,32 @@ export function createSubmit(deps: {
         for (const leg of legs) push(scope, leg.deviceId, { storedKey: undefined, record: leg.record });
         return accepted(submit, nowMs);
       }
+      let reserved: ReturnType<typeof reserve> | undefined;
+      let full: unknown;
       try {
-        reserve(scope, legs);
+        reserved = reserve(scope, legs);
       } catch (error) {
-        if (store.hints !== undefined && !isRecounted) {
-          // What other servers have handed over is not in our count, and no refusal rests on a count like that.
-          isRecounted = true;
-          for (const deviceId of devicesOf(submit)) usage.forget(scope.tenant, deviceId);
-          continue;
-        }
+        full = error;
+      }
+      const isNews = reserved?.dormant.some((device) => !usage.isDormant(scope.tenant, device)) !== false;
+      if (store.hints !== undefined && !isRecounted && isNews) {
+        // What other servers have handed over is not in our count, and nothing of this kind rests on a count like that.
+        isRecounted = true;
+        if (reserved !== undefined) release(scope, reserved.stored);
+        for (const deviceId of devicesOf(submit)) usage.forget(scope.tenant, deviceId);
+        continue;
+      }
+      if (reserved === undefined) {
         const before = await answerAgain(scope, key, hash, submit);
         if (before !== undefined) return before;
-        throw error;
+        throw full;
       }
+      const { stored, dormant } = reserved;
       let isCommitted = false;
       try {
-        const committing = scope.commit(submitList(sender, { set, key, hash, legs, nowMs, submit }));
+        const committing = scope.commit(
+          submitList(sender, { set, key, hash, legs: stored, dormant, nowMs, submit }),
+        );
         turn.done();
         const outcome = await committing.catch((error: unknown) => {
           // A store that is not on this machine may have committed what it gives no answer to.
@@ -333,19 +362,23 @@ export function createSubmit(deps: {
         });
         if (outcome.committed) {
           isCommitted = true;
-          for (const { deviceId, storedKey, record } of legs) push(scope, deviceId, { storedKey, record });
-          return accepted(submit, nowMs);
+          for (const { deviceId, storedKey, record } of stored) push(scope, deviceId, { storedKey, record });
+          if (dormant.length > 0) sleeping(scope, dormant);
+          return accepted(submit, nowMs, dormant);
         }
-        if (outcome.failedAt === 2) throw new KuvertError('device_not_accepted');
+        if (outcome.failedAt === GATE_OF_SENDER) throw new KuvertError('device_not_accepted');
         // An earlier try may have stored it without our having heard of it. Nothing that comes later may be handed over before it.
         if (outcome.failedAt === 0) onDoubt(scope, devicesOf(submit));
-        if (outcome.failedAt > 0) directory.forget(scope.tenant, set.personId);
+        // One that was dormant has come back.
+        if (outcome.failedAt > GATE_OF_SENDER)
+          for (const device of dormant) usage.forget(scope.tenant, device);
+        else if (outcome.failedAt > 0) directory.forget(scope.tenant, set.personId);
         else {
           const before = await answerAgain(scope, key, hash, submit);
           if (before !== undefined) return before;
         }
       } finally {
-        if (!isCommitted) release(scope, legs);
+        if (!isCommitted) release(scope, stored);
       }
     }
     throw new KuvertError('store_busy');
@@ -353,23 +386,25 @@ export function createSubmit(deps: {
 
   /** What one submit commits: the conditions first, which cost nothing then. */
   function submitList(
-    sender: Sender,
+    { scope, gate }: Sender,
     parts: {
       set: DeviceSet;
       key: RecordKey;
       hash: Uint8Array;
       legs: readonly PreparedLeg[];
+      dormant: readonly DeviceId[];
       nowMs: number;
       submit: Submit;
     },
   ): CommitOp[] {
-    const { set, key, hash, legs, nowMs, submit } = parts;
+    const { set, key, hash, legs, dormant, nowMs, submit } = parts;
     const expiresAt = nowMs + LIFETIME_MS[submit.lifetime];
     const list: CommitOp[] = [
-      ops.insert(submitRecords, key, encodeRecord(hash, nowMs)),
+      ops.insert(submitRecords, key, encodeRecord(hash, nowMs, dormant)),
       set.gate,
-      sender.gate,
+      gate,
     ];
+    if (dormant.length > 0) list.push(...dormancyOps(ops, usage, { scope, dormant, nowMs }));
     for (const leg of legs) list.push(ops.put(mailboxRows, leg.storedKey, leg.row, expiresAt));
     return list;
   }
@@ -445,6 +480,9 @@ function isToGroup(submit: Submit): submit is GroupSubmit['submit'] {
   return submit.to.startsWith(GROUP_PREFIX);
 }
 
-function accepted(submit: Submit, acceptedAtMs: number): Accepted {
-  return { acceptedAtMs, legs: submit.legs.map(({ device }) => ({ device, outcome: 'stored' as const })) };
+function accepted(submit: Submit, acceptedAtMs: number, dormant: readonly DeviceId[] = []): Accepted {
+  // A message to a group has no legs of its own; its answer names only who is dormant.
+  const devices = isToGroup(submit) ? dormant : devicesOf(submit);
+  const outcomeOf = (device: DeviceId) => (dormant.includes(device) ? 'dormant' : 'stored');
+  return { acceptedAtMs, legs: devices.map((device) => ({ device, outcome: outcomeOf(device) })) };
 }

@@ -202,7 +202,7 @@ test('P1 a mailbox of many pages is read whole, also while nothing of it is ackn
 test('P2 what waits for a slow read is not stored before what was refused ahead of it and has come again', async () => {
   const connection = installation.connect(ben);
   await connection.event('drained');
-  installation.connect(anna);
+  await installation.connect(anna).event('drained');
   const [first, second] = [installation.makeSubmit(ben, 'first'), installation.makeSubmit(ben, 'second')];
   // Both have to look into the mailbox; the look of the first fails at once, that of the second takes its time.
   let letGo = (): void => undefined;

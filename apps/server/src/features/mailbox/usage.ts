@@ -2,14 +2,15 @@
  * How full mailboxes are, in memory: counted once from the store when a mailbox is first written to after a start, then kept up
  * with. Only a limit hangs on it, so it may be off by what was under way while it was counted.
  */
-import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
+import type { DeviceId, TenantId } from '@kuvert/protocol';
 import type { TenantScope } from '../../store/index.ts';
-import { mailboxRows } from './collections.ts';
+import { dormantDevices, mailboxRows } from './collections.ts';
 import { MAILBOX_MAX } from './limits.ts';
 
 interface Fill {
   rows: number;
   bytes: number;
+  isDormant: boolean;
 }
 
 /** @see createUsage */
@@ -18,8 +19,12 @@ export interface Usage {
   knows(tenantId: TenantId, deviceId: DeviceId): boolean;
   /** Counts. @returns the stored key of the last row, if there is one */
   load(scope: TenantScope, deviceId: DeviceId): Promise<Uint8Array | undefined>;
-  /** Counts a row that is about to be stored. @throws KuvertError `mailbox_full` */
-  reserve(tenantId: TenantId, deviceId: DeviceId, bytes: number): void;
+  /** Counts a row that is about to be stored. @returns false when there is no room for it, or the device is dormant */
+  reserve(tenantId: TenantId, deviceId: DeviceId, bytes: number): boolean;
+  /** True for a device that the store says is dormant, as far as this process knows. */
+  isDormant(tenantId: TenantId, deviceId: DeviceId): boolean;
+  /** The device has become dormant. */
+  setDormant(tenantId: TenantId, deviceId: DeviceId): void;
   /** Counts a row that is gone, or was not stored after all. */
   release(tenantId: TenantId, deviceId: DeviceId, bytes: number): void;
   /** Forgets what was counted of a device, of a whole tenant, or of all: it is counted again when needed. */
@@ -38,7 +43,8 @@ export function createUsage(): Usage {
     knows: (tenantId, deviceId) => find(tenantId, deviceId) !== undefined,
 
     async load(scope, deviceId) {
-      const fill: Fill = { rows: 0, bytes: 0 };
+      const isDormant = (await scope.find(dormantDevices, deviceId)) !== undefined;
+      const fill: Fill = { rows: 0, bytes: 0, isDormant };
       let last: Uint8Array | undefined;
       let cursor: string | undefined;
       do {
@@ -63,12 +69,19 @@ export function createUsage(): Usage {
 
     reserve(tenantId, deviceId, bytes) {
       const fill = find(tenantId, deviceId);
-      if (fill === undefined) return;
-      if (fill.rows >= MAILBOX_MAX.rows || fill.bytes + bytes > MAILBOX_MAX.bytes) {
-        throw new KuvertError('mailbox_full');
-      }
+      if (fill === undefined) return true;
+      if (fill.isDormant || fill.rows >= MAILBOX_MAX.rows || fill.bytes + bytes > MAILBOX_MAX.bytes)
+        return false;
       fill.rows++;
       fill.bytes += bytes;
+      return true;
+    },
+
+    isDormant: (tenantId, deviceId) => find(tenantId, deviceId)?.isDormant === true,
+
+    setDormant(tenantId, deviceId) {
+      const fill = find(tenantId, deviceId);
+      if (fill !== undefined) fill.isDormant = true;
     },
 
     release(tenantId, deviceId, bytes) {

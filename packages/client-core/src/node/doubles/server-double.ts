@@ -68,6 +68,8 @@ interface Open {
 export class ServerDouble {
   readonly tenantId = makeId('tenant', randomBytes(16));
   readonly lies: Lies = {};
+  /** Devices for which nothing is stored until they come back, and since when. */
+  readonly dormant = new Map<DeviceId, number>();
   /** Every submit that arrived, refused ones included. */
   readonly submits: (Submitted & { readonly from: DeviceId })[] = [];
   /** Every request that arrived. */
@@ -189,6 +191,10 @@ export class ServerDouble {
           }),
         });
         this.#deliver(device);
+        const sinceMs = this.dormant.get(device);
+        // No delivery has this number, so that its acknowledgement removes nothing.
+        if (sinceMs !== undefined && this.dormant.delete(device))
+          events.onEvent('dormant', { deliverySeq: 0, count: 0, fromMs: sinceMs, toMs: this.#nowMs() });
         events.onEvent('drained', {});
       });
       return this.#connectionOf(open);
@@ -347,7 +353,7 @@ export class ServerDouble {
       throw new KuvertError('devices_changed', { details: { missing: [], extra: [], stale: [] } });
     }
     const acceptedAtMs = this.#nowMs();
-    for (const leg of submit.legs) {
+    for (const leg of submit.legs.filter(({ device }) => !this.dormant.has(device))) {
       const row = {
         acceptedAtMs,
         expiresAtMs: acceptedAtMs + 86_400_000,
@@ -359,7 +365,8 @@ export class ServerDouble {
       const rows = this.lies.store?.(row, leg.device) ?? [row];
       this.#mailbox(leg.device).push(...rows.map((one) => ({ ...one })));
     }
-    const legs = submit.legs.map(({ device }) => ({ device, outcome: 'stored' as const }));
+    const outcomeOf = (device: DeviceId) => (this.dormant.has(device) ? 'dormant' : 'stored');
+    const legs = submit.legs.map(({ device }) => ({ device, outcome: outcomeOf(device) }) as const);
     const answer = { acceptedAtMs, legs };
     this.#answers.set(submit.submitId, answer);
     for (const { device } of submit.legs) this.#deliver(device);

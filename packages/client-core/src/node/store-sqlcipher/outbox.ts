@@ -134,7 +134,7 @@ export class SqlOutboxStore implements OutboxStore {
       }
     });
   }
-  setAccepted(seq: number, acceptedAtMs: number): void {
+  setAccepted(seq: number, acceptedAtMs: number, dormant: readonly DeviceId[] = []): void {
     // A row that a device has asked for again meanwhile is still to be sealed.
     this.#sql.run(
       `UPDATE outbox SET problem = NULL, body = NULL, accepted_at = coalesce(accepted_at, ?),
@@ -143,6 +143,11 @@ export class SqlOutboxStore implements OutboxStore {
       seq,
     );
     this.#sql.run('UPDATE leg SET bytes = NULL WHERE seq = ?', seq);
+    if (dormant.length === 0) return;
+    for (const device of dormant)
+      this.#sql.run('UPDATE leg SET current = 0 WHERE seq = ? AND device = ?', seq, device);
+    // The others may have acknowledged it before the server's answer came.
+    this.#deliver('seq = ? AND delivered_at IS NULL', acceptedAtMs, [seq]);
   }
   takeNewlyAccepted(limit: number): OutboxRow[] {
     const sql = 'SELECT * FROM outbox WHERE fresh = 1 AND accepted_at IS NOT NULL ORDER BY seq LIMIT ?';
