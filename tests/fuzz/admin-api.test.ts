@@ -26,7 +26,15 @@ beforeAll(async () => {
   world = await AdminWorld.start();
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ids = [...Object.values(world.own), ...Object.values(world.foreign)];
-  const words = ['somebody@acme.test', 'Somebody', 'a'.repeat(64), '123456', '2026-01-02T08:00:00.000Z', '5'];
+  const words = [
+    'somebody@acme.test',
+    'Somebody',
+    'a'.repeat(64),
+    '123456',
+    '2026-01-02T08:00:00.000Z',
+    '5',
+    '10.0.0.0/8',
+  ];
   pool = { texts: [...ids, ...words, ...fc.sample(anyId, 40)], bytes: [] };
 });
 afterAll(async () => {

@@ -151,12 +151,48 @@ test.runIf(hasBrowser)(
       await expect(shownNow()).rejects.toThrow();
       await page.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: true });
 
+      // Passkeys only: the app does not count any more, a passkey does, and the last one stays.
+      await olga.stepUp();
+      const ways = await olga.call('operator-sign-in-rules.get');
+      const only = { ifMatch: ways.etag, body: { passkeysOnly: true } };
+      const { etag } = await olga.call('operator-sign-in-rules.change', only);
+      const wanted = { code: 'passkey_required' };
+      await expect(olga.signIn()).rejects.toMatchObject(wanted);
+      await expect(olga.stepUp()).rejects.toMatchObject(wanted);
+      const gone = { params: { passkeyId: added.passkeyId } };
+      await expect(olga.call('passkeys.delete', gone)).rejects.toMatchObject(wanted);
+      installation.clock.advance(6 * 60_000);
+      const back = { ifMatch: etag, body: { passkeysOnly: false } };
+      const stale = olga.call('operator-sign-in-rules.change', back);
+      await expect(stale).rejects.toMatchObject({ code: 'step_up_required' });
+      const asked = await olga.call('passkey-step-up.begin');
+      const again = credentialOf(await page.run<object>(show(asked.result.options))) as never;
+      await olga.call('passkey-step-up.finish', { body: { credential: again } });
+      const twice = olga.call('passkey-step-up.finish', { body: { credential: again } });
+      await expect(twice).rejects.toMatchObject(refused);
+      await olga.call('operator-sign-in-rules.change', back);
+
       const last = await shownNow();
       await olga.stepUp();
       const { result: own } = await olga.call('passkeys.list');
       expect(own.passkeys).toMatchObject([{ passkeyId: added.passkeyId, name: 'Laptop' }]);
       await olga.call('passkeys.delete', { params: { passkeyId: added.passkeyId } });
       await expect(anybody.call('passkey-sign-in.finish', { body: last })).rejects.toMatchObject(refused);
+      // Wrong ones are made to wait longer and longer.
+      const trying = async () => {
+        const codes: string[] = [];
+        for (let tries = 0; tries < 7; tries++) {
+          const wrong = anybody.call('passkey-sign-in.finish', { body: last });
+          codes.push(
+            await wrong.then(
+              () => 'signed in',
+              (error: { code: string }) => error.code,
+            ),
+          );
+        }
+        return codes;
+      };
+      expect(await trying()).toContain('rate_limited');
     } finally {
       page.close();
       const ended = once(browser, 'exit');

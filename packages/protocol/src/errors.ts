@@ -400,6 +400,24 @@ export const ERRORS = {
     'This needs a fresh second factor; show it again, then repeat the request.',
     'Dafür ist ein frischer zweiter Faktor nötig; bitte erneut zeigen und die Anfrage wiederholen.',
   ),
+  address_not_allowed: entry(
+    403,
+    NEVER,
+    'From this address you may not administer this; try from a network that your organisation allows.',
+    'Von dieser Adresse aus dürfen Sie hier nicht verwalten; bitte aus einem Netz, das Ihre Organisation erlaubt.',
+  ),
+  address_excluded: entry(
+    409,
+    NEVER,
+    'This would shut out yourself: the address you come from now is in none of these networks.',
+    'Damit schlössen Sie sich selbst aus: Die Adresse, von der Sie gerade kommen, liegt in keinem dieser Netze.',
+  ),
+  passkey_required: entry(
+    403,
+    NEVER,
+    'This needs a passkey: only passkeys are accepted here, or are to be, so have one of your own and use it.',
+    'Dafür ist ein Passkey nötig: Hier gelten nur Passkeys, oder sollen es; bitte einen eigenen anlegen und benutzen.',
+  ),
   invitation_not_valid: entry(
     404,
     NEVER,

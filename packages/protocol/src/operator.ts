@@ -58,6 +58,8 @@ export const operatorCalls = {
         tenantId: idSchema('tenant').optional(),
         role: z.enum(['operator', 'tenant-admin', 'help-desk', 'auditor']),
         mail: mailAddress,
+        /** Takes back from where and how administrators of the place come in, for whom these rules have shut out. */
+        liftSignInRules: z.boolean().default(false),
       })
       .refine(({ tenantId, role }) => (tenantId === undefined) === (role === 'operator')),
     z.object({ code: z.string(), expiresAt: z.iso.datetime() }),

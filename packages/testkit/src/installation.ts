@@ -23,6 +23,8 @@ export interface InstallationOptions {
   readonly clock?: TestClock;
   /** Makes the server's own random choices repeatable. Keys of tenants and devices stay random. */
   readonly seed?: string;
+  /** As in `KUVERT_TRUSTED_PROXIES`. */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** A running installation. */
@@ -33,6 +35,7 @@ export class TestInstallation implements AsyncDisposable {
   readonly log: string[] = [];
   /** What the store gave up on; a test that expects none looks here. */
   readonly failures: unknown[] = [];
+  readonly #trustedProxies: readonly string[];
   readonly #random: ReturnType<typeof seededRandom> | undefined;
   readonly #store = new StoreUnderTest(() => this.folder.at('mongodb'));
   #server: Installation | undefined;
@@ -41,6 +44,7 @@ export class TestInstallation implements AsyncDisposable {
   /** Use {@link startInstallation}. */
   constructor(options: InstallationOptions) {
     this.clock = options.clock ?? new TestClock();
+    this.#trustedProxies = options.trustedProxies ?? [];
     this.#random = options.seed === undefined ? undefined : seededRandom(options.seed);
   }
 
@@ -102,6 +106,7 @@ export class TestInstallation implements AsyncDisposable {
         ...this.#ports,
         tls: undefined,
         publicUrl: undefined,
+        trustedProxies: this.#trustedProxies,
         logLevel: 'debug',
       },
       {

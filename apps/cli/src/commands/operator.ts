@@ -23,6 +23,13 @@ Examples:
   kuvert operator keys rotate
   kuvert operator invite --role tenant-admin --tenant tn_… --mail anna@acme.test`;
 
+interface InviteOptions {
+  readonly role: 'operator';
+  readonly mail: string;
+  readonly tenant?: string;
+  readonly liftSignInRules?: boolean;
+}
+
 /** @see buildProgram */
 export function addOperator(program: Command, context: CommandContext): void {
   const operator = program
@@ -62,9 +69,15 @@ export function addOperator(program: Command, context: CommandContext): void {
       .requiredOption('--role <role>', 'operator, tenant-admin, help-desk or auditor')
       .requiredOption('--mail <mail>', 'for whom it is')
       .option('--tenant <id>', 'the tenant (tn_…); left out for operator')
-      .action(async (options: DataOption & { role: 'operator'; mail: string; tenant?: string }) => {
-        const { role, mail, tenant: tenantId } = options;
-        const params = { role, mail, ...(tenantId === undefined ? {} : { tenantId: tenantId as TenantId }) };
+      .option('--lift-sign-in-rules', 'also take back allowed networks and "passkeys only" there')
+      .action(async (options: DataOption & InviteOptions) => {
+        const { role, mail, tenant: tenantId, liftSignInRules = false } = options;
+        const params = {
+          role,
+          mail,
+          liftSignInRules,
+          ...(tenantId === undefined ? {} : { tenantId: tenantId as TenantId }),
+        };
         const result = await (await find(options)).call('administratorInvite', params);
         const { output } = context;
         await output.result(result, () =>

@@ -33,6 +33,7 @@ export const AUDIT_ACTIONS = {
   'pool.changed': 'Name or features of a pool were changed.',
   'pool.joined': 'A person was put into a pool.',
   'pool.left': 'A person was taken out of a pool.',
+  'sign-in-rules.changed': 'It was set from where and how administrators come in.',
   'invitation.made': 'Somebody was invited to administer.',
   'invitation.withdrawn': 'An invitation was withdrawn.',
   'role.given': 'A role was given.',

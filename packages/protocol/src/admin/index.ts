@@ -9,4 +9,5 @@ export * from './operation.ts';
 export type { PasskeyCreated, PasskeyShown } from './passkeys.ts';
 export * from './permissions.ts';
 export { PASSWORD_LIMITS } from './sign-in.ts';
+export { AllowedNetworks } from './sign-in-rules.ts';
 export * from './table.ts';

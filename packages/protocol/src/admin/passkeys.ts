@@ -117,8 +117,19 @@ export const passkeyDelete = operation({
   access: 'signed-in',
   stepUp: true,
   params: z.object({ passkeyId: idSchema('passkey') }),
+  errors: ['passkey_required'],
   example: { params: { passkeyId: 'pk_…' } },
 });
+
+const exampleShown = {
+  ...exampleCredential,
+  response: {
+    clientDataJSON: 'eyJ0…',
+    authenticatorData: 'SZYN…',
+    signature: 'MEUC…',
+    userHandle: 'AQID…',
+  },
+};
 
 export const passkeySignInBegin = operation({
   method: 'POST',
@@ -140,19 +151,36 @@ export const passkeySignIn = operation({
   access: 'public',
   body: z.object({ credential: Shown, cookie: z.boolean().default(false) }),
   result: z.object({ token: z.string().optional(), expiresAt: time }),
-  errors: ['sign_in_failed'],
+  errors: ['sign_in_failed', 'address_not_allowed'],
   example: {
     body: {
-      credential: {
-        ...exampleCredential,
-        response: {
-          clientDataJSON: 'eyJ0…',
-          authenticatorData: 'SZYN…',
-          signature: 'MEUC…',
-          userHandle: 'AQID…',
-        },
-      },
+      credential: exampleShown,
     },
     result: { token: 'jv0m…', expiresAt: '2026-01-02T20:00:00Z' },
   },
+});
+
+export const passkeyStepUpBegin = operation({
+  method: 'POST',
+  path: '/sessions/current/step-up/passkey/begin',
+  summary:
+    'Begins to show a passkey of one’s own again, for what asks for a fresh second factor: answers with what the browser has to be given.',
+  access: 'signed-in',
+  result: z.object({ options }),
+  example: {
+    result: {
+      options: { challenge: 'q1Zb…', rpId: 'kuvert.acme.test', userVerification: 'required' },
+    },
+  },
+});
+
+export const passkeyStepUp = operation({
+  method: 'POST',
+  path: '/sessions/current/step-up/passkey',
+  summary: 'Shows a passkey of one’s own again; good for five minutes.',
+  access: 'signed-in',
+  body: z.object({ credential: Shown }),
+  result: z.object({ until: time }),
+  errors: ['sign_in_failed'],
+  example: { body: { credential: exampleShown }, result: { until: '2026-01-02T08:05:00Z' } },
 });

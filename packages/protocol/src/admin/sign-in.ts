@@ -59,7 +59,7 @@ export const invitationAccept = operation({
   access: 'public',
   body: z.object({ code, totp: totpCode, cookie: z.boolean().default(false) }),
   result: SessionToken.extend({ recoveryCodes: z.array(z.string()).length(10) }),
-  errors: ['invitation_not_valid', 'sign_in_failed', 'mail_taken'],
+  errors: ['invitation_not_valid', 'sign_in_failed', 'mail_taken', 'address_not_allowed'],
   example: {
     body: { code: 'KV1-7Q2M-…', totp: '287082' },
     result: {
@@ -86,7 +86,7 @@ export const sessionCreate = operation({
     cookie: z.boolean().default(false),
   }),
   result: SessionToken,
-  errors: ['sign_in_failed'],
+  errors: ['sign_in_failed', 'address_not_allowed', 'passkey_required'],
   example: {
     body: {
       mail: 'anna@acme.test',
@@ -104,7 +104,7 @@ export const sessionStepUp = operation({
   access: 'signed-in',
   body: z.object({ totp: totpCode }),
   result: z.object({ until: time }),
-  errors: ['sign_in_failed'],
+  errors: ['sign_in_failed', 'passkey_required'],
   example: { body: { totp: '287082' }, result: { until: '2026-01-02T08:05:00Z' } },
 });
 

@@ -9,6 +9,7 @@ import * as passkeys from './passkeys.ts';
 import * as people from './people.ts';
 import * as pools from './pools.ts';
 import * as signIn from './sign-in.ts';
+import * as signInRules from './sign-in-rules.ts';
 import * as tenants from './tenants.ts';
 
 /** Every operation by its id. */
@@ -23,6 +24,8 @@ export const ADMIN_OPERATIONS = {
   'sessions.end': signIn.sessionEnd,
   'passkey-sign-in.begin': passkeys.passkeySignInBegin,
   'passkey-sign-in.finish': passkeys.passkeySignIn,
+  'passkey-step-up.begin': passkeys.passkeyStepUpBegin,
+  'passkey-step-up.finish': passkeys.passkeyStepUp,
   'passkeys.begin': passkeys.passkeyBegin,
   'passkeys.create': passkeys.passkeyCreate,
   'passkeys.list': passkeys.passkeyList,
@@ -65,6 +68,10 @@ export const ADMIN_OPERATIONS = {
   'administrators.reset': administrators.administratorReset,
   'operators.reset': administrators.operatorReset,
   'administrators.sign-out': administrators.administratorSignOut,
+  'sign-in-rules.get': signInRules.signInRulesGet,
+  'sign-in-rules.change': signInRules.signInRulesChange,
+  'operator-sign-in-rules.get': signInRules.operatorSignInRulesGet,
+  'operator-sign-in-rules.change': signInRules.operatorSignInRulesChange,
   'invitations.list': administrators.invitationList,
   'invitations.withdraw': administrators.invitationWithdraw,
   'integrations.list': integrations.integrationList,

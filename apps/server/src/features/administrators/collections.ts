@@ -1,6 +1,6 @@
 /** What is stored of those who administer: all in the control file, sealed under the installation's key. */
 import { bytesSchema, deviceName, displayName, idSchema, mailAddress, timeMs } from '@kuvert/protocol';
-import { GrantScope, PERMISSIONS, type Permission, ROLES } from '@kuvert/protocol/admin';
+import { AllowedNetworks, GrantScope, PERMISSIONS, type Permission, ROLES } from '@kuvert/protocol/admin';
 import { z } from 'zod';
 import { binaryCollection, bytesPart, collection } from '../../store/index.ts';
 
@@ -76,6 +76,18 @@ export const passkeyChallenges = collection('passkey-challenges', {
   }),
   key: ['hash'],
   retention: 'expiresAt',
+});
+
+/** From where and how those come in who administer a place, as in `administrator-places` (`sign-in-rules.ts`). */
+export const signInRules = collection('sign-in-rules', {
+  scope: 'operator',
+  document: z.object({
+    place: z.string().max(40),
+    networks: AllowedNetworks,
+    passkeysOnly: z.boolean(),
+  }),
+  key: ['place'],
+  sealed: ['networks'],
 });
 
 /** Programs with a key of their own. */

@@ -13,12 +13,14 @@ import {
   passkeyChallenges,
   passkeys,
   signInFailures,
+  signInRules,
 } from './collections.ts';
 import { Passkeys } from './passkeys.ts';
 import { administratorAdminRoutes } from './routes.admin.ts';
 import { administratorOperatorRoutes } from './routes.operator.ts';
 import { passkeyAdminRoutes } from './routes.passkeys.admin.ts';
 import { roleAdminRoutes } from './routes.roles.admin.ts';
+import { signInRulesAdminRoutes } from './routes.sign-in-rules.admin.ts';
 import { AdministratorService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
@@ -31,6 +33,7 @@ export const administratorCollections = [
   passkeyChallenges,
   passkeys,
   signInFailures,
+  signInRules,
 ] as const;
 
 /** Wires the feature. */
@@ -50,12 +53,15 @@ export function createAdministratorsFeature(deps: {
 }) {
   const service = new AdministratorService(deps);
   const { publicOrigin, ...rest } = deps;
-  const own = new Passkeys({ ...rest, publicOrigin, sessions: service.sessions });
+  const { sessions, rules, delays } = service;
+  const parts = { sessions, rules, delays };
+  const own = new Passkeys({ ...rest, publicOrigin, ...parts });
   return {
     service,
     adminRoutes: {
       ...administratorAdminRoutes(service),
       ...passkeyAdminRoutes(own),
+      ...signInRulesAdminRoutes(service.rules),
       ...roleAdminRoutes({ ...deps, administrators: service }),
     },
     operatorRoutes: administratorOperatorRoutes({ ...deps, invitations: service.invitations }),

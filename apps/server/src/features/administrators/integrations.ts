@@ -110,7 +110,7 @@ export class Integrations {
       });
     }
     const grants: Grant[] = [{ role: 'integration', scope: { kind: 'tenant', tenantId } }];
-    return { kind: 'integration', integrationId, grants, permissions };
+    return { kind: 'integration', integrationId, grants, elsewhere: [], permissions };
   }
 }
 

@@ -23,6 +23,7 @@ import { acceptTotp, hashOfCode, newCode, newRecoveryCodes, newTotpSecret } from
 import { requireStrongPassword } from './password-strength.ts';
 import type { Passwords } from './passwords.ts';
 import type { Sessions } from './sessions.ts';
+import type { SignInRules } from './sign-in-rules.ts';
 
 /** How long the set-up code of a start works, and any other invitation. */
 const INVITATION_MS = { setUp: 30 * 60_000, other: 72 * 3_600_000, reset: 24 * 3_600_000 } as const;
@@ -44,6 +45,7 @@ export class Invitations {
   readonly #passwords: Passwords;
   readonly #audit: AuditRecords;
   readonly #sessions: Sessions;
+  readonly #rules: SignInRules;
   readonly #breached: Pick<BreachedPasswords, 'has'>;
 
   constructor(deps: {
@@ -53,6 +55,7 @@ export class Invitations {
     passwords: Passwords;
     audit: AuditRecords;
     sessions: Sessions;
+    rules: SignInRules;
     breached: Pick<BreachedPasswords, 'has'>;
   }) {
     this.#store = deps.store;
@@ -61,6 +64,7 @@ export class Invitations {
     this.#passwords = deps.passwords;
     this.#audit = deps.audit;
     this.#sessions = deps.sessions;
+    this.#rules = deps.rules;
     this.#breached = deps.breached;
   }
 
@@ -241,14 +245,18 @@ export class Invitations {
 
   /**
    * Makes the account.
-   * @throws KuvertError `invitation_not_valid`, `sign_in_failed` for a wrong code of the app, `mail_taken`
+   * @throws KuvertError `invitation_not_valid`, `sign_in_failed` for a wrong code of the app, `mail_taken`,
+   * `address_not_allowed` before anything is used up
    */
   async accept(
     code: string,
     totp: string,
+    address: string,
   ): Promise<{ administrator: Administrator; recoveryCodes: string[] }> {
-    const { chosen } = await this.#find(code);
+    const { chosen, administratorId: known, grants } = await this.#find(code);
     if (chosen === null) throw new KuvertError('invitation_not_valid');
+    const account = known && (await this.#store.operator().find(administrators, known));
+    await this.#rules.requireAddress(account?.grants ?? grants, address);
     const nowMs = this.#clock.nowMs();
     const step = acceptTotp(totp, { secret: chosen.totpSecret, afterStep: 0, nowMs });
     if (step === undefined) throw new KuvertError('sign_in_failed');

@@ -18,6 +18,8 @@ import { type RowOf, type Store, StoreError } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
 import { administrators, passkeyChallenges, passkeys } from './collections.ts';
 import type { Sessions } from './sessions.ts';
+import type { SignInDelays } from './sign-in-delays.ts';
+import type { SignInRules } from './sign-in-rules.ts';
 
 const PASSKEYS_MAX = 20;
 const CHALLENGE_MS = 5 * 60_000;
@@ -36,6 +38,8 @@ export class Passkeys {
   readonly #random: Random;
   readonly #audit: AuditRecords;
   readonly #sessions: Sessions;
+  readonly #rules: SignInRules;
+  readonly #delays: SignInDelays;
   readonly #publicOrigin: string | undefined;
   readonly #beginnings: LeakyBuckets;
 
@@ -45,6 +49,8 @@ export class Passkeys {
     readonly random: Random;
     readonly audit: AuditRecords;
     readonly sessions: Sessions;
+    readonly rules: SignInRules;
+    readonly delays: SignInDelays;
     /** Where the pages come from; `http://localhost` with any port where nothing is set. */
     readonly publicOrigin: string | undefined;
     readonly onLimit: () => void;
@@ -54,6 +60,8 @@ export class Passkeys {
     this.#random = deps.random;
     this.#audit = deps.audit;
     this.#sessions = deps.sessions;
+    this.#rules = deps.rules;
+    this.#delays = deps.delays;
     this.#publicOrigin = deps.publicOrigin;
     this.#beginnings = new LeakyBuckets({ limit: BEGINNINGS, clock: deps.clock, onClosed: deps.onLimit });
   }
@@ -129,11 +137,17 @@ export class Passkeys {
     return this.#of(administratorId);
   }
 
-  /** @throws KuvertError `not_found`, also for one of somebody else */
-  async remove({ administratorId, grants }: SignedIn, passkeyId: PasskeyId): Promise<void> {
+  /** @throws KuvertError `not_found`, also for one of somebody else; `passkey_required` for the last one where nothing but passkeys signs in */
+  async remove({ administratorId, grants, elsewhere }: SignedIn, passkeyId: PasskeyId): Promise<void> {
+    const isNeeded = await this.#rules.wantsPasskeys([...grants, ...elsewhere]);
     await this.#store.operator().write(async (tx) => {
+      // Two at once may not remove the last two.
+      if (isNeeded) await tx.guard('passkeys', administratorId);
       const row = await tx.get(passkeys, passkeyId);
       if (row.administratorId !== administratorId) throw new KuvertError('not_found');
+      const query = { index: 'byAdministrator', equals: [administratorId], limit: 2 } as const;
+      if (isNeeded && (await tx.list(passkeys, query)).rows.length < 2)
+        throw new KuvertError('passkey_required');
       tx.delete(passkeys, passkeyId);
       const before = { passkeyId };
       this.#audit.inOperator(tx, logsOf(grants), {
@@ -157,21 +171,61 @@ export class Passkeys {
     return options;
   }
 
-  /** @throws KuvertError `sign_in_failed`, whatever is wrong */
+  /** @throws KuvertError `sign_in_failed`, whatever is wrong; `rate_limited` after wrong ones, `address_not_allowed` */
   async signIn(credential: PasskeyShown, address: string): Promise<{ token: string; endsAtMs: number }> {
-    const challenge = await this.#takeChallenge(credential.response.clientDataJSON, null);
+    const found = await this.#show(credential, { address, to: null });
+    return this.#sessions.begin(found, address, { factor: 'passkey' });
+  }
+
+  /** What a browser needs to show one of somebody's own passkeys again. */
+  async beginStepUp({ administratorId }: SignedIn): Promise<object> {
+    const own = await this.#of(administratorId);
+    const options = await generateAuthenticationOptions({
+      rpID: this.#rpId,
+      challenge: this.#random(CHALLENGE_BYTES),
+      userVerification: 'required',
+      allowCredentials: own.map(({ credentialId }) => ({ id: credentialId })),
+      timeout: CHALLENGE_MS,
+    });
+    await this.#keep(options.challenge, administratorId);
+    return options;
+  }
+
+  /** A passkey was shown again within a session. @throws KuvertError `sign_in_failed`, `rate_limited` */
+  async stepUp(caller: SignedIn, credential: PasskeyShown, address: string): Promise<number> {
+    await this.#show(credential, { address, to: caller });
+    return this.#sessions.stepUp(caller);
+  }
+
+  /** Checks a passkey and writes down its counter. @param how.to whose it has to be; null for a sign-in, which is anybody's */
+  async #show(
+    credential: PasskeyShown,
+    how: { readonly address: string; readonly to: SignedIn | null },
+  ): Promise<RowOf<typeof administrators>> {
+    const { address, to } = how;
+    // Counted by passkey and not by account: wrong passwords of strangers hold up nobody's passkey, and one that is not there is counted alike.
+    const tried = { mail: `passkey ${credential.id}`, address };
+    await this.#delays.admit(tried);
+    const challenge = await this.#takeChallenge(
+      credential.response.clientDataJSON,
+      to?.administratorId ?? null,
+    );
     const row = await this.#store.operator().findBy(passkeys, 'byCredential', credential.id);
     const found = row && (await this.#store.operator().find(administrators, row.administratorId));
+    const isTheirs = to === null || found?.administratorId === to.administratorId;
     const counter =
-      challenge === undefined || row === undefined || found === undefined
+      challenge === undefined || row === undefined || found === undefined || !isTheirs
         ? undefined
         : await this.#verify(row, credential, challenge);
     if (row === undefined || found === undefined || counter === undefined) {
-      await this.#audit.note(logsOf(found?.grants ?? []), {
-        action: 'sign-in.refused',
-        outcome: 'refused',
-        object: found?.administratorId,
-      });
+      const grants = to?.grants ?? found?.grants ?? [];
+      await this.#delays.failed(tried, (tx) =>
+        this.#audit.inOperator(tx, logsOf(grants), {
+          action: to === null ? 'sign-in.refused' : 'step-up.refused',
+          outcome: 'refused',
+          ...(to === null ? { object: found?.administratorId } : {}),
+        }),
+      );
       throw new KuvertError('sign_in_failed');
     }
     await this.#store.operator().write(async (tx) => {
@@ -180,7 +234,8 @@ export class Passkeys {
       if (present === undefined || present.counter !== row.counter) throw new KuvertError('sign_in_failed');
       tx.put(passkeys, { ...present, counter, lastUsedAt: this.#clock.nowMs() });
     });
-    return this.#sessions.begin(found, address, { factor: 'passkey' });
+    await this.#delays.succeeded(tried);
+    return found;
   }
 
   /** @returns the new counter, undefined when it does not verify */

@@ -22,7 +22,11 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
     },
 
     'invitations.accept': async ({ body, address }) => {
-      const { administrator, recoveryCodes } = await administrators.invitations.accept(body.code, body.totp);
+      const { administrator, recoveryCodes } = await administrators.invitations.accept(
+        body.code,
+        body.totp,
+        address,
+      );
       const session = await administrators.sessions.begin(administrator, address, { factor: 'totp' });
       const { result, setCookie } = tokenAnswer(session, body.cookie);
       return { result: { ...result, recoveryCodes }, ...(setCookie === undefined ? {} : { setCookie }) };

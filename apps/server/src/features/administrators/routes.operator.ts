@@ -4,6 +4,8 @@ import type { Grant } from '@kuvert/protocol/admin';
 import { defineOperatorRoutes } from '../../http/operator-routes.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import type { TenantService } from '../tenants/index.ts';
+import { signInRules } from './collections.ts';
+import { INSTALLATION } from './grants.ts';
 import type { Invitations } from './invitations.ts';
 
 /** @see operatorCalls */
@@ -13,7 +15,7 @@ export const administratorOperatorRoutes = (parts: {
   readonly audit: AuditRecords;
 }) =>
   defineOperatorRoutes({
-    administratorInvite: async ({ tenantId, role, mail }) => {
+    administratorInvite: async ({ tenantId, role, mail, liftSignInRules }) => {
       if (tenantId !== undefined && !(await parts.tenants.exists(tenantId)))
         throw new KuvertError('not_found');
       const scope =
@@ -26,10 +28,11 @@ export const administratorOperatorRoutes = (parts: {
         { grant, mail, kind: 'invitation' },
         () =>
           async (tx, { object, after }) => {
+            if (liftSignInRules) tx.delete(signInRules, tenantId ?? INSTALLATION);
             parts.audit.inOperator(tx, logs, {
               action: 'break-glass.invited',
               object,
-              ...(after && { after }),
+              after: { ...after, liftSignInRules },
             });
           },
       );

@@ -31,6 +31,14 @@ export const passkeyAdminRoutes = (passkeys: Passkeys) =>
       return { result: undefined };
     },
 
+    'passkey-step-up.begin': async ({ caller }) => ({
+      result: { options: { ...(await passkeys.beginStepUp(signedIn(caller))) } },
+    }),
+
+    'passkey-step-up.finish': async ({ caller, body, address }) => ({
+      result: { until: isoTime(await passkeys.stepUp(signedIn(caller), body.credential, address)) },
+    }),
+
     'passkey-sign-in.begin': async ({ address }) => ({
       result: { options: { ...(await passkeys.beginSignIn(address)) } },
     }),

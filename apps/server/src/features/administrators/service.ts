@@ -13,6 +13,7 @@ import { acceptTotp, hashOfCode } from './one-time-codes.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { Sessions } from './sessions.ts';
 import { SignInDelays } from './sign-in-delays.ts';
+import { SignInRules } from './sign-in-rules.ts';
 
 type Administrator = RowOf<typeof administrators>;
 
@@ -28,9 +29,10 @@ export class AdministratorService {
   readonly grants: Grants;
   readonly integrations: Integrations;
   readonly passwords: Passwords;
+  readonly rules: SignInRules;
+  readonly delays: SignInDelays;
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #delays: SignInDelays;
   readonly #audit: AuditRecords;
 
   constructor(deps: {
@@ -45,16 +47,18 @@ export class AdministratorService {
     this.#clock = deps.clock;
     this.#audit = deps.audit;
     this.passwords = createPasswords(deps.random);
-    this.sessions = new Sessions(deps);
+    this.rules = new SignInRules(deps);
+    this.sessions = new Sessions({ ...deps, rules: this.rules });
     this.invitations = new Invitations({
       ...deps,
       passwords: this.passwords,
       sessions: this.sessions,
+      rules: this.rules,
       breached: new BreachedPasswords(deps.breachedPasswordsFile),
     });
     this.grants = new Grants({ ...deps, sessions: this.sessions });
     this.integrations = new Integrations(deps);
-    this.#delays = new SignInDelays(deps);
+    this.delays = new SignInDelays(deps);
   }
 
   /** True once there is an operator. */
@@ -65,7 +69,7 @@ export class AdministratorService {
 
   /**
    * Signs in. Whatever is wrong, exactly one password hash is computed and one answer given.
-   * @throws KuvertError `sign_in_failed`, `rate_limited`
+   * @throws KuvertError `sign_in_failed`, `rate_limited`; with everything right `passkey_required` or `address_not_allowed`
    */
   async signIn(tried: {
     readonly mail: string;
@@ -73,14 +77,14 @@ export class AdministratorService {
     readonly secondFactor: SecondFactor;
     readonly address: string;
   }): Promise<{ token: string; endsAtMs: number }> {
-    await this.#delays.admit(tried);
+    await this.delays.admit(tried);
     const found = await this.#store.operator().findBy(administrators, 'byMail', tried.mail);
     const isRight = await this.passwords.verify(tried.password, found?.passwordHash);
     const isAccepted =
       found !== undefined && isRight && (await this.#useFactor(found.administratorId, tried.secondFactor));
     if (!isAccepted) {
       // Who has no account leaves a record too, but never what was typed: it may be a password in the wrong field.
-      await this.#delays.failed(tried, (tx) =>
+      await this.delays.failed(tried, (tx) =>
         this.#audit.inOperator(tx, logsOf(found?.grants ?? []), {
           action: 'sign-in.refused',
           outcome: 'refused',
@@ -89,27 +93,43 @@ export class AdministratorService {
       );
       throw new KuvertError('sign_in_failed');
     }
-    await this.#delays.succeeded(tried);
+    await this.delays.succeeded(tried);
+    if (await this.rules.wantsPasskeys(found.grants)) {
+      await this.#audit.note(logsOf(found.grants), {
+        action: 'sign-in.refused',
+        outcome: 'refused',
+        object: found.administratorId,
+      });
+      throw new KuvertError('passkey_required');
+    }
     return this.sessions.begin(found, tried.address, { factor: tried.secondFactor.kind });
   }
 
-  /** Shows a second factor again within a session. @throws KuvertError `sign_in_failed`, `rate_limited` */
+  /** Shows a second factor again within a session. @throws KuvertError `sign_in_failed`, `rate_limited`, `passkey_required` */
   async stepUp(caller: SignedIn, totp: string, address: string): Promise<number> {
     const { mail, grants } = await this.get(caller.administratorId);
+    if (await this.rules.wantsPasskeys(grants)) throw new KuvertError('passkey_required');
     const tried = { mail, address };
-    await this.#delays.admit(tried);
+    await this.delays.admit(tried);
     if (!(await this.#useFactor(caller.administratorId, { kind: 'totp', code: totp }))) {
-      await this.#delays.failed(tried, (tx) =>
+      await this.delays.failed(tried, (tx) =>
         this.#audit.inOperator(tx, logsOf(grants), { action: 'step-up.refused', outcome: 'refused' }),
       );
       throw new KuvertError('sign_in_failed');
     }
-    await this.#delays.succeeded(tried);
+    await this.delays.succeeded(tried);
     return this.sessions.stepUp(caller);
   }
 
-  /** Who holds a token, with what they hold now. */
-  async authenticate(token: string): Promise<AdminCaller | undefined> {
+  /** Who holds a token, with what they hold now and what of it counts from this address. */
+  async authenticate(token: string, address: string): Promise<AdminCaller | undefined> {
+    const caller = await this.#callerOf(token);
+    if (caller === undefined) return undefined;
+    const { here: grants, elsewhere } = await this.rules.split(caller.grants, address);
+    return { ...caller, grants, elsewhere };
+  }
+
+  async #callerOf(token: string): Promise<AdminCaller | undefined> {
     if (token.startsWith(KEY_PREFIX)) return this.integrations.authenticate(token);
     const session = await this.sessions.find(token);
     if (session === undefined) return undefined;
@@ -117,7 +137,15 @@ export class AdministratorService {
     if (found === undefined) return undefined;
     const { administratorId, sessionId, stepUpAt } = session;
     const { name, grants } = found;
-    return { kind: 'administrator', administratorId, name, sessionId, grants, stepUpAtMs: stepUpAt };
+    return {
+      kind: 'administrator',
+      administratorId,
+      name,
+      sessionId,
+      grants,
+      elsewhere: [],
+      stepUpAtMs: stepUpAt,
+    };
   }
 
   /** Somebody as a caller without a session of theirs, with what they hold now; undefined for an account that is gone. */
@@ -126,7 +154,7 @@ export class AdministratorService {
     if (found === undefined) return undefined;
     const sessionId = makeId('session', new Uint8Array(16));
     const { name, grants } = found;
-    return { kind: 'administrator', administratorId, name, sessionId, grants, stepUpAtMs: 0 };
+    return { kind: 'administrator', administratorId, name, sessionId, grants, elsewhere: [], stepUpAtMs: 0 };
   }
 
   /** What somebody is called; null for an account that is gone. */

@@ -8,6 +8,7 @@ import type { RowOf, Store, Tx } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
 import type { administrators } from './collections.ts';
 import { adminSessions } from './collections.ts';
+import type { SignInRules } from './sign-in-rules.ts';
 
 /** When a session is over, and how long a second factor counts as fresh (ASVS 5.0 7.3, 7.5; NIST SP 800-63B AAL3). */
 const SESSION_LIMITS = {
@@ -29,14 +30,23 @@ export class Sessions {
   readonly #random: Random;
   readonly #audit: AuditRecords;
 
-  constructor(deps: { store: Pick<Store, 'operator'>; clock: Clock; random: Random; audit: AuditRecords }) {
+  readonly #rules: Pick<SignInRules, 'requireAddress'>;
+
+  constructor(deps: {
+    store: Pick<Store, 'operator'>;
+    clock: Clock;
+    random: Random;
+    audit: AuditRecords;
+    rules: Pick<SignInRules, 'requireAddress'>;
+  }) {
+    this.#rules = deps.rules;
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#audit = deps.audit;
   }
 
-  /** Begins a session for somebody who has shown both factors. Beyond the greatest number the oldest one ends. */
+  /** Begins a session for somebody who has shown both factors. Beyond the greatest number the oldest one ends. @throws KuvertError `address_not_allowed` */
   async begin(
     {
       administratorId,
@@ -46,6 +56,13 @@ export class Sessions {
     address: string,
     how: { readonly factor: string },
   ): Promise<{ token: string; endsAtMs: number }> {
+    try {
+      await this.#rules.requireAddress(grants, address);
+    } catch (error) {
+      const event = { action: 'sign-in.refused', outcome: 'refused', object: administratorId } as const;
+      await this.#audit.note(logsOf(grants), event);
+      throw error;
+    }
     const token = Buffer.from(this.#random(TOKEN_BYTES)).toString('base64url');
     const sessionId = makeId('session', this.#random(16));
     const nowMs = this.#clock.nowMs();

@@ -127,7 +127,7 @@ export function addAdminApi(
     const credential = credentialOf(request.headers);
     if (credential === undefined) throw new KuvertError('unauthenticated');
     if (credential.kind === 'cookie') refuseForeignOrigin(request, publicOrigin);
-    const caller = await gate.authenticate(credential.token);
+    const caller = await gate.authenticate(credential.token, unmapped(request.ip));
     if (caller === undefined) throw new KuvertError('unauthenticated');
     return caller;
   }

@@ -26,7 +26,9 @@ export interface SignedIn {
   readonly administratorId: AdministratorId;
   readonly name: string;
   readonly sessionId: SessionId;
+  /** What counts from the address of this request, and what somebody holds that does not. */
   readonly grants: readonly Grant[];
+  readonly elsewhere: readonly Grant[];
   /** When the session last showed a second factor. */
   readonly stepUpAtMs: number;
 }
@@ -36,6 +38,7 @@ export interface ProgramCaller {
   readonly kind: 'integration';
   readonly integrationId: IntegrationId;
   readonly grants: readonly Grant[];
+  readonly elsewhere: readonly Grant[];
   /** Of what its role has, these and no others. */
   readonly permissions: readonly Permission[];
 }

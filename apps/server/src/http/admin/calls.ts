@@ -36,8 +36,8 @@ export interface EffectContext {
 
 /** What the API needs from the features. */
 export interface AdminGate {
-  /** Who holds this token or key; undefined when nobody does. */
-  authenticate(token: string): Promise<AdminCaller | undefined>;
+  /** Who holds this token or key, with what counts of it from this address; undefined when nobody does. */
+  authenticate(token: string, address: string): Promise<AdminCaller | undefined>;
   /** Somebody with what they hold now; undefined when they hold nothing any more. */
   callerAgain(administratorId: AdministratorId): Promise<SignedIn | undefined>;
   /** Told of every request that was refused for want of a right. */
@@ -116,12 +116,17 @@ export class AdminCalls {
 
   /**
    * Whether somebody may call an operation in a place.
-   * @throws KuvertError `not_found` where they have no part, `not_allowed` where they have no right, `step_up_required`
+   * @throws KuvertError `not_found` where they have no part, `not_allowed` where they have no right, `address_not_allowed` where they
+   * have it from elsewhere, `step_up_required`
    */
   async authorise(caller: AdminCaller, asked: Pick<AdminCall, 'id' | 'place'>): Promise<void> {
     const { access, stepUp } = operationOf(asked.id);
     if (access === 'public') return;
-    const { grants } = caller;
+    const { grants, elsewhere } = caller;
+    if (grants.length === 0 && elsewhere.length > 0) {
+      await this.#gate.onRefused(caller, asked.id, asked.place);
+      throw new KuvertError('address_not_allowed');
+    }
     const may =
       access === 'signed-in'
         ? caller.kind === 'administrator'
@@ -129,8 +134,10 @@ export class AdminCalls {
           (caller.kind === 'administrator' || caller.permissions.includes(access));
     if (!may) {
       await this.#gate.onRefused(caller, asked.id, asked.place);
+      if (access !== 'signed-in' && isAllowed(elsewhere, access, asked.place))
+        throw new KuvertError('address_not_allowed');
       // Of a tenant in which somebody has no part it is not even said that it is there.
-      const isKnown = grants.some(({ scope }) => touches(scope, asked.place));
+      const isKnown = [...grants, ...elsewhere].some(({ scope }) => touches(scope, asked.place));
       throw new KuvertError(isKnown ? 'not_allowed' : 'not_found');
     }
     if (!stepUp) return;

@@ -17,6 +17,8 @@ const ACTIONS: { readonly [Id in AdminOperationId]?: AuditAction } = {
   'operator-approvals.refuse': 'approval.decided',
   'tenants.appoint': 'invitation.made',
   'tenants.change': 'tenant.changed',
+  'sign-in-rules.change': 'sign-in-rules.changed',
+  'operator-sign-in-rules.change': 'sign-in-rules.changed',
   'people.change': 'person.changed',
   'pools.create': 'pool.created',
   'pools.change': 'pool.changed',
@@ -56,7 +58,7 @@ export function createAdminGate(parts: {
 }): AdminGate {
   const { administrators, approvals, audit, promises, log } = parts;
   return {
-    authenticate: (token) => administrators.authenticate(token),
+    authenticate: (token, address) => administrators.authenticate(token, address),
     callerAgain: (administratorId) => administrators.callerAgain(administratorId),
 
     async onRefused(caller, operation, place) {
@@ -64,7 +66,7 @@ export function createAdminGate(parts: {
       const object = 'tenantId' in place ? place.tenantId : undefined;
       const event = { action: 'authorisation.refused', outcome: 'refused', object } as const;
       // In the log of where they come from: of a tenant in which they have no part not even the time may tell that it is there.
-      await audit.note(logsOf(caller.grants), event);
+      await audit.note(logsOf([...caller.grants, ...caller.elsewhere]), event);
     },
 
     async onUnrecorded(caller, place) {
