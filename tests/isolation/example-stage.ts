@@ -141,6 +141,11 @@ const ARRANGE: { readonly [Id in AdminOperationId]?: Arrange } = {
     const { options } = (await new AdminClient({ url, fetch }).call('passkey-sign-in.begin')).result;
     return { body: { credential: key.shown(options, userId) } };
   },
+  'passkey-step-up.finish': async ({ chiefs: [chief] }) => {
+    const { key, userId } = await addedPasskey(chief);
+    const { options } = (await chief.call('passkey-step-up.begin')).result;
+    return { body: { credential: key.shown(options, userId) } };
+  },
   'operators.take': somebodyNew('operator'),
   'operators.reset': somebodyNew('operator'),
   'administrators.grant': somebodyNew('auditor'),

@@ -24,8 +24,8 @@ const Change = Rules.partial();
 const tenantParams = z.object({ tenantId: idSchema('tenant') });
 const errors = ['version_required', 'version_conflict', 'address_excluded', 'passkey_required'] as const;
 const example = {
-  body: { networks: { everybody: ['10.0.0.0/8', '2001:db8::/32'] } },
-  result: { networks: { everybody: ['10.0.0.0/8', '2001:db8::/32'] }, passkeysOnly: false },
+  body: { networks: { 'help-desk': ['10.0.0.0/8', '2001:db8::/32'] } },
+  result: { networks: { 'help-desk': ['10.0.0.0/8', '2001:db8::/32'] }, passkeysOnly: false },
 };
 
 export const signInRulesGet = operation({
