@@ -7,12 +7,10 @@ import { type Grant, type GrantScope, holdsAllOf, ROLE_SCOPES } from '@kuvert/pr
 import type { NoteEffect } from '../../effects.ts';
 import type { RowOf, Store, Tx } from '../../store/index.ts';
 import { administratorPlaces, administrators } from './collections.ts';
+import { INSTALLATION, type Place, placeOfScope } from './places.ts';
 import type { Sessions } from './sessions.ts';
 
-/** The installation as a place. */
-export const INSTALLATION = 'installation';
-/** A tenant or the installation: what has administrators of its own. */
-export type Place = TenantId | typeof INSTALLATION;
+export { INSTALLATION, type Place, placeOfScope };
 
 type Administrator = RowOf<typeof administrators>;
 
@@ -112,11 +110,6 @@ export function putAdministrator(tx: Tx<'operator'>, row: Administrator): void {
   tx.put(administrators, row);
   for (const place of new Set(row.grants.map(({ scope }) => placeOfScope(scope))))
     tx.put(administratorPlaces, { place, administratorId: row.administratorId });
-}
-
-/** The place that a grant belongs to, however narrow it is. */
-export function placeOfScope(scope: GrantScope): Place {
-  return scope.kind === 'installation' ? INSTALLATION : scope.tenantId;
 }
 
 /** For a first administrator. @throws KuvertError `administrator_present`, or the code that is given */

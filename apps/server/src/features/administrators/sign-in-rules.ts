@@ -9,7 +9,7 @@ import { type NoteEffect, requireVersion } from '../../effects.ts';
 import { unmapped } from '../../http/client-address.ts';
 import type { RowOf, Store, Tx } from '../../store/index.ts';
 import { passkeys, signInRules } from './collections.ts';
-import { type Place, placeOfScope } from './grants.ts';
+import { type Place, placeOfScope } from './places.ts';
 
 /** Rules as people see and change them. */
 export type SignInRulesOfPlace = Omit<RowOf<typeof signInRules>, 'place'>;
