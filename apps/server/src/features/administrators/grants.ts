@@ -2,7 +2,7 @@
  * Who holds which role where. Nobody gives what they do not hold, and the last one who may administer a place cannot be removed, also when two try at once: both
  * touch the guard of that place.
  */
-import { type AdministratorId, KuvertError, type TenantId } from '@kuvert/protocol';
+import { type AdministratorId, KuvertError } from '@kuvert/protocol';
 import { type Grant, type GrantScope, holdsAllOf, ROLE_SCOPES } from '@kuvert/protocol/admin';
 import type { NoteEffect } from '../../effects.ts';
 import type { RowOf, Store, Tx } from '../../store/index.ts';
