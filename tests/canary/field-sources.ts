@@ -188,7 +188,7 @@ function routes({ server }: TestInstallation): FoundField[] {
   );
   const headers = new Set(Object.values<string>(protocol.OPERATOR_HEADERS));
   for (const text of serverSources()) {
-    for (const [, dotted, quoted] of text.matchAll(/headers(?:\.([a-z]+)|\[['"]([a-z-]+)['"]\])/g))
+    for (const [, dotted, quoted] of text.matchAll(/\bheaders(?:\.([a-z]+)\b(?!')|\[['"]([a-z-]+)['"]\])/g))
       headers.add(dotted ?? quoted ?? '');
     for (const [, names = ''] of text.matchAll(/\{([^{}]*)\} = [a-z.]*headers\b/g))
       for (const name of names.split(',')) headers.add((name.split(':')[0] ?? '').trim().replaceAll("'", ''));
