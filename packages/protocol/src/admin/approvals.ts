@@ -1,7 +1,7 @@
 /** Four eyes: what waits for somebody else's approval, in a tenant or in the installation. */
 import { z } from 'zod';
 import { displayName, idSchema } from '../schemas.ts';
-import { type AdminOperation, apiTime, operation, pageEnd, pageQuery } from './operation.ts';
+import { type AdminOperation, apiTime, EXAMPLE_HASH, operation, pageEnd, pageQuery } from './operation.ts';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const tenantParams = z.object({ tenantId: idSchema('tenant') });
@@ -24,14 +24,13 @@ const Approval = z.object({
   decidedAt: apiTime.nullable(),
 });
 
-const examplePayloadHash = '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0';
 const exampleApproval = {
   approvalId: 'ap_…',
   state: 'open',
   operation: 'administrators.invite',
   params: { tenantId: 'tn_…' },
   body: { role: 'auditor', mail: 'rita@acme.test' },
-  payloadHash: examplePayloadHash,
+  payloadHash: EXAMPLE_HASH,
   requestedBy: { administratorId: 'ad_…', name: 'Anna' },
   requestedAt: '2026-01-02T08:00:00.000Z',
   expiresAt: '2026-01-03T08:00:00.000Z',
@@ -64,7 +63,7 @@ export const approvalApprove = operation({
   errors: ['approval_own', 'approval_over', 'version_conflict', 'not_allowed'],
   example: {
     params: { tenantId: 'tn_…', approvalId: 'ap_…' },
-    body: { payloadHash: examplePayloadHash },
+    body: { payloadHash: EXAMPLE_HASH },
     result: { state: 'executed', result: { invitationId: 'iv_…', code: 'k3fq-…' } },
   },
 });

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { cursor, idSchema } from '../schemas.ts';
 import { AUDIT_EXPORT_FORMATS } from './audit-export.ts';
-import { type OperationAccess, operation } from './operation.ts';
+import { EXAMPLE_HASH, type OperationAccess, operation } from './operation.ts';
 
 /** Sizes of pages and files. */
 export const AUDIT_LIMITS = { pageEntries: 500, fileEntries: 5_000 } as const;
@@ -147,7 +147,7 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
           checkpoint: 'kuvert/audit/tn_…\n18\nYWJj…\n\n— kuvert/audit/tn_… 1iYO…\n',
           size: 18,
           key: 'kuvert/audit/tn_…+d6260e18+AQID…',
-          consistency: ['0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0'],
+          consistency: [EXAMPLE_HASH],
         },
       },
     }),

@@ -1,7 +1,14 @@
 /** OpenAPI 3.1 from the table of operations: what is documented is what is checked. */
 import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../errors.ts';
-import { ADMIN_BASE, ADMIN_HEADERS, type AdminOperation, statusOf, Waiting } from './operation.ts';
+import {
+  ADMIN_BASE,
+  ADMIN_HEADERS,
+  type AdminOperation,
+  EXAMPLE_HASH,
+  statusOf,
+  Waiting,
+} from './operation.ts';
 import { PERMISSIONS } from './permissions.ts';
 
 type Json = { readonly [name: string]: unknown };
@@ -64,7 +71,7 @@ const PROBLEM: Json = {
 
 const EXAMPLE_WAITING: Json = {
   approvalId: 'ap_…',
-  payloadHash: '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0',
+  payloadHash: EXAMPLE_HASH,
   expiresAt: '2026-01-03T08:00:00.000Z',
 };
 

