@@ -3,8 +3,6 @@
  * of a batch (ratchets, frames, legs, chain, outbox rows) is committed in one transaction before the first byte is sent (wire.md §4).
  */
 import {
-  advanceChain,
-  buildFrame,
   conversationIdFor,
   type FrameHeader,
   nextChainEntry,
@@ -12,13 +10,13 @@ import {
   SessionError,
 } from '@kuvert/crypto/session';
 import {
-  CLASSES,
   type DeviceId,
   KuvertError,
   LIFETIME_MS,
   type ListedDevice,
   type PrekeyBundle,
 } from '@kuvert/protocol';
+import { frameInChain } from './chains/frame-in-chain.ts';
 import { beginChain, tellStart } from './chains/own-chain.ts';
 import { type Context, newSubmitId, stageSessions } from './context.ts';
 import { legHash } from './leg-hash.ts';
@@ -81,23 +79,11 @@ export async function sealNextRows(
   const before = chain.head;
   const sealed: SealedRow[] = [];
   for (const row of rows) {
-    let { frame } = row;
-    let link = row.chain;
-    if (frame === undefined) {
-      const header = headerOf(context, {
-        row,
-        account,
-        conversation,
-        chain: row.class === CLASSES.message ? chain : undefined,
-      });
-      const built = buildFrame({ frankingKey: random(32), header, body: row.content });
-      frame = built.bytes;
-      if (header.chain !== undefined) {
-        const head = advanceChain(chain.head, built.commitment);
-        chain = { ...chain, head };
-        link = { id: head.id, seq: head.seq, linkAfter: head.link };
-      }
-    }
+    const next = frameInChain(context, row, chain, (numbered) =>
+      headerOf(context, { row, account, conversation, chain: numbered }),
+    );
+    chain = next.chain;
+    const { frame, link } = next;
     const packed = packFrame(frame, random(32));
     const legs: SealedRow['legs'][number][] = [];
     for (const peer of peers) {

@@ -5,8 +5,6 @@
  */
 import { memberOf } from '@kuvert/crypto/groups';
 import {
-  advanceChain,
-  buildFrame,
   distributeSenderKey,
   distributionName,
   encryptForGroup,
@@ -25,6 +23,7 @@ import {
   type PersonId,
   READER_VERSION,
 } from '@kuvert/protocol';
+import { frameInChain } from '../chains/frame-in-chain.ts';
 import { type Context, newId, newSubmitId, stageSessions } from '../context.ts';
 import { activeDevices, type Directory } from '../directory.ts';
 import { legHash } from '../leg-hash.ts';
@@ -233,18 +232,11 @@ export class GroupSending {
     let chain = ownChainOf(this.#context, groupId);
     const sealed: SealedRow[] = [];
     for (const row of rows.slice(0, Math.max(1, room))) {
-      let { frame } = row;
-      let link = row.chain;
-      if (frame === undefined) {
-        const header = this.#headerOf(row, group, row.class === CLASSES.message ? chain : undefined);
-        const built = buildFrame({ frankingKey: random(32), header, body: row.content });
-        frame = built.bytes;
-        if (header.chain !== undefined) {
-          const head = advanceChain(chain.head, built.commitment);
-          chain = { ...chain, head };
-          link = { id: head.id, seq: head.seq, linkAfter: head.link };
-        }
-      }
+      const next = frameInChain(this.#context, row, chain, (numbered) =>
+        this.#headerOf(row, group, numbered),
+      );
+      chain = next.chain;
+      const { frame, link } = next;
       const step = await encryptForGroup(staged, own.deviceId, ownKey.distribution, frame);
       staged.absorbSenderKeys(step.writes);
       const name = { tenant: own.tenantId, group: groupId, class: row.class };

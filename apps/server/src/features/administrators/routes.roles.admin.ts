@@ -36,13 +36,7 @@ export const roleAdminRoutes = (parts: {
     if (poolId !== undefined && groupId !== undefined)
       throw new KuvertError('bad_request', { details: { field: 'poolId' } });
     if (poolId !== undefined) await pools.get(store.tenant(tenantId), poolId as never);
-    const scope =
-      poolId !== undefined
-        ? { kind: 'pool', tenantId, poolId }
-        : groupId !== undefined
-          ? { kind: 'group', tenantId, groupId }
-          : { kind: 'tenant', tenantId };
-    return { role, scope: scope as GrantScope };
+    return { role, scope: scopeOf(tenantId, { poolId, groupId }) };
   }
 
   async function invite(
@@ -100,14 +94,8 @@ export const roleAdminRoutes = (parts: {
 
     'administrators.take': async ({ params, body, noted }) => {
       const { administratorId, tenantId } = params;
-      const { poolId, groupId, role } = body;
-      const scope =
-        poolId !== undefined
-          ? { kind: 'pool', tenantId, poolId }
-          : groupId !== undefined
-            ? { kind: 'group', tenantId, groupId }
-            : { kind: 'tenant', tenantId };
-      await grants.take({ administratorId, grant: { role, scope: scope as GrantScope } }, noted.operator);
+      const grant = { role: body.role, scope: scopeOf(tenantId, body) };
+      await grants.take({ administratorId, grant }, noted.operator);
       return { result: undefined };
     },
 
@@ -190,4 +178,14 @@ function shownIntegration(row: IntegrationRow) {
     expiresAt: isoTime(row.expiresAt),
     lastUsedAt: lastUsedAt === null ? null : isoTime(lastUsedAt),
   };
+}
+
+/** Where in a tenant a role counts: in one of its pools or groups, else everywhere. */
+function scopeOf(
+  tenantId: TenantId,
+  { poolId, groupId }: { readonly poolId?: unknown; readonly groupId?: unknown },
+): GrantScope {
+  if (poolId !== undefined) return { kind: 'pool', tenantId, poolId } as GrantScope;
+  if (groupId !== undefined) return { kind: 'group', tenantId, groupId } as GrantScope;
+  return { kind: 'tenant', tenantId };
 }
