@@ -81,6 +81,17 @@ const GOALS: readonly Goal[] = [
       should: undefined,
     }),
   ),
+  ...[100, 500, 1_000].map(
+    (members): Goal => ({
+      about: `group of ${members}, deliveries`,
+      rows: { what: 'group', members },
+      field: 'deliveries_per_s',
+      against: EJABBERD,
+      sense: 'at least',
+      must: 0.8,
+      should: undefined,
+    }),
+  ),
   {
     about: 'memory of an idle device',
     rows: { what: 'idle' },

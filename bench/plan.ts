@@ -21,6 +21,8 @@ export interface Plan {
 }
 
 const SMALL_TENANTS = 100;
+/** People in a group, the sender among them. */
+const GROUP_SIZES = { short: [100, 500], long: [100, 500, 1_000] } as const;
 
 /**
  * @param options.seconds how long each loop is measured, in place of the form's own time
@@ -46,7 +48,12 @@ export function makePlan(options: {
     window,
     ...spell,
   });
-  const fanout = (members: number): FanoutScenario => ({ what: 'fanout', first: 0, members, ...spell });
+  const toMany = (what: FanoutScenario['what'], members: number): FanoutScenario => ({
+    what,
+    first: 0,
+    members,
+    ...spell,
+  });
   return {
     rounds: options.rounds ?? (short ? 1 : 3),
     tenants: [
@@ -68,8 +75,9 @@ export function makePlan(options: {
         connecting: 8,
         pauseMs: short ? 300 : 1_500,
       },
-      fanout(100),
-      fanout(500),
+      toMany('fanout', 100),
+      toMany('fanout', 500),
+      ...GROUP_SIZES[short ? 'short' : 'long'].map((members) => toMany('group', members)),
     ],
     busy: online(64, 4),
     idle: {

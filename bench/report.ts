@@ -11,6 +11,13 @@ const TOLD: Readonly<Record<string, readonly string[]>> = {
   tenants: ['per_s', 'p50_ms', 'p99_ms', 'srv_cpu_us_per_msg'],
   offline: ['store_per_s', 'store_cpu_us', 'fetch_per_s', 'fetch_cpu_us', 'chunk_p50_ms', 'drain_p50_ms'],
   fanout: ['deliveries_per_s', 'all_p50_ms', 'all_p99_ms', 'srv_cpu_us_per_delivery'],
+  group: [
+    'deliveries_per_s',
+    'all_p99_ms',
+    'srv_cpu_us_per_delivery',
+    'sent_bytes_per_msg',
+    'received_bytes_per_delivery',
+  ],
   idle: ['kb_per_conn', 'kb_per_session', 'rss_mb', 'logins_per_s', 'login_cpu_us'],
   syncs: ['per_msg', 'per_s'],
   fill: ['seconds'],

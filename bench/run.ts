@@ -20,6 +20,7 @@ export const PARTS = [
   'online',
   'offline',
   'fanout',
+  'group',
   'idle',
   'tenants',
   'layers',

@@ -7,6 +7,7 @@
  * - `store`: the same rows as the product, committed before anybody is told (`durable-rows.ts`).
  *
  * What the product adds to the last one are its checks: tenant, device, list, submit record and its hash, limits, delivery window.
+ * Messages to groups go through all but `store`, because layers are told apart between pairs.
  *
  *     node layered-server.ts DEPTH FOLDER
  */
@@ -21,6 +22,7 @@ import {
 import {
   decodeAck,
   decodeCbor,
+  decodeControl,
   decodeSubmit,
   encodeControl,
   encodeDelivery,
@@ -31,11 +33,13 @@ import {
   LIFETIME_MS,
   PROTOCOL_VERSIONS,
   RECORD_TYPES,
+  type Submit,
 } from '@kuvert/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { TickFlusher } from '../load/network.ts';
 import { DELIVERY_AT, LEG_BYTES, SUBMIT_AT } from '../wire/layout.ts';
 import { type Channel, PlainChannel } from '../wire/plain-channel.ts';
+import { DummyGroups, type GroupRequest } from './dummy-groups.ts';
 import { type DurableRows, openDurableRows } from './durable-rows.ts';
 import { Mailboxes } from './mailboxes.ts';
 
@@ -49,6 +53,7 @@ const durable: DurableRows | undefined = depthName === 'store' ? await openDurab
 
 const statics: StaticKeyPair = generateStaticKeyPair();
 const mailboxes = new Mailboxes();
+const groups = new DummyGroups();
 const flusher = new TickFlusher();
 
 /** Answer of one accepted leg: type, number, status, time, count, device, outcome. */
@@ -102,8 +107,13 @@ class Peer {
   }
 
   #handle(record: Uint8Array): void {
-    if (record[0] === RECORD_TYPES.submit) {
-      if (hasCodec) void this.#submit(record);
+    if (record[0] === RECORD_TYPES.request) {
+      const request = decodeControl(record) as unknown as GroupRequest;
+      this.send(encodeControl('response', { id: request.id, result: groups.answer(request) }));
+    } else if (record[0] === RECORD_TYPES.submit) {
+      const devices = groups.devicesOf(record);
+      if (devices !== undefined) this.#toAll(decodeSubmit(record), devices);
+      else if (hasCodec) void this.#submit(record);
       else this.#forward(record);
     } else {
       const upTo = hasCodec ? decodeAck(record) : new DataView(record.buffer, record.byteOffset).getUint32(1);
@@ -123,6 +133,24 @@ class Peer {
     answer[0] = RECORD_TYPES.submitAnswer;
     answer.set(submit.subarray(SUBMIT_AT.requestNo, SUBMIT_AT.requestNo + 4), 1);
     this.send(answer);
+  }
+
+  /** Decoded and encoded once at every depth: it is once for all members. */
+  #toAll(submit: Submit, devices: readonly Uint8Array[]): void {
+    if (durable !== undefined || submit.body === undefined) throw new Error('this layer has no groups');
+    const acceptedAtMs = Date.now();
+    const delivery = encodeDelivery({
+      deliverySeq: 0,
+      acceptedAtMs,
+      expiresAtMs: acceptedAtMs + LIFETIME_MS[submit.lifetime],
+      suite: submit.suite,
+      class: submit.class,
+      leg: idToBytes(submit.to),
+      body: submit.body,
+    });
+    for (const device of devices)
+      mailboxes.add(nameOf(device), { record: delivery.slice(), storedKey: undefined });
+    this.send(encodeSubmitAnswer({ requestNo: submit.requestNo, acceptedAtMs, legs: [] }));
   }
 
   async #submit(record: Uint8Array): Promise<void> {

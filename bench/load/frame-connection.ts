@@ -74,6 +74,11 @@ export class FrameConnection {
     this.#socket.write(out);
   }
 
+  /** Bytes that were written and read so far. */
+  get traffic(): { readonly sent: number; readonly received: number } {
+    return { sent: this.#socket.bytesWritten, received: this.#socket.bytesRead };
+  }
+
   /** Says goodbye and waits for the end. */
   async close(): Promise<void> {
     const out = Buffer.alloc(headBytes(0));

@@ -35,9 +35,9 @@ export interface OfflineScenario {
 
 /** One to many; the next message is sent when the last member has got this one. */
 export interface FanoutScenario extends Spell {
-  readonly what: 'fanout';
+  /** `fanout` counts those who receive, `group` everybody in it, as people do. */
+  readonly what: 'fanout' | 'group';
   readonly first: number;
-  /** Those who receive. */
   readonly members: number;
 }
 

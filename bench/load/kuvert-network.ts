@@ -140,6 +140,10 @@ async function openGroup(
   const template = groupTemplate({ group, set });
   return {
     send: (tag) => sender.submit(template, tag, SUBMIT_AT.body),
+    traffic: () => ({
+      sent: sender.traffic.sent,
+      received: receivers.reduce((sum, { traffic }) => sum + traffic.received, 0),
+    }),
     async close() {
       await Promise.all([sender, ...receivers].map((endpoint) => endpoint.close()));
     },
@@ -229,6 +233,10 @@ class KuvertEndpoint implements Endpoint {
     const answer = Response.parse(await this.#answer.promise);
     if ('error' in answer) failRun(`${method} was refused: ${answer.error.code}`);
     return answer.result as CborValue;
+  }
+
+  get traffic(): { readonly sent: number; readonly received: number } {
+    return this.#connection.traffic;
   }
 
   settled(): Promise<void> {

@@ -28,6 +28,7 @@ function measure(network: Network, scenario: Scenario, pids: readonly number[]):
     case 'offline':
       return offline(network, scenario, pids);
     case 'fanout':
+    case 'group':
       return fanout(network, scenario, pids);
     case 'idle':
       return idle(network, scenario, pids);

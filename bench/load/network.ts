@@ -15,6 +15,8 @@ export interface Endpoint {
 /** One sender and those who get everything that it sends to them all. */
 export interface Group {
   send(tag: number): void;
+  /** Bytes on the sockets so far: what the sender has written and what all who receive have read. */
+  traffic(): { readonly sent: number; readonly received: number };
   close(): Promise<void>;
 }
 

@@ -75,6 +75,10 @@ async function openRoom(options: {
   await Promise.all(streams.map((stream) => stream.until(() => stream.presences >= members.length)));
   return {
     send: (tag) => owner.message(room, 'groupchat', tag),
+    traffic: () => ({
+      sent: owner.traffic.sent,
+      received: streams.reduce((sum, { traffic }) => sum + traffic.received, 0),
+    }),
     async close() {
       await Promise.all(streams.map((stream) => stream.close()));
     },
@@ -155,6 +159,10 @@ class XmppStream implements Endpoint {
 
   message(to: string, type: 'chat' | 'groupchat', tag: number): void {
     this.write(`<message to='${to}' type='${type}' id='t${tag}'><body>${BODY}</body></message>`);
+  }
+
+  get traffic(): { readonly sent: number; readonly received: number } {
+    return { sent: this.#socket.bytesWritten, received: this.#socket.bytesRead };
   }
 
   /** A ping to the server, which handles the stanzas of a stream in order (XEP-0199). */

@@ -27,7 +27,7 @@ export const LEG_BYTES = 525;
 export const XMPP_BODY_CHARACTERS = 700;
 
 /** Offsets in a submit; `body` in one to a group, which has no legs. */
-export const SUBMIT_AT = { requestNo: 1, submitId: 5, device: 78, leg: 99, body: 82 } as const;
+export const SUBMIT_AT = { requestNo: 1, submitId: 5, to: 22, device: 78, leg: 99, body: 82 } as const;
 /** Offsets in a delivery; `body` in one to a group, where the group's id is the leg. */
 export const DELIVERY_AT = { seq: 1, acceptedAt: 5, flags: 23, leg: 28, body: 49 } as const;
 /** Offset of the status in an answer; 0 means accepted. */
@@ -137,6 +137,7 @@ export function checkLayout(ids: { readonly personId: PersonId; readonly deviceI
   });
   const fits =
     tagOf(fromGroup) === 9 &&
+    equalBytes(record.subarray(SUBMIT_AT.to, SUBMIT_AT.to + ID_BYTES), idToBytes(ids.personId)) &&
     submit.requestNo === 7 &&
     submit.submitId === makeSubmitId(nowMs, random) &&
     equalBytes(deviceBytes, idToBytes(ids.deviceId)) &&

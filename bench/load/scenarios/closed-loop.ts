@@ -20,6 +20,16 @@ export class ClosedLoop {
   /** Arrivals of messages that were not under way: shown twice. */
   twice = 0;
 
+  /** Messages so far, warming up included. */
+  get begun(): number {
+    return this.#tags;
+  }
+
+  /** Arrivals so far, warming up included. */
+  get arrivals(): number {
+    return this.#arrivals;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }

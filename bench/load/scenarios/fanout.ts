@@ -9,23 +9,28 @@ export async function fanout(
   scenario: FanoutScenario,
   pids: readonly number[],
 ): Promise<JobResult> {
-  const { first, members } = scenario;
-  const count = network.groupShape === 'room' ? members : members + 1;
+  const { what, first, members } = scenario;
+  const sendersAside = network.groupShape === 'room' ? 0 : 1;
+  // Everybody who takes part, and those of them who get each message.
+  const count = what === 'group' ? members : members + sendersAside;
+  const arrivals = count - sendersAside;
   const loop = new ClosedLoop();
   const numbers = Array.from({ length: count }, (_, i) => first + i);
   await network.prepare(numbers);
   const group = await network.openGroup(numbers, (tag) => {
-    if (loop.arrived(tag) && !loop.isOver) group.send(loop.begin(members));
+    if (loop.arrived(tag) && !loop.isOver) group.send(loop.begin(arrivals));
   });
-  group.send(loop.begin(members));
+  const before = group.traffic();
+  group.send(loop.begin(arrivals));
   const { fromMs, toMs, seconds, cpuSeconds, ownCpuSeconds, lost } = await loop.run(scenario, pids);
   const deliveries = loop.eachMs.length;
   const one = quantiles(loop.eachMs);
   const all = quantiles(loop.lastMs);
+  const traffic = group.traffic();
   await group.close();
   return {
     figures: {
-      what: 'fanout',
+      what,
       shape: network.groupShape,
       members,
       body: network.bodyBytes,
@@ -36,6 +41,9 @@ export async function fanout(
       all_p50_ms: rounded(all.p50, 1),
       all_p99_ms: rounded(all.p99, 1),
       srv_cpu_us_per_delivery: rounded((cpuSeconds * 1e6) / deliveries, 1),
+      srv_cpu_us_per_msg: Math.round((cpuSeconds * 1e6) / loop.lastMs.length),
+      sent_bytes_per_msg: Math.round((traffic.sent - before.sent) / loop.begun),
+      received_bytes_per_delivery: Math.round((traffic.received - before.received) / loop.arrivals),
       client_cpu_us: rounded((ownCpuSeconds * 1e6) / deliveries, 1),
       lost,
       twice: loop.twice,
