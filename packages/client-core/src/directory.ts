@@ -24,6 +24,9 @@ import { tellAllChoices } from './trust/own-choices.ts';
 /** A repeated take gives the same answer for ten minutes; one minute is left for clocks and the way. */
 const TAKE_REPEATABLE_MS = 9 * 60_000;
 
+/** Between the signature under a list and its commit at the server, what a device sends on leaving included. */
+const LEAVING_MAX_MS = 10 * 60_000;
+
 /** People, verified accounts and the prekeys taken for them. */
 export class Directory {
   readonly #context: Context;
@@ -142,28 +145,34 @@ export class Directory {
   }
 
   /**
-   * The listed entry of a device that somebody claims to be, asking the server for its owner when it is not known.
+   * Asks the server whose device this is when {@link Directory.sender} does not know it.
    * @throws KuvertError `not_found`, `identity_not_trusted` (also for a device that its owner's list does not hold), …
    */
-  async learnSender(connection: Connection, device: DeviceId): Promise<void> {
+  async learnSender(connection: Connection, device: DeviceId, acceptedAtMs: number): Promise<void> {
     const { store } = this.#context;
-    if (this.sender(device) === undefined) {
+    if (this.sender(device, acceptedAtMs) === undefined) {
       const { account: record, active } = await connection.request('devices.owner', { deviceId: device });
       this.pin(record, record.person, active);
     }
-    const sender = this.sender(device);
+    const sender = this.sender(device, acceptedAtMs);
     if (sender === undefined) throw new KuvertError('identity_not_trusted');
     const isNameless = store.directory.getPerson(sender.personId) === undefined;
     if (isNameless) await this.learnPerson(connection, sender.personId);
   }
 
-  /** The verified entry of a device and whose it is; undefined when no pinned list holds it. */
-  sender(device: DeviceId): { personId: PersonId; entry: ListedDevice } | undefined {
+  /**
+   * The verified entry of a device and whose it is; undefined when no pinned list holds it. One that was taken out since counts for what the
+   * server had accepted from it before: that is not lost because its list was read first (P1).
+   * @param acceptedAtMs when the server accepted what the device has sent
+   */
+  sender(device: DeviceId, acceptedAtMs: number): { personId: PersonId; entry: ListedDevice } | undefined {
     const { directory } = this.#context.store;
     const personId = directory.findOwner(device);
     const list = personId && directory.getAccount(personId)?.list;
     const entry = list?.devices.find((listed) => listed.device === device);
-    return personId && entry ? { personId, entry } : undefined;
+    if (personId && entry) return { personId, entry };
+    const former = directory.findFormer(device);
+    return former && acceptedAtMs <= former.removedAtMs + LEAVING_MAX_MS ? former : undefined;
   }
 
   /** Name and address for display; a server that does not tell leaves them unknown. */

@@ -232,6 +232,44 @@ test('B6 a server that shows two people two lists of one version is noticed', as
   expect(anna.noticeKinds()).toEqual(['list_mismatch']);
 });
 
+test('P1 A4 what a device had sent before it was taken out is shown when the list is read first, and what it sends later is not', async () => {
+  const { clock, server, anna, bela } = await pair();
+  const tablet = await TestDevice.link(server, clock, anna);
+  await tablet.sync();
+  await anna.sync();
+  await anna.write(bela, 'from my phone');
+  await anna.sync();
+  clock.advance(60_000);
+  const { personId } = anna.person;
+  const before = server.record(personId);
+  const list = DeviceList.parse(decodeCbor(before.deviceList.bytes));
+  const next: DeviceList = {
+    ...list,
+    version: list.version + 1,
+    prevHash: listHash(before.deviceList),
+    issuedAt: clock.now(),
+    devices: list.devices.filter(({ device }) => device !== anna.own.deviceId),
+  };
+  const deviceList = signDeviceList(anna.own.accountPrivateKey ?? new Uint8Array(0), next);
+  const known = tablet.store.directory.getAccount(personId);
+  if (known === undefined) throw new Error('its own list is known to every device');
+  const pin = { ...known.pin, version: next.version, hash: listHash(deviceList) };
+  tablet.store.directory.putAccount({ ...known, pin, list: next });
+  server.setRecord(personId, { ...before, deviceList });
+  await tablet.sync();
+  const shown = () => tablet.messenger.history({ limit: 20 }).map((entry) => entry.text);
+  expect(shown()).toEqual(['from my phone']);
+  expect(tablet.noticeKinds()).not.toContain('refused');
+  clock.advance(3_600_000);
+  await anna.write(bela, 'from whoever has found it');
+  await anna.sync();
+  await tablet.sync();
+  expect(shown()).toEqual(['from my phone']);
+  expect(tablet.messenger.notices()).toContainEqual(
+    expect.objectContaining({ kind: 'refused', code: 'identity_not_trusted', deviceId: anna.own.deviceId }),
+  );
+});
+
 test('B6 a message from a sender whose keys do not verify is not shown, and the person is told', async () => {
   const { server, anna, bela } = await pair();
   await bela.write(anna, 'hello');

@@ -29,7 +29,7 @@ import { prepareGroups } from './groups/opening.ts';
 import { keepSenderKey, readSenderKey, type TakenSenderKey, takeGroupKeys } from './groups/receiving.ts';
 import { takePart } from './history-transfer/receive.ts';
 import { giveHistory } from './history-transfer/send.ts';
-import { type Outcome, openDelivery, type Unsealed, unseal } from './incoming.ts';
+import { type Outcome, openDelivery, type Sender, type Unsealed, unseal } from './incoming.ts';
 import type { Connection } from './ports.ts';
 import { requestAgain, requestOverdue, sendAgain } from './repairs.ts';
 import type { StagedSessions } from './staged-sessions.ts';
@@ -238,7 +238,7 @@ export class Receiver {
     const staged = stageSessions(this.#context);
     const outcomes: Outcome[] = [];
     for (const item of items) {
-      const sender = item.opened && this.#directory.sender(item.opened.senderDevice);
+      const sender = this.#senderOf(item);
       const outcome = await openDelivery(this.#context, staged, item, sender);
       outcomes.push(outcome);
       if (outcome.type === 'content') await this.#readKey(staged, outcome);
@@ -292,10 +292,14 @@ export class Receiver {
 
   /** A sender that cannot be verified leaves a notice; what it sent is refused below. */
   async #learnSenders(connection: Connection, items: readonly Unsealed[]): Promise<void> {
-    for (const device of new Set(items.map((item) => item.opened?.senderDevice))) {
+    // The first of each device counts: what came before a device was taken out.
+    const firsts = new Map(
+      items.toReversed().map(({ opened, delivery }) => [opened?.senderDevice, delivery.acceptedAtMs]),
+    );
+    for (const [device, acceptedAtMs] of firsts) {
       if (device === undefined) continue;
       try {
-        await this.#directory.learnSender(connection, device);
+        await this.#directory.learnSender(connection, device, acceptedAtMs);
       } catch (error) {
         if (!(error instanceof KuvertError)) throw error;
         if (this.#connection !== connection) return;
@@ -303,6 +307,10 @@ export class Receiver {
         if (error.retry.kind !== 'never') throw error;
       }
     }
+  }
+
+  #senderOf({ opened, delivery }: Pick<Unsealed, 'opened' | 'delivery'>): Sender | undefined {
+    return opened && this.#directory.sender(opened.senderDevice, delivery.acceptedAtMs);
   }
 
   /** The same, and then the steps that sender keys have taken, of those too that came in the same batch. */
@@ -453,7 +461,7 @@ export class Receiver {
   }
 
   #applyReplay({ delivery, opened }: Unsealed): void {
-    const sender = opened && this.#directory.sender(opened.senderDevice);
+    const sender = this.#senderOf({ delivery, opened });
     if (sender === undefined || delivery.class !== CLASSES.message) return;
     this.#sightings.tellReplay({ device: sender.entry.device, personId: sender.personId });
   }

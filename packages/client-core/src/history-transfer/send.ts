@@ -43,8 +43,10 @@ export function giveHistory(
 ): void {
   if (request.from !== own.deviceId) return;
   const account = store.directory.getAccount(own.personId);
+  // It may have asked before it was taken out.
+  if (account?.list.devices.some(({ device }) => device === to) !== true) return;
   // Whoever asks is there, whatever was known before: what is sealed for nobody would be gone.
-  if (account?.inactive.includes(to)) {
+  if (account.inactive.includes(to)) {
     store.directory.putAccount({ ...account, inactive: account.inactive.filter((device) => device !== to) });
   }
   const total = store.transfers.countMessages();

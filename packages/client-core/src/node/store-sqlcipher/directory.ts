@@ -5,11 +5,12 @@ import {
   type DeviceList,
   decodeCbor,
   encodeCbor,
+  type ListedDevice,
   type Person,
   type PersonId,
   type RequestId,
 } from '@kuvert/protocol';
-import type { DirectoryStore, KnownAccount } from '../../store.ts';
+import type { DirectoryStore, FormerDevice, KnownAccount } from '../../store.ts';
 import { bytes, number, type Row, type Sql, text } from './rows.ts';
 
 /** @see DirectoryStore */
@@ -42,7 +43,18 @@ export class SqlDirectoryStore implements DirectoryStore {
 
   putAccount({ personId, pin, list, inactive }: KnownAccount): void {
     const accountKey = Uint8Array.from(pin.accountKey);
+    const listed = new Set(list.devices.map(({ device }) => device));
     this.#sql.transaction(() => {
+      const gone = this.getAccount(personId)?.list.devices.filter(({ device }) => !listed.has(device)) ?? [];
+      for (const entry of gone) {
+        this.#sql.run(
+          'UPDATE device SET entry = ?, removed_at = ? WHERE device = ? AND person = ?',
+          encodeCbor(entry as unknown as CborValue),
+          list.issuedAt,
+          entry.device,
+          personId,
+        );
+      }
       this.#sql.run(
         'INSERT OR REPLACE INTO account (person, account_key, version, hash, list, inactive) VALUES (?, ?, ?, ?, ?, ?)',
         personId,
@@ -86,6 +98,19 @@ export class SqlDirectoryStore implements DirectoryStore {
   findOwner(device: DeviceId): PersonId | undefined {
     const row = this.#sql.get('SELECT person FROM device WHERE device = ?', device);
     return row && text<PersonId>(row, 'person');
+  }
+  findFormer(device: DeviceId): FormerDevice | undefined {
+    const row = this.#sql.get(
+      'SELECT person, entry, removed_at FROM device WHERE device = ? AND entry IS NOT NULL',
+      device,
+    );
+    return (
+      row && {
+        personId: text<PersonId>(row, 'person'),
+        entry: decodeCbor(bytes(row, 'entry')) as unknown as ListedDevice,
+        removedAtMs: number(row, 'removed_at'),
+      }
+    );
   }
 
   getTake(personId: PersonId): { requestId: RequestId; atMs: number } | undefined {

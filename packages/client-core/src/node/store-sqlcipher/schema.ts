@@ -141,6 +141,12 @@ CREATE TABLE message_change (
 ALTER TABLE entry ADD COLUMN edited BLOB;
 `;
 
+/** Devices that were taken out: what they had sent before arrives still. */
+const FORMER_DEVICES = `
+ALTER TABLE device ADD COLUMN entry BLOB;
+ALTER TABLE device ADD COLUMN removed_at INTEGER NOT NULL DEFAULT 0;
+`;
+
 /**
  * Each brings a profile from the version of its place to the next: statements, or a step that also moves rows. Only ever added to; what a
  * release has written stays.
@@ -153,4 +159,5 @@ export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [
   GROUP_TABLES,
   CHANGES,
   UPLOAD_TABLES,
+  FORMER_DEVICES,
 ];
