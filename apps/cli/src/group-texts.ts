@@ -17,6 +17,8 @@ export interface GroupTexts {
   untitled(): string;
   someone(): string;
   you(): string;
+  /** Oneself as somebody to whom something was done. */
+  youToo(): string;
   /** One line of a log, and of a conversation. */
   change(
     action: GroupLogLine['action'],
@@ -25,8 +27,8 @@ export interface GroupTexts {
 }
 
 const en: GroupTexts = {
-  created: (title, groupId, members) => `Group “${title}” is there with ${members} people: ${groupId}`,
-  changed: (title, members) => `Group “${title}” now has ${members} people.`,
+  created: (title, groupId, members) => `Group “${title}” is there with ${en.members(members)}: ${groupId}`,
+  changed: (title, members) => `Group “${title}” now has ${en.members(members)}.`,
   left: (title) => `You have left “${title}”. What you received stays here; nothing new will come.`,
   dissolved: (title) => `“${title}” is dissolved: nobody can write to it any more.`,
   members: (count) => (count === 1 ? '1 person' : `${count} people`),
@@ -37,6 +39,7 @@ const en: GroupTexts = {
   untitled: () => 'group without a title',
   someone: () => 'somebody',
   you: () => 'You',
+  youToo: () => 'you',
   change: (action, { by, people, role }) =>
     ({
       create: `${by} made the group`,
@@ -51,8 +54,8 @@ const en: GroupTexts = {
 };
 
 const de: GroupTexts = {
-  created: (title, groupId, members) => `Gruppe „${title}“ ist da, mit ${members} Personen: ${groupId}`,
-  changed: (title, members) => `Gruppe „${title}“ hat jetzt ${members} Personen.`,
+  created: (title, groupId, members) => `Gruppe „${title}“ ist da, mit ${de.members(members)}: ${groupId}`,
+  changed: (title, members) => `Gruppe „${title}“ hat jetzt ${de.members(members)}.`,
   left: (title) =>
     `Sie haben „${title}“ verlassen. Was Sie erhalten haben, bleibt hier; Neues kommt nicht mehr.`,
   dissolved: (title) => `„${title}“ ist aufgelöst: Niemand kann mehr hineinschreiben.`,
@@ -64,13 +67,14 @@ const de: GroupTexts = {
   untitled: () => 'Gruppe ohne Titel',
   someone: () => 'jemand',
   you: () => 'Sie',
+  youToo: () => 'Sie',
   change: (action, { by, people, role }) =>
     ({
       create: `Gruppe angelegt: ${by}`,
       add: `${by}: ${people} hinzugefügt`,
       remove: `${by}: ${people} entfernt`,
       leave: `Gruppe verlassen: ${by}`,
-      role: `${by}: Rolle von ${people} geändert (${role})`,
+      role: `${by}: Rolle geändert (${people}: ${role})`,
       profile: `Titel geändert: ${by}`,
       rekey: `Schlüssel der Gruppe erneuert: ${by}`,
       dissolve: `Gruppe aufgelöst: ${by}`,

@@ -19,9 +19,11 @@ import { noticeSentence } from '../profile-session.ts';
 import { textsIn } from '../texts.ts';
 import { KeptConnection } from './connection.ts';
 import { readPlace } from './entry-pages.ts';
+import { GroupBinding } from './group-binding.ts';
 import { actOnMessage, sendChatFile } from './message-effects.ts';
 import type { ChatEvent, Connection, ConversationItem, Effect, EntryItem } from './model.ts';
 import { OwnBinding } from './own-binding.ts';
+import { peopleNamed } from './people-named.ts';
 import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
 
 /** Changes that come within this time are shown at once, so that a full mailbox does not draw the list a thousand times. */
@@ -50,6 +52,7 @@ export class Binding {
   readonly #tell: (event: ChatEvent) => void;
   readonly #connection: KeptConnection;
   readonly #own: OwnBinding;
+  readonly #groups: GroupBinding;
   readonly #undo: (() => void)[];
   readonly #changed = new Set<string>();
   #people: readonly Person[] = [];
@@ -63,6 +66,7 @@ export class Binding {
     this.#texts = chatTextsIn(language);
     this.#tell = tell;
     this.#own = new OwnBinding({ profile, texts: this.#texts, tell });
+    this.#groups = new GroupBinding({ profile, language, tell });
     this.#connection = new KeptConnection({
       profile,
       language,
@@ -135,6 +139,8 @@ export class Binding {
         return this.#act(effect);
       case 'sendFile':
         return sendChatFile(this.#profile, conversationIdOf(effect.id), effect.path);
+      case 'group':
+        return this.#changeGroup(effect);
       case 'safety':
         return this.#own.showSafety(effect.id, this.#mailOf(effect.id));
       case 'setVerified':
@@ -199,6 +205,11 @@ export class Binding {
     if (path !== undefined) this.#tell({ kind: 'told', sentence: this.#texts.savedAt(path), isError: false });
   }
 
+  async #changeGroup({ id, request }: Extract<Effect, { do: 'group' }>): Promise<void> {
+    await this.#groups.run(id === undefined ? undefined : conversationIdOf(id), request);
+    this.#showListSoon();
+  }
+
   async #setVerified({ id, isVerified, shown }: Extract<Effect, { do: 'setVerified' }>): Promise<void> {
     const mail = this.#mailOf(id);
     if (isVerified) await this.#own.verify(id, mail, shown);
@@ -254,11 +265,7 @@ export class Binding {
   /** @param wanted an address, or a name that only one person has */
   async #begin(wanted: string): Promise<void> {
     const typed = wanted.trim().toLowerCase();
-    const find = (): readonly Person[] => {
-      const exact = this.#people.filter(({ name, mail }) => mail === typed || name.toLowerCase() === typed);
-      if (exact.length > 0) return exact;
-      return this.#people.filter(({ name, mail }) => `${name} ${mail}`.toLowerCase().includes(typed));
-    };
+    const find = (): readonly Person[] => peopleNamed(this.#people, wanted);
     if (find().length !== 1) this.#people = await this.#profile.people();
     const found = find();
     const [one] = found;
@@ -334,13 +341,13 @@ export class Binding {
     if (action === undefined || personId === undefined) return undefined;
     const texts = groupTextsIn(this.#language);
     const own = this.#profile.whoami();
-    const nameOf = (id: PersonId) =>
+    const nameOf = (id: PersonId, you = texts.you()) =>
       id === own.personId
-        ? texts.you()
+        ? you
         : (this.#people.find((person) => person.personId === id)?.name ?? texts.someone());
     return texts.change(action, {
       by: nameOf(personId),
-      people: people.map(nameOf).join(', '),
+      people: people.map((id) => nameOf(id, texts.youToo())).join(', '),
       role: role === undefined ? '' : texts.role(role),
     });
   }
@@ -358,12 +365,14 @@ export class Binding {
       timerMs,
       hasProblem,
     } = summary;
-    const mail = peer.mail ?? peer.personId ?? '';
+    const { group } = summary;
+    const mail = group === undefined ? (peer.mail ?? peer.personId ?? '') : this.#groups.factsOf(group);
     const activity = peer.personId && this.#profile.activity.of(peer.personId);
     return {
       id: conversationId,
-      name: peer.name ?? mail,
+      name: group === undefined ? (peer.name ?? mail) : this.#groups.titleOf(group.title),
       mail,
+      group,
       unread,
       lastAtMs,
       last: last && this.#entryOf(last),
@@ -383,8 +392,17 @@ export class Binding {
     const { atMs, expiresAtMs } = entry;
     const key = String(entry.entryId);
     if (entry.direction === 'system') {
-      const text = this.#changeOf(entry) ?? this.#sentenceOf(entry);
-      return { key, direction: 'system', kind: 'notice', atMs, text, isUnread: false };
+      const change = this.#changeOf(entry);
+      const text = change ?? this.#sentenceOf(entry);
+      return {
+        key,
+        direction: 'system',
+        kind: 'notice',
+        atMs,
+        text,
+        isUnread: false,
+        isQuiet: change !== undefined,
+      };
     }
     const { direction, isUnread, timerMs, state, problem } = entry;
     const kind =

@@ -16,11 +16,21 @@ export interface SelfItem {
 /** Whether the keys of a person were compared, and still are those that were compared. */
 export type Verification = 'unverified' | 'verified' | 'changed';
 
+/** What there is to know of a conversation that is a group. */
+export interface GroupItem {
+  readonly members: number;
+  /** False for who is no member any more, and when it is dissolved. */
+  readonly isOpen: boolean;
+  readonly isDissolved: boolean;
+}
+
 /** One line of the list of conversations. */
 export interface ConversationItem {
   readonly id: string;
   readonly name: string;
+  /** Of a group how many are in it. */
   readonly mail: string;
+  readonly group?: GroupItem | undefined;
   readonly unread: number;
   readonly lastAtMs: number;
   /** The newest entry. */
@@ -53,6 +63,8 @@ export interface EntryItem {
   /** What was written; of a notice, its sentence. */
   readonly text: string;
   readonly isUnread: boolean;
+  /** A notice that tells what somebody did, and asks for no attention. */
+  readonly isQuiet?: boolean | undefined;
   readonly timerMs?: number | undefined;
   readonly state?: EntryState | undefined;
   readonly problem?: ErrorCode | undefined;
@@ -143,6 +155,14 @@ export type DeletionScope = 'here' | 'own-devices' | 'everywhere';
 /** What can be done to a message beside deleting it. */
 export type MessageAction = 'reply' | 'edit' | 'react' | 'vote' | 'save';
 
+/** What is to be done with a group. People are named as somebody has written them. */
+export type GroupRequest =
+  | { readonly verb: 'create'; readonly title: string; readonly names: readonly string[] }
+  | { readonly verb: 'add' | 'remove'; readonly names: readonly string[] }
+  | { readonly verb: 'role'; readonly names: readonly string[]; readonly role: 'admin' | 'member' }
+  | { readonly verb: 'title'; readonly title: string }
+  | { readonly verb: 'members' | 'log' | 'leave' | 'dissolve' };
+
 /** What is to be done outside. The binding does it and answers with events. */
 export type Effect =
   | { readonly do: 'load'; readonly id: string; readonly place: Place }
@@ -167,6 +187,7 @@ export type Effect =
       readonly text: string;
     }
   | { readonly do: 'sendFile'; readonly id: string; readonly path: string }
+  | { readonly do: 'group'; readonly id: string | undefined; readonly request: GroupRequest }
   | { readonly do: 'safety'; readonly id: string }
   | { readonly do: 'setVerified'; readonly id: string; readonly isVerified: boolean; readonly shown?: string }
   | { readonly do: 'acceptKeys'; readonly id: string }
@@ -210,6 +231,8 @@ export type ChatEvent =
   | { readonly kind: 'safety'; readonly id: string; readonly safety: SafetyItem }
   | { readonly kind: 'settings'; readonly settings: readonly SettingItem[] }
   | { readonly kind: 'linkOffer'; readonly offer: LinkOffer }
+  /** Something to be read that was asked for. */
+  | { readonly kind: 'sheet'; readonly title: string; readonly lines: readonly string[] }
   /** A text was not taken: it is given back to whoever wrote it. */
   | { readonly kind: 'notSent'; readonly id: string; readonly text: string; readonly sentence: string }
   /** Something to be told that belongs to no conversation. */

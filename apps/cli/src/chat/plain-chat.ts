@@ -14,7 +14,7 @@ export interface PlainChatOptions {
   readonly language: Language;
   readonly input: AsyncIterable<Uint8Array>;
   readonly output: Writable;
-  /** Somebody types. Lines of a pipe wait for the first attempt to connect, so that a script can begin with `/write`. */
+  /** Somebody types. Lines of a pipe wait for the first attempt to connect, and for what has come meanwhile. */
   readonly isInteractive: boolean;
   readonly stop: AbortSignal;
 }
@@ -23,6 +23,8 @@ export interface PlainChatOptions {
 const SIZE = { columns: 100, rows: 1_000_000 };
 
 const LINE_LENGTH_MAX = 250_000;
+/** How long a script waits for what has come meanwhile. */
+const FETCH_MS = 15_000;
 
 /** Resolves when the person has left, or the input has ended and what was written has gone out, as far as it can. */
 export async function runPlainChat(options: PlainChatOptions): Promise<void> {
@@ -59,7 +61,7 @@ export async function runPlainChat(options: PlainChatOptions): Promise<void> {
   try {
     say(engine.state.texts.plainWelcome(name, mail));
     engine.start();
-    if (!isInteractive) await Promise.race([attempted.promise, ended.promise]);
+    if (!isInteractive) await Promise.race([ready(profile, attempted.promise, engine), ended.promise]);
     void takeLines(input, engine).then(
       () => ended.resolve('input ended'),
       () => ended.resolve('input ended'),
@@ -74,6 +76,13 @@ export async function runPlainChat(options: PlainChatOptions): Promise<void> {
     await engine.end();
     say(engine.state.texts.plainLeft());
   }
+}
+
+/** A script can name whoever has written meanwhile, or a group that it was added to. */
+async function ready(profile: Profile, attempted: Promise<void>, engine: ChatEngine): Promise<void> {
+  await attempted;
+  if (profile.isConnected) await profile.flush({ timeoutMs: FETCH_MS }).catch(() => undefined);
+  await engine.settled();
 }
 
 /** One line after another: what a line leads to is done before the next is taken. */

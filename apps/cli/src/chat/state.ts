@@ -49,6 +49,12 @@ interface ListView {
 export type View =
   | { readonly kind: 'none' }
   | { readonly kind: 'help'; readonly scroll: number }
+  | {
+      readonly kind: 'sheet';
+      readonly title: string;
+      readonly lines: readonly string[];
+      readonly scroll: number;
+    }
   | (ListView & { readonly kind: 'people'; readonly query: Editor; readonly isLoading: boolean })
   | (ListView & {
       readonly kind: 'search';

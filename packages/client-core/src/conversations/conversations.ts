@@ -303,6 +303,7 @@ export class Conversations {
         title,
         members: members.length,
         isOpen: isMember && group?.state.isDissolved === false,
+        isDissolved: group?.state.isDissolved === true,
       },
     };
   }

@@ -32,6 +32,8 @@ export interface GroupPeer {
   readonly members: number;
   /** False for who was removed or has left, and when it is dissolved: nothing can be written. */
   readonly isOpen: boolean;
+  /** Its end was for everybody. */
+  readonly isDissolved: boolean;
 }
 
 /** A conversation as it stands in the list. Of a `group`, `peer` has its title as the name. */

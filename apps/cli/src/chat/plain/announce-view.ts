@@ -27,6 +27,8 @@ function sentencesOf(view: View, old: View, state: ChatState): string[] {
           `/${names[language]} ${usage[language]}`.trim().concat(`: ${help[language]}.`),
         ),
       ];
+    case 'sheet':
+      return [view.title, ...view.lines].filter((line) => line !== '').map(showLine);
     case 'people': {
       if (view.isLoading) return [texts.reading()];
       const people = peopleLike(state);

@@ -103,10 +103,11 @@ function above(
 
 function notice(entry: EntryItem, facts: BlockFacts, { language }: ChatState): Line[] {
   const width = Math.min(TEXT_WIDTH_MAX, facts.width - GUTTER - 2);
+  const [sign, style] = entry.isQuiet ? (['· ', 'dim'] as const) : (['! ', 'warning'] as const);
   return wrapText(entry.text, Math.max(2, width)).map((text, index) => [
     gutter(index === 0 ? clockTime(entry.atMs, language) : '', facts),
-    { text: index === 0 ? '! ' : '  ', style: 'warning' },
-    { text, style: 'warning' },
+    { text: index === 0 ? sign : '  ', style },
+    { text, style },
   ]);
 }
 

@@ -82,6 +82,9 @@ function previewOf(item: ConversationItem, state: ChatState): { text: string; st
   const { last } = item;
   if (last === undefined) return { text: '', style: 'dim' };
   const who = last.direction === 'out' ? `${texts.you()}: ` : '';
-  const text = last.kind === 'notice' ? `! ${last.text}` : `${who}${shownText(last, state).text}`;
+  const text =
+    last.kind === 'notice'
+      ? `${last.isQuiet ? '·' : '!'} ${last.text}`
+      : `${who}${shownText(last, state).text}`;
   return { text: oneLine(text), style: 'dim' };
 }

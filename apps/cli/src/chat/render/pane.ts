@@ -171,10 +171,12 @@ export function detailsPane(state: ChatState, width: number): Line[] {
     ...(item.presence === undefined
       ? []
       : row(item.presence === 'online' ? texts.isOnline() : texts.isAway())),
-    ...row(
-      texts.verification(item.verification),
-      isBad ? 'warning' : item.verification === 'verified' ? 'good' : 'dim',
-    ),
+    ...(item.group === undefined
+      ? row(
+          texts.verification(item.verification),
+          isBad ? 'warning' : item.verification === 'verified' ? 'good' : 'dim',
+        )
+      : []),
     ...(item.timerMs === undefined ? [] : row(`⧗ ${texts.timer(item.timerMs)}`)),
     ...factsOf(state, {
       ...item,

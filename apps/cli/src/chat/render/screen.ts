@@ -104,6 +104,7 @@ function hintOf(state: ChatState): string {
           ? texts.hintMessages()
           : texts.hintInput();
     case 'help':
+    case 'sheet':
       return texts.hintScroll();
     case 'devices':
       return texts.devicesHint();

@@ -22,6 +22,13 @@ export function drawView(state: ChatState, area: Area): DrawnView | undefined {
       return undefined;
     case 'help':
       return scrolled(texts.helpTitle(), helpLines(state, area.width), view.scroll, area);
+    case 'sheet':
+      return scrolled(
+        view.title,
+        [[], ...view.lines.flatMap((line) => sheetLines(line, area))],
+        view.scroll,
+        area,
+      );
     case 'people':
       return peopleView(state, view, area);
     case 'search':
@@ -96,6 +103,10 @@ function withQuery(
   const line: Line = [{ text: label, style: 'accent' }, { text: rows[cursorRow] ?? '' }];
   const { lines } = chooser(title, choices, selected, [line, ...below], area);
   return { lines, cursor: { row: 1, column: widthOf(label) + cursorColumn } };
+}
+
+function sheetLines(line: string, { width }: Area): Line[] {
+  return wrapText(line, Math.max(2, width - 4)).map((row) => plain(`  ${row}`));
 }
 
 /** Keys and commands, beside each other where there is room. */

@@ -108,6 +108,15 @@ export interface ChatTexts {
   unmute(): string;
   timerTitle(): string;
 
+  needsGroup(): string;
+  askRemove(names: string, title: string): string;
+  askLeave(title: string): string;
+  askDissolve(title: string): string;
+  groupLogTitle(title: string): string;
+  noSafetyOfGroup(): string;
+  /** What the command about groups is called. */
+  groupCommand(): string;
+
   unknownCommand(name: string): string;
   needsConversation(): string;
   needsMessage(): string;

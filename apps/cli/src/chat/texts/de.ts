@@ -180,6 +180,17 @@ export const de: ChatTexts = {
   unmute: () => 'Nicht stumm',
   timerTitle: () => 'Nachrichten verschwinden nach dem Lesen',
 
+  needsGroup: () =>
+    'Öffnen Sie zuerst eine Gruppe, oder legen Sie eine an: /gruppe anlegen TITEL mit NAME, NAME.',
+  askRemove: (names, title) => `${names} aus „${title}“ entfernen? Neues kommt dort nicht mehr an.`,
+  askLeave: (title) => `„${title}“ verlassen? Was Sie erhalten haben, bleibt hier; Neues kommt nicht mehr.`,
+  askDissolve: (title) =>
+    `„${title}“ auflösen? Niemand kann mehr hineinschreiben, und das lässt sich nicht zurücknehmen.`,
+  groupLogTitle: (title) => `Was in ${title} geschah`,
+  noSafetyOfGroup: () =>
+    'Eine Gruppe hat keine Sicherheitsnummer: Vergleichen Sie mit jedem Mitglied, in der Unterhaltung mit ihm.',
+  groupCommand: () => 'gruppe',
+
   unknownCommand: (name) =>
     `Den Befehl „/${name}“ gibt es nicht; /hilfe zeigt alle. Eine Nachricht, die mit / beginnt, schreiben Sie mit //.`,
   needsConversation: () => 'Öffnen Sie zuerst eine Unterhaltung: /öffnen NAME oder F2.',

@@ -171,6 +171,16 @@ export const en: ChatTexts = {
   unmute: () => 'Not muted',
   timerTitle: () => 'Messages disappear after they were read',
 
+  needsGroup: () => 'Open a group first, or make one: /group create TITLE with NAME, NAME.',
+  askRemove: (names, title) => `Take ${names} out of “${title}”? They get nothing new.`,
+  askLeave: (title) => `Leave “${title}”? What you received stays here; nothing new will come.`,
+  askDissolve: (title) =>
+    `Dissolve “${title}”? Nobody can write to it any more, and this cannot be taken back.`,
+  groupLogTitle: (title) => `What was done in ${title}`,
+  noSafetyOfGroup: () =>
+    'A group has no safety number: compare with each member, in the conversation with them.',
+  groupCommand: () => 'group',
+
   unknownCommand: (name) =>
     `There is no command “/${name}”; /help shows all. A message that begins with / is written //.`,
   needsConversation: () => 'Open a conversation first: /open NAME, or F2.',

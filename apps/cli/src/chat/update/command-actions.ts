@@ -22,6 +22,16 @@ export function withItem(
   return item === undefined ? refuse(state, state.texts.needsConversation()) : run(item);
 }
 
+/** The same for what is about the keys of one person. */
+export function withPerson(
+  state: ChatState,
+  run: (item: ConversationItem) => Step | undefined,
+): Step | undefined {
+  return withItem(state, (item) =>
+    item.group === undefined ? run(item) : refuse(state, state.texts.noSafetyOfGroup()),
+  );
+}
+
 /** Plain mode reads out what is there, also when it was loaded before. */
 export function toEdge(state: ChatState, at: 'start' | 'end'): Step {
   const { open, isPlain } = state;
@@ -147,13 +157,13 @@ export function deleteMessage(state: ChatState, rest: string): Step | undefined 
 
 /** Shows the safety number with the other side. */
 export function openSafety(state: ChatState): Step | undefined {
-  return withItem(state, ({ id }) =>
+  return withPerson(state, ({ id }) =>
     step(show(state, { kind: 'safety', safety: undefined, scroll: 0 }), { do: 'safety', id }),
   );
 }
 
 export function verify(state: ChatState, rest: string): Step | undefined {
-  return withItem(state, ({ id, name }) => {
+  return withPerson(state, ({ id, name }) => {
     if (isOff(rest)) return step(state, { do: 'setVerified', id, isVerified: false });
     if (rest !== '') return step(state, { do: 'setVerified', id, isVerified: true, shown: rest });
     const effects: Effect[] = [{ do: 'setVerified', id, isVerified: true }];

@@ -16,10 +16,11 @@ import {
   toEdge,
   togglePin,
   verify,
-  withItem,
   withOpen,
+  withPerson,
 } from './command-actions.ts';
 import { readEarlier, scrollPage } from './conversation.ts';
+import { changeGroup, GROUP_VERBS, verbsLike } from './group-commands.ts';
 import { actOn, sendFile } from './message-actions.ts';
 import { refuse, type Step, show, step } from './step.ts';
 import { choose, openHelp, openLink, openPeople, openSearch } from './views.ts';
@@ -46,6 +47,10 @@ function command(
 }
 
 const NONE: [string, string] = ['', ''];
+
+function groupUsage(language: Language): string {
+  return GROUP_VERBS.map(({ names }) => names[language]).join(' | ');
+}
 
 /** All commands, in the order in which the help shows them. */
 export const COMMANDS: readonly Command[] = [
@@ -165,6 +170,15 @@ export const COMMANDS: readonly Command[] = [
     actOn('vote'),
   ),
   command(
+    ['group', 'gruppe'],
+    [groupUsage('en'), groupUsage('de')],
+    [
+      'make a group, or change the open one; alone it shows who is in it',
+      'eine Gruppe anlegen oder die offene ändern; allein zeigt es, wer darin ist',
+    ],
+    changeGroup,
+  ),
+  command(
     ['safety', 'sicherheit'],
     NONE,
     ['compare safety numbers', 'Sicherheitsnummern vergleichen'],
@@ -177,7 +191,7 @@ export const COMMANDS: readonly Command[] = [
       'write to the new keys without comparing them',
       'den neuen Schlüsseln schreiben, ohne sie zu vergleichen',
     ],
-    (state) => withItem(state, ({ id }) => step(state, { do: 'acceptKeys', id })),
+    (state) => withPerson(state, ({ id }) => step(state, { do: 'acceptKeys', id })),
   ),
   command(
     ['verify', 'geprüft'],
@@ -295,10 +309,20 @@ function only(beginning: string, { language }: ChatState): Command | undefined {
 export function completeCommand(state: ChatState): Step {
   const { editor, language } = state;
   const [, name] = /^\/(\S*)$/.exec(editor.text) ?? [];
-  if (name === undefined) return step(state);
+  if (name === undefined) return completeVerb(state);
   const [first] = commandsLike(name, language);
   if (first === undefined) return step(state);
   const full =
     language === 'de' && first.names.de.startsWith(name.toLowerCase()) ? first.names.de : first.names.en;
   return step({ ...state, editor: withText(editor, `/${full} `) });
+}
+
+/** Completes what stands behind `/group`. */
+function completeVerb(state: ChatState): Step {
+  const { editor, language } = state;
+  const [, before = '', typed = ''] = /^(\/(?:group|gruppe)\s+)(\S*)$/.exec(editor.text) ?? [];
+  const [one, ...others] = before === '' ? [] : verbsLike(typed);
+  if (one === undefined || others.length > 0) return step(state);
+  const full = one.names.de.startsWith(typed) && language === 'de' ? one.names.de : one.names.en;
+  return step({ ...state, editor: withText(editor, `${before}${full} `) });
 }

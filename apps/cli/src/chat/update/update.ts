@@ -56,7 +56,7 @@ export function update(state: ChatState, event: ChatEvent): Step {
 
 type Answer = Extract<
   ChatEvent,
-  { kind: 'people' | 'found' | 'devices' | 'safety' | 'settings' | 'linkOffer' }
+  { kind: 'people' | 'found' | 'devices' | 'safety' | 'settings' | 'linkOffer' | 'sheet' }
 >;
 
 /** Answers to what a view asked for; one that comes after its view was closed changes nothing. */
@@ -76,6 +76,10 @@ function takeAnswer(state: ChatState, event: Answer): ChatState {
       return view.kind === 'safety' ? show(state, { ...view, safety: event.safety }) : state;
     case 'settings':
       return view.kind === 'settings' ? show(state, { ...view, settings: event.settings }) : state;
+    case 'sheet':
+      // Whoever does something else by now is not interrupted.
+      if (view.kind !== 'none' && view.kind !== 'sheet') return state;
+      return show(state, { kind: 'sheet', title: event.title, lines: event.lines, scroll: 0 });
     case 'linkOffer':
       return view.kind === 'link' ? show(state, { ...view, query: EMPTY_EDITOR, offer: event.offer }) : state;
   }

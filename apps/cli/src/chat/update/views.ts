@@ -143,7 +143,7 @@ function countChoices(state: ChatState): number {
 /** Moves the choice; it stops at both ends. */
 export function moveChoice(state: ChatState, by: number): Step {
   const { view } = state;
-  if (view.kind === 'help' || view.kind === 'safety') {
+  if (view.kind === 'help' || view.kind === 'safety' || view.kind === 'sheet') {
     return step(show(state, { ...view, scroll: Math.max(0, view.scroll + by) }));
   }
   if (!('selected' in view)) return step(state);
@@ -237,6 +237,7 @@ export function enterView(state: ChatState): Step {
       return countChoices(state) === 0 ? beginTyped(state) : choose(state, view.selected);
     case 'help':
     case 'safety':
+    case 'sheet':
       return closeView(state);
     default:
       return 'selected' in view ? choose(state, view.selected) : refuse(state, texts.needsMessage());

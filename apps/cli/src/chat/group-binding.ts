@@ -1,0 +1,152 @@
+/** What the binding does about groups: who is meant by names, changes, and what there is to look at. */
+import type { GroupView } from '@kuvert/client-core';
+import type { Profile } from '@kuvert/client-core/node';
+import { type ConversationId, KuvertError, type Person, type PersonId } from '@kuvert/protocol';
+import type { Language } from '../config.ts';
+import { type GroupTexts, groupTextsIn } from '../group-texts.ts';
+import type { ChatEvent, GroupItem, GroupRequest } from './model.ts';
+import { peopleNamed } from './people-named.ts';
+import { dayAndTime } from './render/times.ts';
+import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
+
+/** Somebody that was written cannot be found, or is several: `message` says so to a person. */
+class NamesProblem extends Error {
+  override name = 'NamesProblem';
+}
+
+/** @see the top of this file */
+export class GroupBinding {
+  readonly #profile: Profile;
+  readonly #language: Language;
+  readonly #texts: ChatTexts;
+  readonly #groupTexts: GroupTexts;
+  readonly #tell: (event: ChatEvent) => void;
+
+  constructor(options: { profile: Profile; language: Language; tell: (event: ChatEvent) => void }) {
+    this.#profile = options.profile;
+    this.#language = options.language;
+    this.#texts = chatTextsIn(options.language);
+    this.#groupTexts = groupTextsIn(options.language);
+    this.#tell = options.tell;
+  }
+
+  /**
+   * @param id the conversation of the group; undefined for one that is to be made
+   * @throws KuvertError as {@link Groups} says
+   */
+  async run(id: ConversationId | undefined, request: GroupRequest): Promise<void> {
+    try {
+      await this.#run(id, request);
+    } catch (error) {
+      if (!(error instanceof NamesProblem)) throw error;
+      this.#tell({ kind: 'told', sentence: error.message, isError: true });
+    }
+  }
+
+  async #run(id: ConversationId | undefined, request: GroupRequest): Promise<void> {
+    const { groups } = this.#profile;
+    if (request.verb === 'create') {
+      const people = await this.#everybody();
+      const made = await groups.create(request.title, this.#mails(request.names, people));
+      this.#done(this.#groupTexts.created(made.title, made.groupId, made.members.length));
+      return this.#tell({ kind: 'begun', id: made.conversationId });
+    }
+    const group = id === undefined ? undefined : groups.of(id);
+    if (group === undefined) throw new KuvertError('not_found');
+    const { groupId } = group;
+    switch (request.verb) {
+      case 'members':
+        return this.#showMembers(group);
+      case 'log':
+        return this.#showLog(group);
+      case 'add':
+        return this.#changed(await groups.add(groupId, this.#mails(request.names, await this.#everybody())));
+      case 'remove':
+        return this.#changed(await groups.remove(groupId, this.#mails(request.names, membersOf(group))));
+      case 'role':
+        return this.#changed(
+          await groups.setRole(groupId, this.#mails(request.names, membersOf(group)), request.role),
+        );
+      case 'title':
+        return this.#changed(await groups.setTitle(groupId, request.title));
+      case 'leave':
+        return this.#done(this.#groupTexts.left((await groups.leave(groupId)).title));
+      case 'dissolve':
+        return this.#done(this.#groupTexts.dissolved((await groups.dissolve(groupId)).title));
+    }
+  }
+
+  /** The title as it is shown: a group whose title cannot be read yet has a word for that. */
+  titleOf(title: string): string {
+    return title === '' ? this.#groupTexts.untitled() : title;
+  }
+
+  /** What it says of how many are in a group, and of one's own place in it. */
+  factsOf({ members, isOpen, isDissolved }: GroupItem): string {
+    const texts = this.#groupTexts;
+    const place = isDissolved ? texts.isDissolved() : isOpen ? '' : texts.notMember();
+    return [texts.members(members), place].filter((part) => part !== '').join(' · ');
+  }
+
+  #showMembers({ title, members, role, isDissolved, groupId }: GroupView): void {
+    const texts = this.#groupTexts;
+    const place = isDissolved
+      ? texts.isDissolved()
+      : role === undefined
+        ? texts.notMember()
+        : texts.role(role);
+    const rows = members.map(({ personId, name, mail, role: their, isSelf }) => {
+      const who = [name, mail ?? personId].filter((part) => part !== undefined).join('  ');
+      const facts = [...(isSelf ? [texts.you()] : []), ...(their === 'admin' ? [texts.role(their)] : [])];
+      return facts.length === 0 ? who : `${who} (${facts.join(', ')})`;
+    });
+    const head = [texts.members(members.length), place, groupId].join(' · ');
+    this.#tell({ kind: 'sheet', title: this.titleOf(title), lines: [head, '', ...rows] });
+  }
+
+  #showLog({ title, groupId }: GroupView): void {
+    const lines = this.#profile.groups.log(groupId).map(({ epoch, atMs, by, action, people, role }) => {
+      const sentence = this.#groupTexts.change(action, {
+        by: this.#nameOf(by),
+        people: people.map((person) => this.#nameOf(person, this.#groupTexts.youToo())).join(', '),
+        role: role === undefined ? '' : this.#groupTexts.role(role),
+      });
+      return `${epoch}  ${dayAndTime(atMs, this.#language)}  ${sentence}`;
+    });
+    this.#tell({ kind: 'sheet', title: this.#texts.groupLogTitle(this.titleOf(title)), lines });
+  }
+
+  #nameOf(person: PersonId, you = this.#groupTexts.you()): string {
+    if (person === this.#profile.whoami().personId) return you;
+    return this.#profile.person(person)?.name ?? this.#groupTexts.someone();
+  }
+
+  async #everybody(): Promise<readonly Person[]> {
+    const people = await this.#profile.people();
+    return people.filter(({ personId }) => personId !== this.#profile.whoami().personId);
+  }
+
+  #mails(names: readonly string[], people: readonly Pick<Person, 'name' | 'mail'>[]): string[] {
+    const own = this.#profile.whoami();
+    return names.map((name) => {
+      if (['me', 'ich'].includes(name.toLowerCase())) return own.mail;
+      const [one, ...others] = peopleNamed(people, name);
+      if (one === undefined) throw new NamesProblem(this.#texts.nobodyNamed(name));
+      if (others.length === 0) return one.mail;
+      const several = [one, ...others].slice(0, 8).map((person) => `${person.name} <${person.mail}>`);
+      throw new NamesProblem(this.#texts.severalNamed(several.join(', ')));
+    });
+  }
+
+  #changed({ title, members }: GroupView): void {
+    this.#done(this.#groupTexts.changed(this.titleOf(title), members.length));
+  }
+
+  #done(sentence: string): void {
+    this.#tell({ kind: 'told', sentence, isError: false });
+  }
+}
+
+function membersOf({ members }: GroupView): { name: string; mail: string }[] {
+  return members.flatMap(({ name, mail }) => (mail === undefined ? [] : [{ name: name ?? mail, mail }]));
+}
