@@ -74,6 +74,10 @@ const somebodyNew =
     return { ids: { administrator: (await somebody.call('me')).result.administratorId } };
   };
 
+const anotherTenant: Arrange = async ({ installation }) => ({
+  ids: { tenant: (await installation.tenant('Another')).tenantId },
+});
+
 const asked: Arrange = async ({ own, chiefs: [, second] }) => {
   await second.stepUp();
   const { waiting } = await second.call('administrators.invite', {
@@ -159,6 +163,9 @@ const ARRANGE: { readonly [Id in AdminOperationId]?: Arrange } = {
   'tenants.appoint': async ({ installation }) => ({
     ids: { tenant: (await installation.tenant('Empty')).tenantId },
   }),
+  // In a tenant of their own, because nothing can be changed in one that is suspended.
+  'tenants.suspend': anotherTenant,
+  'tenants.resume': anotherTenant,
   'operator-audit.get': async ({ operator }) => ({
     ids: { auditEntry: (await operator.call('operator-audit.search')).result.entries[0]?.entryId ?? '' },
   }),

@@ -265,6 +265,10 @@ async function wire(parts: {
     prekeys: stock,
     connections,
     serverStatic: statics[0].publicKey,
+    onLocked(tenantId, deviceId) {
+      store.hints?.publish({ space: tenantId, device: deviceId, kind: 'locked' });
+      locked(tenantId, deviceId);
+    },
     onLimit,
   });
   const prekeys = createPrekeysFeature({
@@ -371,11 +375,25 @@ async function wire(parts: {
     isBusy: () => admission.isBusy,
     installationEpoch: store.installation.epoch,
   };
+  const locked = (tenantId: TenantId, deviceId: DeviceId): void => {
+    connections.closeDevice(tenantId, deviceId, 'person_locked');
+    attachments.deviceGone(tenantId, deviceId);
+  };
+  const suspended = (tenantId: TenantId): void => {
+    connections.closeTenant(tenantId, 'tenant_suspended');
+    attachments.tenantGone(tenantId);
+  };
+  tenants.service.whenSuspended((tenantId) => {
+    store.hints?.publish({ space: tenantId, device: '', kind: 'suspended' });
+    suspended(tenantId);
+  });
   store.hints?.listen({
     onHint({ space, device, kind, visit }) {
       const [tenantId, deviceId] = [space as TenantId, device as DeviceId];
       if (kind === 'rows') mailbox.service.lookAgain(tenantId, deviceId);
       else if (kind === 'connected') connections.replacedElsewhere(tenantId, deviceId, visit ?? 0);
+      else if (kind === 'suspended') suspended(tenantId);
+      else if (kind === 'locked') locked(tenantId, deviceId);
       else {
         connections.closeDevice(tenantId, deviceId, 'device_not_accepted');
         attachments.deviceGone(tenantId, deviceId);
@@ -430,6 +448,7 @@ async function wire(parts: {
     adminGate: createAdminGate({
       administrators: administrators.service,
       approvals: approvals.service,
+      tenants: tenants.service,
       audit: audit.records,
       promises: audit,
       log,

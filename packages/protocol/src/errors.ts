@@ -164,6 +164,18 @@ export const ERRORS = {
     'This server does not accept this device; it may have been revoked. Ask your administrator.',
     'Dieser Server akzeptiert dieses Gerät nicht; es wurde vielleicht gesperrt. Bitte die Administration fragen.',
   ),
+  person_locked: entry(
+    403,
+    NEVER,
+    'Your administration has locked your access; nothing is lost, and messages wait. Ask your administrator.',
+    'Ihre Administration hat Ihren Zugang gesperrt; nichts ist verloren, und Nachrichten warten. Bitte die Administration fragen.',
+  ),
+  tenant_suspended: entry(
+    403,
+    after(60_000),
+    'This organisation is suspended on this server for now; nothing is lost. Its administrators can read but change nothing.',
+    'Diese Organisation ruht auf diesem Server zurzeit; nichts ist verloren. Wer sie administriert, kann lesen, aber nichts ändern.',
+  ),
 
   // Enrolment
   token_malformed: entry(

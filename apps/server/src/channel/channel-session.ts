@@ -156,6 +156,10 @@ export class ChannelSession {
         this.#refuseDevice(channel, 'device_not_accepted');
         return;
       }
+      if (device.refusal !== undefined) {
+        this.#refuseDevice(channel, device.refusal);
+        return;
+      }
       if (isClientTooOld(hello.clientVersion)) {
         this.#refuseDevice(channel, 'client_too_old');
         return;

@@ -36,4 +36,6 @@ export interface Connections {
   find(tenantId: TenantId, deviceId: DeviceId): Connection | undefined;
   /** Ends the device's connection, if there is one, also one whose hello is just being checked. */
   closeDevice(tenantId: TenantId, deviceId: DeviceId, code: ErrorCode): void;
+  /** The same for all devices of a tenant. */
+  closeTenant(tenantId: TenantId, code: ErrorCode): void;
 }

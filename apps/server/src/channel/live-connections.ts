@@ -39,6 +39,14 @@ export class LiveConnections implements Connections {
     this.#live.get(key)?.connection.close(code);
   }
 
+  closeTenant(tenantId: TenantId, code: ErrorCode): void {
+    const prefix = keyOf(tenantId, '' as DeviceId);
+    for (const [key, candidates] of this.#candidates) {
+      if (key.startsWith(prefix)) for (const candidate of [...candidates]) candidate.close(code);
+    }
+    for (const [key, { connection }] of this.#live) if (key.startsWith(prefix)) connection.close(code);
+  }
+
   /** Notes that `candidate` claims to be this device. Ends with the returned function. */
   claim(tenantId: TenantId, deviceId: DeviceId, candidate: Candidate): () => void {
     const key = keyOf(tenantId, deviceId);

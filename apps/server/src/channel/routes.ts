@@ -9,6 +9,7 @@
  */
 import {
   type DeviceId,
+  type ErrorCode,
   METHODS,
   type MethodName,
   type Methods,
@@ -93,7 +94,15 @@ export interface DeviceDoor {
   findForChannel(
     tenantId: TenantId,
     deviceId: DeviceId,
-  ): Promise<{ readonly personId: PersonId; readonly noiseStatic: Uint8Array } | undefined>;
+  ): Promise<
+    | {
+        readonly personId: PersonId;
+        readonly noiseStatic: Uint8Array;
+        /** Why it is refused all the same; told to whoever has its key. */
+        readonly refusal?: ErrorCode | undefined;
+      }
+    | undefined
+  >;
   /**
    * Notes the state counter of the device's container. @returns true when it is lower than before: the container was restored or copied,
    * and the device's one-time keys were made void

@@ -255,6 +255,7 @@ export async function openTestInstallation(
       pools: pools.service,
       prekeys: stock,
       serverStatic: new Uint8Array(32).fill(7),
+      onLocked: (tenantId, deviceId) => connections.closeDevice(tenantId, deviceId, 'person_locked'),
       onLimit: (limit) => limits.push(limit),
     });
     const prekeys = createPrekeysFeature({

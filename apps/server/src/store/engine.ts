@@ -111,8 +111,11 @@ export interface KeyringPlace {
 export interface Hint {
   readonly space: SpaceName;
   readonly device: string;
-  /** `rows`: something was stored for it. `revoked`: it is out. `connected`: it is with us now. */
-  readonly kind: 'rows' | 'revoked' | 'connected';
+  /**
+   * `rows`: something was stored for it. `revoked`: it is out. `connected`: it is with us now. `locked`: its person is out for a while. `suspended`: so are
+   * all devices of the space, and `device` is empty.
+   */
+  readonly kind: 'rows' | 'revoked' | 'connected' | 'locked' | 'suspended';
   /** Of `connected`: which of the device's connections it is. */
   readonly visit?: number;
 }

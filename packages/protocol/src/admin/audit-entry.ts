@@ -9,6 +9,11 @@ import { bytesSchema, idSchema, timeMs } from '../schemas.ts';
 /** What is recorded, with what it means. The operations of the API, which say through which door it came, are `via`. */
 export const AUDIT_ACTIONS = {
   'tenant.created': 'A tenant was created.',
+  'tenant.suspended': 'A tenant was suspended.',
+  'tenant.resumed': 'A tenant may go on.',
+  'person.locked': 'A person was locked out.',
+  'person.unlocked': 'A person was let in again.',
+  'person.erased': 'A person was erased.',
   'person.added': 'A person was added.',
   'token.created': 'An enrolment token was made for a person.',
   'device.revoked': 'A device was revoked.',

@@ -14,6 +14,8 @@ const Person = z.object({
   name: displayName,
   mail: mailAddress,
   createdAt: apiTime,
+  /** Since when none of their devices may connect; null while they may. */
+  lockedAt: apiTime.nullable(),
 });
 const Device = z.object({
   deviceId: idSchema('device'),
@@ -28,6 +30,7 @@ const examplePerson = {
   name: 'Ben',
   mail: 'ben@acme.test',
   createdAt: '2026-01-02T08:00:00.000Z',
+  lockedAt: null,
 };
 const exampleDevice = {
   deviceId: 'de_…',
@@ -152,6 +155,26 @@ export const personReset = operation({
   },
 });
 
+export const personLock = operation({
+  method: 'POST',
+  path: '/tenants/{tenantId}/people/{personId}/lock',
+  summary:
+    'Locks a person out, at once: connections of their devices end, and none connects, enrols or is linked until they are let in again. Nothing is removed; messages to them wait. Does nothing when they are locked.',
+  access: 'people.lock',
+  params: personParams,
+  example: { params: { tenantId: 'tn_…', personId: 'pe_…' } },
+});
+
+export const personUnlock = operation({
+  method: 'POST',
+  path: '/tenants/{tenantId}/people/{personId}/unlock',
+  summary:
+    'Lets a locked person in again, with the devices that they have. Does nothing when they are not locked.',
+  access: 'people.lock',
+  params: personParams,
+  example: { params: { tenantId: 'tn_…', personId: 'pe_…' } },
+});
+
 export const deviceList = operation({
   method: 'GET',
   path: '/tenants/{tenantId}/people/{personId}/devices',
@@ -204,3 +227,5 @@ export const poolPersonList = {
 export const poolTokenCreate = inPool(tokenCreate);
 export const poolDeviceList = inPool(deviceList);
 export const poolDeviceRevoke = inPool(deviceRevoke);
+export const poolPersonLock = inPool(personLock);
+export const poolPersonUnlock = inPool(personUnlock);

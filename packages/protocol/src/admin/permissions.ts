@@ -57,6 +57,7 @@ export const PERMISSIONS = {
   ]),
   'tenants.read': permission('List the tenants of the installation.', 'installation', ['operator']),
   'tenants.create': permission('Create a tenant.', 'installation', ['operator']),
+  'tenants.suspend': permission('Suspend a tenant and let it go on.', 'installation', ['operator']),
   'tenant.read': permission('See name and settings of the tenant.', 'tenant', ['tenant-admin', 'auditor']),
   'tenant.change': permission('Change name and settings of the tenant.', 'tenant', ['tenant-admin']),
   'people.read': permission('List people and look them up.', 'part', [
@@ -88,6 +89,12 @@ export const PERMISSIONS = {
     'tenant-admin',
     'integration',
   ]),
+  'people.lock': permission('Lock people out for a while, and let them in again.', 'part', [
+    'tenant-admin',
+    'help-desk',
+    'integration',
+  ]),
+  'people.erase': permission('Erase people for good; always takes two.', 'tenant', ['tenant-admin']),
   'devices.read': permission('See the devices of people.', 'part', [
     'tenant-admin',
     'group-admin',

@@ -6,7 +6,13 @@ import { apiTime, operation, pageEnd, pageQuery } from './operation.ts';
 
 const tenantParams = z.object({ tenantId: idSchema('tenant') });
 
-const Tenant = z.object({ tenantId: idSchema('tenant'), name: displayName, createdAt: apiTime });
+const Tenant = z.object({
+  tenantId: idSchema('tenant'),
+  name: displayName,
+  createdAt: apiTime,
+  /** Since when nobody of it can connect; null while it may go on. */
+  suspendedAt: apiTime.nullable(),
+});
 
 const TenantWithSettings = Tenant.extend({
   settings: z.object({
@@ -22,7 +28,12 @@ export const InvitationMade = z.object({
   expiresAt: apiTime,
 });
 
-const exampleTenant = { tenantId: 'tn_…', name: 'Acme', createdAt: '2026-01-02T08:00:00.000Z' };
+const exampleTenant = {
+  tenantId: 'tn_…',
+  name: 'Acme',
+  createdAt: '2026-01-02T08:00:00.000Z',
+  suspendedAt: null,
+};
 
 export const tenantList = operation({
   method: 'GET',
@@ -64,6 +75,29 @@ export const tenantAppoint = operation({
     body: { mail: 'anna@acme.test' },
     result: { invitationId: 'iv_…', code: 'k3fq-…', expiresAt: '2026-01-05T08:00:00.000Z' },
   },
+});
+
+export const tenantSuspend = operation({
+  method: 'POST',
+  path: '/tenants/{tenantId}/suspend',
+  summary:
+    'Suspends a tenant, at once: connections of its devices end, none connects or enrols, programs are refused, and its administrators can read but change nothing. Messages that wait go on waiting. Does nothing when it is suspended.',
+  access: 'tenants.suspend',
+  at: 'installation',
+  stepUp: true,
+  params: tenantParams,
+  example: { params: { tenantId: 'tn_…' } },
+});
+
+export const tenantResume = operation({
+  method: 'POST',
+  path: '/tenants/{tenantId}/resume',
+  summary: 'Lets a suspended tenant go on. Does nothing when it is not suspended.',
+  access: 'tenants.suspend',
+  at: 'installation',
+  stepUp: true,
+  params: tenantParams,
+  example: { params: { tenantId: 'tn_…' } },
 });
 
 export const tenantGet = operation({

@@ -60,11 +60,15 @@ export function createAttachmentsFeature(deps: {
         attachments: service,
         transfers,
         capabilities,
-        isDevice: async ({ tenantId, deviceId }) =>
-          (await devices.findForChannel(tenantId, deviceId)) !== undefined,
+        isDevice: async ({ tenantId, deviceId }) => {
+          const device = await devices.findForChannel(tenantId, deviceId);
+          return device !== undefined && device.refusal === undefined;
+        },
       }),
     /** Ends what a device that was revoked, here or at another server, still moves. */
     deviceGone: (tenantId: TenantId, device: DeviceId) => transfers.cut(tenantId, device),
+    /** The same for all devices of a tenant that was suspended. */
+    tenantGone: (tenantId: TenantId) => transfers.cutTenant(tenantId),
     /** Removes up to `limit` attachments whose time is over and, now and then, what a crash has left. @returns how many */
     async sweep(tenantId: TenantId, limit: number): Promise<number> {
       const scope = store.tenant(tenantId);

@@ -43,6 +43,13 @@ export class Transfers {
     }
   }
 
+  /** Ends whatever the devices of a tenant move now. */
+  cutTenant(tenantId: TenantId): void {
+    for (const [key, stops] of this.#byDevice) {
+      if (key.startsWith(`${tenantId} `)) for (const stop of [...stops]) stop();
+    }
+  }
+
   /** Ends whatever a device moves now. */
   cut(tenantId: TenantId, deviceId: DeviceId): void {
     for (const stop of [...(this.#byDevice.get(`${tenantId} ${deviceId}`) ?? [])]) stop();

@@ -49,7 +49,7 @@ type AccountRow = RowOf<typeof accounts>;
 export interface Enrolment {
   /**
    * @returns also whether the person has an account already, so that the device must be linked
-   * @throws KuvertError `token_not_valid`, `token_expired`
+   * @throws KuvertError `token_not_valid`, `token_expired`, `person_locked`, `tenant_suspended`
    */
   open(proof: TokenProof): Promise<{
     person: Person;
@@ -62,7 +62,7 @@ export interface Enrolment {
   }>;
   /**
    * @returns the certificate of the person's account key, and how it followed others
-   * @throws KuvertError `devices_changed` (after a reset, when the account has changed since `open`), `token_not_valid`, `token_used`, `token_expired`, `link_needed`, `device_list_invalid`, `prekeys_invalid`
+   * @throws KuvertError `devices_changed` (after a reset, when the account has changed since `open`), `token_not_valid`, `token_used`, `token_expired`, `link_needed`, `device_list_invalid`, `prekeys_invalid`, `person_locked`, `tenant_suspended`
    */
   finish(request: EnrolmentRequest): Promise<Certified>;
 }
@@ -161,6 +161,7 @@ export function createEnrolment(deps: {
   return {
     async open(proof) {
       const { scope, token } = await tokens.check(proof);
+      await people.requireOpen(scope, token.personId);
       // A used token still opens: its device may have lost the answer of the second step and start over with the same list.
       const isUnused = token.usedForList === null;
       if (isUnused && token.expiresAt <= clock.nowMs()) throw new KuvertError('token_expired');
@@ -200,6 +201,7 @@ export function createEnrolment(deps: {
       });
       try {
         const { answer, gone } = await scope.write(async (tx) => {
+          await people.requireOpen(tx, personId);
           const current = await tx.get(enrolmentTokens, token.tokenId);
           if (current.usedForList !== null) {
             return { answer: await answerAgain(scope, current, hash), gone: undefined };

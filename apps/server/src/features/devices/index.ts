@@ -1,4 +1,6 @@
 /** The door of `devices`. */
+
+import type { DeviceId, TenantId } from '@kuvert/protocol';
 import type { Connections } from '../../channel/connection.ts';
 import type { Clock, Random } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
@@ -23,6 +25,7 @@ import {
 import { createDeviceDirectory } from './directory.ts';
 import { createEnrolment } from './enrolment.ts';
 import { createLinking } from './linking.ts';
+import { createLocking } from './locking.ts';
 import type { PrekeyStock } from './prekey-stock.ts';
 import { deviceAdminRoutes } from './routes.admin.ts';
 import { deviceDeviceRoutes, deviceEnrolmentRoutes } from './routes.device.ts';
@@ -63,6 +66,8 @@ export function createDevicesFeature(deps: {
   /** The server's Noise static public key, 32 bytes. */
   readonly serverStatic: Uint8Array;
   readonly audit: AuditRecords;
+  /** A device's person was locked out: ends what the device has under way, here and at other servers. */
+  readonly onLocked: (tenantId: TenantId, deviceId: DeviceId) => void;
   /** A limit of `ATTEMPT_LIMITS` was reached. */
   readonly onLimit: (limit: 'enrolmentToken' | 'enrolmentAddress' | 'deviceLists') => void;
 }) {
@@ -81,6 +86,10 @@ export function createDevicesFeature(deps: {
     tellChanged: (tenantId, deviceId, deviceSet) =>
       deps.connections.find(tenantId, deviceId)?.sendEvent('devicesChanged', { deviceSet }),
   });
+  const locking = createLocking({
+    ...deps,
+    onLocked: (scope, deviceId) => deps.onLocked(scope.tenant, deviceId),
+  });
   const enrolment = createEnrolment({ ...deps, tokens, devices: service });
   const linking = createLinking({ ...deps, devices: service, onLimit: () => deps.onLimit('deviceLists') });
   return {
@@ -90,7 +99,7 @@ export function createDevicesFeature(deps: {
     deviceRoutes: deviceDeviceRoutes(service, linking),
     enrolmentRoutes: deviceEnrolmentRoutes(enrolment, linking, addresses),
     operatorRoutes: deviceOperatorRoutes({ devices: service, tokens }),
-    adminRoutes: deviceAdminRoutes({ ...deps, devices: service, tokens }),
+    adminRoutes: deviceAdminRoutes({ ...deps, devices: service, tokens, locking }),
     /** Removes up to `limit` rows that nobody needs any more. @returns how many */
     async sweep(scope: TenantScope, limit: number): Promise<number> {
       const nowMs = deps.clock.nowMs();

@@ -4,6 +4,7 @@ import type { NoteEffect } from '../../effects.ts';
 import { defineAdminRoutes, isoTime } from '../../http/admin/admin-routes.ts';
 import type { Store, TenantScope } from '../../store/index.ts';
 import type { PeopleService } from '../people/index.ts';
+import type { Locking } from './locking.ts';
 import type { DeviceService } from './service.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -22,11 +23,12 @@ interface PersonAsked {
 export const deviceAdminRoutes = (parts: {
   readonly devices: DeviceService;
   readonly tokens: Tokens;
+  readonly locking: Locking;
   readonly people: PeopleService;
   readonly pools: Membership;
   readonly store: Pick<Store, 'tenant'>;
 }) => {
-  const { devices, tokens, people, pools, store } = parts;
+  const { devices, tokens, locking, people, pools, store } = parts;
 
   /** The tenant's scope, once it is sure that the person is where the path says. */
   async function scopeWith({ tenantId, personId, poolId }: PersonAsked): Promise<TenantScope> {
@@ -65,7 +67,16 @@ export const deviceAdminRoutes = (parts: {
     return { result: undefined };
   }
 
+  async function lock(asked: PersonAsked, change: 'lock' | 'unlock', note: NoteEffect<'tenant'>) {
+    await locking[change](await scopeWith(asked), asked.personId, note);
+    return { result: undefined };
+  }
+
   return defineAdminRoutes({
+    'people.lock': ({ params, noted }) => lock(params, 'lock', noted.tenant),
+    'people.unlock': ({ params, noted }) => lock(params, 'unlock', noted.tenant),
+    'pools.lock': ({ params, noted }) => lock(params, 'lock', noted.tenant),
+    'pools.unlock': ({ params, noted }) => lock(params, 'unlock', noted.tenant),
     'tokens.create': ({ params, noted }) => makeToken(params, 'enrol', noted.tenant),
     'pools.tokens': ({ params, noted }) => makeToken(params, 'enrol', noted.tenant),
     'people.reset': ({ params, noted }) => makeToken(params, 'reset', noted.tenant),

@@ -52,7 +52,7 @@ export interface DeviceService {
     tx: Tx<'tenant'>,
     personId: PersonId,
   ): Promise<{ account: Omit<AccountRecord, 'authority'>; active: readonly DeviceId[] } | undefined>;
-  /** The identity key of an active device, in a transaction that conflicts with its revocation. @throws KuvertError `device_not_accepted` */
+  /** The identity key of an active device, in a transaction that conflicts with its revocation and lock. @throws KuvertError `device_not_accepted`, `person_locked` */
   requireActive(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<{ identityKey: Uint8Array<ArrayBuffer> }>;
   /** A linked device has brought its first prekeys: from the commit on it is delivered to. */
   markReady(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
@@ -68,7 +68,15 @@ export interface DeviceService {
   findForChannel(
     tenantId: TenantId,
     deviceId: DeviceId,
-  ): Promise<{ personId: PersonId; noiseStatic: Uint8Array } | undefined>;
+  ): Promise<
+    | {
+        personId: PersonId;
+        noiseStatic: Uint8Array;
+        /** Why it is refused all the same, for whoever has the device's key. */
+        refusal: 'person_locked' | 'tenant_suspended' | undefined;
+      }
+    | undefined
+  >;
   /** Scopes in which there is, or was, a device with this id. For the operator. */
   scopesOf(deviceId: DeviceId): Promise<readonly TenantScope[]>;
   /** Takes a device out for good. May be repeated. @throws KuvertError `not_found` */
@@ -222,6 +230,8 @@ export function createDeviceService(deps: {
     async requireActive(tx, deviceId) {
       const device = await tx.find(devices, deviceId);
       if (device?.state !== 'active') throw new KuvertError('device_not_accepted');
+      // Read here so that it conflicts with a lock.
+      if ((await tx.find(activeDevices, deviceId)) === undefined) throw new KuvertError('person_locked');
       return { identityKey: device.identityKey };
     },
 
@@ -264,12 +274,20 @@ export function createDeviceService(deps: {
     retired,
 
     async findForChannel(tenantId, deviceId) {
-      const isTenant = await tenants.exists(tenantId);
-      // Something is read in either case, so that the time does not tell which tenants there are.
-      if (!isTenant) await tenants.exists(tenantId);
-      const device = isTenant ? await store.tenant(tenantId).find(devices, deviceId) : undefined;
+      const state = await tenants.stateOf(tenantId);
+      // As much is read in either case, so that the time does not tell which tenants and devices there are.
+      if (state === undefined) {
+        for (let reads = 0; reads < 2; reads++) await tenants.stateOf(tenantId);
+        return undefined;
+      }
+      const scope = store.tenant(tenantId);
+      const device = await scope.find(devices, deviceId);
+      const gate = await scope.find(activeDevices, deviceId);
       if (device?.state !== 'active') return undefined;
-      return { personId: device.personId, noiseStatic: device.noiseStatic };
+      const { personId, noiseStatic } = device;
+      const isLocked = gate === undefined;
+      const refusal = isLocked ? 'person_locked' : state === 'suspended' ? 'tenant_suspended' : undefined;
+      return { personId, noiseStatic, refusal };
     },
 
     scopesOf,

@@ -55,7 +55,8 @@ export interface Tokens {
   ): Promise<MadeToken>;
   /**
    * The token's row, used and expired ones included.
-   * @throws KuvertError `token_not_valid` for an unknown tenant, an unknown token and a wrong secret alike; `rate_limited` after some of them
+   * @throws KuvertError `token_not_valid` for an unknown tenant, an unknown token and a wrong secret alike; `rate_limited` after some of them;
+   *   `tenant_suspended`
    */
   check(proof: TokenProof): Promise<{ scope: TenantScope; token: TokenRow }>;
 }
@@ -109,7 +110,8 @@ export function createTokens(deps: {
     async check({ tenantId, tokenId, secret }) {
       // An unknown tenant, an unknown token and a wrong secret take the same steps, so that the time tells nothing either.
       const shown = secretHash(secret);
-      const scope = (await tenants.exists(tenantId)) ? store.tenant(tenantId) : undefined;
+      const state = await tenants.stateOf(tenantId);
+      const scope = state === undefined ? undefined : store.tenant(tenantId);
       const token = await scope?.find(enrolmentTokens, tokenId);
       // As many reads as in a tenant that is there: its token, and how often a wrong secret was shown for it.
       if (scope === undefined) for (let reads = 0; reads < 2; reads++) await tenants.exists(tenantId);
@@ -118,6 +120,8 @@ export function createTokens(deps: {
         timingSafeEqual(shown, token?.secretHash ?? NO_SECRET_HASH),
       );
       if (scope === undefined || token === undefined || !fits) throw new KuvertError('token_not_valid');
+      // Said only to whoever has a token of it.
+      if (state === 'suspended') throw new KuvertError('tenant_suspended');
       return { scope, token };
     },
   };

@@ -10,6 +10,8 @@ export const people = collection('people', {
     name: displayName,
     mail: mailAddress,
     createdAt: timeMs,
+    /** Absent while they may use their devices. */
+    lockedAt: timeMs.optional(),
   }),
   key: ['personId'],
   sealed: { name: { subject: 'personId' }, mail: { subject: 'personId' } },

@@ -72,6 +72,7 @@ export const peopleAdminRoutes = (
   });
 };
 
-function shown({ createdAt, ...person }: PersonRow) {
-  return { ...person, createdAt: isoTime(createdAt) };
+function shown({ createdAt, lockedAt, ...person }: PersonRow) {
+  const locked = lockedAt === undefined ? null : isoTime(lockedAt);
+  return { ...person, createdAt: isoTime(createdAt), lockedAt: locked };
 }

@@ -2,7 +2,7 @@
 import { KuvertError, makeId, type Person, type PersonId, type TenantId } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
 import { type NoteEffect, requireVersion, UNNOTED } from '../../effects.ts';
-import { type RowOf, type Store, StoreError, type TenantScope } from '../../store/index.ts';
+import { type RowOf, type Store, StoreError, type TenantScope, type Tx } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { people, personTenants } from './collections.ts';
@@ -61,6 +61,17 @@ export interface PeopleService {
   findByMail(scope: TenantScope, mail: string): Promise<Person>;
   /** A page in order of id. @throws KuvertError `cursor_invalid` */
   list(scope: TenantScope, page: { after?: string | undefined; limit: number }): Promise<PeoplePage>;
+  /**
+   * Locks a person out, or lets them in again, in a transaction that does the same with their devices (`devices/locking.ts`).
+   * @returns false when they are so already
+   * @throws KuvertError `not_found`
+   */
+  setLocked(tx: Tx<'tenant'>, personId: PersonId, isLocked: boolean): Promise<boolean>;
+  /**
+   * Makes sure, in a transaction that conflicts with a lock, that somebody may get devices.
+   * @throws KuvertError `person_locked`, `token_not_valid` for somebody who is not there any more
+   */
+  requireOpen(tx: Pick<Tx<'tenant'>, 'find'>, personId: PersonId): Promise<void>;
   /** True for a person of this tenant. */
   exists(scope: TenantScope, personId: PersonId): Promise<boolean>;
   /** For the operator, who names a person by id alone. @throws KuvertError `not_found` */
@@ -167,6 +178,19 @@ export function createPeopleService(deps: {
     async list(scope, { after, limit }) {
       const page = await scope.list(people, { limit, ...(after === undefined ? {} : { cursor: after }) });
       return { people: page.rows.map(toPerson), next: page.next };
+    },
+
+    async setLocked(tx, personId, isLocked) {
+      const { lockedAt, ...row } = await tx.get(people, personId);
+      if ((lockedAt !== undefined) === isLocked) return false;
+      tx.put(people, isLocked ? { ...row, lockedAt: clock.nowMs() } : row);
+      return true;
+    },
+
+    async requireOpen(tx, personId) {
+      const row = await tx.find(people, personId);
+      if (row === undefined) throw new KuvertError('token_not_valid');
+      if (row.lockedAt !== undefined) throw new KuvertError('person_locked');
     },
 
     async exists(scope, personId) {

@@ -7,7 +7,12 @@ import { collection } from '../../store/index.ts';
 /** The tenants of this installation. A tenant without a row here is not there, whatever a crash left behind. */
 export const tenants = collection('tenants', {
   scope: 'operator',
-  document: z.object({ tenantId: idSchema('tenant'), createdAt: timeMs }),
+  document: z.object({
+    tenantId: idSchema('tenant'),
+    createdAt: timeMs,
+    /** Absent while the tenant may go on. */
+    suspendedAt: timeMs.optional(),
+  }),
   key: ['tenantId'],
 });
 

@@ -25,6 +25,16 @@ export const tenantAdminRoutes = (tenants: TenantService, store: Pick<Store, 'te
       return { result: shown(made[0] as TenantFacts) };
     },
 
+    'tenants.suspend': async ({ params, noted }) => {
+      await tenants.suspend(params.tenantId, noted.operator);
+      return { result: undefined };
+    },
+
+    'tenants.resume': async ({ params, noted }) => {
+      await tenants.resume(params.tenantId, noted.operator);
+      return { result: undefined };
+    },
+
     'tenants.get': async ({ params }) => {
       const settings = await tenants.settings(store.tenant(params.tenantId));
       return answerOf(await tenants.facts(params.tenantId), settings);
@@ -44,8 +54,13 @@ export const tenantAdminRoutes = (tenants: TenantService, store: Pick<Store, 'te
     },
   } satisfies AdminRoutes);
 
-function shown({ tenantId, name, createdAtMs }: TenantFacts) {
-  return { tenantId, name, createdAt: isoTime(createdAtMs) };
+function shown({ tenantId, name, createdAtMs, suspendedAtMs }: TenantFacts) {
+  return {
+    tenantId,
+    name,
+    createdAt: isoTime(createdAtMs),
+    suspendedAt: suspendedAtMs === null ? null : isoTime(suspendedAtMs),
+  };
 }
 
 function answerOf(facts: TenantFacts, settings: TenantSettings) {

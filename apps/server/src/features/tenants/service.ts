@@ -29,7 +29,12 @@ export interface TenantFacts {
   readonly tenantId: TenantId;
   readonly name: string;
   readonly createdAtMs: number;
+  /** Null while it may go on. */
+  readonly suspendedAtMs: number | null;
 }
+
+/** Whether there is such a tenant, and whether it may do anything. */
+export type TenantState = 'active' | 'suspended' | undefined;
 
 /** What a tenant's own administrators may change. */
 export interface TenantSettings {
@@ -56,7 +61,15 @@ export interface TenantService {
     change: Partial<TenantSettings>,
     how: { readonly ifMatch: string | undefined; readonly note: NoteEffect<'tenant'> },
   ): Promise<TenantSettings>;
-  /** True for a tenant of this installation. */
+  /** Lets nobody of it in any more until {@link TenantService.resume}. May be repeated. @throws KuvertError `not_found` */
+  suspend(tenantId: TenantId, note: NoteEffect<'operator'>): Promise<void>;
+  /** Lets it go on. May be repeated. @throws KuvertError `not_found` */
+  resume(tenantId: TenantId, note: NoteEffect<'operator'>): Promise<void>;
+  /** In one read; undefined for a tenant that is not there. */
+  stateOf(tenantId: TenantId): Promise<TenantState>;
+  /** Registers what is to be done, after the commit, at a suspension. */
+  whenSuspended(listener: (tenantId: TenantId) => void): void;
+  /** True for a tenant of this installation, a suspended one too. */
   exists(tenantId: TenantId): Promise<boolean>;
   /** How many there are. */
   count(): Promise<number>;
@@ -105,7 +118,28 @@ export function createTenantService(deps: {
 
   async function factsOf(row: RowOf<typeof tenants>): Promise<TenantFacts> {
     const { name } = await store.tenant(row.tenantId).get(tenantProfiles, row.tenantId);
-    return { tenantId: row.tenantId, name, createdAtMs: row.createdAt };
+    return {
+      tenantId: row.tenantId,
+      name,
+      createdAtMs: row.createdAt,
+      suspendedAtMs: row.suspendedAt ?? null,
+    };
+  }
+
+  const listeners: ((tenantId: TenantId) => void)[] = [];
+
+  async function setSuspended(
+    tenantId: TenantId,
+    isSuspended: boolean,
+    note: NoteEffect<'operator'>,
+  ): Promise<void> {
+    await store.operator().write(async (tx) => {
+      const row = await tx.get(tenants, tenantId);
+      if ((row.suspendedAt !== undefined) === isSuspended) return;
+      const { suspendedAt: _, ...rest } = row;
+      tx.put(tenants, isSuspended ? { ...rest, suspendedAt: clock.nowMs() } : rest);
+      await note(tx, { object: tenantId });
+    });
   }
 
   return {
@@ -126,7 +160,7 @@ export function createTenantService(deps: {
         });
         audit.inTenant(tx, tenantId, { action: 'tenant.created', object: tenantId, after: { name } });
       });
-      const made: TenantFacts = { tenantId, name, createdAtMs: nowMs };
+      const made: TenantFacts = { tenantId, name, createdAtMs: nowMs, suspendedAtMs: null };
       const noted = note?.(made) ?? UNNOTED.operator;
       await store.operator().write(async (tx) => {
         tx.insert(tenants, { tenantId, createdAt: nowMs });
@@ -161,6 +195,24 @@ export function createTenantService(deps: {
         await note(tx, { before: { ...before }, after: { ...after } });
         return after;
       });
+    },
+
+    async suspend(tenantId, note) {
+      await setSuspended(tenantId, true, note);
+      // Also when it was suspended already: whoever crashed in between asks again.
+      for (const listener of listeners) listener(tenantId);
+    },
+
+    resume: (tenantId, note) => setSuspended(tenantId, false, note),
+
+    async stateOf(tenantId) {
+      const row = await store.operator().find(tenants, tenantId);
+      if (row === undefined) return undefined;
+      return row.suspendedAt === undefined ? 'active' : 'suspended';
+    },
+
+    whenSuspended: (listener) => {
+      listeners.push(listener);
     },
 
     async exists(tenantId) {

@@ -40,6 +40,8 @@ export interface AdminGate {
   authenticate(token: string, address: string): Promise<AdminCaller | undefined>;
   /** Somebody with what they hold now; undefined when they hold nothing any more. */
   callerAgain(administratorId: AdministratorId): Promise<SignedIn | undefined>;
+  /** Whether a tenant may do anything now. */
+  isSuspended(tenantId: TenantId): Promise<boolean>;
   /** Told of every request that was refused for want of a right. */
   onRefused(caller: AdminCaller, operation: AdminOperationId, place: GrantScope): Promise<void>;
   /** Told of every call that changed something of which nobody left a record. */
@@ -117,10 +119,10 @@ export class AdminCalls {
   /**
    * Whether somebody may call an operation in a place.
    * @throws KuvertError `not_found` where they have no part, `not_allowed` where they have no right, `address_not_allowed` where they
-   * have it from elsewhere, `step_up_required`
+   * have it from elsewhere, `tenant_suspended`, `step_up_required`
    */
   async authorise(caller: AdminCaller, asked: Pick<AdminCall, 'id' | 'place'>): Promise<void> {
-    const { access, stepUp } = operationOf(asked.id);
+    const { access, stepUp, method } = operationOf(asked.id);
     if (access === 'public') return;
     const { grants, elsewhere } = caller;
     if (grants.length === 0 && elsewhere.length > 0) {
@@ -139,6 +141,12 @@ export class AdminCalls {
       // Of a tenant in which somebody has no part it is not even said that it is there.
       const isKnown = [...grants, ...elsewhere].some(({ scope }) => touches(scope, asked.place));
       throw new KuvertError(isKnown ? 'not_allowed' : 'not_found');
+    }
+    // While a tenant is suspended people may read, and programs do nothing.
+    const isReading = method === 'GET' && caller.kind === 'administrator';
+    if (!isReading && 'tenantId' in asked.place && (await this.#gate.isSuspended(asked.place.tenantId))) {
+      await this.#gate.onRefused(caller, asked.id, asked.place);
+      throw new KuvertError('tenant_suspended');
     }
     if (!stepUp) return;
     // A program has no second factor, and nothing that asks for one is for programs.

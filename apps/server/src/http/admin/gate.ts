@@ -4,6 +4,7 @@ import type { AdminOperationId, AuditAction } from '@kuvert/protocol/admin';
 import type { Effect } from '../../effects.ts';
 import type { AuditRecords, LogName } from '../../features/audit/index.ts';
 import { logsOf } from '../../features/audit/index.ts';
+import type { TenantService } from '../../features/tenants/index.ts';
 import type { Log } from '../../log.ts';
 import { callerId, type SignedIn } from './admin-routes.ts';
 import type { AdminGate, EffectContext } from './calls.ts';
@@ -16,10 +17,16 @@ const ACTIONS: { readonly [Id in AdminOperationId]?: AuditAction } = {
   'operator-approvals.approve': 'approval.decided',
   'operator-approvals.refuse': 'approval.decided',
   'tenants.appoint': 'invitation.made',
+  'tenants.suspend': 'tenant.suspended',
+  'tenants.resume': 'tenant.resumed',
   'tenants.change': 'tenant.changed',
   'sign-in-rules.change': 'sign-in-rules.changed',
   'operator-sign-in-rules.change': 'sign-in-rules.changed',
   'people.change': 'person.changed',
+  'people.lock': 'person.locked',
+  'people.unlock': 'person.unlocked',
+  'pools.lock': 'person.locked',
+  'pools.unlock': 'person.unlocked',
   'pools.create': 'pool.created',
   'pools.change': 'pool.changed',
   'pools.join': 'pool.joined',
@@ -52,14 +59,17 @@ export function createAdminGate(parts: {
       noted: Parameters<AdminGate['requestApproval']>[2],
     ): Promise<object>;
   };
+  readonly tenants: Pick<TenantService, 'stateOf'>;
   readonly audit: AuditRecords;
   readonly promises: Pick<AdminGate, 'promiseFor'>;
   readonly log: Log;
 }): AdminGate {
-  const { administrators, approvals, audit, promises, log } = parts;
+  const { administrators, approvals, tenants, audit, promises, log } = parts;
   return {
     authenticate: (token, address) => administrators.authenticate(token, address),
     callerAgain: (administratorId) => administrators.callerAgain(administratorId),
+
+    isSuspended: async (tenantId) => (await tenants.stateOf(tenantId)) === 'suspended',
 
     async onRefused(caller, operation, place) {
       log.warn({ event: 'admin-refused', administratorId: callerId(caller), method: operation });
