@@ -70,3 +70,45 @@ test('A4 P3 an only device that was dormant is told what is missing, and the sen
     expect.objectContaining({ kind: 'messages_missing', count: 1 }),
   );
 });
+
+test('A4 B6 a device that was away too long learns what was compared, deleted and named on the others', async () => {
+  const { clock, server, anna, phone, visit, history } = await world();
+  await anna.write(phone, 'to stay');
+  await visit(anna, phone, anna);
+  const laptop = await TestDevice.link(server, clock, phone);
+  await visit(laptop, phone, laptop);
+  await anna.write(phone, 'to go');
+  await visit(anna, phone, laptop, anna);
+  expect(history(laptop)).toEqual(['to stay', 'to go']);
+  server.dormant.set(laptop.own.deviceId, clock.now());
+  const { conversations, safety, devices } = phone.messenger;
+  const [, goes] = conversations.entries(conversations.withMail(anna.mail)).entries;
+  conversations.deleteEntries([goes?.entryId ?? 0], 'own-devices');
+  await safety.verify(anna.mail, (await safety.show(anna.mail)).number);
+  devices.name(phone.own.deviceId, 'Telephone');
+  await visit(phone, phone, laptop, phone, laptop);
+  expect(history(laptop)).toEqual(['to stay']);
+  expect(laptop.messenger.safety.verificationOf(anna.person.personId)).toBe('verified');
+  expect(laptop.messenger.devices.list()).toContainEqual(expect.objectContaining({ name: 'Telephone' }));
+});
+
+test('A4 what was deleted on one’s own devices does not come back with the history of one that has not heard of it', async () => {
+  const { clock, server, anna, phone, visit, history } = await world();
+  const laptop = await TestDevice.link(server, clock, phone);
+  const tablet = await TestDevice.link(server, clock, phone);
+  await visit(laptop, tablet, phone, laptop, tablet);
+  server.dormant.set(tablet.own.deviceId, clock.now());
+  await anna.write(phone, 'to go');
+  await visit(anna, phone, laptop, anna);
+  // The phone hears nothing of what the laptop deletes, and the tablet asks the phone.
+  const { conversations } = laptop.messenger;
+  const [goes] = conversations.entries(conversations.withMail(anna.mail)).entries;
+  conversations.deleteEntries([goes?.entryId ?? 0], 'own-devices');
+  await visit(tablet);
+  await visit(laptop);
+  server.lies.store = (row, to) => (to === phone.own.deviceId ? [] : [row]);
+  await visit(laptop);
+  delete server.lies.store;
+  await visit(tablet, phone, tablet);
+  expect(history(tablet)).toEqual([]);
+});

@@ -52,3 +52,54 @@ test('B1 a profile that the server has seen in a later state tells its person', 
   await connect({ toMs: clock.now() - SHORTEST_MS }, true);
   expect(anna.noticeKinds()).toContain('profile_restored');
 });
+
+test('P3 A8 a wrong clock neither believes what cannot have expired nor doubts what has', async () => {
+  for (const aheadMs of [-2 * SHORTEST_MS, 2 * SHORTEST_MS]) {
+    const serverClock = new ManualClock();
+    const clock = new ManualClock();
+    clock.advance(2 * SHORTEST_MS + aheadMs);
+    serverClock.advance(2 * SHORTEST_MS);
+    const server = new ServerDouble(() => serverClock.now());
+    const anna = await TestDevice.enrol(server, clock, 'Anna');
+    const told = async (toMs: number) => {
+      await anna.messenger.connect(async (counter, events) => {
+        const connection = await server.connect(anna.own.deviceId)(counter, {
+          ...events,
+          onEvent(name, data) {
+            events.onEvent(name, data);
+            if (name === 'welcome')
+              events.onEvent('expired', { deliverySeq: 1, count: 1, fromMs: toMs, toMs });
+          },
+        });
+        return { ...connection, ack: () => undefined };
+      });
+      await anna.messenger.settled();
+      anna.messenger.disconnect();
+    };
+    await told(serverClock.now() - SHORTEST_MS);
+    expect(anna.noticeKinds()).toEqual(['messages_expired']);
+    await told(serverClock.now() - SHORTEST_MS + 60_000);
+    expect(anna.noticeKinds()).toEqual(['messages_expired', 'refused']);
+  }
+});
+
+test('A4 A8 a conversation is muted as long on the other devices as it is on one whose clock is wrong', async () => {
+  const clock = new ManualClock();
+  const wrong = new ManualClock();
+  wrong.advance(400 * 86_400_000);
+  const server = new ServerDouble(() => clock.now());
+  const anna = await TestDevice.enrol(server, clock, 'Anna');
+  const phone = await TestDevice.enrol(server, clock, 'Bela');
+  const laptop = await TestDevice.link(server, wrong, phone);
+  for (const device of [laptop, phone, laptop]) await device.sync();
+  const { conversations } = laptop.messenger;
+  await laptop.write(anna, 'hello');
+  await laptop.sync();
+  const withAnna = conversations.withMail(anna.mail);
+  const untilMs = wrong.now() + 3_600_000;
+  conversations.setMuted(withAnna, untilMs);
+  expect(conversations.get(withAnna).mutedUntilMs).toBe(untilMs);
+  wrong.advance(1_000);
+  for (const device of [laptop, phone]) await device.sync();
+  expect(phone.messenger.conversations.get(withAnna).mutedUntilMs).toBe(clock.now() + 3_600_000);
+});

@@ -182,14 +182,14 @@ export class Receiver {
    * withheld messages expired is told apart by that.
    */
   #takeTombstone(connection: Connection, told: Tombstone): void {
-    const { store, clock } = this.#context;
+    const { store, clock, serverOffset } = this.#context;
     const { deliverySeq, count, toMs } = told;
     if (told.isDormant === true) {
       takeDormancy(this.#context, told);
       connection.ack(deliverySeq);
       return;
     }
-    const isPossible = clock.now() >= toMs + LIFETIME_SHORTEST_MS;
+    const isPossible = serverOffset.now() >= toMs + LIFETIME_SHORTEST_MS;
     const kind = isPossible ? 'messages_expired' : 'refused';
     store.transaction(() => {
       const unseen = store.notices.listUnseen(NOTICES_LOOKED_AT);

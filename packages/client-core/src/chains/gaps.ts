@@ -56,7 +56,7 @@ export function reportGaps(context: Context): void {
 
 /** How many numbers of a chain are missing and not excused. */
 function excuse(context: Context, chain: FollowedChain): number {
-  const { store, clock } = context;
+  const { store, clock, serverOffset } = context;
   const { senderDevice: deviceId, personId, state } = chain;
   const gaps = missingOf(state, chain.headSeq);
   // Another device of one's own has given what did not come here.
@@ -69,7 +69,7 @@ function excuse(context: Context, chain: FollowedChain): number {
   let room = sizeOf(missing) - chain.noticed;
   for (const tombstone of store.chains.listTombstones(TOMBSTONES_LOOKED_AT)) {
     if (room <= 0) break;
-    if (clock.now() < tombstone.toMs + chain.lifetimeMs) continue;
+    if (serverOffset.now() < tombstone.toMs + chain.lifetimeMs) continue;
     let left = tombstone.count;
     for (const range of missing) {
       const { beforeMs, afterMs } = store.messages.acceptedAround(state.id, range);

@@ -28,18 +28,19 @@ import { queueMessage, sideOf } from './outgoing.ts';
 import { readUpTo } from './reading.ts';
 import { DRAFT_MAX, readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
 import type { ConversationRow, EntryPlace, EntryRow, ListedEntry } from './store.ts';
-import type {
-  ConversationChanges,
-  ConversationSummary,
-  DeletionScope,
-  EntriesOptions,
-  Entry,
-  EntryCursor,
-  EntryId,
-  EntryPage,
-  MessageEntry,
-  MessageVersion,
-  Peer,
+import {
+  type ConversationChanges,
+  type ConversationSummary,
+  type DeletionScope,
+  type EntriesOptions,
+  type Entry,
+  type EntryCursor,
+  type EntryId,
+  type EntryPage,
+  type MessageEntry,
+  type MessageVersion,
+  MUTED_FOR_EVER_MS,
+  type Peer,
 } from './types.ts';
 
 const CONVERSATIONS_MAX = 100_000;
@@ -60,13 +61,13 @@ export class Conversations {
 
   /** All conversations: pinned ones first, then those with the newest entries. */
   list(): ConversationSummary[] {
-    const { store, clock } = this.#context;
+    const { store, serverOffset } = this.#context;
     const unread = store.conversations.countUnread();
     const settings = readSettings(store.conversations.listSettings());
     const problems = new Set(
       store.conversations.listWithProblem().flatMap(({ personId, mail }) => [personId, mail]),
     );
-    const nowMs = clock.now();
+    const nowMs = serverOffset.now();
     const summaries = store.conversations.list(CONVERSATIONS_MAX).map((row): ConversationSummary => {
       const { conversationId } = row;
       const [newest] = store.entries.list(conversationId, { from: 'end' }, 1);
@@ -80,7 +81,7 @@ export class Conversations {
         lastAtMs: last?.atMs ?? row.createdAtMs,
         unread: unread.get(conversationId) ?? 0,
         isPinned: values?.pinned ?? false,
-        mutedUntilMs: mutedUntilMs > nowMs ? mutedUntilMs : undefined,
+        mutedUntilMs: mutedUntilMs > nowMs ? this.#localTime(mutedUntilMs) : undefined,
         draft: values?.draft ?? '',
         timerMs: values?.timer || undefined,
         hasProblem: problems.has(row.personId ?? row.mail),
@@ -173,9 +174,17 @@ export class Conversations {
   setPinned(conversationId: ConversationId, isPinned: boolean): void {
     this.#set(conversationId, 'pinned', isPinned);
   }
-  /** @param untilMs when it ends, `MUTED_FOR_EVER_MS` for never, undefined to unmute */
+  /** @param untilMs when it ends by the clock of this device, which may be wrong; `MUTED_FOR_EVER_MS` for never, undefined to unmute */
   setMuted(conversationId: ConversationId, untilMs: number | undefined): void {
-    this.#set(conversationId, 'mutedUntil', Math.max(0, untilMs ?? 0));
+    const serverMs =
+      untilMs === undefined || untilMs >= MUTED_FOR_EVER_MS
+        ? (untilMs ?? 0)
+        : Math.round(untilMs + this.#context.serverOffset.ms);
+    this.#set(conversationId, 'mutedUntil', Math.max(0, serverMs));
+  }
+  /** A time of the server as the clock of this device has it, which its person looks at. */
+  #localTime(serverMs: number): number {
+    return serverMs >= MUTED_FOR_EVER_MS ? serverMs : Math.round(serverMs - this.#context.serverOffset.ms);
   }
   /** Keeps what was begun; empty takes it away. @throws KuvertError `text_too_long` */
   setDraft(conversationId: ConversationId, draft: string): void {

@@ -36,7 +36,7 @@ export function deleteMessages(
   }
   for (const row of messages) {
     forgetMessage(context, row, isEverywhere ? 'deleted' : 'removed');
-    if (scope === 'own-devices') store.ownState.addRemoved(row.contentId, row.senderDevice);
+    if (scope === 'own-devices') store.ownState.addRemoved(row.contentId, row.senderDevice, { isDue: true });
   }
   if (scope === 'own-devices') context.ownStateDue();
   return isEverywhere && tellOthers(context, messages);

@@ -69,6 +69,7 @@ export function takeOwnState(context: Context, told: OwnState): void {
   }
   for (const state of told.read ?? []) takeReading(context, state);
   for (const { contentId, device } of told.removed ?? []) {
+    store.ownState.addRemoved(contentId, device, { isDue: false });
     const [row] = store.entries.find(contentId, device);
     if (row === undefined) store.entries.addEarlyDeletion(contentId, device);
     else {

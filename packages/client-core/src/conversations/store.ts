@@ -193,7 +193,10 @@ export interface ReadingStore {
 export interface OwnStateStore {
   /** With the person of the conversation; those without a person wait. */
   takeDueSettings(limit: number, bytesMax: number): (ConversationSetting & { readonly personId: PersonId })[];
-  addRemoved(contentId: ContentId, device: DeviceId): void;
+  /** Nothing happens to one that is there. */
+  addRemoved(contentId: ContentId, device: DeviceId, options: { isDue: boolean }): void;
+  /** Everything that was ever removed is due once more: a device may have missed it. */
+  tellRemovedAgain(): void;
   takeRemoved(limit: number): { contentId: ContentId; device: DeviceId }[];
 }
 

@@ -16,6 +16,7 @@ import {
 import { isGroupLane } from '../chains/own-chain.ts';
 import type { Context } from '../context.ts';
 import { forgetMessage, settleEdits, takeChange } from '../conversations/amending.ts';
+import { startTimers } from '../conversations/disappearing.ts';
 import { conversationOf, conversationWith } from '../conversations/known.ts';
 import { takeSetting } from '../conversations/settings.ts';
 import { changeOf } from '../conversations/shown.ts';
@@ -25,6 +26,7 @@ type HistoryContent = Extract<KnownContent, { kind: 'history' }>;
 
 /** Requests of one history, when parts of it did not arrive. */
 const TRIES_MAX = 3;
+const NOTHING = new Uint8Array();
 
 /** How far a history that was asked for has come. */
 export interface HistoryProgress {
@@ -128,26 +130,38 @@ function takeItem(context: Context, source: DeviceId, item: HistoryItem): void {
     if (present.isUnread && !item.isUnread) store.entries.markEachRead([present]);
     return;
   }
-  const { content, atMs, writtenAtMs, acceptedAtMs, isUnread, timerMs } = item;
+  // It was deleted on another device that this one has heard of sooner.
+  const isRemoved = store.entries.takeEarlyDeletion(contentId, senderDevice);
+  const isTakenBack = store.entries.takeEarlyDeletion(contentId, authorOf(context, item));
+  const isGone = isRemoved || isTakenBack;
+  const { atMs, writtenAtMs, acceptedAtMs, timerMs } = item;
+  const readAtMs = direction === 'in' ? store.reading.findReadAt(contentId, chain) : undefined;
+  const isUnread = item.isUnread && readAtMs === undefined;
   store.entries.add({
     conversationId,
     direction,
-    kind,
+    kind: isRemoved ? 'removed' : isTakenBack ? 'deleted' : kind,
     contentId,
     senderDevice,
     senderPerson: authorOf(context, item),
-    content,
+    content: isGone ? NOTHING : item.content,
     atMs,
     writtenAtMs,
     acceptedAtMs,
     chain,
-    isUnread: direction === 'in' && isUnread,
+    isUnread: direction === 'in' && isUnread && !isGone,
     isPrinted: true,
-    timerMs,
-    ...(expiresAtMs !== undefined && { expiresAtMs }),
+    timerMs: isGone ? undefined : timerMs,
+    ...(expiresAtMs !== undefined && !isGone && { expiresAtMs }),
   });
-  for (const row of store.entries.find(contentId, senderDevice)) settleEdits(context, row);
+  if (isGone) {
+    store.changes.forget(contentId, authorOf(context, item));
+    return;
+  }
+  const rows = store.entries.find(contentId, senderDevice);
+  for (const row of rows) settleEdits(context, row);
   if (expiresAtMs !== undefined) context.timersStarted();
+  else if (readAtMs !== undefined) startTimers(context, rows, readAtMs);
 }
 
 /** Edits, reactions and votes of a message: those that are here already are not taken twice. */

@@ -14,8 +14,11 @@ import {
 } from '@kuvert/protocol';
 import { isGroupLane } from '../chains/own-chain.ts';
 import type { Context } from '../context.ts';
+import { tellName } from '../device-names.ts';
+import { tellGroupKeys } from '../groups/tell-keys.ts';
 import { queueForOwnDevices } from '../own-lane.ts';
 import type { Lane } from '../store.ts';
+import { tellAllChoices } from '../trust/own-choices.ts';
 import type { OutgoingTransfer } from './store.ts';
 
 /** Parts that wait in the outbox; enough to fill the connection. */
@@ -35,12 +38,16 @@ const SETTING_BYTES = 120;
 /** Conversations whose names come first; of all others they come with their messages. */
 const STATES_PER_PART = 400;
 
-/** Another device of one's own asks; it is given everything from the newest message on. Has to run in a transaction. */
+/**
+ * Another device of one's own asks; it is given everything from the newest message on. What it was told beside messages while it was away may
+ * have expired as they have, so it is told again. Has to run in a transaction.
+ */
 export function giveHistory(
-  { store, own, historyDue }: Context,
+  context: Context,
   to: DeviceId,
   request: Extract<KnownContent, { kind: 'history-request' }>,
 ): void {
+  const { store, own, historyDue, ownStateDue } = context;
   if (request.from !== own.deviceId) return;
   const account = store.directory.getAccount(own.personId);
   // It may have asked before it was taken out.
@@ -49,6 +56,11 @@ export function giveHistory(
   if (account.inactive.includes(to)) {
     store.directory.putAccount({ ...account, inactive: account.inactive.filter((device) => device !== to) });
   }
+  tellName(context, own.deviceId);
+  tellAllChoices(context);
+  tellGroupKeys(context);
+  store.ownState.tellRemovedAgain();
+  ownStateDue();
   const total = store.transfers.countMessages();
   const { transfer } = request;
   store.transfers.putOutgoing({ transfer, to, part: 0, beforeEntry: Number.MAX_SAFE_INTEGER, total });

@@ -26,12 +26,16 @@ export class SqlOwnStateStore implements OwnStateStore {
     }
     return taken;
   }
-  addRemoved(contentId: ContentId, device: DeviceId): void {
-    this.#sql.run('INSERT OR IGNORE INTO removed_due (content_id, device) VALUES (?, ?)', contentId, device);
+  addRemoved(contentId: ContentId, device: DeviceId, { isDue }: { isDue: boolean }): void {
+    const sql = 'INSERT OR IGNORE INTO removed (content_id, device, due) VALUES (?, ?, ?)';
+    this.#sql.run(sql, contentId, device, isDue ? 1 : 0);
+  }
+  tellRemovedAgain(): void {
+    this.#sql.run('UPDATE removed SET due = 1');
   }
   takeRemoved(limit: number): { contentId: ContentId; device: DeviceId }[] {
-    const sql = `DELETE FROM removed_due WHERE (content_id, device) IN (SELECT content_id, device FROM removed_due LIMIT ?)
-      RETURNING *`;
+    const sql = `UPDATE removed SET due = 0
+      WHERE (content_id, device) IN (SELECT content_id, device FROM removed WHERE due = 1 LIMIT ?) RETURNING *`;
     return this.#sql.all(sql, limit).map((row) => ({
       contentId: text<ContentId>(row, 'content_id'),
       device: text<DeviceId>(row, 'device'),

@@ -147,6 +147,16 @@ ALTER TABLE device ADD COLUMN entry BLOB;
 ALTER TABLE device ADD COLUMN removed_at INTEGER NOT NULL DEFAULT 0;
 `;
 
+/** What was deleted on all devices of one's own stays known, for a device that was away for longer than it is kept for it. */
+const REMOVED = `
+CREATE TABLE removed (
+  content_id TEXT NOT NULL, device TEXT NOT NULL, due INTEGER NOT NULL, PRIMARY KEY (content_id, device)
+) WITHOUT ROWID;
+CREATE INDEX removed_due_now ON removed (content_id, device) WHERE due = 1;
+INSERT INTO removed (content_id, device, due) SELECT content_id, device, 1 FROM removed_due;
+DROP TABLE removed_due;
+`;
+
 /**
  * Each brings a profile from the version of its place to the next: statements, or a step that also moves rows. Only ever added to; what a
  * release has written stays.
@@ -160,4 +170,5 @@ export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [
   CHANGES,
   UPLOAD_TABLES,
   FORMER_DEVICES,
+  REMOVED,
 ];
