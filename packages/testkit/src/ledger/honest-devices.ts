@@ -180,6 +180,8 @@ class Model {
   #copy(device: Device): void {
     device.copies = ++this.#count;
     this.#record({ kind: 'copied', device: device.name, copy: `copy ${device.copies}` });
+    // The server sees a later state than the copy.
+    this.#record({ kind: 'served', device: device.name });
   }
 
   #restore(device: Device): void {

@@ -187,10 +187,15 @@ function peopleAreTold(index: LedgerIndex, report: Report): void {
     const now = settled.at;
     for (const { life } of screens) {
       const { device, person } = life.enrolled;
-      for (const { at } of index
+      for (const { copy, at } of index
         .of('restored')
         .filter((event) => event.device === device && event.at < now)) {
-        if (!isTold({ device, notice: 'profile_restored' }, at, now))
+        // Of a copy whose device the server has not seen since it was made, nothing was forgotten and nobody can know.
+        const copiedAt = index.of('copied').findLast((event) => event.copy === copy && event.at < at)?.at;
+        const wasSeen = index
+          .of('served')
+          .some((event) => event.device === device && event.at > (copiedAt ?? -1) && event.at < at);
+        if (wasSeen && !isTold({ device, notice: 'profile_restored' }, at, now))
           report('restore_untold', now, { device });
       }
       for (const other of index.devices.values()) {
