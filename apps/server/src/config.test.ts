@@ -107,6 +107,8 @@ test.each([
   ['mongodb://db.test/?tls=true&tlsAllowInvalidCertificates=true', 'option tlsAllow'],
   ['postgres://127.0.0.1/', 'KUVERT_STORE must be'],
   ['mongodb://', 'KUVERT_STORE must be'],
+  ['mongodb://127.0.0.1 :27017/', 'KUVERT_STORE must be'],
+  [' mongodb://127.0.0.1/', 'KUVERT_STORE must be'],
 ])('H2 KUVERT_STORE=%s is refused with what to do, and never repeated', (address, what) => {
   const text = sentence({ KUVERT_STORE: address });
   expect(text).toContain(what);

@@ -203,7 +203,7 @@ const SETTINGS = {
     z
       .string()
       .max(4_096)
-      .refine((text) => text === 'files' || /^mongodb(\+srv)?:\/\/[^/]/.test(text)),
+      .refine((text) => text === 'files' || /^mongodb(\+srv)?:\/\/[^/\s]\S*$/.test(text)),
     'files, or a mongodb:// or mongodb+srv:// address without a password',
     'files',
     'Where everything is stored: encrypted files in KUVERT_DATA, or a MongoDB that any number of servers share ([operating-mongodb.md](operating-mongodb.md)). The path of the address names the database, `kuvert` if there is none.',

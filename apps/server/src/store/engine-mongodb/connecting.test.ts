@@ -1,5 +1,7 @@
 /** A first connection that fails says what whoever set it up can mend (H2). */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type MongoDouble, startMongoDouble } from '@kuvert/testkit/mongo-double';
@@ -49,4 +51,29 @@ test('H2 a name that is not found is told as that, never as an address to listen
     code: 'store_unavailable',
     details: { about: expect.stringContaining('host name') },
   });
+});
+
+test('H2 a database that speaks no TLS where it is asked for is named as that', async () => {
+  const url = `${double.url}&tls=true&serverSelectionTimeoutMS=500`;
+  await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
+    code: 'store_unavailable',
+    details: { about: expect.stringContaining('speaks no TLS') },
+  });
+});
+
+test('H2 whoever ends the connection at once is told as no MongoDB, or one that wants TLS', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const url = `mongodb://127.0.0.1:${(server.address() as AddressInfo).port}/?serverSelectionTimeoutMS=500`;
+    await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
+      code: 'store_unavailable',
+      details: { about: expect.stringContaining('wants TLS') },
+    });
+  } finally {
+    server.close();
+  }
 });

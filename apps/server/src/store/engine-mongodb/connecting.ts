@@ -7,6 +7,9 @@ import { clientOptions, type MongoSettings } from './settings.ts';
 /** What Node.js says of a certificate that it does not take. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/;
 const TLS = /^ERR_SSL|EPROTO/;
+/** What Node.js and the driver say of a connection that the other side ends, before and without a handshake. */
+const ENDED_BEFORE_TLS = 'before secure TLS connection was established';
+const ENDED_AT_ONCE = /^connection .* closed$/;
 /** Of the name service, also for the records behind a `mongodb+srv://` address. */
 const NO_NAME = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ENODATA', 'ESERVFAIL', 'ETIMEOUT', 'ECONNREFUSED']);
 const NO_NAME_FOUND = 'KUVERT_STORE: a host name in it is not found';
@@ -59,8 +62,11 @@ function whyNobody({ reason }: MongoServerSelectionError): string | undefined {
   if (codes.includes('ENOTFOUND')) return NO_NAME_FOUND;
   if (codes.some((code) => CERTIFICATE.test(code)))
     return 'KUVERT_STORE_CA: the certificate of the database is not from this authority, has expired, or is for another host';
-  if (codes.some((code) => TLS.test(code)))
+  const texts = servers.map(({ error }) => error?.message ?? '');
+  if (codes.some((code) => TLS.test(code)) || texts.some((text) => text.includes(ENDED_BEFORE_TLS)))
     return 'KUVERT_STORE: the database speaks no TLS, or wants a certificate in KUVERT_STORE_CERT';
+  if (texts.some((text) => ENDED_AT_ONCE.test(text)))
+    return 'KUVERT_STORE: whoever answers there ends the connection at once; it is no MongoDB, or one that wants TLS (tls=true)';
   return undefined;
 }
 

@@ -51,7 +51,7 @@ export function clientOptions(settings: MongoSettings): MongoClientOptions {
     // zlib is what CVE-2025-14847 came through, and what is sealed does not get smaller.
     compressors: ['none'],
     maxPoolSize: POOL_MAX,
-    serverSelectionTimeoutMS: 15_000,
+    ...(/[?&]serverSelectionTimeoutMS=/i.test(url) ? {} : { serverSelectionTimeoutMS: 15_000 }),
     // How soon a new primary is noticed when the old one did not say that it steps down.
     heartbeatFrequencyMS: 2_000,
     connectTimeoutMS: 10_000,
