@@ -3,11 +3,10 @@
  * to. Every day somebody writes to a person who comes once a day and to one who never comes again; then a day passes and the
  * server sweeps. What must lie there is known: a record of each submit for seven days, a row of each message that nobody fetched for thirty.
  */
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { startInstallation, TemporaryFolder, TestClock } from '@kuvert/testkit';
 import type { Row } from './goals.ts';
 import { kuvertNetwork } from './load/kuvert-network.ts';
+import { databaseBytesIn } from './measure/disk-usage.ts';
 import { writeAccounts } from './seed/accounts.ts';
 import { enrolDevices } from './seed/enrol-devices.ts';
 import { LEG_BYTES } from './wire/layout.ts';
@@ -48,7 +47,7 @@ export async function simulateGrowth(days: number, onDay: (row: Row) => void): P
     () => clock.nowMs(),
   );
   await server.context.sweeper.pass();
-  const emptyBytes = bytesIn(server.dataFolder);
+  const emptyBytes = databaseBytesIn(server.dataFolder);
   for (let day = 1; day <= days; day++) {
     const arrived = await liveOneDay(network);
     if (arrived !== TO_DAILY) throw new Error(`${TO_DAILY - arrived} messages of day ${day} did not arrive`);
@@ -62,7 +61,7 @@ export async function simulateGrowth(days: number, onDay: (row: Row) => void): P
       round: 1,
       day,
       messages: day * (TO_DAILY + TO_ABSENT),
-      disk_kib: Math.round((bytesIn(server.dataFolder) - emptyBytes) / KIB),
+      disk_kib: Math.round((databaseBytesIn(server.dataFolder) - emptyBytes) / KIB),
       retained_kib: Math.round((records * RECORD.bytes + waiting * WAITING.bytes) / KIB),
     });
   }
@@ -80,15 +79,4 @@ async function liveOneDay(network: ReturnType<typeof kuvertNetwork>): Promise<nu
   const daily = await network.connect(DAILY, (tag) => tags.add(tag));
   await daily.close();
   return tags.size;
-}
-
-/** Databases and their logs; the reserve is there from the first day on. */
-function bytesIn(dataFolder: string): number {
-  let bytes = 0;
-  for (const folder of [dataFolder, join(dataFolder, 'tenants')]) {
-    for (const name of readdirSync(folder)) {
-      if (/\.db(-wal)?$/.test(name)) bytes += statSync(join(folder, name)).size;
-    }
-  }
-  return bytes;
 }

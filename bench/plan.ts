@@ -1,4 +1,5 @@
 /** How much is measured: the long form for people who decide by it, the short one to see that everything still runs. */
+import type { GroupSenderPlan } from './groups/real-sender.ts';
 import type { FanoutScenario, IdleScenario, OfflineScenario, OnlineScenario, Spell } from './load/job.ts';
 import type { SeededTenant } from './seed/enrol-devices.ts';
 
@@ -12,6 +13,8 @@ export interface Plan {
   readonly busy: OnlineScenario;
   /** On a server that has just started. */
   readonly idle: IdleScenario;
+  /** A real client that writes to a group, on the product alone. */
+  readonly groupSender: GroupSenderPlan;
   /** On the product alone. */
   readonly manyTenants: OnlineScenario;
   /** Days that pass for the growth of the data. */
@@ -84,6 +87,11 @@ export function makePlan(options: {
       what: 'idle',
       accounts: { first: 0, count: short ? 500 : 5_000 },
       settleMs: short ? 1_000 : 5_000,
+    },
+    groupSender: {
+      sizes: GROUP_SIZES[short ? 'short' : 'long'],
+      warmUp: short ? 5 : 50,
+      messages: short ? 40 : 300,
     },
     growthDays: short ? 3 : 45,
     past: { messages: short ? 4_000 : 100_000, opensEach: !short },

@@ -18,6 +18,8 @@ const TOLD: Readonly<Record<string, readonly string[]>> = {
     'sent_bytes_per_msg',
     'received_bytes_per_delivery',
   ],
+  'group-sender': ['sender_cpu_us_per_msg', 'ms_per_msg', 'create_ms', 'first_ms', 'first_cpu_ms'],
+  'group-stored': ['body_bytes', 'disk_bytes_per_msg', 'disk_bytes_per_member'],
   idle: ['kb_per_conn', 'kb_per_session', 'rss_mb', 'logins_per_s', 'login_cpu_us'],
   syncs: ['per_msg', 'per_s'],
   fill: ['seconds'],

@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import type { Site } from '@kuvert/testkit';
 import { measureClient } from './client/client.ts';
 import type { Row } from './goals.ts';
+import { measureGroupSender } from './groups/real-sender.ts';
 import { simulateGrowth } from './growth.ts';
 import type { IdleScenario, JobResult, Scenario } from './load/job.ts';
 import { profileOptions } from './measure/cpu-profile.ts';
@@ -112,6 +113,10 @@ export async function run(options: RunOptions): Promise<Row[]> {
       const idle: IdleScenario = plan.idle;
       for (const peer of peers) if (isComparable(peer, 'idle')) await measure(peer, [idle]);
     }
+  }
+  // Behind the rounds, because what it stores lies in the mailboxes of accounts that are used there.
+  if (parts.includes('group') && peers.some(({ name }) => name === 'kuvert')) {
+    await measureGroupSender({ site, population, plan: plan.groupSender, onProgress }, add);
   }
   if (parts.includes('syncs')) await measureSyncs(options, population, add);
   if (options.profileFolder !== undefined) await profile(options, population, options.profileFolder);

@@ -40,6 +40,7 @@ import {
   failRun,
   type Group,
   type Network,
+  type OnArrival,
   type PeerAddress,
   TickFlusher,
 } from './network.ts';
@@ -85,8 +86,7 @@ export function kuvertNetwork(address: KuvertAddress, nowMs: () => number = Date
     nowMs,
     refused: 0,
   };
-  const connect = (account: number, onArrival: (tag: number) => void) =>
-    KuvertEndpoint.open(shared, account, onArrival);
+  const connect = (account: number, onArrival: OnArrival) => KuvertEndpoint.open(shared, account, onArrival);
   return {
     bodyBytes: LEG_BYTES,
     groupShape: 'group',
@@ -103,11 +103,7 @@ export function kuvertNetwork(address: KuvertAddress, nowMs: () => number = Date
  * A group of all these accounts' people, made by the first of them, who also sends and gets nothing. The keys in it are dummies, as legs are: the
  * server cannot open any.
  */
-async function openGroup(
-  shared: Shared,
-  members: readonly number[],
-  onArrival: (tag: number) => void,
-): Promise<Group> {
+async function openGroup(shared: Shared, members: readonly number[], onArrival: OnArrival): Promise<Group> {
   const [from = 0, ...to] = members;
   const receivers = await inParallel(to.length, OPENING_MAX, (i) =>
     KuvertEndpoint.open(shared, to[i] as number, onArrival),
@@ -157,7 +153,7 @@ class KuvertEndpoint implements Endpoint {
   readonly #shared: Shared;
   readonly #connection: FrameConnection;
   readonly #channel: Channel;
-  readonly #onArrival: (tag: number) => void;
+  readonly #onArrival: OnArrival;
   readonly #whenSettled: (() => void)[] = [];
   readonly #ready = Promise.withResolvers<void>();
   /** Submits without an answer, by number. */
@@ -172,7 +168,7 @@ class KuvertEndpoint implements Endpoint {
     readonly shared: Shared;
     readonly connection: FrameConnection;
     readonly channel: Channel;
-    readonly onArrival: (tag: number) => void;
+    readonly onArrival: OnArrival;
   }) {
     this.#shared = parts.shared;
     this.#connection = parts.connection;
@@ -188,11 +184,7 @@ class KuvertEndpoint implements Endpoint {
     });
   }
 
-  static async open(
-    shared: Shared,
-    number: number,
-    onArrival: (tag: number) => void,
-  ): Promise<KuvertEndpoint> {
+  static async open(shared: Shared, number: number, onArrival: OnArrival): Promise<KuvertEndpoint> {
     const { address, accounts } = shared;
     const account = accounts[number] ?? failRun(`there is no account ${number}`);
     const connection = await FrameConnection.open({ port: address.port, path: CHANNEL_PATH });
@@ -272,7 +264,7 @@ class KuvertEndpoint implements Endpoint {
       case RECORD_TYPES.deliver:
         this.#lastSeq = new DataView(record.buffer, record.byteOffset).getUint32(DELIVERY_AT.seq);
         this.#acknowledgeSoon();
-        this.#onArrival(tagOf(record));
+        this.#onArrival(tagOf(record), record.length);
         return;
       case RECORD_TYPES.submitAnswer:
         if (record[ANSWER_STATUS_AT] === 0) this.#accepted(record);

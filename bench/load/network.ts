@@ -1,5 +1,8 @@
 /** What scenarios know of a peer: accounts that connect, send numbered messages and hear of those that arrive. */
 
+/** Called with each message that arrives; `bytes` is how long its record is, where the peer has records. */
+export type OnArrival = (tag: number, bytes?: number) => void;
+
 /** An account that is connected. */
 export interface Endpoint {
   /** Sends a message of the usual size to an account. All that is sent in one tick leaves together. */
@@ -31,9 +34,9 @@ export interface Network {
   /** Makes sure that accounts exist. */
   prepare(accounts: readonly number[]): Promise<void>;
   /** Connects an account; resolves when everything that waited for it has arrived. */
-  connect(account: number, onArrival: (tag: number) => void): Promise<Endpoint>;
+  connect(account: number, onArrival: OnArrival): Promise<Endpoint>;
   /** @param onArrival called for each member and message */
-  openGroup(members: readonly number[], onArrival: (tag: number) => void): Promise<Group>;
+  openGroup(members: readonly number[], onArrival: OnArrival): Promise<Group>;
 }
 
 /** Where a peer listens and which processes it consists of. */

@@ -7,7 +7,7 @@ import { enrolDevices, type SeededTenant } from '../seed/enrol-devices.ts';
 import type { Peer } from './peer.ts';
 
 /** Every limit is counted as always, but a few senders here write more than any person does. */
-const ENVIRONMENT = { KUVERT_TRAFFIC_FACTOR: '999999' } as const;
+export const BENCH_SERVER = { KUVERT_TRAFFIC_FACTOR: '999999' } as const;
 
 /** What the load client needs to speak to a server with these devices. */
 export interface Population {
@@ -18,7 +18,7 @@ export interface Population {
 /** Starts a server in an empty folder, enrols everybody and stops it again. */
 export async function populate(site: Site, tenants: readonly SeededTenant[]): Promise<Population> {
   const accountsFile = site.at('accounts.json');
-  const server = await site.startServer({ env: ENVIRONMENT });
+  const server = await site.startServer({ env: BENCH_SERVER });
   const { accounts, serverStatic } = await enrolDevices(server, tenants);
   writeAccounts(accountsFile, accounts);
   await server.stop();
@@ -30,7 +30,7 @@ export function kuvertPeer(site: Site, population: Population, options: ServerOp
   return {
     name: 'kuvert',
     async start() {
-      const server = await site.startServer({ ...options, env: { ...ENVIRONMENT, ...options.env } });
+      const server = await site.startServer({ ...options, env: { ...BENCH_SERVER, ...options.env } });
       const pid = pidOf(server);
       return {
         address: {

@@ -26,6 +26,11 @@ import type { Account } from './accounts.ts';
 
 const AT_ONCE = 16;
 
+/** The address of a tenant's person by number. */
+export function mailOf(index: number): string {
+  return `person${index}@bench.test`;
+}
+
 /** One tenant's worth of people. */
 export interface SeededTenant {
   readonly devices: number;
@@ -55,7 +60,7 @@ export async function enrolDevices(
   for (const [number, tenant] of tenants.entries()) {
     const { tenantId } = await server.operator.call('tenantCreate', { name: `Bench ${number}` });
     const enrolled = await inParallel(tenant.devices, AT_ONCE, async (index) => {
-      const person = { tenantId, name: `Person ${index}`, mail: `person${index}@bench.test` };
+      const person = { tenantId, name: `Person ${index}`, mail: mailOf(index) };
       const { personId } = await server.operator.call('personAdd', person);
       const { token } = await server.operator.call('tokenCreate', { personId });
       serverStatic ||= Buffer.from(decodeToken(token).serverStatic).toString('base64');

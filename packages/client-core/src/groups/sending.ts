@@ -55,6 +55,8 @@ export class GroupSending {
   /** What was found on this connection, by group; thrown away when the server says that it has changed. */
   #hasQueued = false;
   readonly #targets = new Map<GroupId, GroupTargets>();
+  /** The devices that have the own key, where these were found to be all that a message is for. */
+  readonly #complete = new WeakMap<GroupTargets, readonly DeviceId[]>();
 
   constructor(context: Context, parts: { directory: Directory; logs: GroupLogs; changes: GroupChanges }) {
     this.#context = context;
@@ -125,35 +127,42 @@ export class GroupSending {
   #isKeyDue({ groupId, state }: GroupRow, members: MemberDevices): boolean {
     const { groups } = this.#context.store;
     const present = members.accounts.flatMap((account) => activeDevices(account));
+    const isPresent = new Set(present);
     const known = groups.getKeyDevices(groupId);
     if (state.isKeyDue) return true;
     if (known?.number !== state.key.number) {
       groups.putKeyDevices(groupId, state.key.number, present);
       return false;
     }
-    if (known.devices.some((device) => !present.includes(device))) return true;
+    if (known.devices.some((device) => !isPresent.has(device))) return true;
     if (known.devices.length < present.length) groups.putKeyDevices(groupId, state.key.number, present);
     return false;
   }
 
   /** The sender key as it must be for these devices; what has to be handed out is put into the outbox. */
-  async #ownKey({ row, members }: GroupTargets): Promise<OwnSenderKey> {
+  async #ownKey(found: GroupTargets): Promise<OwnSenderKey> {
+    const { row, members } = found;
     const { store, clock, random } = this.#context;
-    const targets = targetDevices(this.#context, members);
-    const wanted = new Set(targets);
     let key = store.groups.getOwnKey(row.groupId);
-    const isOver =
+    const isSpent =
       key === undefined ||
-      key.devices.some((device) => !wanted.has(device)) ||
       key.count >= SENDER_KEY_MAX.messages ||
       clock.now() - key.createdAtMs >= SENDER_KEY_MAX.ageMs;
+    // So that what a message costs does not depend on how many it is for.
+    if (key !== undefined && !isSpent && this.#complete.get(found) === key.devices) return key;
+    const targets = targetDevices(this.#context, members);
+    const wanted = new Set(targets);
+    const isOver = isSpent || key?.devices.some((device) => !wanted.has(device)) === true;
     if (key === undefined || isOver) {
       const distribution = distributionName(random(16));
       key = { distribution, createdAtMs: clock.now(), count: 0, devices: [], pending: [] };
     }
     const has = new Set(key.devices);
     const needy = targets.filter((device) => !has.has(device));
-    if (needy.length === 0 && !isOver) return key;
+    if (needy.length === 0 && !isOver) {
+      this.#complete.set(found, key.devices);
+      return key;
+    }
     return this.#distribute(row, members, { key, needy });
   }
 

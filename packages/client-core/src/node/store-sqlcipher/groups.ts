@@ -11,6 +11,7 @@ import {
   KEY_ALGORITHMS,
 } from '@kuvert/protocol';
 import type { GroupRow, GroupStore, LogRow, OwnSenderKey } from '../../groups/store.ts';
+import { DecodedOnce } from './decoded-once.ts';
 import { bytes, bytesOrNone, number, type Row, type Sql, text } from './rows.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -41,6 +42,8 @@ CREATE TABLE group_ack (
 /** @see GroupStore */
 export class SqlGroupStore implements GroupStore {
   readonly #sql: Sql;
+  readonly #states = new DecodedOnce<GroupState>();
+  readonly #ownKeys = new DecodedOnce<Omit<OwnSenderKey, 'count'>>();
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -48,14 +51,14 @@ export class SqlGroupStore implements GroupStore {
 
   get(groupId: GroupId): GroupRow | undefined {
     const row = this.#sql.get('SELECT * FROM chat_group WHERE grp = ?', groupId);
-    return row && rowOf(row);
+    return row && this.#rowOf(row);
   }
   findByConversation(conversationId: ConversationId): GroupRow | undefined {
     const row = this.#sql.get('SELECT * FROM chat_group WHERE conversation = ?', conversationId);
-    return row && rowOf(row);
+    return row && this.#rowOf(row);
   }
   list(): GroupRow[] {
-    return this.#sql.all('SELECT * FROM chat_group').map(rowOf);
+    return this.#sql.all('SELECT * FROM chat_group').map((row) => this.#rowOf(row));
   }
   put({ groupId, conversationId, state, title }: GroupRow): void {
     const sql = `INSERT INTO chat_group (grp, conversation, state, title) VALUES (?, ?, ?, ?)
@@ -138,8 +141,7 @@ export class SqlGroupStore implements GroupStore {
     const row = this.#sql.get('SELECT own, own_count FROM chat_group WHERE grp = ?', groupId);
     const own = row && bytesOrNone(row, 'own');
     if (row === undefined || own === undefined) return undefined;
-    const kept = decodeCbor(own) as unknown as Omit<OwnSenderKey, 'count'>;
-    return { ...kept, count: number(row, 'own_count') };
+    return { ...this.#ownKeys.of(groupId, own), count: number(row, 'own_count') };
   }
   putOwnKey(groupId: GroupId, key: OwnSenderKey | undefined): void {
     const { count = 0, ...kept } = key ?? {};
@@ -194,13 +196,14 @@ export class SqlGroupStore implements GroupStore {
     const rows = this.#sql.all('SELECT device, seq FROM group_ack WHERE chain = ?', chain);
     return new Map(rows.map((row) => [text<DeviceId>(row, 'device'), number(row, 'seq')]));
   }
-}
 
-function rowOf(row: Row): GroupRow {
-  return {
-    groupId: text<GroupId>(row, 'grp'),
-    conversationId: text<ConversationId>(row, 'conversation'),
-    state: decodeCbor(bytes(row, 'state')) as unknown as GroupState,
-    title: text(row, 'title'),
-  };
+  #rowOf(row: Row): GroupRow {
+    const groupId = text<GroupId>(row, 'grp');
+    return {
+      groupId,
+      conversationId: text<ConversationId>(row, 'conversation'),
+      state: this.#states.of(groupId, bytes(row, 'state')),
+      title: text(row, 'title'),
+    };
+  }
 }
