@@ -43,6 +43,7 @@ export async function measureGroupSender(
   const accounts = readAccounts(population.accountsFile);
   const tenantId = accounts[0]?.tenantId;
   if (tenantId === undefined) throw new Error('there is nobody to write to');
+  let smallestUs: number | undefined;
   const disk: { readonly members: number; readonly bytes: number }[] = [];
   let bodyBytes = 0;
   for (const people of plan.sizes) {
@@ -64,6 +65,7 @@ export async function measureGroupSender(
     // The first one of each process is counted with those that warm up.
     const stored = 1 + warmUp + messages;
     disk.push({ members: people - 1, bytes: (databaseBytesIn(server.dataDir) - before) / stored });
+    smallestUs ??= sent.cpuUsPerMessage;
     onRow({
       what: 'group-sender',
       peer: 'kuvert',
@@ -73,6 +75,7 @@ export async function measureGroupSender(
       first_ms: made.firstMs,
       first_cpu_ms: made.firstCpuMs,
       sender_cpu_us_per_msg: sent.cpuUsPerMessage,
+      cpu_to_smallest: rounded(sent.cpuUsPerMessage / smallestUs, 2),
       ms_per_msg: sent.msPerMessage,
     });
   }

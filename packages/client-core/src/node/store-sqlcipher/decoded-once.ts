@@ -2,7 +2,7 @@
  * What rows hold in CBOR, decoded once as long as the bytes stay the same: the members of a large group are asked for with every message, and
  * decoding a thousand of them takes longer than sealing it. Bytes are compared, so whatever a transaction takes back is noticed.
  */
-import { decodeCbor, equalBytes } from '@kuvert/protocol';
+import { decodeCbor } from '@kuvert/protocol';
 
 const KEPT_MAX = 64;
 
@@ -13,7 +13,7 @@ export class DecodedOnce<T> {
   /** @param name of the row */
   of(name: string, bytes: Uint8Array): T {
     const kept = this.#kept.get(name);
-    if (kept !== undefined && equalBytes(kept.bytes, bytes)) return kept.value;
+    if (kept !== undefined && Buffer.compare(kept.bytes, bytes) === 0) return kept.value;
     const value = decodeCbor(bytes) as unknown as T;
     this.#kept.delete(name);
     this.#kept.set(name, { bytes, value });

@@ -12,7 +12,7 @@ import {
 } from '@kuvert/protocol';
 import type { GroupRow, GroupStore, LogRow, OwnSenderKey } from '../../groups/store.ts';
 import { DecodedOnce } from './decoded-once.ts';
-import { bytes, bytesOrNone, number, type Row, type Sql, text } from './rows.ts';
+import { bytes, bytesOrNone, number, numberOrNone, type Row, type Sql, text } from './rows.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -37,6 +37,16 @@ CREATE INDEX sender_key_by_group ON sender_key (grp, device, at);
 CREATE TABLE group_ack (
   chain TEXT NOT NULL, device TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (chain, device)
 ) WITHOUT ROWID;
+`;
+
+/**
+ * How many messages the present sender key has sealed, in a row of its own: it changes with each of them, and the group's own row, which has all
+ * its members, would be written anew.
+ */
+export const GROUP_COUNT = `
+CREATE TABLE group_count (grp TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO group_count (grp, count) SELECT grp, own_count FROM chat_group;
+ALTER TABLE chat_group DROP COLUMN own_count;
 `;
 
 /** @see GroupStore */
@@ -138,18 +148,22 @@ export class SqlGroupStore implements GroupStore {
   }
 
   getOwnKey(groupId: GroupId): OwnSenderKey | undefined {
-    const row = this.#sql.get('SELECT own, own_count FROM chat_group WHERE grp = ?', groupId);
+    const sql = `SELECT own, count FROM chat_group LEFT JOIN group_count USING (grp) WHERE grp = ?`;
+    const row = this.#sql.get(sql, groupId);
     const own = row && bytesOrNone(row, 'own');
     if (row === undefined || own === undefined) return undefined;
-    return { ...this.#ownKeys.of(groupId, own), count: number(row, 'own_count') };
+    return { ...this.#ownKeys.of(groupId, own), count: numberOrNone(row, 'count') ?? 0 };
   }
   putOwnKey(groupId: GroupId, key: OwnSenderKey | undefined): void {
     const { count = 0, ...kept } = key ?? {};
     const own = key === undefined ? null : encodeCbor(kept as CborValue);
-    this.#sql.run('UPDATE chat_group SET own = ?, own_count = ? WHERE grp = ?', own, count, groupId);
+    this.#sql.run('UPDATE chat_group SET own = ? WHERE grp = ?', own, groupId);
+    const sql = `INSERT INTO group_count (grp, count) VALUES (?, ?)
+      ON CONFLICT (grp) DO UPDATE SET count = excluded.count`;
+    this.#sql.run(sql, groupId, count);
   }
   countOwnMessage(groupId: GroupId): void {
-    this.#sql.run('UPDATE chat_group SET own_count = own_count + 1 WHERE grp = ?', groupId);
+    this.#sql.run('UPDATE group_count SET count = count + 1 WHERE grp = ?', groupId);
   }
 
   loadSenderKey(device: DeviceId, distribution: string): Bytes | undefined {
