@@ -1,34 +1,23 @@
-/** The wiring of a server, by hand and in one place: the only file that chooses engines and knows all features. */
+/** The wiring of a server: folders, keys, the engine that the configuration names, the features (`features/index.ts`), and what joins them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
-import { type Blobs, openFileBlobs } from './blobs/index.ts';
+import { openFileBlobs } from './blobs/index.ts';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
 import { TickFlusher } from './channel/outgoing.ts';
 import { joinRoutes } from './channel/routes.ts';
-import { loadServerStatics, serverStatics } from './channel/server-statics.ts';
+import { loadServerStatics } from './channel/server-statics.ts';
 import type { Clock, Random } from './clock.ts';
-import { ATTACHMENT_BYTES_PRESET, type DatabaseConfig, type ServerConfig } from './config.ts';
-import { administratorCollections, createAdministratorsFeature } from './features/administrators/index.ts';
-import { approvalCollections, createApprovalsFeature } from './features/approvals/index.ts';
-import { attachmentCollections, createAttachmentsFeature } from './features/attachments/index.ts';
-import { auditCollections, createAuditFeature } from './features/audit/index.ts';
-import { createDevicesFeature, deviceCollections } from './features/devices/index.ts';
-import { createGroupsFeature, groupCollections } from './features/groups/index.ts';
-import { createMailboxFeature, mailboxCollections } from './features/mailbox/index.ts';
-import { createPeopleFeature, peopleCollections } from './features/people/index.ts';
-import { createPoolsFeature, poolCollections } from './features/pools/index.ts';
-import { createPrekeyStock, createPrekeysFeature, prekeyCollections } from './features/prekeys/index.ts';
-import { createTenantsFeature, tenantCollections } from './features/tenants/index.ts';
+import type { DatabaseConfig, ServerConfig } from './config.ts';
+import { COLLECTIONS, createFeatures, type FeatureParts, type Features } from './features/index.ts';
 import { type AdminTable, joinAdminRoutes } from './http/admin/admin-routes.ts';
 import type { AdminGate } from './http/admin/calls.ts';
 import { createAdminGate } from './http/admin/gate.ts';
-import { KeptAnswers, keptAnswers, operatorKeptAnswers } from './http/admin/idempotency.ts';
 import { keysOperatorRoutes } from './http/keys-routes.ts';
 import { OperatorGate } from './http/operator-gate.ts';
 import { joinOperatorRoutes, type OperatorTable } from './http/operator-routes.ts';
-import { Readiness, readinessProbes } from './http/readiness.ts';
+import { Readiness } from './http/readiness.ts';
 import { type Ledger, openLedger } from './ledger/ledger.ts';
 import { replayLedger } from './ledger/replay.ts';
 import { Admission, measureLoopDelay } from './limits/admission.ts';
@@ -39,25 +28,6 @@ import { startErrorFrom } from './start-error.ts';
 import { isEmptyMongo, openMongoEngine } from './store/engine-mongodb/engine.ts';
 import { type OpenEngine, openStore, type Store } from './store/index.ts';
 import { Sweeper } from './sweeper.ts';
-
-/** Every handle of every feature. */
-export const COLLECTIONS = [
-  serverStatics,
-  readinessProbes,
-  ...tenantCollections,
-  ...peopleCollections,
-  ...deviceCollections,
-  ...prekeyCollections,
-  ...groupCollections,
-  ...mailboxCollections,
-  ...administratorCollections,
-  ...auditCollections,
-  ...attachmentCollections,
-  ...poolCollections,
-  ...approvalCollections,
-  keptAnswers,
-  operatorKeptAnswers,
-] as const;
 
 /** Everything of a server but its listeners. */
 export interface Context {
@@ -74,7 +44,7 @@ export interface Context {
   /** Makes whoever has it the first operator; undefined once there is one. */
   readonly setUpCode: string | undefined;
   /** Adds the routes that move the bytes of attachments to the public listener. */
-  readonly addAttachmentRoutes: ReturnType<typeof createAttachmentsFeature>['addHttpRoutes'];
+  readonly addAttachmentRoutes: Features['attachments']['addHttpRoutes'];
   readonly readiness: Readiness;
   readonly sweeper: Sweeper;
   /** When the envelope that expires next was accepted, undefined when none waits. */
@@ -140,26 +110,12 @@ export async function buildContext(
       },
     });
     const admission = new Admission({ clock, loopDelay: surroundings.loopDelay ?? measureLoopDelay() });
-    const { trafficFactor, streamHosts = [], breachedPasswordsFile } = config;
-    const publicOrigin = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).origin;
     const ledger = await openLedger(config.ledgerFolder ?? join(folders.keysFolder, 'ledger'));
     const blobs = openFileBlobs(config.blobsFolder ?? join(folders.data.path, 'blobs'));
-    const { attachmentBytesMax } = config;
-    const base = {
-      store,
-      folders,
-      clock,
-      random,
-      log,
-      admission,
-      metrics,
-      trafficFactor,
-      ledger,
-      streamHosts,
-      publicOrigin,
-      breachedPasswordsFile,
-    };
-    return await wire({ ...base, blobs, attachmentBytesMax });
+    const publicOrigin = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).origin;
+    const { trafficFactor, streamHosts, breachedPasswordsFile, attachmentBytesMax } = config;
+    const chosen = { trafficFactor, streamHosts, breachedPasswordsFile, attachmentBytesMax, publicOrigin };
+    return await wire({ ...chosen, store, folders, clock, random, log, admission, metrics, ledger, blobs });
   } catch (error) {
     await store?.close().catch(() => undefined);
     folders.data.release();
@@ -194,36 +150,15 @@ export function engineOf(
   return { openEngine: (settings) => openMongoEngine(database, { ...settings, kind }) };
 }
 
-async function wire(parts: {
-  readonly store: Store;
-  readonly folders: Awaited<ReturnType<typeof openFolders>>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly admission: Admission;
-  readonly metrics: ServerMetrics;
-  readonly trafficFactor: number | undefined;
-  readonly streamHosts: readonly string[];
-  readonly publicOrigin: string | undefined;
-  readonly breachedPasswordsFile: string | undefined;
-  readonly ledger: Ledger;
-  readonly blobs: Blobs;
-  readonly attachmentBytesMax: number | undefined;
-}): Promise<Context> {
-  const {
-    store,
-    folders,
-    clock,
-    random,
-    log,
-    admission,
-    metrics,
-    trafficFactor,
-    ledger,
-    streamHosts,
-    publicOrigin,
-    breachedPasswordsFile,
-  } = parts;
+async function wire(
+  parts: Omit<FeatureParts, 'connections' | 'serverStatic' | 'admission'> & {
+    readonly folders: Awaited<ReturnType<typeof openFolders>>;
+    readonly log: Log;
+    readonly admission: Admission;
+    readonly ledger: Ledger;
+  },
+): Promise<Context> {
+  const { store, folders, clock, log, admission, metrics, ledger } = parts;
   const onLimit = (limit: LimitName, device: { tenantId?: string; deviceId?: string } = {}): void => {
     metrics.limitsReached.add(limit);
     log.warn({ event: 'limit-reached', reason: limit, ...device });
@@ -232,114 +167,35 @@ async function wire(parts: {
   const connections = new LiveConnections(({ tenantId, deviceId }, visit) =>
     store.hints?.publish({ space: tenantId, device: deviceId, kind: 'connected', visit }),
   );
-  const audit = await createAuditFeature({
-    store,
-    clock,
-    random,
-    onError: (error) => {
-      metrics.auditFailures.add();
-      log.warn({ event: 'audit-not-numbered', ...describeError(error) });
+  const features = await createFeatures(
+    { ...parts, connections, serverStatic: statics[0].publicKey },
+    {
+      onLimit,
+      onLocked(tenantId, deviceId) {
+        store.hints?.publish({ space: tenantId, device: deviceId, kind: 'locked' });
+        locked(tenantId, deviceId);
+      },
+      onDeliveryError: (error) => log.error({ event: 'delivery-failed', ...describeError(error) }),
+      onAttachmentStored({ tenantId, sizeBytes, sha256 }) {
+        metrics.attachmentsStored.add();
+        metrics.attachmentBytesStored.add(sizeBytes);
+        const hash = Buffer.from(sha256).toString('hex');
+        log.info({ event: 'attachment-stored', tenantId, sizeBytes, sha256: hash });
+      },
+      onAuditError(error) {
+        metrics.auditFailures.add();
+        log.warn({ event: 'audit-not-numbered', ...describeError(error) });
+      },
+      onAuditNumbered: (count) => metrics.auditEntries.add(count),
+      onAuditStreamed(outcome) {
+        if ('delivered' in outcome) return metrics.auditStreamed.add(outcome.delivered);
+        metrics.auditStreamFailures.add();
+        log.warn({ event: 'audit-not-streamed', ...describeError(outcome.error) });
+      },
     },
-    onNumbered: (count) => metrics.auditEntries.add(count),
-    onStreamed(outcome) {
-      if ('delivered' in outcome) return metrics.auditStreamed.add(outcome.delivered);
-      metrics.auditStreamFailures.add();
-      log.warn({ event: 'audit-not-streamed', ...describeError(outcome.error) });
-    },
-    streamHosts,
-  });
-  const base = { store, clock, random, audit: audit.records };
-  const tenants = createTenantsFeature(base);
-  const people = createPeopleFeature({
-    ...base,
-    tenants: tenants.service,
-    onLimit: (device) => onLimit('peopleProbes', device),
-  });
-  const pools = createPoolsFeature({ ...base, tenants: tenants.service, people: people.service });
-  const stock = createPrekeyStock(store);
-  const devices = createDevicesFeature({
-    ...base,
-    tenants: tenants.service,
-    people: people.service,
-    pools: pools.service,
-    prekeys: stock,
-    connections,
-    serverStatic: statics[0].publicKey,
-    onLocked(tenantId, deviceId) {
-      store.hints?.publish({ space: tenantId, device: deviceId, kind: 'locked' });
-      locked(tenantId, deviceId);
-    },
-    onLimit,
-  });
-  const prekeys = createPrekeysFeature({
-    ...base,
-    tenants: tenants.service,
-    people: people.service,
-    devices: devices.service,
-    exchange: pools.exchange,
-    stock,
-    connections,
-    metrics,
-    onLimit: () => onLimit('prekeyTakes'),
-  });
-  const groups = createGroupsFeature({
-    ...base,
-    devices: devices.service,
-    exchange: pools.exchange,
-    connections,
-    metrics,
-  });
-  const mailbox = createMailboxFeature({
-    ...base,
-    people: people.service,
-    devices: devices.service,
-    directory: devices.directory,
-    groups: groups.directory,
-    exchange: pools.exchange,
-    admission,
-    trafficFactor,
-    metrics,
-    onLimit,
-    onError: (error) => log.error({ event: 'delivery-failed', ...describeError(error) }),
-  });
-  const attachments = createAttachmentsFeature({
-    ...base,
-    tenants: tenants.service,
-    devices: devices.service,
-    exchange: pools.exchange,
-    blobs: parts.blobs,
-    tenantBytesMax: parts.attachmentBytesMax ?? ATTACHMENT_BYTES_PRESET,
-    onStored({ tenantId, sizeBytes, sha256 }) {
-      metrics.attachmentsStored.add();
-      metrics.attachmentBytesStored.add(sizeBytes);
-      log.info({
-        event: 'attachment-stored',
-        tenantId,
-        sizeBytes,
-        sha256: Buffer.from(sha256).toString('hex'),
-      });
-    },
-    onLimit: (device) => onLimit('attachments', device),
-  });
-  const administrators = createAdministratorsFeature({
-    ...base,
-    tenants: tenants.service,
-    pools: pools.service,
-    publicOrigin,
-    breachedPasswordsFile,
-    onLimit: () => onLimit('signIns'),
-  });
-  const approvals = createApprovalsFeature({
-    ...base,
-    nameOf: (administratorId) => administrators.service.nameOf(administratorId),
-    onExpired: (tx, { place, approvalId, requestedBy }) =>
-      audit.records.inOperator(tx, [place === 'installation' ? 'operator' : (place as TenantId)], {
-        action: 'approval.expired',
-        object: approvalId,
-        after: { requestedBy },
-      }),
-  });
-  const keptAnswersOfRequests = new KeptAnswers(base);
+  );
+  const { audit, tenants, people, pools, devices, prekeys, groups, mailbox, attachments } = features;
+  const { administrators, approvals } = features;
   const channelHost: ChannelHost = {
     statics: () => statics,
     store,
@@ -415,13 +271,13 @@ async function wire(parts: {
       (tenantId, limit) => groups.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => audit.sweep(tenantId, limit),
       (tenantId, limit) => attachments.sweep(tenantId, limit),
-      (tenantId, limit) => keptAnswersOfRequests.sweepTenant(store.tenant(tenantId), limit),
+      (tenantId, limit) => features.keptAnswers.sweepTenant(store.tenant(tenantId), limit),
     ],
     installationSweeps: [
       (limit) => audit.sweep('operator', limit),
       (limit) => administrators.sweep(limit),
       (limit) => approvals.service.sweep(limit),
-      (limit) => keptAnswersOfRequests.sweepInstallation(limit),
+      (limit) => features.keptAnswers.sweepInstallation(limit),
     ],
     log,
     metrics,

@@ -32,16 +32,8 @@ import { createKekFile, openFileKeyProvider } from '../keys/file-key-provider.ts
 import type { Admission } from '../limits/admission.ts';
 import { createServerMetrics } from '../metrics/server-metrics.ts';
 import { openStore, type Store } from '../store/index.ts';
-import { administratorCollections, createAdministratorsFeature } from './administrators/index.ts';
-import { attachmentCollections, createAttachmentsFeature } from './attachments/index.ts';
-import { auditCollections, createAuditFeature } from './audit/index.ts';
-import { createDevicesFeature, deviceCollections } from './devices/index.ts';
-import { createGroupsFeature, groupCollections } from './groups/index.ts';
-import { createMailboxFeature, mailboxCollections } from './mailbox/index.ts';
-import { createPeopleFeature, peopleCollections } from './people/index.ts';
-import { createPoolsFeature, poolCollections } from './pools/index.ts';
-import { createPrekeyStock, createPrekeysFeature, prekeyCollections } from './prekeys/index.ts';
-import { createTenantsFeature, tenantCollections } from './tenants/index.ts';
+import { COLLECTIONS, createFeatures } from './index.ts';
+import type { ExchangeService } from './pools/index.ts';
 
 /** A clock that stands still until it is moved. */
 class TestClock {
@@ -187,8 +179,8 @@ export async function openTestInstallation(
     admission?: Pick<Admission, 'enter'>;
     trafficFactor?: number;
     attachmentBytesMax?: number;
-    /** Who may talk to whom; default: as the feature `pools` says. */
-    requireBetween?: (from: PersonId, to: PersonId) => void;
+    /** Who may talk to whom; what is left out is as the feature `pools` says. */
+    exchange?: Partial<Pick<ExchangeService, 'requireBetween'>>;
   } = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'kuvert-features-'));
@@ -213,113 +205,40 @@ export async function openTestInstallation(
     const opened = await openStore({
       folder: dataFolder,
       keys: await openFileKeyProvider(keysFolder),
-      collections: [
-        ...tenantCollections,
-        ...peopleCollections,
-        ...deviceCollections,
-        ...prekeyCollections,
-        ...groupCollections,
-        ...attachmentCollections,
-        ...mailboxCollections,
-        ...administratorCollections,
-        ...auditCollections,
-        ...poolCollections,
-      ],
+      collections: COLLECTIONS,
       onFailure: (error) => {
         throw error;
       },
     });
     const store = options.wrapStore?.(opened) ?? opened;
-    const audit = await createAuditFeature({
-      store,
-      clock,
-      random,
-      onError: (error) => errors.push(error),
-      onNumbered: () => undefined,
-      onStreamed: () => undefined,
-      streamHosts: ['localhost'],
-    });
-    const base = { store, clock, random, connections, audit: audit.records };
-    const tenants = createTenantsFeature(base);
-    const people = createPeopleFeature({
-      ...base,
-      tenants: tenants.service,
-      onLimit: () => limits.push('peopleProbes'),
-    });
-    const pools = createPoolsFeature({ ...base, tenants: tenants.service, people: people.service });
-    const stock = createPrekeyStock(store);
-    const devices = createDevicesFeature({
-      ...base,
-      tenants: tenants.service,
-      people: people.service,
-      pools: pools.service,
-      prekeys: stock,
-      serverStatic: new Uint8Array(32).fill(7),
-      onLocked: (tenantId, deviceId) => connections.closeDevice(tenantId, deviceId, 'person_locked'),
-      onLimit: (limit) => limits.push(limit),
-    });
-    const prekeys = createPrekeysFeature({
-      ...base,
-      tenants: tenants.service,
-      people: people.service,
-      devices: devices.service,
-      exchange: pools.exchange,
-      stock,
-      metrics,
-      onLimit: () => limits.push('prekeyTakes'),
-    });
-    const groups = createGroupsFeature({
-      ...base,
-      devices: devices.service,
-      exchange: pools.exchange,
-      connections,
-      metrics,
-    });
-    const mailbox = createMailboxFeature({
-      ...base,
-      people: people.service,
-      devices: devices.service,
-      directory: devices.directory,
-      groups: groups.directory,
-      exchange: pools.exchange,
-      admission: options.admission ?? { enter: () => () => undefined },
-      trafficFactor: options.trafficFactor,
-      metrics,
-      onLimit: (limit) => limits.push(limit),
-      onError: (error) => {
-        errors.push(error);
+    const features = await createFeatures(
+      {
+        store,
+        clock,
+        random,
+        connections,
+        blobs: openFileBlobs(blobsFolder),
+        metrics,
+        admission: options.admission ?? { enter: () => () => undefined },
+        serverStatic: new Uint8Array(32).fill(7),
+        trafficFactor: options.trafficFactor,
+        attachmentBytesMax: options.attachmentBytesMax ?? 2 ** 40,
+        streamHosts: ['localhost'],
+        exchangeOf: (exchange) => ({ ...exchange, ...options.exchange }),
       },
-    });
-    const attachments = createAttachmentsFeature({
-      ...base,
-      tenants: tenants.service,
-      devices: devices.service,
-      exchange: { requireBetween: options.requireBetween ?? pools.exchange.requireBetween },
-      blobs: openFileBlobs(blobsFolder),
-      tenantBytesMax: options.attachmentBytesMax ?? 2 ** 40,
-      onStored: () => undefined,
-      onLimit: () => limits.push('attachments'),
-    });
-    const administrators = createAdministratorsFeature({
-      ...base,
-      tenants: tenants.service,
-      pools: pools.service,
-      onLimit: () => undefined,
-    });
+      {
+        onLimit: (limit) => limits.push(limit),
+        onLocked: (tenantId, deviceId) => connections.closeDevice(tenantId, deviceId, 'person_locked'),
+        onDeliveryError: (error) => errors.push(error),
+        onAttachmentStored: () => undefined,
+        onAuditError: (error) => errors.push(error),
+        onAuditNumbered: () => undefined,
+        onAuditStreamed: () => undefined,
+      },
+    );
+    const { people, pools } = features;
     const peopleOfPools = { ...people, deviceRoutes: people.deviceRoutes(pools.service, pools.exchange) };
-    return {
-      store,
-      tenants,
-      people: peopleOfPools,
-      pools,
-      devices,
-      prekeys,
-      groups,
-      mailbox,
-      attachments,
-      administrators,
-      audit,
-    };
+    return { ...features, store, people: peopleOfPools };
   }
 
   let features = await build();

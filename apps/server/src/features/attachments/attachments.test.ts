@@ -31,8 +31,10 @@ beforeEach(async () => {
   apart.clear();
   installation = await openTestInstallation({
     attachmentBytesMax: 21 * GIB,
-    requireBetween: (from, to) => {
-      if (apart.has(`${from} ${to}`)) throw new KuvertError('exchange_refused');
+    exchange: {
+      requireBetween(from, to) {
+        if (apart.has(`${from} ${to}`)) throw new KuvertError('exchange_refused');
+      },
     },
   });
   ({ anna, ben } = await installation.populate('anna', 'ben'));
