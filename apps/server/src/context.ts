@@ -175,6 +175,7 @@ async function wire(
         store.hints?.publish({ space: tenantId, device: deviceId, kind: 'locked' });
         locked(tenantId, deviceId);
       },
+      onErased: (tenant, person) => ledger.append({ kind: 'erasure', tenant, person }),
       onDeliveryError: (error) => log.error({ event: 'delivery-failed', ...describeError(error) }),
       onAttachmentStored({ tenantId, sizeBytes, sha256 }) {
         metrics.attachmentsStored.add();
@@ -195,7 +196,7 @@ async function wire(
     },
   );
   const { audit, tenants, people, pools, devices, prekeys, groups, mailbox, attachments } = features;
-  const { administrators, approvals } = features;
+  const { administrators, approvals, erasure } = features;
   const channelHost: ChannelHost = {
     statics: () => statics,
     store,
@@ -271,6 +272,8 @@ async function wire(
       (tenantId, limit) => groups.sweep(store.tenant(tenantId), limit),
       (tenantId, limit) => audit.sweep(tenantId, limit),
       (tenantId, limit) => attachments.sweep(tenantId, limit),
+      (tenantId, limit) => approvals.service.sweepTenant(tenantId, limit),
+      (tenantId, limit) => erasure.service.resume(store.tenant(tenantId), limit),
       (tenantId, limit) => features.keptAnswers.sweepTenant(store.tenant(tenantId), limit),
     ],
     installationSweeps: [
@@ -305,6 +308,7 @@ async function wire(
       administrators: administrators.service,
       approvals: approvals.service,
       tenants: tenants.service,
+      checks: erasure.checks,
       audit: audit.records,
       promises: audit,
       log,
@@ -317,6 +321,7 @@ async function wire(
       devices.adminRoutes,
       pools.adminRoutes,
       approvals.adminRoutes,
+      erasure.adminRoutes,
     ]),
     setUpCode: (await administrators.service.isSetUp())
       ? undefined
@@ -328,7 +333,11 @@ async function wire(
     auditWaiting: () => audit.streams.waiting,
     metrics,
     admission,
-    replay: () => replayLedger(ledger, devices.service),
+    replay: () =>
+      replayLedger(ledger, {
+        revoke: (device) => devices.service.revoke(device),
+        erase: (tenant, person) => erasure.service.eraseAgain(tenant, person),
+      }),
     async close() {
       admission.stop();
       await sweeper.stop();

@@ -1,5 +1,5 @@
 /** All features, put together in one place: the server and the tests of features make them by this, so both have the same. */
-import type { DeviceId, TenantId } from '@kuvert/protocol';
+import type { DeviceId, PersonId, TenantId } from '@kuvert/protocol';
 import type { Blobs } from '../blobs/index.ts';
 import type { LiveConnections } from '../channel/live-connections.ts';
 import { serverStatics } from '../channel/server-statics.ts';
@@ -15,6 +15,7 @@ import { approvalCollections, createApprovalsFeature } from './approvals/index.t
 import { attachmentCollections, createAttachmentsFeature } from './attachments/index.ts';
 import { auditCollections, createAuditFeature } from './audit/index.ts';
 import { createDevicesFeature, deviceCollections } from './devices/index.ts';
+import { createErasureFeature, erasureCollections } from './erasure/index.ts';
 import { createGroupsFeature, groupCollections } from './groups/index.ts';
 import { createMailboxFeature, mailboxCollections } from './mailbox/index.ts';
 import { createPeopleFeature, peopleCollections } from './people/index.ts';
@@ -37,6 +38,7 @@ export const COLLECTIONS = [
   ...attachmentCollections,
   ...poolCollections,
   ...approvalCollections,
+  ...erasureCollections,
   keptAnswers,
   operatorKeptAnswers,
 ] as const;
@@ -68,6 +70,8 @@ type Exchange = ReturnType<typeof createPoolsFeature>['exchange'];
 export interface FeatureEvents {
   readonly onLimit: (limit: LimitName, device?: { tenantId?: string; deviceId?: string }) => void;
   readonly onLocked: (tenantId: TenantId, deviceId: DeviceId) => void;
+  /** Awaited before whoever has asked for it is answered. */
+  readonly onErased: (tenantId: TenantId, personId: PersonId) => Promise<void>;
   readonly onDeliveryError: (error: unknown) => void;
   readonly onAttachmentStored: Parameters<typeof createAttachmentsFeature>[0]['onStored'];
   readonly onAuditError: (error: unknown) => void;
@@ -163,12 +167,21 @@ export async function createFeatures(parts: FeatureParts, told: FeatureEvents) {
   const approvals = createApprovalsFeature({
     ...base,
     nameOf: (administratorId) => administrators.service.nameOf(administratorId),
-    onExpired: (tx, { place, approvalId, requestedBy }) =>
-      audit.records.inOperator(tx, [place === 'installation' ? 'operator' : (place as TenantId)], {
-        action: 'approval.expired',
-        object: approvalId,
-        after: { requestedBy },
-      }),
+    onExpired(where, { place, approvalId, requestedBy }) {
+      const event = { action: 'approval.expired', object: approvalId, after: { requestedBy } } as const;
+      const log = place === 'installation' ? 'operator' : (place as TenantId);
+      if (where.kind === 'operator') audit.records.inOperator(where.tx, [log], event);
+      else audit.records.inTenant(where.tx, place as TenantId, event);
+    },
+  });
+  const erasure = createErasureFeature({
+    ...base,
+    tenants: tenants.service,
+    people: people.service,
+    devices: devices.service,
+    pools: pools.service,
+    identities: audit.erasure,
+    onErased: told.onErased,
   });
   return {
     audit,
@@ -182,6 +195,7 @@ export async function createFeatures(parts: FeatureParts, told: FeatureEvents) {
     attachments,
     administrators,
     approvals,
+    erasure,
     keptAnswers: new KeptAnswers(base),
   };
 }

@@ -51,6 +51,8 @@ export interface AdminOperation<
   readonly versioned?: true;
   /** Somebody else has to approve requests with these bodies: they are answered with 202 and wait (docs/api.md, four eyes). */
   fourEyes?(body: B extends z.ZodType ? z.output<B> : undefined): boolean;
+  /** Its effect lies in the tenant's file, and so does the request that waits, because both change in one commit; else in the installation's. */
+  readonly fourEyesIn?: 'tenant';
   /** Still answers, and says that it will go: when that was decided, when it ends, and what takes its place. */
   readonly deprecated?: { readonly since: string; readonly sunset: string; readonly instead: string };
   readonly params: P;

@@ -175,6 +175,19 @@ export const personUnlock = operation({
   example: { params: { tenantId: 'tn_…', personId: 'pe_…' } },
 });
 
+export const personErase = operation({
+  method: 'DELETE',
+  path: '/tenants/{tenantId}/people/{personId}',
+  summary:
+    'Erases a person for good: their name and address go with the key that sealed them, also in the audit log, and all their devices end. Ids stay in the log, and what others have received stays theirs. Always takes two.',
+  access: 'people.erase',
+  stepUp: true,
+  fourEyes: () => true,
+  fourEyesIn: 'tenant',
+  params: personParams,
+  example: { params: { tenantId: 'tn_…', personId: 'pe_…' } },
+});
+
 export const deviceList = operation({
   method: 'GET',
   path: '/tenants/{tenantId}/people/{personId}/devices',

@@ -48,6 +48,7 @@ export const ADMIN_OPERATIONS = {
   'people.create': people.personCreate,
   'people.get': people.personGet,
   'people.change': people.personChange,
+  'people.erase': people.personErase,
   'people.features': people.personFeatures,
   'people.reset': people.personReset,
   'people.lock': people.personLock,

@@ -23,6 +23,8 @@ import { roleAdminRoutes } from './routes.roles.admin.ts';
 import { signInRulesAdminRoutes } from './routes.sign-in-rules.admin.ts';
 import { AdministratorService } from './service.ts';
 
+export { INSTALLATION, type Place, placeOfScope } from './places.ts';
+
 /** Every handle of this feature, for the opening of the store. */
 export const administratorCollections = [
   administrators,

@@ -1,11 +1,11 @@
 /** The door of `approvals`. */
 import type { AdministratorId } from '@kuvert/protocol';
-import { approvals } from './collections.ts';
+import { approvals, tenantApprovals } from './collections.ts';
 import { approvalAdminRoutes } from './routes.admin.ts';
 import { ApprovalService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
-export const approvalCollections = [approvals] as const;
+export const approvalCollections = [approvals, tenantApprovals] as const;
 
 /** Wires the feature. */
 export function createApprovalsFeature(

@@ -1,6 +1,6 @@
 /** Operations on what waits for somebody else's approval. */
 import type { AdministratorId, ApprovalId } from '@kuvert/protocol';
-import type { NoteEffect } from '../../effects.ts';
+import type { Noted } from '../../effects.ts';
 import {
   type AdminCaller,
   defineAdminRoutes,
@@ -8,10 +8,11 @@ import {
   isoTime,
   signedIn,
 } from '../../http/admin/admin-routes.ts';
-import { type ApprovalRow, type ApprovalService, payloadOf } from './service.ts';
+import { INSTALLATION, type Place } from '../administrators/index.ts';
+import type { ApprovalRow } from './homes.ts';
+import { type ApprovalService, payloadOf } from './service.ts';
 
 const PAGE = 100;
-const INSTALLATION = 'installation';
 
 /** @see ADMIN_OPERATIONS */
 export const approvalAdminRoutes = (
@@ -19,7 +20,7 @@ export const approvalAdminRoutes = (
   nameOf: (administratorId: AdministratorId) => Promise<string | null>,
 ) => {
   async function list(
-    place: string,
+    place: Place,
     { cursor, limit = PAGE }: { cursor?: string | undefined; limit?: number | undefined },
   ) {
     const { rows, next } = await approvals.list(place, { cursor, limit });
@@ -27,26 +28,26 @@ export const approvalAdminRoutes = (
   }
 
   async function approve(
-    place: string,
+    place: Place,
     asked: { readonly approvalId: ApprovalId; readonly payloadHash: string },
     by: {
       readonly caller: AdminCaller | undefined;
       readonly execute: Execute;
-      readonly note: NoteEffect<'operator'>;
+      readonly noted: Noted;
     },
   ) {
     const { administratorId } = signedIn(by.caller);
-    const result = await approvals.approve({ ...asked, place, by: administratorId }, by.execute, by.note);
+    const result = await approvals.approve({ ...asked, place, by: administratorId }, by.execute, by.noted);
     return { result: { state: 'executed' as const, result: (result as Record<string, unknown>) ?? null } };
   }
 
   async function refuse(
-    place: string,
+    place: Place,
     approvalId: ApprovalId,
-    by: { readonly caller: AdminCaller | undefined; readonly note: NoteEffect<'operator'> },
+    by: { readonly caller: AdminCaller | undefined; readonly noted: Noted },
   ) {
     const { administratorId } = signedIn(by.caller);
-    await approvals.refuse({ place, approvalId, by: administratorId }, by.note);
+    await approvals.refuse({ place, approvalId, by: administratorId }, by.noted);
     return { result: undefined };
   }
 
@@ -71,21 +72,13 @@ export const approvalAdminRoutes = (
   return defineAdminRoutes({
     'approvals.list': ({ params, query }) => list(params.tenantId, query),
     'approvals.approve': ({ params, body, caller, execute, noted }) =>
-      approve(
-        params.tenantId,
-        { approvalId: params.approvalId, ...body },
-        { caller, execute, note: noted.operator },
-      ),
+      approve(params.tenantId, { approvalId: params.approvalId, ...body }, { caller, execute, noted }),
     'approvals.refuse': ({ params, caller, noted }) =>
-      refuse(params.tenantId, params.approvalId, { caller, note: noted.operator }),
+      refuse(params.tenantId, params.approvalId, { caller, noted }),
     'operator-approvals.list': ({ query }) => list(INSTALLATION, query),
     'operator-approvals.approve': ({ params, body, caller, execute, noted }) =>
-      approve(
-        INSTALLATION,
-        { approvalId: params.approvalId, ...body },
-        { caller, execute, note: noted.operator },
-      ),
+      approve(INSTALLATION, { approvalId: params.approvalId, ...body }, { caller, execute, noted }),
     'operator-approvals.refuse': ({ params, caller, noted }) =>
-      refuse(INSTALLATION, params.approvalId, { caller, note: noted.operator }),
+      refuse(INSTALLATION, params.approvalId, { caller, noted }),
   });
 };

@@ -15,6 +15,7 @@ import type { AuditRecords } from '../audit/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { accounts, activeDevices, deviceSets, devices, deviceTenants } from './collections.ts';
 import type { DeviceDirectory } from './directory.ts';
+import { devicesIn } from './locking.ts';
 import type { PrekeyStock } from './prekey-stock.ts';
 
 /** What is to be done when a device was revoked, after the commit; may be called again for the same device. */
@@ -62,6 +63,8 @@ export interface DeviceService {
   setHashOf(scope: TenantScope, personId: PersonId): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Takes a device out within a transaction; {@link DeviceService.retired} is to be called after the commit. */
   retire(tx: Tx<'tenant'>, deviceId: DeviceId): Promise<void>;
+  /** Takes all devices of a person out within a transaction; {@link DeviceService.retired} is to be called for each after the commit. */
+  retireAll(tx: Tx<'tenant'>, personId: PersonId): Promise<readonly DeviceId[]>;
   /** Ends the connection of a retired device and removes what lay there for it. */
   retired(scope: TenantScope, deviceId: DeviceId): Promise<void>;
   /** For the channel: undefined for an unknown tenant, an unknown device and a revoked one alike. */
@@ -209,6 +212,19 @@ export function createDeviceService(deps: {
     return true;
   }
 
+  /** What others need to check what a person has signed (account and list, keys alone) stays. */
+  async function retireAll(tx: Tx<'tenant'>, personId: PersonId): Promise<readonly DeviceId[]> {
+    const out = await devicesIn(tx, personId);
+    for (const deviceId of out) await retire(tx, deviceId);
+    const { rows } = await tx.list(deviceSets, { equals: [personId] });
+    for (const { key, value } of rows) {
+      tx.delete(deviceSets, ...key);
+      tx.apply(store.ops.insert(deviceSets, [key[0], key[1] + 1], { ...value, devices: [] }));
+      await setChanged(tx, personId, { ...value, devices: [] });
+    }
+    return out;
+  }
+
   return {
     accountOf,
     ownAccount,
@@ -271,6 +287,7 @@ export function createDeviceService(deps: {
     },
 
     retire,
+    retireAll,
     retired,
 
     async findForChannel(tenantId, deviceId) {

@@ -90,6 +90,7 @@ export function createTokens(deps: {
       };
       const noted = note?.(made) ?? UNNOTED.tenant;
       await scope.write(async (tx) => {
+        await people.requireThere(tx, personId);
         tx.insert(enrolmentTokens, {
           tokenId,
           personId,

@@ -67,11 +67,17 @@ export interface PeopleService {
    * @throws KuvertError `not_found`
    */
   setLocked(tx: Tx<'tenant'>, personId: PersonId, isLocked: boolean): Promise<boolean>;
+  /** Takes a person out for good, with the key that sealed what is theirs. @throws KuvertError `not_found` */
+  remove(tx: Tx<'tenant'>, personId: PersonId): Promise<void>;
+  /** Forgets in which tenant somebody was who is removed. May be repeated. */
+  removed(personId: PersonId): Promise<void>;
   /**
    * Makes sure, in a transaction that conflicts with a lock, that somebody may get devices.
    * @throws KuvertError `person_locked`, `token_not_valid` for somebody who is not there any more
    */
   requireOpen(tx: Pick<Tx<'tenant'>, 'find'>, personId: PersonId): Promise<void>;
+  /** The same for what only asks that they are there. @throws KuvertError `not_found` */
+  requireThere(tx: Pick<Tx<'tenant'>, 'get'>, personId: PersonId): Promise<void>;
   /** True for a person of this tenant. */
   exists(scope: TenantScope, personId: PersonId): Promise<boolean>;
   /** For the operator, who names a person by id alone. @throws KuvertError `not_found` */
@@ -187,10 +193,26 @@ export function createPeopleService(deps: {
       return true;
     },
 
+    async remove(tx, personId) {
+      await tx.get(people, personId);
+      tx.delete(people, personId);
+      tx.destroyKey(personId);
+    },
+
+    async removed(personId) {
+      await store.operator().write((tx) => {
+        tx.delete(personTenants, personId);
+      });
+    },
+
     async requireOpen(tx, personId) {
       const row = await tx.find(people, personId);
       if (row === undefined) throw new KuvertError('token_not_valid');
       if (row.lockedAt !== undefined) throw new KuvertError('person_locked');
+    },
+
+    async requireThere(tx, personId) {
+      await tx.get(people, personId);
     },
 
     async exists(scope, personId) {

@@ -3,7 +3,7 @@ import { KuvertError, makeId, type PersonId, type PoolId } from '@kuvert/protoco
 import { FEATURES, type Feature, type FeatureChoices, isFeatureAllowed } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
 import { type NoteEffect, requireVersion } from '../../effects.ts';
-import type { RowOf, TenantScope } from '../../store/index.ts';
+import type { RowOf, TenantScope, Tx } from '../../store/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { poolMembers, pools } from './collections.ts';
@@ -102,10 +102,10 @@ export class PoolService {
     note: NoteEffect<'tenant'>,
   ): Promise<void> {
     const { poolId, personId } = member;
-    await this.#people.get(scope, personId);
     await scope.write(async (tx) => {
       await tx.guard('pools-of-person', personId);
       await tx.get(pools, poolId);
+      await this.#people.requireThere(tx, personId);
       const { rows } = await tx.list(poolMembers, {
         index: 'byPerson',
         equals: [personId],
@@ -129,6 +129,14 @@ export class PoolService {
       tx.delete(poolMembers, poolId, personId);
       await note(tx, { object: personId, before: { poolId } });
     });
+  }
+
+  /** Takes somebody who is to be removed out of all pools. To be called before anything else in its transaction. */
+  async leaveAll(tx: Tx<'tenant'>, personId: PersonId): Promise<void> {
+    await tx.guard('pools-of-person', personId);
+    const query = { index: 'byPerson', equals: [personId], limit: POOLS_PER_PERSON } as const;
+    const { rows } = await tx.list(poolMembers, query);
+    for (const { poolId } of rows) tx.delete(poolMembers, poolId, personId);
   }
 
   /** @throws KuvertError `not_found` for somebody who is not in it */

@@ -65,6 +65,9 @@ export interface AdminRequest<Id extends AdminOperationId> {
   readonly execute: Execute;
 }
 
+/** Runs in the commit of an effect, in whichever file that lies, so that it happens once. */
+export type Alongside = (...where: ['tenant', Tx<'tenant'>] | ['operator', Tx<'operator'>]) => Promise<void>;
+
 /**
  * Carries out what was approved.
  * @returns what it answers
@@ -76,8 +79,7 @@ export type Execute = (approved: {
   readonly body: unknown;
   readonly askedBy: AdministratorId;
   readonly approvedBy: AdministratorId;
-  /** Runs in the commit of the effect, so that it happens once. */
-  readonly alongside: (tx: Tx<'operator'>) => Promise<void>;
+  readonly alongside: Alongside;
 }) => Promise<object | undefined>;
 
 /** What a handler answers with. */

@@ -16,7 +16,7 @@ import type { Clock } from '../../clock.ts';
 import type { Effect, Noted } from '../../effects.ts';
 import type { Log } from '../../log.ts';
 import type { Store, Tx } from '../../store/index.ts';
-import type { AdminCaller, AdminHandler, AdminTable, Execute, SignedIn } from './admin-routes.ts';
+import type { AdminCaller, AdminHandler, AdminTable, Alongside, Execute, SignedIn } from './admin-routes.ts';
 import { AnswerKeptError, KeptAnswers, type KeyedRequest } from './idempotency.ts';
 
 /** How long a second factor counts as fresh. */
@@ -197,7 +197,7 @@ export class AdminCalls {
   /** Runs the handler and checks what it gives. */
   async #run(
     call: AdminCall,
-    more: { approvedBy?: AdministratorId; alongside?: (tx: Tx<'operator'>) => Promise<void> },
+    more: { approvedBy?: AdministratorId; alongside?: Alongside },
   ): Promise<CallAnswer> {
     const one = operationOf(call.id);
     const status = statusOf(one);
@@ -240,7 +240,7 @@ export class AdminCalls {
     more: {
       readonly status: number;
       readonly approvedBy?: AdministratorId;
-      readonly alongside?: (tx: Tx<'operator'>) => Promise<void>;
+      readonly alongside?: Alongside;
     },
   ): Noted {
     const { id: operation, place, keyed } = call;
@@ -254,12 +254,12 @@ export class AdminCalls {
     });
     return {
       tenant: async (tx, effect) => {
-        if (alongside !== undefined) throw new Error('what takes four eyes has to lie in the control file');
+        await alongside?.('tenant', tx);
         if (keyed) await this.#kept.keep({ kind: 'tenant', tx }, keyed, answerOf(effect));
         await this.#gate.onTenantEffect(tx, context, effect);
       },
       operator: async (tx, effect) => {
-        await alongside?.(tx);
+        await alongside?.('operator', tx);
         if (keyed) await this.#kept.keep({ kind: 'operator', tx }, keyed, answerOf(effect));
         await this.#gate.onOperatorEffect(tx, context, effect);
       },

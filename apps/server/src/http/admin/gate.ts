@@ -2,12 +2,13 @@
 import type { AdministratorId, TenantId } from '@kuvert/protocol';
 import type { AdminOperationId, AuditAction } from '@kuvert/protocol/admin';
 import type { Effect } from '../../effects.ts';
+import { type Place, placeOfScope } from '../../features/administrators/index.ts';
 import type { AuditRecords, LogName } from '../../features/audit/index.ts';
 import { logsOf } from '../../features/audit/index.ts';
 import type { TenantService } from '../../features/tenants/index.ts';
 import type { Log } from '../../log.ts';
 import { callerId, type SignedIn } from './admin-routes.ts';
-import type { AdminGate, EffectContext } from './calls.ts';
+import { type AdminGate, type EffectContext, operationOf } from './calls.ts';
 
 /** What an operation is called in the log, where its service does not record it. */
 const ACTIONS: { readonly [Id in AdminOperationId]?: AuditAction } = {
@@ -23,6 +24,7 @@ const ACTIONS: { readonly [Id in AdminOperationId]?: AuditAction } = {
   'sign-in-rules.change': 'sign-in-rules.changed',
   'operator-sign-in-rules.change': 'sign-in-rules.changed',
   'people.change': 'person.changed',
+  'people.erase': 'person.erased',
   'people.lock': 'person.locked',
   'people.unlock': 'person.unlocked',
   'pools.lock': 'person.locked',
@@ -48,7 +50,8 @@ export function createAdminGate(parts: {
   readonly approvals: {
     request(
       asked: {
-        readonly place: string;
+        readonly place: Place;
+        readonly liesIn: 'tenant' | 'operator';
         readonly requestedBy: AdministratorId;
         readonly payload: {
           readonly operation: string;
@@ -60,11 +63,13 @@ export function createAdminGate(parts: {
     ): Promise<object>;
   };
   readonly tenants: Pick<TenantService, 'stateOf'>;
+  /** What has to hold before something may be asked for that takes two: that what it is about is there. */
+  readonly checks: { readonly [Id in AdminOperationId]?: (params: never) => Promise<void> };
   readonly audit: AuditRecords;
   readonly promises: Pick<AdminGate, 'promiseFor'>;
   readonly log: Log;
 }): AdminGate {
-  const { administrators, approvals, tenants, audit, promises, log } = parts;
+  const { administrators, approvals, tenants, checks, audit, promises, log } = parts;
   return {
     authenticate: (token, address) => administrators.authenticate(token, address),
     callerAgain: (administratorId) => administrators.callerAgain(administratorId),
@@ -100,6 +105,7 @@ export function createAdminGate(parts: {
     },
 
     async requestApproval(caller: SignedIn, { operation, place, params, body }, noted) {
+      await checks[operation]?.(params as never);
       const payload = {
         operation,
         params: params as Record<string, string>,
@@ -107,7 +113,12 @@ export function createAdminGate(parts: {
       };
       const requestedBy = caller.administratorId;
       return approvals.request(
-        { place: place.kind === 'installation' ? 'installation' : place.tenantId, requestedBy, payload },
+        {
+          place: placeOfScope(place),
+          liesIn: operationOf(operation).fourEyesIn ?? 'operator',
+          requestedBy,
+          payload,
+        },
         noted,
       );
     },
