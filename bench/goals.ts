@@ -110,6 +110,17 @@ const GOALS: readonly Goal[] = [
     must: 600,
     should: undefined,
   },
+  ...[1, 16, 64, 256].map(
+    (mib): Goal => ({
+      about: `upload of ${mib} MiB, sealed, until its message is accepted`,
+      rows: { what: 'attachments', mib },
+      field: 'mb_per_s',
+      against: 'plain-https',
+      sense: 'at least',
+      must: 0.5,
+      should: undefined,
+    }),
+  ),
   {
     about: 'memory of an idle device',
     rows: { what: 'idle' },

@@ -1,4 +1,5 @@
 /** How much is measured: the long form for people who decide by it, the short one to see that everything still runs. */
+import type { UploadsPlan } from './files/uploads.ts';
 import type { GroupSenderPlan } from './groups/real-sender.ts';
 import type { FanoutScenario, IdleScenario, OfflineScenario, OnlineScenario, Spell } from './load/job.ts';
 import type { SeededTenant } from './seed/enrol-devices.ts';
@@ -13,6 +14,8 @@ export interface Plan {
   readonly busy: OnlineScenario;
   /** On a server that has just started. */
   readonly idle: IdleScenario;
+  /** Beside a plain server. */
+  readonly uploads: UploadsPlan;
   /** A real client that writes to a group, on the product alone. */
   readonly groupSender: GroupSenderPlan;
   /** On the product alone. */
@@ -88,6 +91,7 @@ export function makePlan(options: {
       accounts: { first: 0, count: short ? 500 : 5_000 },
       settleMs: short ? 1_000 : 5_000,
     },
+    uploads: short ? { sizesMib: [1, 8], times: 2 } : { sizesMib: [1, 16, 64, 256], times: 3 },
     groupSender: {
       sizes: GROUP_SIZES[short ? 'short' : 'long'],
       warmUp: short ? 5 : 50,

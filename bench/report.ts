@@ -4,7 +4,19 @@ import { readProfiles } from './measure/cpu-profile.ts';
 import { median, rounded } from './measure/statistics.ts';
 
 /** What makes two rows the same measurement, beside peer and round. */
-const SETTINGS = ['what', 'layer', 'inflight', 'members', 'users', 'msgs', 'conns', 'day', 'kind', 'cuts'];
+const SETTINGS = [
+  'what',
+  'layer',
+  'inflight',
+  'members',
+  'mib',
+  'users',
+  'msgs',
+  'conns',
+  'day',
+  'kind',
+  'cuts',
+];
 /** What is told of each kind of measurement, in order. */
 const TOLD: Readonly<Record<string, readonly string[]>> = {
   online: ['per_s', 'p50_ms', 'p99_ms', 'srv_cpu_us_per_msg'],
@@ -27,6 +39,7 @@ const TOLD: Readonly<Record<string, readonly string[]>> = {
     'first_cpu_ms',
   ],
   'group-stored': ['body_bytes', 'disk_bytes_per_msg', 'disk_bytes_per_member'],
+  attachments: ['mb_per_s', 'sending_mb_per_s', 'client_cpu_ms_per_mib', 'srv_cpu_ms_per_mib'],
   idle: ['kb_per_conn', 'kb_per_session', 'rss_mb', 'logins_per_s', 'login_cpu_us'],
   syncs: ['per_msg', 'per_s'],
   fill: ['seconds'],

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Site } from '@kuvert/testkit';
 import { measureClient } from './client/client.ts';
+import { measureUploads } from './files/uploads.ts';
 import type { Row } from './goals.ts';
 import { measureGroupSender } from './groups/real-sender.ts';
 import { simulateGrowth } from './growth.ts';
@@ -22,6 +23,7 @@ export const PARTS = [
   'offline',
   'fanout',
   'group',
+  'attachments',
   'idle',
   'tenants',
   'layers',
@@ -36,7 +38,7 @@ export type Part = (typeof PARTS)[number];
 export const PEERS = ['kuvert', 'ceiling', 'ejabberd', 'ejabberd-postgresql'] as const;
 
 /** Parts that need no population of devices. */
-const ALONE: ReadonlySet<Part> = new Set(['growth', 'history', 'search']);
+const ALONE: ReadonlySet<Part> = new Set(['growth', 'history', 'search', 'attachments']);
 
 const LAYERS: readonly Depth[] = ['socket', 'noise', 'codec', 'store'];
 
@@ -77,6 +79,9 @@ export async function run(options: RunOptions): Promise<Row[]> {
   const clientParts = (['history', 'search'] as const).filter((part) => parts.includes(part));
   if (clientParts.length > 0) {
     await measureClient({ site, ...plan.past, parts: clientParts, onProgress }, add);
+  }
+  if (parts.includes('attachments')) {
+    await measureUploads({ site, plan: plan.uploads, rounds: plan.rounds, onProgress }, add);
   }
   if (parts.every((part) => ALONE.has(part))) return rows;
   onProgress(`enrolling ${plan.tenants.reduce((sum, { devices }) => sum + devices, 0)} devices`);

@@ -1,0 +1,34 @@
+/**
+ * What uploads are held against: a server over HTTPS that writes a body to a file as it comes and answers once the disk has it. No accounts,
+ * no hash, nothing to go on with after a cut.
+ *
+ *     node plain-server.ts CERTIFICATE KEY FOLDER
+ */
+import { readFileSync } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+const [cert = '', key = '', folder = ''] = process.argv.slice(2);
+let files = 0;
+
+const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => {
+  const path = join(folder, `upload-${++files}`);
+  void (async () => {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      for await (const bytes of request) await file.write(bytes as Buffer);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    response.writeHead(204).end();
+    // So that many rounds fit on a disk; not a part of what is measured.
+    await rm(path);
+  })().catch(() => response.destroy());
+});
+server.listen({ host: '127.0.0.1', port: 0 }, () => {
+  process.send?.({ port: (server.address() as AddressInfo).port });
+});
+process.on('disconnect', () => process.exit(0));
