@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { type DatabaseConfig, databaseOf } from './database-config.ts';
 import { isLoopback } from './loopback.ts';
 import { StartError } from './start-error.ts';
 
@@ -40,16 +41,6 @@ export interface ServerConfig {
   readonly attachmentBytesMax?: number;
   /** The database that holds everything, or undefined for files in the data folder. */
   readonly database?: DatabaseConfig | undefined;
-}
-
-/** A MongoDB and how it lets us in. Paths are absolute. */
-export interface DatabaseConfig {
-  /** Without a password. */
-  readonly url: string;
-  readonly passwordFile: string | undefined;
-  readonly caFile: string | undefined;
-  readonly certFile: string | undefined;
-  readonly keyFile: string | undefined;
 }
 
 /** What the sealed files of one tenant may take, unless told, in bytes. */
@@ -297,7 +288,7 @@ function toConfig(
     ledgerFolder: at(values.KUVERT_LEDGER ?? join(values.KUVERT_KEYS as string, 'ledger')),
     ...(values.KUVERT_BLOBS === undefined ? {} : { blobsFolder: at(values.KUVERT_BLOBS) }),
     attachmentBytesMax: (values.KUVERT_ATTACHMENT_GB as number) * 2 ** 30,
-    ...databaseOf(values, at),
+    database: databaseOf(values, at),
     logLevel: values.KUVERT_LOG_LEVEL ?? (place.onTerminal ? 'warn' : 'info'),
   };
 }
@@ -314,73 +305,6 @@ export function readConfigFor(
   if (/^mongodb(\+srv)?:/.test(address)) return readConfig({ ...environment, KUVERT_STORE: address });
   const others = Object.entries(environment).filter(([name]) => !name.startsWith('KUVERT_STORE'));
   return readConfig({ ...Object.fromEntries(others), KUVERT_DATA: address });
-}
-
-/** What the address of a database may not say, because what Kuvert promises hangs on it, or anybody could listen or answer. */
-const FORBIDDEN_OPTIONS =
-  /^(w|journal|wtimeoutms|readconcernlevel|readpreference.*|retrywrites|compressors|zlib.*|loadbalanced|tlsinsecure|tlsallow.*|ssl.*validate|authmechanismproperties|tls.*file.*)$/;
-
-/** @throws StartError `config_invalid` */
-function databaseOf(values: Values, at: (file: string) => string): Pick<ServerConfig, 'database'> {
-  const url = values.KUVERT_STORE ?? 'files';
-  const files = {
-    KUVERT_STORE_PASSWORD_FILE: values.KUVERT_STORE_PASSWORD_FILE,
-    KUVERT_STORE_CA: values.KUVERT_STORE_CA,
-    KUVERT_STORE_CERT: values.KUVERT_STORE_CERT,
-    KUVERT_STORE_KEY: values.KUVERT_STORE_KEY,
-  };
-  if (url === 'files') {
-    for (const [name, file] of Object.entries(files)) {
-      if (file !== undefined)
-        throw new StartError('config_invalid', {
-          about: `${name} is set, but KUVERT_STORE names no database`,
-        });
-    }
-    return {};
-  }
-  const { KUVERT_STORE_CERT: cert, KUVERT_STORE_KEY: key } = files;
-  if ((cert === undefined) !== (key === undefined)) {
-    const missing = cert === undefined ? 'KUVERT_STORE_CERT' : 'KUVERT_STORE_KEY';
-    throw new StartError('config_invalid', { about: `${missing} is missing` });
-  }
-  checkAddress(url, {
-    hasPassword: files.KUVERT_STORE_PASSWORD_FILE !== undefined,
-    hasCa: files.KUVERT_STORE_CA !== undefined,
-  });
-  const place = (file: string | undefined) => (file === undefined ? undefined : at(file));
-  return {
-    database: {
-      url,
-      passwordFile: place(files.KUVERT_STORE_PASSWORD_FILE),
-      caFile: place(files.KUVERT_STORE_CA),
-      certFile: place(cert),
-      keyFile: place(key),
-    },
-  };
-}
-
-/** Never repeats the address: somebody may have put a password in it after all. */
-function checkAddress(url: string, given: { readonly hasPassword: boolean; readonly hasCa: boolean }): void {
-  const invalid = (about: string) => new StartError('config_invalid', { about: `KUVERT_STORE ${about}` });
-  const [scheme = '', rest = ''] = url.split('://');
-  const authority = rest.split(/[/?]/)[0] ?? '';
-  const user = authority.includes('@') ? authority.slice(0, authority.lastIndexOf('@')) : undefined;
-  if (user?.includes(':'))
-    throw invalid('holds a password; put it into a file and name that with KUVERT_STORE_PASSWORD_FILE');
-  if (given.hasPassword && user === undefined)
-    throw invalid('names no user for the password in KUVERT_STORE_PASSWORD_FILE');
-  const options = new URLSearchParams(rest.split('?')[1] ?? '');
-  for (const name of options.keys()) {
-    if (FORBIDDEN_OPTIONS.test(name.toLowerCase()))
-      throw invalid(`has the option ${name}, which is not for an address to decide`);
-  }
-  const tls = options.get('tls') ?? options.get('ssl');
-  const hosts = authority.slice(authority.lastIndexOf('@') + 1).split(',');
-  const isNear = hosts.every((host) => isLoopback(host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')));
-  if (scheme === 'mongodb' && !isNear && tls === null && !given.hasCa)
-    throw invalid(
-      'has to say tls=true for a database on another machine, or tls=false where nobody can listen in between',
-    );
 }
 
 /** The page `docs/configuration.md`, as Markdown. */
