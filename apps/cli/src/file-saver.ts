@@ -45,16 +45,24 @@ export class FileSaver {
   async save(
     message: Pick<IncomingMessage, 'messageId' | 'senderDevice' | 'details'>,
   ): Promise<SavedFile | undefined> {
-    const { conversations, attachments } = this.#profile;
+    const { conversations } = this.#profile;
     if (message.details?.file === undefined) return undefined;
     const entry = conversations
       .find(message.messageId)
       .find((one) => one.senderDevice === message.senderDevice);
-    if (entry === undefined) return undefined;
+    return entry && this.saveEntry(entry.entryId, message.messageId);
+  }
+
+  /**
+   * Saves the file of a message that is known here.
+   * @throws KuvertError as {@link FileSaver.save}; `no_file` for a message without one
+   */
+  async saveEntry(entryId: number, messageId: string): Promise<SavedFile> {
+    const { attachments } = this.#profile;
     const tell = progressOf(this.#output);
     const stop = attachments.onProgress(({ doneBytes, totalBytes }) => tell(doneBytes, totalBytes));
     try {
-      const path = await this.#saveEntry(entry.entryId, message.messageId);
+      const path = await this.#saveTo(entryId, messageId);
       return { json: { savedAs: path }, lines: [`  → ${showLine(path)}`] };
     } catch (error) {
       if (!(error instanceof KuvertError) || !OF_THIS_FILE.has(error.code)) throw error;
@@ -66,7 +74,7 @@ export class FileSaver {
     }
   }
 
-  async #saveEntry(entryId: number, key: string): Promise<string> {
+  async #saveTo(entryId: number, key: string): Promise<string> {
     for (let tries = 1; ; tries++) {
       const target = await fileTarget(this.#folder, key);
       try {

@@ -1,5 +1,5 @@
 /** How a message looks: the stable JSON line of `inbox` and `history`, and the lines for people. */
-import type { HistoryEntry, IncomingMessage, MessageState } from '@kuvert/client-core';
+import type { HistoryEntry, IncomingMessage, MessageGroup, MessageState } from '@kuvert/client-core';
 import { changeWords, detailsJson, isChangeKind, messageWords, type NameOf } from './content-text.ts';
 import type { Output } from './output.ts';
 import { showLine, showText } from './terminal-text.ts';
@@ -12,6 +12,7 @@ export function incomingJson(message: Incoming, output: Output, nameOf: NameOf):
   return {
     messageId: message.messageId,
     from: senderOf(message),
+    ...groupJson(message),
     sentAt: new Date(message.sentAtMs).toISOString(),
     text: message.kind === 'too-new' ? output.texts.tooNew() : message.text,
     ...marksOf(message.kind),
@@ -21,7 +22,7 @@ export function incomingJson(message: Incoming, output: Output, nameOf: NameOf):
 
 /** Date, sender and text; the further lines of a text are indented. */
 export function incomingText(message: Incoming, output: Output, nameOf: NameOf): string {
-  return `${localTime(message.sentAtMs)}  ${showLine(senderOf(message))}: ${bodyOf(message, output, nameOf)}`;
+  return `${localTime(message.sentAtMs)}  ${showLine(senderOf(message))}${inGroup(message)}: ${bodyOf(message, output, nameOf)}`;
 }
 
 /** A message that was read is still a delivered one for scripts that knew no more states. */
@@ -38,7 +39,8 @@ export function historyJson(entry: HistoryEntry, output: Output, nameOf: NameOf)
   return {
     direction,
     messageId,
-    to,
+    to: entry.group ? groupName(entry.group) : to,
+    ...groupJson(entry),
     sentAt,
     text,
     ...contentJson(entry, nameOf),
@@ -50,8 +52,21 @@ export function historyJson(entry: HistoryEntry, output: Output, nameOf: NameOf)
 /** @see incomingText */
 export function historyText(entry: HistoryEntry, output: Output, nameOf: NameOf): string {
   if (entry.direction === 'in') return incomingText(entry, output, nameOf);
-  const head = `${localTime(entry.sentAtMs)}  ${output.texts.me()} → ${showLine(entry.to)}`;
+  const head = `${localTime(entry.sentAtMs)}  ${output.texts.me()} → ${showLine(entry.group ? groupName(entry.group) : entry.to)}`;
   return `${head} (${output.texts.shortState(entry.state)}): ${bodyOf(entry, output, nameOf)}`;
+}
+
+/** The same names as in `read`, `search` and `conversations`. */
+function groupJson({ group }: Incoming | HistoryEntry): object {
+  return group === undefined ? {} : { group: group.groupId, title: group.title };
+}
+
+function inGroup({ group }: Incoming): string {
+  return group === undefined ? '' : ` (${showLine(groupName(group))})`;
+}
+
+function groupName({ groupId, title }: MessageGroup): string {
+  return title === '' ? groupId : title;
 }
 
 /** The text, or the sentence that stands where there is none. */

@@ -25,20 +25,39 @@ export async function filePreview(
 ): Promise<{ width?: number; height?: number; preview?: Preview }> {
   if (sizeBytes > FILE_BYTES_MAX) return {};
   try {
-    const raster = decode(await readFile(path));
-    if (raster === undefined) return {};
+    return picturePreview(await readFile(path)) ?? {};
+  } catch {
+    // Whatever is wrong with the file is said by whoever sends it.
+    return {};
+  }
+}
+
+/** What a preview may be. */
+export interface PreviewLimits {
+  readonly sideMax: number;
+  readonly bytesMax: number;
+}
+
+/** The same of bytes that are there; undefined for what is no JPEG or PNG. Never throws. */
+export function picturePreview(
+  bytes: Buffer,
+  { sideMax, bytesMax }: PreviewLimits = { sideMax: SIDE_MAX, bytesMax: PREVIEW_BYTES_MAX },
+): { readonly width: number; readonly height: number; readonly preview?: Preview } | undefined {
+  try {
+    const raster = decode(bytes);
+    if (raster === undefined) return undefined;
     const { width, height } = raster;
-    const small = shrink(raster);
+    const small = shrink(raster, sideMax);
     for (const quality of QUALITIES) {
       const { data } = jpeg.encode(small, quality);
-      if (data.length > PREVIEW_BYTES_MAX) continue;
+      if (data.length > bytesMax) continue;
       const preview = { type: 'image/jpeg', width: small.width, height: small.height } as const;
       return { width, height, preview: { ...preview, bytes: Uint8Array.from(data) } };
     }
     return { width, height };
   } catch {
     // Whatever is wrong with the picture, it is sent as it is.
-    return {};
+    return undefined;
   }
 }
 
@@ -53,8 +72,11 @@ function decode(bytes: Buffer): Raster | undefined {
 }
 
 /** The mean of the points that become one, on white where nothing is. */
-function shrink({ width, height, data }: Raster): { width: number; height: number; data: Buffer } {
-  const scale = Math.min(1, SIDE_MAX / Math.max(width, height));
+function shrink(
+  { width, height, data }: Raster,
+  sideMax: number,
+): { width: number; height: number; data: Buffer } {
+  const scale = Math.min(1, sideMax / Math.max(width, height));
   const [toWidth, toHeight] = [
     Math.max(1, Math.round(width * scale)),
     Math.max(1, Math.round(height * scale)),

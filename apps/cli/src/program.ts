@@ -17,6 +17,7 @@ import { addLink } from './commands/link.ts';
 import { addOperator } from './commands/operator.ts';
 import { addPeople } from './commands/people.ts';
 import { addSafety } from './commands/safety.ts';
+import { addSave } from './commands/save.ts';
 import { addSend } from './commands/send.ts';
 import { addServe } from './commands/serve.ts';
 import { addSettings } from './commands/settings.ts';
@@ -55,6 +56,7 @@ export function buildProgram(context: CommandContext): Command {
     addChat,
     addSend,
     addInbox,
+    addSave,
     addStatus,
     addHistory,
     addConversations,

@@ -1,11 +1,12 @@
 /** What is stored, as people see it. */
+import type { ConversationId } from '@kuvert/protocol';
 import { detailsOf, onlyDetails } from './conversations/details.ts';
 import { viewOf } from './conversations/entry-view.ts';
 import { changeOf, shownOf, textOf } from './conversations/shown.ts';
 import type { ListedEntry } from './conversations/store.ts';
 import type { OutboxRow, StoredMessage } from './store.ts';
 import { type ShownContext, shownReceipt } from './ticks/receipts.ts';
-import type { HistoryEntry, IncomingMessage, MessageState } from './types.ts';
+import type { HistoryEntry, IncomingMessage, MessageGroup, MessageState } from './types.ts';
 
 /** A stored message with its sender's name. */
 export function incomingOf(context: ShownContext, message: StoredMessage): IncomingMessage {
@@ -17,9 +18,15 @@ export function incomingOf(context: ShownContext, message: StoredMessage): Incom
     senderPerson: message.senderPerson,
     from: person?.mail,
     fromName: person?.name,
+    ...groupOf(context, message.conversationId),
     sentAtMs: message.sentAtMs,
     ...contentOf(context, message),
   };
+}
+
+function groupOf({ store }: ShownContext, conversationId: ConversationId): { readonly group?: MessageGroup } {
+  const row = store.groups.findByConversation(conversationId);
+  return row === undefined ? {} : { group: { groupId: row.groupId, title: row.title } };
 }
 
 function contentOf(
@@ -79,11 +86,23 @@ function historyEntryOf(context: ShownContext, row: ListedEntry): HistoryEntry[]
   const { messageId, senderDevice, senderPerson, atMs: sentAtMs, text, kind } = entry;
   const found = onlyDetails(entry);
   const details = Object.keys(found).length > 0 ? { details: found } : {};
+  const group = groupOf(context, entry.conversationId);
   if (entry.direction === 'in') {
     const person = store.directory.getPerson(senderPerson);
     const from = { from: person?.mail, fromName: person?.name };
     return [
-      { direction: 'in', messageId, senderDevice, senderPerson, ...from, sentAtMs, kind, text, ...details },
+      {
+        direction: 'in',
+        messageId,
+        senderDevice,
+        senderPerson,
+        ...from,
+        ...group,
+        sentAtMs,
+        kind,
+        text,
+        ...details,
+      },
     ];
   }
   const conversation = store.conversations.get(entry.conversationId);
@@ -91,6 +110,17 @@ function historyEntryOf(context: ShownContext, row: ListedEntry): HistoryEntry[]
   const to = peer?.mail ?? conversation?.mail ?? '';
   const { state = 'accepted', problem } = entry;
   return [
-    { direction: 'out', messageId, to, sentAtMs, kind, text, ...details, state, ...(problem && { problem }) },
+    {
+      direction: 'out',
+      messageId,
+      to,
+      ...group,
+      sentAtMs,
+      kind,
+      text,
+      ...details,
+      state,
+      ...(problem && { problem }),
+    },
   ];
 }

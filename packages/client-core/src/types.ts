@@ -38,6 +38,13 @@ export interface SendResult {
   readonly problem?: ErrorCode;
 }
 
+/** The group that a message belongs to. */
+export interface MessageGroup {
+  readonly groupId: GroupId;
+  /** Empty until it can be read. */
+  readonly title: string;
+}
+
 /** A message that somebody sent to this device. */
 export interface IncomingMessage {
   readonly messageId: ContentId;
@@ -46,6 +53,7 @@ export interface IncomingMessage {
   /** Mail address and name of the sender; undefined while the directory has not answered. */
   readonly from: string | undefined;
   readonly fromName: string | undefined;
+  readonly group?: MessageGroup;
   /** The sender's clock, clamped to what the server saw ±5 minutes. */
   readonly sentAtMs: number;
   /** `too-new`: this release cannot show it; `text` is empty then. An edit, a reaction, a vote or the end of a poll is about another message. */
@@ -76,7 +84,9 @@ export type HistoryEntry =
   | {
       readonly direction: 'out';
       readonly messageId: ContentId;
+      /** Empty in a group. */
       readonly to: string;
+      readonly group?: MessageGroup;
       readonly sentAtMs: number;
       readonly kind: Exclude<MessageKind, 'timer'>;
       readonly text: string;

@@ -1,7 +1,7 @@
 /** `kuvert send`: one text, or one per line of stdin. */
 import { readFile } from 'node:fs/promises';
 import type { Profile } from '@kuvert/client-core/node';
-import { type ContentId, mailAddress } from '@kuvert/protocol';
+import { type ContentId, type ConversationId, type Mention, mailAddress } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { UsageError } from '../failure.ts';
@@ -15,7 +15,16 @@ import {
   TIME_LIMIT_MS,
   withProfile,
 } from '../profile-session.ts';
-import { choicesOf, messageNamed, placeOf, replyTo, sendFile } from '../sending.ts';
+import {
+  cardOf,
+  choicesOf,
+  linkOf,
+  mentionsOf,
+  messageNamed,
+  placeOf,
+  replyTo,
+  sendFile,
+} from '../sending.ts';
 import { flushPatiently, progressOf } from '../transfers.ts';
 
 interface SendOptions extends ProfileOptions {
@@ -34,10 +43,44 @@ interface SendOptions extends ProfileOptions {
   readonly multiple?: true;
   readonly vote?: string;
   readonly endPoll?: string;
+  readonly voice?: string;
+  readonly contact?: string;
+  readonly mail?: string[];
+  readonly phone?: string[];
+  readonly organisation?: string;
+  readonly link?: string;
+  readonly linkTitle?: string;
+  readonly linkText?: string;
+  readonly mention?: string[];
 }
 
 /** What is sent instead of a plain text, at most one of them. */
-const OTHERS = ['file', 'edit', 'delete', 'react', 'place', 'poll', 'vote', 'endPoll'] as const;
+const OTHERS = [
+  'file',
+  'voice',
+  'contact',
+  'link',
+  'edit',
+  'delete',
+  'react',
+  'place',
+  'poll',
+  'vote',
+  'endPoll',
+] as const;
+/** Those that are about a message that is there. */
+const CHANGES: readonly string[] = ['edit', 'delete', 'react', 'vote', 'endPoll'];
+/** Those that have no words beside them. */
+const WORDLESS: readonly string[] = ['voice', 'contact', 'place', 'poll', 'vote', 'endPoll', 'delete'];
+/** Options that say more about another one. */
+const BELONGS = {
+  mail: 'contact',
+  phone: 'contact',
+  organisation: 'contact',
+  linkTitle: 'link',
+  linkText: 'linkTitle',
+  multiple: 'poll',
+} as const;
 
 /** @see buildProgram */
 export function addSend(program: Command, context: CommandContext): void {
@@ -58,6 +101,18 @@ export function addSend(program: Command, context: CommandContext): void {
     .option('--multiple', 'more than one answer of --poll may be chosen')
     .option('--vote <message>', 'answer a poll with --option 1, --option 2 …; none takes the answer back')
     .option('--end-poll <message>', 'end a poll of yours')
+    .option('--voice <path>', 'send a sound as a voice message')
+    .option('--contact <name|mail>', 'send a card: of a colleague by their address, or of anybody by name')
+    .option('--mail <mail>', 'an address on the card', collect)
+    .option('--phone <number>', 'a number on the card', collect)
+    .option('--organisation <name>', 'where the person of the card works')
+    .option(
+      '--link <url>',
+      'send a web address with --text or alone; this machine looks at the page for its title and picture, readers do not',
+    )
+    .option('--link-title <title>', 'what the page is called; then nobody looks at it')
+    .option('--link-text <text>', 'what the page says, with --link-title')
+    .option('--mention <mail>', 'somebody whom the text names as @Name or @mail', collect)
     .option('--jsonl <->', 'read one {"to": …, "text": …} per line from stdin (always -)');
   profileCommand(command).action((options: SendOptions) => sendAsAsked(options, context));
   finishCommand(command, [
@@ -66,13 +121,17 @@ export function addSend(program: Command, context: CommandContext): void {
     "kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --file report.pdf --text 'As promised'",
     "kuvert send --profile anna --secret-file anna.secret --group Release --text 'Hello all'",
     'kuvert send --profile anna --secret-file anna.secret --group Release --file notes.pdf',
+    'kuvert send --profile anna --secret-file anna.secret --to ben@acme.test --voice memo.opus',
+    "kuvert send --profile anna --secret-file anna.secret --group Release --text '@Ben, please look' --mention ben@acme.test",
     'kuvert send --profile bot --secret-file bot.secret --jsonl - --json < messages.jsonl',
   ]);
 }
 
 async function sendAsAsked(options: SendOptions, context: CommandContext): Promise<void> {
   const others = OTHERS.filter((name) => options[name] !== undefined);
-  if (others.length > 0 || options.replyTo !== undefined) return sendOther(options, others, context);
+  const more = ['replyTo', 'mention', ...Object.keys(BELONGS)] as (keyof SendOptions)[];
+  const isRich = more.some((name) => options[name] !== undefined);
+  if (others.length > 0 || isRich) return sendOther(options, others, context);
   if ((options.text === undefined) === (options.jsonl === undefined)) {
     throw new UsageError({
       en: 'Give either --text or --jsonl; see --help.',
@@ -124,9 +183,22 @@ async function sendOther(
   context: CommandContext,
 ): Promise<void> {
   const { to, group, replyTo: answered } = options;
-  const isAbout = others.some((name) => ['edit', 'delete', 'react', 'vote', 'endPoll'].includes(name));
+  const isAbout = others.some((name) => CHANGES.includes(name));
   const needsText = options.edit !== undefined || options.react !== undefined || others.length === 0;
-  if (others.length > 1 || options.jsonl !== undefined || (isAbout && answered !== undefined)) {
+  const isWordless = others.some((name) => WORDLESS.includes(name));
+  const isMentionOdd =
+    options.mention !== undefined && (options.text === undefined || options.react !== undefined);
+  const isStray = Object.entries(BELONGS).some(
+    ([name, to]) => options[name as keyof typeof BELONGS] !== undefined && options[to] === undefined,
+  );
+  if (
+    others.length > 1 ||
+    options.jsonl !== undefined ||
+    (isAbout && answered !== undefined) ||
+    (isWordless && options.text !== undefined) ||
+    isMentionOdd ||
+    isStray
+  ) {
     throw new UsageError({
       en: 'These options do not go together; see --help.',
       de: 'Diese Optionen passen nicht zusammen; siehe --help.',
@@ -166,8 +238,11 @@ async function queueOther(
   context: CommandContext,
 ): Promise<ContentId> {
   const { conversations } = profile;
-  const { text = '', edit, react, vote, endPoll, place, poll, option = [] } = options;
-  if (edit !== undefined) return conversations.edit(messageNamed(profile, edit).entryId, text);
+  const { text = '', edit, react, vote, endPoll, option = [] } = options;
+  if (edit !== undefined) {
+    const { entryId, conversationId } = messageNamed(profile, edit);
+    return conversations.edit(entryId, text, namedIn(profile, conversationId, options));
+  }
   if (react !== undefined) return conversations.react(messageNamed(profile, react).entryId, text.trim());
   if (vote !== undefined) return conversations.vote(messageNamed(profile, vote).entryId, choicesOf(option));
   if (endPoll !== undefined) return conversations.endPoll(messageNamed(profile, endPoll).entryId);
@@ -176,19 +251,43 @@ async function queueOther(
     conversations.deleteEntries([entry.entryId], 'everywhere');
     return entry.messageId;
   }
-  const { to, group } = options;
+  return queueMessage(profile, options, context);
+}
+
+/** A message of its own, of any kind. */
+async function queueMessage(
+  profile: Profile,
+  options: SendOptions,
+  context: CommandContext,
+): Promise<ContentId> {
+  const { conversations } = profile;
+  const { to, group, text = '', place, poll, contact, link, option = [] } = options;
   const conversationId =
     group === undefined
       ? await profile.conversationAt(mailAddress.parse(to))
       : profile.groups.find(group).conversationId;
   const answers = options.replyTo === undefined ? undefined : messageNamed(profile, options.replyTo);
   const answering = answers === undefined ? {} : { replyTo: replyTo(answers) };
-  if (options.file !== undefined) {
-    const onBytes = progressOf(context.output);
-    return sendFile(profile, { conversationId, path: options.file, text: options.text, answers, onBytes });
+  const path = options.file ?? options.voice;
+  const mentions = namedIn(profile, conversationId, options);
+  if (path !== undefined) {
+    return sendFile(profile, {
+      conversationId,
+      path,
+      text: options.text,
+      ...(mentions && { mentions }),
+      answers,
+      isVoice: options.voice !== undefined,
+      onBytes: progressOf(context.output),
+    });
   }
   if (place !== undefined)
     return conversations.write(conversationId, { kind: 'location', ...placeOf(place), ...answering });
+  if (contact !== undefined) {
+    const { mail: mails = [], phone: phones = [], organisation } = options;
+    const card = await cardOf(profile, { who: contact, mails, phones, organisation });
+    return conversations.write(conversationId, { ...card, ...answering });
+  }
   if (poll !== undefined) {
     const isMultiple = options.multiple === true;
     return conversations.write(conversationId, {
@@ -199,7 +298,25 @@ async function queueOther(
       ...answering,
     });
   }
-  return conversations.write(conversationId, { kind: 'text', text, ...answering });
+  const links =
+    link === undefined
+      ? undefined
+      : [await linkOf({ url: link, title: options.linkTitle, description: options.linkText })];
+  return conversations.write(conversationId, {
+    kind: 'text',
+    text: text === '' && links !== undefined ? (links[0]?.url ?? '') : text,
+    ...(links && { links }),
+    ...(mentions && { mentions }),
+    ...answering,
+  });
+}
+
+function namedIn(
+  profile: Profile,
+  conversationId: ConversationId,
+  { mention, text = '' }: SendOptions,
+): Mention[] | undefined {
+  return mention && mentionsOf(profile, conversationId, { text, mails: mention });
 }
 
 /** Sends it as far as that is possible now, however long a file takes, and tells what became of it. */
