@@ -40,41 +40,46 @@ export class Directory {
    * @throws KuvertError `identity_not_trusted`, `identity_rolled_back`, `identity_changed`; a notice is kept then
    */
   pin(record: AccountRecord, personId: PersonId, active: readonly DeviceId[]): KnownAccount {
-    const { store, own, clock } = this.#context;
-    const known = store.directory.getAccount(personId);
-    const pinned = known?.pin;
+    const { store, clock } = this.#context;
     try {
-      const verified = verifyAccount(record, {
-        tenantId: own.tenantId,
-        root: own.root,
-        personId,
-        ...(pinned && { pinned }),
-      });
-      for (const { device } of verified.list.devices) {
-        const owner = store.directory.findOwner(device);
-        if (
-          (owner !== undefined && owner !== personId) ||
-          (device === own.deviceId && personId !== own.personId)
-        ) {
-          throw new KuvertError('identity_not_trusted');
-        }
-      }
-      const { list } = verified;
-      const inactive = list.devices.map(({ device }) => device).filter((device) => !active.includes(device));
-      const account: KnownAccount = { personId, pin: verified.pin, list, inactive };
-      store.transaction(() => {
-        if (isNews(known, account)) {
-          store.directory.putAccount(account);
-          this.#accountChanged(known, account, verified.keyChange);
-        }
-        store.notices.withdraw({ kind: 'identity_problem', personId });
-      });
-      return account;
+      return this.#verifyAndKeep(record, personId, active);
     } catch (error) {
       if (!(error instanceof KuvertError)) throw error;
       store.notices.add({ kind: 'identity_problem', atMs: clock.now(), personId, code: error.code });
       throw error;
     }
+  }
+
+  #verifyAndKeep(record: AccountRecord, personId: PersonId, active: readonly DeviceId[]): KnownAccount {
+    const { store, own } = this.#context;
+    const known = store.directory.getAccount(personId);
+    const pinned = known?.pin;
+    const verified = verifyAccount(record, {
+      tenantId: own.tenantId,
+      root: own.root,
+      personId,
+      ...(pinned && { pinned }),
+    });
+    for (const { device } of verified.list.devices) {
+      const owner = store.directory.findOwner(device);
+      if (
+        (owner !== undefined && owner !== personId) ||
+        (device === own.deviceId && personId !== own.personId)
+      ) {
+        throw new KuvertError('identity_not_trusted');
+      }
+    }
+    const { list } = verified;
+    const inactive = list.devices.map(({ device }) => device).filter((device) => !active.includes(device));
+    const account: KnownAccount = { personId, pin: verified.pin, list, inactive };
+    store.transaction(() => {
+      if (isNews(known, account)) {
+        store.directory.putAccount(account);
+        this.#accountChanged(known, account, verified.keyChange);
+      }
+      store.notices.withdraw({ kind: 'identity_problem', personId });
+    });
+    return account;
   }
 
   /** Asks for the present list of a person. @throws KuvertError as {@link Directory.pin}, `not_found` */
@@ -130,7 +135,8 @@ export class Directory {
     const { store, own, clock } = this.#context;
     let take = store.directory.getTake(personId);
     const age = take === undefined ? 0 : clock.now() - take.atMs;
-    if (take === undefined || age < 0 || age > TAKE_REPEATABLE_MS) {
+    const isRepeated = take !== undefined && age >= 0 && age <= TAKE_REPEATABLE_MS;
+    if (take === undefined || !isRepeated) {
       take = { requestId: newId(this.#context, 'request'), atMs: clock.now() };
       store.directory.putTake(personId, take.requestId, take.atMs);
     }
@@ -138,7 +144,17 @@ export class Directory {
     const active = answer.bundles.map((bundle) => bundle.device);
     // One's own device takes nothing for itself.
     if (personId === own.personId) active.push(own.deviceId);
-    const account = this.pin(answer.account, personId, active);
+    let account: KnownAccount;
+    try {
+      account = isRepeated
+        ? this.#verifyAndKeep(answer.account, personId, active)
+        : this.pin(answer.account, personId, active);
+    } catch (error) {
+      if (!isRepeated || !(error instanceof KuvertError)) throw error;
+      // A repeated take is answered with what was so when it was first made, and a newer list may have come since by another way.
+      store.directory.deleteTake(personId);
+      return this.take(connection, personId);
+    }
     const listed = new Set(account.list.devices.map((entry) => entry.device));
     const usable = answer.bundles.filter((bundle) => listed.has(bundle.device));
     return { account, bundles: new Map(usable.map((bundle) => [bundle.device, bundle])) };

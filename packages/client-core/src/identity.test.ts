@@ -378,3 +378,30 @@ test('P1 a submit that the server will never take is set aside with a notice and
     { kind: 'not_accepted', code: 'too_large', messageId: refused },
   ]);
 });
+
+test('A4 B6 a take whose answer was lost and that is repeated after the list has changed alarms nobody', async () => {
+  const clock = new ManualClock();
+  const server = new ServerDouble(() => clock.now());
+  const anna = await TestDevice.enrol(server, clock, 'Anna');
+  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  await anna.write(bela, 'never sent');
+  server.lies.take = (honest) => {
+    delete server.lies.take;
+    server.drop(anna.own.deviceId);
+    return honest;
+  };
+  await anna.sync().catch(() => undefined);
+  const { conversations, safety } = anna.messenger;
+  const [entry] = conversations.entries(conversations.withMail(bela.mail)).entries;
+  conversations.deleteEntries([entry?.entryId ?? 0], 'everywhere');
+  await TestDevice.link(server, clock, bela);
+  await anna.messenger.connect(server.connect(anna.own.deviceId));
+  await safety.show(bela.mail);
+  await anna.messenger.settled();
+  anna.messenger.disconnect();
+  await anna.write(bela, 'hello');
+  for (const device of [anna, bela]) await device.sync();
+  expect(server.requests.filter((method) => method === 'prekeys.take')).toHaveLength(3);
+  expect(anna.noticeKinds()).not.toContain('identity_problem');
+  expect(bela.texts()).toEqual(['hello']);
+});
