@@ -85,11 +85,15 @@ function readStaysRead(index: LedgerIndex, report: Report): void {
   }
 }
 
+/** What a device is told of that was given up before it came for it. */
+const LOSSES: ReadonlySet<string> = new Set(['messages_expired', 'was_dormant', 'was_dormant_alone']);
+
 /** Ticks are true: nothing is read that nobody has read, nothing is delivered that no device has, and what was read is told. */
 function ticksAreTrue(index: LedgerIndex, report: Report): void {
   const personOf = (device: string) => index.devices.get(device)?.enrolled.person;
-  // A receipt lies in a mailbox as everything does; it may have run out there.
-  const hasLosses = index.of('expired').length + index.of('restored').length > 0;
+  // A receipt lies in a mailbox as everything does; it may have run out there, alone as well.
+  const wasToldOfLoss = index.of('told').some(({ notice }) => LOSSES.has(notice));
+  const hasLosses = wasToldOfLoss || index.of('expired').length + index.of('restored').length > 0;
   for (const rest of index.rests) {
     const now = rest.settled.at;
     for (const message of index.messages) {
