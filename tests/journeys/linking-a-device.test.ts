@@ -161,5 +161,14 @@ test('A4 E1 an enrolment token for somebody who has a device leads to linking', 
   ]);
   expect(byNew).toMatchObject({ code: 0 });
   expect((await third.child.ended).code).toBe(0);
-  expect((await site.kuvert(['devices', 'list', ...anna.asPerson])).json).toHaveLength(3);
+  const { json } = await site.kuvert(['devices', 'list', ...anna.asPerson]);
+  expect(json).toHaveLength(3);
+
+  // What an administrator has taken out cannot take over from the last signer that is left.
+  const second = json.find(({ role, isThis }) => role === 'signer' && isThis === false);
+  await site.kuvert(['operator', 'device', 'revoke', '--device', String(second?.deviceId)], {
+    env: { ...site.environment(), KUVERT_DATA: server.dataDir },
+  });
+  const last = await site.kuvert(['devices', 'revoke', anna.deviceId, ...anna.asPerson]);
+  expect(last).toMatchObject({ code: 3, errorCode: 'last_signer' });
 });

@@ -190,7 +190,10 @@ export class OwnDevices {
       (devices) => {
         const left = devices.filter(({ device }) => device !== deviceId);
         if (left.length === devices.length) throw new KuvertError('device_unknown');
-        if (!left.some(({ role }) => role === 'signer')) throw new KuvertError('last_signer');
+        // One that an administrator has revoked, or that has never been there, can take nothing over.
+        const inactive = this.#context.store.directory.getAccount(this.#context.own.personId)?.inactive;
+        const signers = left.filter(({ device, role }) => role === 'signer' && !inactive?.includes(device));
+        if (signers.length === 0) throw new KuvertError('last_signer');
         return left;
       },
       { renewsKey },

@@ -16,6 +16,9 @@ import {
 } from './ledger-index.ts';
 import { isWhole, partiesOf, screensByPerson } from './rules-devices.ts';
 
+/** What a device is told of that was given up before it came for it. */
+const LOSSES: ReadonlySet<string> = new Set(['messages_expired', 'was_dormant', 'was_dormant_alone']);
+
 /** Whether what somebody did on a device must be known everywhere by now: the device is there, has told, and has not forgotten it. */
 function mustBeKnown(index: LedgerIndex, act: { device: string; at: number }, { settled }: Rest): boolean {
   const life = index.devices.get(act.device);
@@ -46,6 +49,13 @@ function isReached(
     : enrolled.person === person;
 }
 
+/** Word of a deletion lies in a mailbox as everything does: somebody with one device, which was away for too long, may never hear of it. */
+function mayHaveExpired(index: LedgerIndex, deleted: At<'deleted'>, { enrolled }: DeviceLife): boolean {
+  const isByOthers = index.devices.get(deleted.device)?.enrolled.person !== enrolled.person;
+  const lost = index.of('told').filter(({ notice, at }) => LOSSES.has(notice) && at > deleted.at);
+  return isByOthers && lost.some(({ device }) => device === enrolled.device);
+}
+
 /** What was deleted stays deleted, on every device that it was to be deleted on, and nothing else looks deleted. */
 function deletedStaysDeleted(index: LedgerIndex, report: Report): void {
   for (const rest of index.rests) {
@@ -53,7 +63,10 @@ function deletedStaysDeleted(index: LedgerIndex, report: Report): void {
       for (const { entry, life } of linesOn(message, rest.screens)) {
         const about = { ...message.ref, device: life.enrolled.device };
         const by = message.deleted.find(
-          (deleted) => mustBeKnown(index, deleted, rest) && isReached(index, deleted, message, life),
+          (deleted) =>
+            mustBeKnown(index, deleted, rest) &&
+            isReached(index, deleted, message, life) &&
+            !mayHaveExpired(index, deleted, life),
         );
         if (entry.kind === 'text' && by) report('deletion_undone', rest.settled.at, about);
         const isDeleted = message.deleted.some(
@@ -84,9 +97,6 @@ function readStaysRead(index: LedgerIndex, report: Report): void {
     }
   }
 }
-
-/** What a device is told of that was given up before it came for it. */
-const LOSSES: ReadonlySet<string> = new Set(['messages_expired', 'was_dormant', 'was_dormant_alone']);
 
 /** Ticks are true: nothing is read that nobody has read, nothing is delivered that no device has, and what was read is told. */
 function ticksAreTrue(index: LedgerIndex, report: Report): void {

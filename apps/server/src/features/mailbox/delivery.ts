@@ -21,6 +21,7 @@ import { type Deletions, keyText, type LeavingRow } from './deletions.ts';
 import type { Dormancy } from './dormancy.ts';
 import type { Expiry } from './expiry.ts';
 import type { GroupBodies } from './group-bodies.ts';
+import { ORPHAN_MS } from './limits.ts';
 import { copyRecord, isPointer, numberRecord, recordFromRow, rowBytes, rowTimeMs } from './rows.ts';
 
 /** A row that was just committed, for a device that may be online. */
@@ -69,8 +70,6 @@ const SLICE_RECORDS = 128;
 const ACKNOWLEDGED_MAX = 1_024;
 /** So long after its id was made a row may become visible, clocks of servers included. */
 const SETTLED_MS = 10_000;
-/** So old is a pointer without a body when it is certain that nothing will come to it: its server died, or gave the message up. */
-const ORPHAN_MS = 3_600_000;
 const LATE_ROWS_MAX = 512;
 const LATE_BYTES_MAX = 1_048_576;
 

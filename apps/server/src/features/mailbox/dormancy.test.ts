@@ -2,8 +2,8 @@
 import { KuvertError } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestInstallation, type TestDevice, type TestInstallation } from '../test-installation.ts';
-import { dormantDevices, mailboxRows, tombstones } from './collections.ts';
-import { MAILBOX_MAX } from './limits.ts';
+import { dormantDevices, mailboxRows, POINTER_ROW, tombstones } from './collections.ts';
+import { ACKNOWLEDGEMENT_WAIT_MS, MAILBOX_MAX, ORPHAN_MS } from './limits.ts';
 
 let installation: TestInstallation;
 let anna: TestDevice;
@@ -35,9 +35,13 @@ async function fill(): Promise<void> {
     id.writeUInt32BE(i, 6);
     return id;
   });
+  await send('one of many');
+  const { rows } = await scope().list(mailboxRows, { equals: [ben.deviceId] });
+  const [{ storedKey, value }] = rows as [(typeof rows)[0]];
+  await scope().commit([ops.delete(mailboxRows, storedKey)]);
   for (let at = 0; at < keys.length; at += 1_000)
     await scope().commit(
-      keys.slice(at, at + 1_000).map((id) => ops.put(mailboxRows, [ben.deviceId, id], Buffer.of(2), 9e12)),
+      keys.slice(at, at + 1_000).map((id) => ops.put(mailboxRows, [ben.deviceId, id], value, 9e12)),
     );
   await installation.reopen();
 }
@@ -103,6 +107,53 @@ test('P7 a device that is connected and behind is waited for', async () => {
   await expect(send('later')).rejects.toMatchObject({ code: 'mailbox_full', retry: { kind: 'after' } });
   await expect(send('later')).rejects.toBeInstanceOf(KuvertError);
   expect(await scope().find(dormantDevices, ben.deviceId)).toBeUndefined();
+});
+
+test('P7 A4 a device that is connected and acknowledges nothing holds nobody up for long, also when it connects anew', async () => {
+  await fill();
+  let stuck = installation.connect(ben);
+  await stuck.delivered(1);
+  const refusal = await send('first').catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ code: 'mailbox_full', details: { devices: [ben.deviceId] } });
+  installation.clock.advance(ACKNOWLEDGEMENT_WAIT_MS - 1);
+  await expect(send('second')).rejects.toMatchObject({ code: 'mailbox_full' });
+  installation.clock.advance(1);
+  expect(outcomes(await send('third'))).toEqual(['dormant']);
+  expect(stuck.closedWith).toBe('connection_expired');
+  // Time is not bought by coming back, only by emptying the mailbox.
+  stuck = installation.connect(ben);
+  await stuck.delivered(1);
+  expect(outcomes(await send('fourth'))).toEqual(['dormant']);
+  await expect.poll(() => stuck.closed).toBe(true);
+  const working = installation.connect(ben);
+  await working.delivered(10);
+  const goOn = async () => {
+    installation.mailbox.mailboxRoutes.onAck(working, working.deliveries.length);
+    return send('fifth').then(outcomes, ({ code }) => code);
+  };
+  await expect.poll(goOn).toEqual(['stored']);
+  expect(working.closed).toBe(false);
+});
+
+test('A1 A4 what points to a message of a group that never came to be is given up without a word', async () => {
+  await fill();
+  const { clock, store } = installation;
+  await send('not kept');
+  while ((await sweep()) > 0);
+  const [before] = await tombstonesOf();
+  const keyAt = (atMs: number) => {
+    const id = Buffer.alloc(16, 1);
+    id.writeUIntBE(atMs, 0, 6);
+    return id;
+  };
+  const put = (atMs: number) =>
+    scope().commit([store.ops.put(mailboxRows, [ben.deviceId, keyAt(atMs)], POINTER_ROW, 9e12)]);
+  await put(clock.nowMs() - ORPHAN_MS - 1);
+  await put(clock.nowMs());
+  expect(await sweep()).toBe(1);
+  // The younger one may still get its body.
+  expect(await rowCount()).toBe(1);
+  expect(await tombstonesOf()).toEqual([before]);
 });
 
 test('E1 a revoked device is not dormant any more', async () => {

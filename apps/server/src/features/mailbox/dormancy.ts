@@ -10,7 +10,8 @@ import type { CommitOp, CommitOps, Store, TenantScope } from '../../store/index.
 import { dormantDevices, mailboxRows } from './collections.ts';
 import type { Expiry } from './expiry.ts';
 import type { GroupBodies } from './group-bodies.ts';
-import { isPointer } from './rows.ts';
+import { ORPHAN_MS } from './limits.ts';
+import { isPointer, rowTimeMs } from './rows.ts';
 import type { Usage } from './usage.ts';
 
 /** Dormant devices that are looked at together. */
@@ -32,6 +33,12 @@ export function dormancyOps(
   );
 }
 
+interface MailboxRow {
+  readonly storedKey: Uint8Array;
+  readonly value: Uint8Array;
+}
+const keyOf = ({ storedKey }: MailboxRow): Uint8Array => storedKey;
+
 /** @see createDormancy */
 export interface Dormancy {
   /** The device is there again: ends its sleep, if it was dormant, and leaves the tombstone that tells it so. @returns whether it was */
@@ -44,10 +51,21 @@ export interface Dormancy {
 export function createDormancy(deps: {
   readonly store: Pick<Store, 'ops'>;
   readonly clock: Clock;
-  readonly expiry: Pick<Expiry, 'bury' | 'endDormancy'>;
-  readonly bodies: Pick<GroupBodies, 'released'>;
+  readonly expiry: Pick<Expiry, 'bury' | 'drop' | 'endDormancy'>;
+  readonly bodies: Pick<GroupBodies, 'released' | 'load'>;
 }): Dormancy {
   const { store, clock, expiry, bodies } = deps;
+
+  /** What was accepted, and what never was: pointers whose body never came, which nobody is to be told of. */
+  async function sort(scope: TenantScope, rows: readonly MailboxRow[]) {
+    const [accepted, orphans]: [MailboxRow[], Uint8Array[]] = [[], []];
+    for (const row of rows) {
+      if (!isPointer(row.value) || (await bodies.load(scope, row.storedKey)) !== undefined)
+        accepted.push(row);
+      else if (rowTimeMs(row.storedKey) < clock.nowMs() - ORPHAN_MS) orphans.push(row.storedKey);
+    }
+    return { accepted, orphans, isComplete: accepted.length + orphans.length === rows.length };
+  }
 
   /** @returns how many rows of one dormant device were removed */
   async function emptyMailbox(scope: TenantScope, deviceId: DeviceId, limit: number): Promise<number> {
@@ -55,16 +73,19 @@ export function createDormancy(deps: {
     let removed = 0;
     while (removed < limit) {
       const { rows } = await scope.list(mailboxRows, { equals: [deviceId], limit: PAGE_ROWS });
-      const keys = rows.map((row) => row.storedKey);
-      const buried = keys.length === 0 ? 0 : await expiry.bury(scope, deviceId, keys, asleep);
-      // It has come back, a connection holds them, or the store refuses for the moment.
-      if (buried === 0) break;
+      const { accepted, orphans, isComplete } = await sort(scope, rows);
+      if (orphans.length > 0) await expiry.drop(scope, deviceId, orphans);
+      removed += orphans.length;
+      const buried =
+        accepted.length === 0 ? 0 : await expiry.bury(scope, deviceId, accepted.map(keyOf), asleep);
       removed += buried;
       // A few of them may still be there; what points to a body that is gone already is passed over.
-      if (buried === rows.length) {
-        const pointers = rows.filter((row) => isPointer(row.value)).map((row) => row.storedKey);
+      if (buried === accepted.length) {
+        const pointers = accepted.filter((row) => isPointer(row.value)).map(keyOf);
         if (pointers.length > 0) bodies.released(scope, pointers);
       }
+      // It has come back, a connection holds them, or the store refuses for the moment; what has no body yet may get one.
+      if (buried < accepted.length || !isComplete || rows.length === 0) break;
     }
     return removed;
   }

@@ -4,6 +4,15 @@ import type { BucketLimit } from '../../limits/leaky-buckets.ts';
 /** What one device's mailbox may hold. */
 export const MAILBOX_MAX = { rows: 10_000, bytes: 64 * 1_048_576 } as const;
 
+/**
+ * A device that is connected, over that and acknowledges nothing is waited for so long: two refusals, after each of which a submit comes again
+ * a minute later. Then it is dormant like one that is away.
+ */
+export const ACKNOWLEDGEMENT_WAIT_MS = 120_000;
+
+/** So old is a pointer without a body when it is certain that nothing will come to it: its server died, or gave the message up. */
+export const ORPHAN_MS = 3_600_000;
+
 /** Submits of one connection that may be under way. Those of the whole server are the business of `limits/admission.ts`. */
 export const CONNECTION_SUBMITS_OPEN_MAX = 1_024;
 

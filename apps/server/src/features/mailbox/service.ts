@@ -17,6 +17,7 @@ import { createDormancy } from './dormancy.ts';
 import { createExpiry } from './expiry.ts';
 import { createGroupBodies } from './group-bodies.ts';
 import type { TRAFFIC } from './limits.ts';
+import { createPatience } from './patience.ts';
 import { createRowIds } from './rows.ts';
 import { StepSize } from './step-size.ts';
 import { createSubmit } from './submit.ts';
@@ -86,6 +87,7 @@ export function createMailboxService(deps: {
   });
 
   const dormancy = createDormancy({ store, clock, expiry, bodies });
+  const patience = createPatience(clock);
 
   const submit = createSubmit({
     ...deps,
@@ -97,11 +99,15 @@ export function createMailboxService(deps: {
       if (row.storedKey !== undefined)
         store.hints?.publish({ space: scope.tenant, device: deviceId, kind: 'rows' });
     },
-    isConnected: (scope, deviceId) => find(scope.tenant, deviceId) !== undefined,
+    isWaitedFor: ({ tenant }, deviceId) =>
+      find(tenant, deviceId) !== undefined && !patience.isOver(tenant, deviceId),
     onDormant(scope, devices) {
-      // One that is connected after all is dormant no longer than until it hears of it.
       for (const deviceId of devices) {
-        find(scope.tenant, deviceId)?.lookAgain();
+        const delivery = find(scope.tenant, deviceId);
+        // One that acknowledges nothing begins anew. One that is connected after all is dormant no longer than until it hears of it.
+        if (delivery !== undefined && patience.isOver(scope.tenant, deviceId))
+          delivery.connection.close('connection_expired');
+        else delivery?.lookAgain();
         store.hints?.publish({ space: scope.tenant, device: deviceId, kind: 'rows' });
       }
     },
@@ -129,6 +135,7 @@ export function createMailboxService(deps: {
     await scope.commit([store.ops.delete(dormantDevices, [deviceId])]);
     for (const told of await expiry.find(scope, deviceId)) await expiry.forget(scope, told.storedKeys);
     usage.forget(scope.tenant, deviceId);
+    patience.reset(scope.tenant, deviceId);
   }
   devices.whenRevoked(empty);
 
@@ -149,7 +156,10 @@ export function createMailboxService(deps: {
         expiry,
         dormancy,
         mayCommitLate: store.hints !== undefined,
-        onGone: (bytes) => usage.release(tenantId, deviceId, bytes),
+        onGone(bytes) {
+          usage.release(tenantId, deviceId, bytes);
+          patience.reset(tenantId, deviceId);
+        },
         onError,
       });
       const ofTenant = deliveries.get(tenantId) ?? new Map<DeviceId, Delivery>();

@@ -102,8 +102,8 @@ export function createSubmit(deps: {
   readonly onLimit?: ((limit: keyof typeof TRAFFIC) => void) | undefined;
   /** Hands a committed row, or an ephemeral one, to the device's connection if it has one. */
   readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
-  /** True for a device that is connected to this server. */
-  readonly isConnected: (scope: TenantScope, deviceId: DeviceId) => boolean;
+  /** True for a device that is connected to this server, has no room, and may still make some. */
+  readonly isWaitedFor: (scope: TenantScope, deviceId: DeviceId) => boolean;
   /** These devices are dormant, and something was not stored for them. */
   readonly onDormant: (scope: TenantScope, devices: readonly DeviceId[]) => void;
   /** Something may be stored for these devices that was never handed over. */
@@ -236,7 +236,7 @@ export function createSubmit(deps: {
 
   /**
    * Counts in the rows that have room. A device without room is dormant, unless it is connected and only has to catch up.
-   * @throws KuvertError `mailbox_full`, with nothing counted in
+   * @throws KuvertError `mailbox_full` with {devices}, with nothing counted in
    */
   function reserve(
     scope: TenantScope,
@@ -248,9 +248,10 @@ export function createSubmit(deps: {
       if (usage.reserve(scope.tenant, leg.deviceId, leg.row.length)) stored.push(leg);
       else dormant.push(leg.deviceId);
     }
-    if (dormant.some((device) => deps.isConnected(scope, device))) {
+    const busy = dormant.filter((device) => deps.isWaitedFor(scope, device));
+    if (busy.length > 0) {
       release(scope, stored);
-      throw new KuvertError('mailbox_full');
+      throw new KuvertError('mailbox_full', { details: { devices: busy.slice(0, 64) } });
     }
     return { stored, dormant };
   }
