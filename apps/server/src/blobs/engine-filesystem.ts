@@ -10,6 +10,7 @@ import { syncFolder } from '@kuvert/safe-folder';
 import type { BlobPlace, BlobState, Blobs, ListedBlob } from './blobs.ts';
 
 const READ_BYTES = 256 * 1_024;
+const BATCH_BYTES = 512 * 1_024;
 /** Uploads whose hash is carried along; others are read again when they are finished. */
 const HASHES_MAX = 1_000;
 const PART = '.part';
@@ -73,19 +74,22 @@ export function openFileBlobs(folder: string): Blobs {
       const stopped = new Promise<IteratorResult<Uint8Array>>((resolve) => {
         signal.addEventListener('abort', () => resolve({ done: true, value: undefined }), { once: true });
       });
-      for (;;) {
-        const next = await Promise.race([source.next(), stopped]).catch(() => undefined);
-        // A connection that ends in the middle leaves what it has brought.
-        if (next === undefined || next.done) break;
-        if (at + next.value.length > untilBytes) throw new KuvertError('too_large');
-        await writeAll(file, next.value, at);
-        at += next.value.length;
-        if (carries) {
-          running.hash.update(next.value);
-          running.bytes = at;
+      const writer = new BehindWriter(file, from);
+      try {
+        for (;;) {
+          const next = await Promise.race([source.next(), stopped]).catch(() => undefined);
+          // A connection that ends in the middle leaves what it has brought.
+          if (next === undefined || next.done) break;
+          if (at + next.value.length > untilBytes) throw new KuvertError('too_large');
+          await writer.add(next.value);
+          at += next.value.length;
+          if (carries) running.hash.update(next.value);
         }
+        void source.return?.();
+      } finally {
+        await writer.flush();
       }
-      void source.return?.();
+      running.bytes = at;
       if (carries) remember(path, running);
     } catch (error) {
       hashes.delete(path);
@@ -201,11 +205,65 @@ async function* piecesOf(file: FileHandle, from: number): AsyncGenerator<Uint8Ar
   }
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
-    done += bytesWritten;
+/**
+ * Writes what comes in small pieces together, one batch while the next one comes: a connection brings 16 KiB at a time, and a trip to the disk for
+ * each takes longer than all else that is done with them.
+ */
+class BehindWriter {
+  readonly #file: FileHandle;
+  #at: number;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(file: FileHandle, at: number) {
+    this.#file = file;
+    this.#at = at;
   }
+
+  /** Takes bytes, which must not change any more. @throws what an earlier batch met */
+  async add(bytes: Uint8Array): Promise<void> {
+    this.#batch.push(bytes);
+    this.#batchBytes += bytes.length;
+    if (this.#batchBytes >= BATCH_BYTES) await this.#begin();
+  }
+
+  /** Resolves when everything has been written. */
+  async flush(): Promise<void> {
+    await this.#begin();
+    await this.#writing;
+  }
+
+  async #begin(): Promise<void> {
+    await this.#writing;
+    const [batch, at] = [this.#batch, this.#at];
+    this.#at += this.#batchBytes;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    if (batch.length === 0) return;
+    this.#writing = this.#write(batch, at);
+    // Whoever comes next hears of it.
+    this.#writing.catch(() => undefined);
+  }
+
+  async #write(batch: readonly Uint8Array[], at: number): Promise<void> {
+    let left = batch;
+    for (let to = at; left.length > 0; ) {
+      const { bytesWritten } = await this.#file.writev(left, to);
+      to += bytesWritten;
+      left = behind(left, bytesWritten);
+    }
+  }
+}
+
+/** What is left of these after so many bytes. */
+function behind(batch: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let skip = bytes;
+  return batch.flatMap((part) => {
+    const skipped = Math.min(skip, part.length);
+    skip -= skipped;
+    return skipped === part.length ? [] : part.subarray(skipped);
+  });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

@@ -14,6 +14,7 @@ import {
   ATTACHMENT_LIMITS,
   type AttachmentId,
   type AttachmentPointer,
+  concatBytes,
   equalBytes,
   KuvertError,
 } from '@kuvert/protocol';
@@ -40,24 +41,35 @@ export async function sealFile(
   const layout = attachmentLayout(paddedBytes(sizeBytes));
   const [plainHash, sealedHash] = [createHash('sha256'), createHash('sha256')];
   const input = new Pieces(source.read());
+  let written: Promise<void> = Promise.resolve();
+  // The disk writes one part while the next is sealed.
   const write = async (bytes: Uint8Array) => {
     sealedHash.update(bytes);
-    await writing.write(bytes);
+    await written;
+    written = writing.write(bytes);
+    written.catch(() => undefined);
   };
   await writing.truncate(0);
-  await write(cipher.header);
-  for (let index = 0; index < layout.segmentCount; index++) {
-    const place = layout.segment(index);
-    const plain = new Uint8Array(place.plainEnd - place.plainStart);
-    const wanted = Math.max(0, Math.min(plain.length, sizeBytes - place.plainStart));
-    if ((await input.fill(plain.subarray(0, wanted))) < wanted) throw new KuvertError('file_changed');
-    plainHash.update(plain.subarray(0, wanted));
-    for (const part of cipher.seal(place, plain)) await write(part);
-    onBytes?.(Math.min(place.plainEnd, sizeBytes), sizeBytes);
+  try {
+    await write(cipher.header);
+    for (let index = 0; index < layout.segmentCount; index++) {
+      const place = layout.segment(index);
+      const plain = new Uint8Array(place.plainEnd - place.plainStart);
+      const wanted = Math.max(0, Math.min(plain.length, sizeBytes - place.plainStart));
+      if ((await input.fill(plain.subarray(0, wanted))) < wanted) throw new KuvertError('file_changed');
+      plainHash.update(plain.subarray(0, wanted));
+      const [ciphertext, tag] = cipher.seal(place, plain);
+      await write(concatBytes(ciphertext, tag));
+      onBytes?.(Math.min(place.plainEnd, sizeBytes), sizeBytes);
+    }
+    // Whoever writes to it while it is read would have half of each sent.
+    if ((await input.fill(new Uint8Array(1))) > 0) throw new KuvertError('file_changed');
+    await written;
+  } finally {
+    // Nobody closes the file under a write.
+    await written.catch(() => undefined);
+    cipher.wipe();
   }
-  // Whoever writes to it while it is read would have half of each sent.
-  if ((await input.fill(new Uint8Array(1))) > 0) throw new KuvertError('file_changed');
-  cipher.wipe();
   const sha256 = Uint8Array.from(plainHash.digest());
   const sealedSha256 = Uint8Array.from(sealedHash.digest());
   return { key, sizeBytes, sha256, sealedBytes: layout.sealedBytes, sealedSha256 };

@@ -11,7 +11,7 @@ import type { OnBytes } from './sealing.ts';
 import type { UploadRow } from './store.ts';
 
 const AT_ONCE = 3;
-const PIECE_BYTES = { first: 1_048_576, min: 65_536, max: 16 * 1_048_576 } as const;
+const PIECE_BYTES = { first: 4_194_304, min: 65_536, max: 16 * 1_048_576 } as const;
 /** A piece is made larger when it took less, and smaller when it took more. */
 const PIECE_MS = { quick: 1_000, slow: 4_000 } as const;
 const RETRY_MS = { min: 1_000, max: 60_000 } as const;
@@ -101,7 +101,10 @@ export class Uploads {
     while (!begun.isStored && offset < sealedBytes && this.#connection === connection) {
       this.#hooks.onBytes(row, offset, sealedBytes);
       const count = Math.min(pieceBytes, sealedBytes - offset);
-      const bytes = files.read(attachment, { from: offset, to: offset + count });
+      const from = offset;
+      const bytes = counted(files.read(attachment, { from, to: from + count }), (done) =>
+        this.#hooks.onBytes(row, from + done, sealedBytes),
+      );
       const startedAt = performance.now();
       const reached = await transfer.send({ capability: begun.capability, offset, count, bytes });
       const tookMs = performance.now() - startedAt;
@@ -165,5 +168,18 @@ export class Uploads {
       this.look();
     });
     this.#paused.set(row.attachment, { cancel, isShort: pauseMs <= SHORT_PAUSE_MS });
+  }
+}
+
+/** The same bytes; tells how many were taken before each further part is. */
+async function* counted(
+  bytes: AsyncIterable<Uint8Array>,
+  onTaken: (count: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let taken = 0;
+  for await (const part of bytes) {
+    onTaken(taken);
+    yield part;
+    taken += part.length;
   }
 }
