@@ -81,6 +81,12 @@ export const PLANTINGS: readonly Planting[] = [
   },
   {
     fields: [
+      'admin invitations.check-password: password',
+      'admin invitations.check-password: name',
+      'admin invitations.check-password: mail',
+      'admin password.check: newPassword',
+      'admin password.change: password',
+      'admin password.change: newPassword',
       'admin invitations.open: name',
       'admin invitations.open: mail',
       'admin invitations.open: password',
@@ -88,24 +94,45 @@ export const PLANTINGS: readonly Planting[] = [
       'admin sessions.create: password',
     ],
     async plant({ server, canary }) {
-      const post = async (path: string, body: object) => {
-        const headers = { 'content-type': 'application/json' };
+      const post = async (path: string, body: object, { token = '', method = 'POST' } = {}) => {
+        const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
         const response = await fetch(new URL(`/api/v1${path}`, server.url), {
-          method: 'POST',
+          method,
           body: JSON.stringify(body),
           headers,
         });
-        return (await response.json()) as { code?: string; totpSecret: string; recoveryCodes: string[] };
+        return (await response.json().catch(() => ({}))) as {
+          code?: string;
+          totpSecret: string;
+          recoveryCodes: string[];
+          token: string;
+        };
       };
       const name = canary('admin invitations.open: name');
       const mail = `${canary('admin invitations.open: mail')}@acme.test`;
       const password = canary('admin invitations.open: password');
       const code = server.setUpCode;
+      const checked = await post('/invitations/check-password', {
+        code,
+        password: canary('admin invitations.check-password: password'),
+        name: canary('admin invitations.check-password: name'),
+        mail: `${canary('admin invitations.check-password: mail')}@acme.test`,
+      });
+      expect(checked).toMatchObject({ isGoodEnough: true });
       const { totpSecret } = await post('/invitations/open', { code, name, mail, password });
       const totp = generateSync({ secret: totpSecret });
       const { recoveryCodes } = await post('/invitations/accept', { code, totp });
       const secondFactor = { kind: 'recovery', code: recoveryCodes[0] };
-      expect(await post('/sessions', { mail, password, secondFactor })).toHaveProperty('token');
+      const { token } = await post('/sessions', { mail, password, secondFactor });
+      const tried = canary('admin password.check: newPassword');
+      expect(await post('/me/password/check', { newPassword: tried }, { token })).toMatchObject({
+        isGoodEnough: true,
+      });
+      const wrong = { password: canary('admin password.change: password'), newPassword: tried };
+      const put = { token, method: 'PUT' };
+      expect((await post('/me/password', wrong, put)).code).toBe('sign_in_failed');
+      const newPassword = canary('admin password.change: newPassword');
+      expect(await post('/me/password', { password, newPassword }, put)).toEqual({});
       const refused = await post('/sessions', {
         mail: `${canary('admin sessions.create: mail')}@acme.test`,
         password: canary('admin sessions.create: password'),

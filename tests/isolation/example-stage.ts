@@ -1,7 +1,7 @@
 /** What there has to be so that the documented example of an operation works: who calls, what its ids stand for, and what stands in the place of what is cut short in it. */
 import { randomUUID } from 'node:crypto';
 import { AdminClient, type AdminOperation, type AdminOperationId } from '@kuvert/protocol/admin';
-import type { TestAdministrator } from '@kuvert/testkit';
+import { ADMIN_PASSWORD, type TestAdministrator } from '@kuvert/testkit';
 import { generateSync } from 'otplib';
 import { type AdminWorld, type Ids, operationOf } from './admin-world.ts';
 import { SoftwarePasskey } from './software-passkey.ts';
@@ -116,6 +116,13 @@ const ARRANGE: { readonly [Id in AdminOperationId]?: Arrange } = {
   'invitations.open': async (world, { example }) => ({
     body: { code: await invited(world, String(example.body?.mail)) },
   }),
+  'invitations.check-password': async (world) => ({
+    body: { code: await invited(world, `${randomUUID()}@acme.test`) },
+  }),
+  'password.change': async ({ installation, own }) => {
+    const by = await installation.administrator('auditor', `Somebody-${randomUUID()}`, own.tenant as never);
+    return { by, body: { password: ADMIN_PASSWORD } };
+  },
   'invitations.accept': async (world) => {
     const { code, totp } = await opened(world, `${randomUUID()}@acme.test`);
     return { body: { code, totp: totp() } };

@@ -37,12 +37,14 @@ async function comeIn(name: string, verb: 'setup' | 'accept', code: string): Pro
     ...as(name),
   ];
   const child = site.startKuvert(words, { keepsInputOpen: true });
-  child.write(`${code}\n${PASSWORD}\n`);
+  // A weak password is told of before anything is chosen, and another asked for.
+  child.write(`${code}\nKuvert ${name}\n${PASSWORD}\n`);
   const secret = await child.until('the secret is shown', () => secretIn(child));
   // Letters in the place of digits, and digits that are wrong, are asked for again.
   child.write(`sechs\n${wrongFor(secret)}\n${generateSync({ secret })}\n`);
   const result = await resultOf(child);
   expect(result.stderr).not.toContain('"error"');
+  expect(result.stderr).toMatch(/"isGoodEnough":false[^\n]*\n.*"isGoodEnough":true/);
   expect(result.json[1]?.recoveryCodes).toHaveLength(10);
   return secret;
 }
@@ -134,4 +136,40 @@ test('C4 who has lost all access is invited past the API with the operator key, 
   expect(json.map(({ mail }) => mail).sort()).toEqual(['olga@acme.test', 'otto@acme.test']);
   const elsewhere = await site.kuvert(['operator', 'invite', '--role', 'help-desk', '--mail', 'x@acme.test']);
   expect(elsewhere.errorCode).toBe('usage');
+});
+
+test('C5 a password is judged before it is chosen and changed from the command line, and a greatest age is shown as the deviation that it is', async () => {
+  const [strength] = (await admin('otto', ['password', 'check'], 'Otto Kuvert 2026\n')).json;
+  expect(strength).toMatchObject({
+    isGoodEnough: false,
+    scoreMin: 3,
+    reasons: [{ says: expect.any(String) }],
+  });
+  const german = await site.kuvert(['admin', 'password', 'check', '--lang', 'de', ...as('otto')], {
+    stdin: 'kurz\n',
+  });
+  expect(german.json[0]?.reasons).toContainEqual({
+    code: 'too_short',
+    says: expect.stringMatching(/^Es hat weniger/),
+  });
+  const rules = (...options: string[]) => admin('otto', ['operator-sign-in-rules', ...options]);
+  const [set] = (await rules('change', '--password-max-age-days', '90')).json;
+  expect(set).toMatchObject({ passwordMaxAgeDays: 90, deviations: [{ setting: 'passwordMaxAgeDays' }] });
+  const [off] = (await rules('change', '--password-max-age-days', 'none')).json;
+  expect(off).toMatchObject({ passwordMaxAgeDays: null, deviations: [] });
+  expect((await admin('otto', ['operator-sign-in-rules', 'change', '--help'])).stdout.toString()).toContain(
+    'NIST',
+  );
+  const another = 'sieben Zwerge rudern nach Grönland';
+  const wrong = await admin('otto', ['password', 'change'], `nicht das richtige\n${another}\n`);
+  expect(wrong.errorCode).toBe('sign_in_failed');
+  const changed = await admin(
+    'otto',
+    ['password', 'change'],
+    `${PASSWORD}\n${PASSWORD} \nkurz\n${another}\n`,
+  );
+  expect(changed.json).toEqual([{ state: 'done' }]);
+  expect((await admin('otto', ['password', 'change'], `${PASSWORD}\n${PASSWORD}\n`)).errorCode).toBe(
+    'sign_in_failed',
+  );
 });

@@ -442,6 +442,12 @@ export const ERRORS = {
     'This password is too easy to guess; the details say why.',
     'Dieses Passwort ist zu leicht zu erraten; die Einzelheiten sagen, warum.',
   ),
+  password_change_required: entry(
+    403,
+    NEVER,
+    'Choose another password first: yours is older than your organisation allows, or is known from a breach; the details say which.',
+    'Bitte zuerst ein anderes Passwort wählen: Ihres ist älter, als Ihre Organisation erlaubt, oder aus einem Datenleck bekannt; die Einzelheiten sagen, welches.',
+  ),
   version_required: entry(
     428,
     NEVER,

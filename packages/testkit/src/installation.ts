@@ -25,6 +25,8 @@ export interface InstallationOptions {
   readonly seed?: string;
   /** As in `KUVERT_TRUSTED_PROXIES`. */
   readonly trustedProxies?: readonly string[];
+  /** As `KUVERT_BREACHED_PASSWORDS`. */
+  readonly breachedPasswordsFile?: string;
 }
 
 /** A running installation. */
@@ -36,6 +38,7 @@ export class TestInstallation implements AsyncDisposable {
   /** What the store gave up on; a test that expects none looks here. */
   readonly failures: unknown[] = [];
   readonly #trustedProxies: readonly string[];
+  readonly #breachedPasswordsFile: string | undefined;
   readonly #random: ReturnType<typeof seededRandom> | undefined;
   readonly #store = new StoreUnderTest(() => this.folder.at('mongodb'));
   #server: Installation | undefined;
@@ -45,6 +48,7 @@ export class TestInstallation implements AsyncDisposable {
   constructor(options: InstallationOptions) {
     this.clock = options.clock ?? new TestClock();
     this.#trustedProxies = options.trustedProxies ?? [];
+    this.#breachedPasswordsFile = options.breachedPasswordsFile;
     this.#random = options.seed === undefined ? undefined : seededRandom(options.seed);
   }
 
@@ -107,6 +111,7 @@ export class TestInstallation implements AsyncDisposable {
         tls: undefined,
         publicUrl: undefined,
         trustedProxies: this.#trustedProxies,
+        ...(this.#breachedPasswordsFile && { breachedPasswordsFile: this.#breachedPasswordsFile }),
         logLevel: 'debug',
       },
       {

@@ -1,4 +1,5 @@
 /** What `kuvert admin` says of its own accord, in both languages. */
+import type { PasswordDue } from '@kuvert/protocol/admin';
 import type { Language } from '../config.ts';
 
 /** Sentences by name. */
@@ -10,9 +11,14 @@ export interface AdminTexts {
   readonly totp: string;
   readonly recoveryCode: string;
   readonly stepUp: string;
+  readonly newPassword: string;
+  readonly presentPassword: string;
+  readonly chooseAnother: string;
   readonly done: string;
   readonly nothing: string;
   readonly signedOut: string;
+  strength(meter: string, score: number, scoreMin: number): string;
+  passwordDue(reason: PasswordDue): string;
   addSecret(secret: string, uri: string): string;
   recoveryCodes(codes: readonly string[]): string;
   signedIn(expiresAt: string): string;
@@ -29,9 +35,17 @@ const en: AdminTexts = {
   totp: 'Six digits of the authenticator app',
   recoveryCode: 'Recovery code (not shown)',
   stepUp: 'This needs a fresh second factor. Six digits of the authenticator app',
+  newPassword: 'New password (12 characters or more; not shown)',
+  presentPassword: 'Your present password (not shown)',
+  chooseAnother: 'It would not be taken; please choose another.',
   done: 'Done.',
   nothing: 'Nothing there.',
   signedOut: 'Signed out.',
+  strength: (meter, score, scoreMin) => `Strength ${meter} ${score} of 4; ${scoreMin} is the least.`,
+  passwordDue: (reason) =>
+    reason === 'breached'
+      ? 'You are signed in, and your password is known from a breach: choose another before anything else, now or later with “kuvert admin password change”.'
+      : 'You are signed in, and your password is older than your organisation allows (against the advice of NIST and BSI): choose another before anything else, now or later with “kuvert admin password change”.',
   addSecret: (secret, uri) =>
     `Add this to an authenticator app, by hand or as a QR code:\n  ${secret}\n  ${uri}`,
   recoveryCodes: (codes) =>
@@ -50,9 +64,18 @@ const de: AdminTexts = {
   totp: 'Sechs Ziffern der Authenticator-App',
   recoveryCode: 'Wiederherstellungscode (wird nicht gezeigt)',
   stepUp: 'Dafür ist ein frischer zweiter Faktor nötig. Sechs Ziffern der Authenticator-App',
+  newPassword: 'Neues Passwort (mindestens 12 Zeichen; wird nicht gezeigt)',
+  presentPassword: 'Ihr jetziges Passwort (wird nicht gezeigt)',
+  chooseAnother: 'Es würde nicht angenommen; bitte ein anderes wählen.',
   done: 'Erledigt.',
   nothing: 'Nichts vorhanden.',
   signedOut: 'Abgemeldet.',
+  strength: (meter, score, scoreMin) =>
+    `Stärke ${meter} ${score} von 4; mindestens ${scoreMin} muss es sein.`,
+  passwordDue: (reason) =>
+    reason === 'breached'
+      ? 'Sie sind angemeldet, und Ihr Passwort ist aus einem Datenleck bekannt: Bitte vor allem anderen ein neues wählen, jetzt oder später mit „kuvert admin password change“.'
+      : 'Sie sind angemeldet, und Ihr Passwort ist älter, als Ihre Organisation erlaubt (entgegen dem Rat von NIST und BSI): Bitte vor allem anderen ein neues wählen, jetzt oder später mit „kuvert admin password change“.',
   addSecret: (secret, uri) =>
     `Bitte in eine Authenticator-App aufnehmen, von Hand oder als QR-Code:\n  ${secret}\n  ${uri}`,
   recoveryCodes: (codes) =>

@@ -10,7 +10,7 @@ import type { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { checkServerUrl, UsageError } from '../failure.ts';
 import { adminTextsIn } from './admin-texts.ts';
-import { Prompts } from './prompts.ts';
+import type { Prompts } from './prompts.ts';
 import { readKeyFile, readSession } from './session-file.ts';
 
 const TIME_LIMIT_MS = 60_000;
@@ -72,6 +72,7 @@ export async function callWithStepUp<Id extends AdminOperationId>(
   id: Id,
   input: AdminInput<Id>,
   context: CommandContext,
+  prompts: Prompts,
 ): Promise<AdminOutput<Id>> {
   try {
     return await client.call(id, input);
@@ -80,15 +81,12 @@ export async function callWithStepUp<Id extends AdminOperationId>(
     // The session has ended meanwhile.
     if (error.code === 'unauthenticated') throw new KuvertError('not_signed_in', { cause: error });
     if (error.code !== 'step_up_required') throw error;
-    const prompts = new Prompts(context.streams, context.output);
     try {
       const totp = await prompts.askDigits(adminTextsIn(context.output.language).stepUp);
       await client.call('sessions.step-up', { body: { totp } });
     } catch (failure) {
       // Nobody there to ask: what the server said is what has to be told.
       throw failure instanceof UsageError ? error : failure;
-    } finally {
-      await prompts.close();
     }
     return client.call(id, input);
   }

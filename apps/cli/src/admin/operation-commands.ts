@@ -13,10 +13,11 @@ import {
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import { type CommandContext, finishCommand } from '../command-context.ts';
+import type { Language } from '../config.ts';
 import { UsageError } from '../failure.ts';
 import { adminTextsIn, fieldName } from './admin-texts.ts';
 import { type AdminOptions, adminOptions, callWithStepUp, signedInClient } from './connection.ts';
-import { Prompts } from './prompts.ts';
+import { type Prompts, withPrompts } from './prompts.ts';
 import { rowLine, thingLines } from './show.ts';
 
 /** What has a command of its own, with questions. */
@@ -25,6 +26,9 @@ const OTHERWISE: readonly AdminOperationId[] = [
   'invitations.accept',
   'sessions.create',
   'sessions.step-up',
+  'invitations.check-password',
+  'password.check',
+  'password.change',
 ];
 
 /** What is asked for, because other users of a machine see the options of a command. */
@@ -46,6 +50,10 @@ interface Field {
   readonly key: string;
   readonly kind: 'text' | 'number' | 'flag' | 'list' | 'json';
   readonly isRequired: boolean;
+  /** `none` stands for nothing, and `--no-…` for false, where both can be said. */
+  readonly isNullable: boolean;
+  readonly canBeNo: boolean;
+  readonly about: string;
   readonly isSecret: boolean;
   readonly choices: readonly string[];
 }
@@ -70,10 +78,13 @@ function addOperation(command: Command, id: AdminOperationId, context: CommandCo
   const one: AdminOperation = ADMIN_OPERATIONS[id];
   const fields = fieldsOf(one);
   command.description(one.summary);
-  for (const { flag, kind, isRequired, choices, part, isSecret } of fields) {
+  for (const field of fields) {
+    const { flag, kind, isRequired, choices, part, isSecret, isNullable, canBeNo } = field;
     if (isSecret) continue;
     const about = [
+      field.about,
       choices.join(', '),
+      isNullable && kind !== 'json' ? 'none for nothing' : '',
       kind === 'json' ? 'as JSON' : '',
       part === 'body' ? '' : `of the ${part}`,
     ]
@@ -82,6 +93,7 @@ function addOperation(command: Command, id: AdminOperationId, context: CommandCo
     const flags = kind === 'flag' ? flag : `${flag} <${kind === 'list' ? 'a,b' : kind}>`;
     if (isRequired && kind !== 'flag') command.requiredOption(flags, about);
     else command.option(flags, about);
+    if (canBeNo) command.option(flag.replace('--', '--no-'), 'the opposite');
   }
   if (one.idempotent) command.option('--idempotency-key <key>', 'the same for each attempt at one creation');
   if (one.versioned && one.method !== 'GET')
@@ -91,26 +103,35 @@ function addOperation(command: Command, id: AdminOperationId, context: CommandCo
     );
   adminOptions(command)
     .option('--key-file <file>', 'the key of a program, in the place of a session; with --server')
-    .action((options: Options) => run(id, fields, options, context));
+    .action((options: Options) =>
+      withPrompts(context, (prompts) => run(id, { fields, options }, context, prompts)),
+    );
   finishCommand(command, [exampleOf(id, one, fields)]);
 }
 
 async function run(
   id: AdminOperationId,
-  fields: readonly Field[],
-  options: Options,
+  { fields, options }: { readonly fields: readonly Field[]; readonly options: Options },
   context: CommandContext,
+  prompts: Prompts,
 ): Promise<void> {
   const one: AdminOperation = ADMIN_OPERATIONS[id];
-  const input = readInput(one, fields, await withSecrets(fields, options, context));
+  const given = await withSecrets(fields, options, { prompts, language: context.output.language });
+  const input = readInput(one, fields, given);
   const client = await signedInClient(options, context);
   const ifMatch = await versionFor(one, options, { client, input });
   const key = one.idempotent ? { idempotencyKey: options.idempotencyKey ?? randomUUID() } : {};
   const call = { ...input, ...key, ...(ifMatch === undefined ? {} : { ifMatch }) };
   const list = listField(one);
   if (list !== undefined)
-    return showList(id, { list, call, isOnePage: options.limit !== undefined }, client, context);
-  const { result, waiting, etag } = await callWithStepUp(client, id, call as AdminInput<typeof id>, context);
+    return showList(id, { list, call, isOnePage: options.limit !== undefined }, { client, prompts }, context);
+  const { result, waiting, etag } = await callWithStepUp(
+    client,
+    id,
+    call as AdminInput<typeof id>,
+    context,
+    prompts,
+  );
   const { output } = context;
   const texts = adminTextsIn(output.language);
   if (waiting !== undefined) {
@@ -125,15 +146,12 @@ async function run(
 async function withSecrets(
   fields: readonly Field[],
   options: Options,
-  context: CommandContext,
+  { prompts, language }: { readonly prompts: Prompts; readonly language: Language },
 ): Promise<Options> {
   const secrets = fields.filter(({ isSecret, isRequired }) => isSecret && isRequired);
   if (secrets.length === 0) return options;
-  const prompts = new Prompts(context.streams, context.output);
   const given: Record<string, unknown> = { ...options };
-  for (const { key, name } of secrets)
-    given[key] = await prompts.askSecret(fieldName(name, context.output.language));
-  await prompts.close();
+  for (const { key, name } of secrets) given[key] = await prompts.askSecret(fieldName(name, language));
   return given as Options;
 }
 
@@ -141,7 +159,7 @@ async function withSecrets(
 async function showList(
   id: AdminOperationId,
   asked: { readonly list: string; readonly call: object; readonly isOnePage: boolean },
-  client: AdminClient,
+  { client, prompts }: { readonly client: AdminClient; readonly prompts: Prompts },
   context: CommandContext,
 ): Promise<void> {
   const { output } = context;
@@ -149,7 +167,7 @@ async function showList(
   let call = asked.call as { query?: Record<string, unknown> };
   let count = 0;
   for (;;) {
-    const { result } = await callWithStepUp(client, id, call as never, context);
+    const { result } = await callWithStepUp(client, id, call as never, context, prompts);
     const { [asked.list]: rows, next } = result as unknown as { [name: string]: object[] } & {
       next?: string | null;
     };
@@ -199,7 +217,8 @@ function readInput(one: AdminOperation, fields: readonly Field[], options: Optio
   };
 }
 
-function readValue({ kind, flag }: Field, value: unknown): unknown {
+function readValue({ kind, flag, isNullable }: Field, value: unknown): unknown {
+  if (isNullable && value === 'none') return null;
   if (kind === 'flag') return value === true;
   if (kind === 'number') return Number(value);
   if (kind === 'list') return String(value).split(',');
@@ -231,10 +250,19 @@ function fieldsOf(one: AdminOperation): Field[] {
         kind: kindOf(inner),
         isSecret: part === 'body' && SECRETS.test(name),
         isRequired: !(schema as z.ZodType).safeParse(undefined).success,
+        isNullable: (schema as z.ZodType).safeParse(null).success,
+        canBeNo: kindOf(inner) === 'flag' && (schema as z.ZodType).safeParse(undefined).data === undefined,
+        about: descriptionOf(schema as z.ZodType),
         choices: Object.values((inner as { entries?: Record<string, string> }).entries ?? {}),
       };
     }),
   );
+}
+
+/** What a schema says of itself, under what was put around it. */
+function descriptionOf(schema: z.ZodType): string {
+  const { innerType } = schema.def as { innerType?: z.ZodType };
+  return schema.description ?? (innerType === undefined ? '' : descriptionOf(innerType));
 }
 
 interface Definition {

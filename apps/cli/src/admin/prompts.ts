@@ -92,6 +92,19 @@ export class Prompts {
   }
 }
 
+/** Work that asks something. */
+export async function withPrompts<T>(
+  { streams, output }: { readonly streams: Streams; readonly output: Output },
+  work: (prompts: Prompts) => Promise<T>,
+): Promise<T> {
+  const prompts = new Prompts(streams, output);
+  try {
+    return await work(prompts);
+  } finally {
+    await prompts.close();
+  }
+}
+
 function inputMissing(): UsageError {
   return new UsageError({
     en: 'An answer is missing: give it when asked, or as a line on standard input.',

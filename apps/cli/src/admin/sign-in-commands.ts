@@ -6,7 +6,8 @@ import { renderUnicodeCompact } from 'uqr';
 import { type CommandContext, finishCommand } from '../command-context.ts';
 import { type AdminTexts, adminTextsIn } from './admin-texts.ts';
 import { type AdminOptions, adminOptions, openClient, sessionFile, signedInClient } from './connection.ts';
-import { Prompts } from './prompts.ts';
+import { askGoodPassword, chooseAnother } from './password-commands.ts';
+import { type Prompts, withPrompts } from './prompts.ts';
 import { forgetSession, writeSession } from './session-file.ts';
 
 /** How often the first digits may be wrong. */
@@ -71,7 +72,12 @@ async function accept(options: ComeIn, context: CommandContext, prompts: Prompts
   const code = await prompts.askSecret(texts.code);
   const name = options.name ?? (await prompts.ask(texts.name));
   const mail = options.mail ?? (await prompts.ask(texts.mail));
-  const password = await prompts.askSecret(texts.password);
+  const password = await askGoodPassword(context, prompts, {
+    question: texts.password,
+    check: async (tried) =>
+      (await client.call('invitations.check-password', { body: { code, password: tried, name, mail } }))
+        .result,
+  });
   const { totpSecret, totpUri } = (
     await client.call('invitations.open', { body: { code, name, mail, password } })
   ).result;
@@ -113,10 +119,15 @@ async function begin(options: ComeIn, context: CommandContext, prompts: Prompts)
   const secondFactor = options.recovery
     ? { kind: 'recovery' as const, code: await prompts.askSecret(texts.recoveryCode) }
     : { kind: 'totp' as const, code: await prompts.askDigits(texts.totp) };
-  const { token, expiresAt } = (
+  const { token, expiresAt, passwordDue } = (
     await client.call('sessions.create', { body: { mail, password, secondFactor } })
   ).result;
   await keep(options, context, { token, expiresAt });
+  if (passwordDue !== undefined) {
+    // Kept before, so that whoever goes away now can do it later with `password change`.
+    await output.notice('password-due', texts.passwordDue(passwordDue), { reason: passwordDue });
+    await chooseAnother(client.as(token), { present: password, context, prompts });
+  }
   await output.result({ expiresAt }, () => texts.signedIn(expiresAt));
 }
 
@@ -127,16 +138,4 @@ async function keep(
 ): Promise<void> {
   if (token === undefined || options.server === undefined) throw new KuvertError('internal');
   await writeSession(sessionFile(options, context), { server: options.server, token, expiresAt });
-}
-
-async function withPrompts(
-  context: CommandContext,
-  work: (prompts: Prompts) => Promise<void>,
-): Promise<void> {
-  const prompts = new Prompts(context.streams, context.output);
-  try {
-    await work(prompts);
-  } finally {
-    await prompts.close();
-  }
 }

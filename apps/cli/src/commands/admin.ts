@@ -1,6 +1,7 @@
 /** `kuvert admin …`: the administration API from the command line, and nothing else than that API. */
 import type { Command } from 'commander';
 import { addOperations } from '../admin/operation-commands.ts';
+import { addPassword } from '../admin/password-commands.ts';
 import { addSignIn } from '../admin/sign-in-commands.ts';
 import type { CommandContext } from '../command-context.ts';
 
@@ -24,5 +25,6 @@ export function addAdmin(program: Command, context: CommandContext): void {
     .helpCommand(false)
     .addHelpText('after', AFTER_HELP);
   addSignIn(admin, context);
+  addPassword(admin, context);
   addOperations(admin, context);
 }

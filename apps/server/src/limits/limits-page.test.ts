@@ -11,6 +11,7 @@ import {
 } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../channel/limits.ts';
+import { PASSWORD_CHECKS } from '../features/administrators/new-passwords.ts';
 import { SIGN_IN_LIMITS } from '../features/administrators/sign-in-delays.ts';
 import {
   ATTACHMENT_CREATES,
@@ -282,6 +283,12 @@ const SECRETS: readonly Row[] = [
     SIGN_IN,
   ],
   ['Sign-ins of an address', flow(SIGN_IN_LIMITS.perAddress), '`rate_limited`', SIGN_IN],
+  [
+    'Questions of an address how strong a password would be',
+    flow(PASSWORD_CHECKS),
+    '`rate_limited`',
+    '`features/administrators/new-passwords.ts`',
+  ],
 ];
 const LOAD: readonly Row[] = [
   [

@@ -26,6 +26,8 @@ export const AUDIT_ACTIONS = {
   'factor.reset':
     'Somebody may choose password and second factor anew, with a code that another administrator was shown.',
   'factor.renewed': 'An administrator chose password and second factor anew.',
+  'password.changed': 'An administrator chose another password.',
+  'password.refused': 'An administrator who wanted to choose another password showed a wrong one.',
   'passkey.added': 'An administrator added a passkey.',
   'passkey.removed': 'An administrator removed a passkey.',
   'session.ended': 'A session was ended.',

@@ -7,7 +7,15 @@ export * from './features.ts';
 export * from './openapi.ts';
 export * from './operation.ts';
 export type { PasskeyCreated, PasskeyShown } from './passkeys.ts';
+export {
+  PASSWORD_DUE,
+  PASSWORD_LIMITS,
+  PASSWORD_REASONS,
+  PASSWORD_SCORE_MIN,
+  type PasswordDue,
+  type PasswordReason,
+  type PasswordStrength,
+} from './passwords.ts';
 export * from './permissions.ts';
-export { PASSWORD_LIMITS } from './sign-in.ts';
-export { AllowedNetworks } from './sign-in-rules.ts';
+export { AllowedNetworks, PASSWORD_AGE_DEVIATION } from './sign-in-rules.ts';
 export * from './table.ts';

@@ -23,6 +23,11 @@ const COMMON: readonly ErrorCode[] = [
 ];
 /** What those may be refused with who have to sign in. */
 const SIGNED_IN: readonly ErrorCode[] = ['unauthenticated', 'not_found'];
+const refusedWhoSignedIn = ({ stepUp, beforeNewPassword }: AdminOperation): readonly ErrorCode[] => [
+  ...SIGNED_IN,
+  ...(stepUp ? (['step_up_required'] as const) : []),
+  ...(beforeNewPassword ? [] : (['password_change_required'] as const)),
+];
 
 /** The document of a table of operations. */
 export function openApiOf(operations: Readonly<Record<string, AdminOperation>>): Json {
@@ -107,7 +112,7 @@ function operationOf(id: string, one: AdminOperation): Json {
           content: contentOf(Waiting, EXAMPLE_WAITING, 'output'),
         },
       }),
-      ...refusals([...one.errors, ...(isOpen ? [] : SIGNED_IN), ...COMMON]),
+      ...refusals([...one.errors, ...(isOpen ? [] : refusedWhoSignedIn(one)), ...COMMON]),
     },
   };
 }

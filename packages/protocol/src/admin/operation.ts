@@ -45,6 +45,10 @@ export interface AdminOperation<
   readonly at?: 'installation';
   /** A second factor must have been shown within the last five minutes. */
   readonly stepUp?: true;
+  /** May be called by somebody who has to choose another password before anything else. */
+  readonly beforeNewPassword?: true;
+  /** Only answers, although its method could change something; leaves no record in the audit log. */
+  readonly changesNothing?: true;
   /** Takes an `Idempotency-Key`: the same key with the same request gets the same answer for a day. */
   readonly idempotent?: true;
   /** Answers with an `ETag`; a change wants it back as `If-Match`. */

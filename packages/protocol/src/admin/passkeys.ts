@@ -166,6 +166,7 @@ export const passkeyStepUpBegin = operation({
   summary:
     'Begins to show a passkey of one’s own again, for what asks for a fresh second factor: answers with what the browser has to be given.',
   access: 'signed-in',
+  beforeNewPassword: true,
   result: z.object({ options }),
   example: {
     result: {
@@ -179,6 +180,7 @@ export const passkeyStepUp = operation({
   path: '/sessions/current/step-up/passkey',
   summary: 'Shows a passkey of one’s own again; good for five minutes.',
   access: 'signed-in',
+  beforeNewPassword: true,
   body: z.object({ credential: Shown }),
   result: z.object({ until: time }),
   errors: ['sign_in_failed'],

@@ -2,15 +2,9 @@
 import { z } from 'zod';
 import { displayName, idSchema, mailAddress } from '../schemas.ts';
 import { operation } from './operation.ts';
+import { PASSWORD_DUE, passwordField as password } from './passwords.ts';
 import { GrantScope, PERMISSIONS, ROLES } from './permissions.ts';
 
-/** Bounds of a password; what else is asked of it, its strength decides. */
-export const PASSWORD_LIMITS = { charactersMin: 12, charactersMax: 128 } as const;
-
-const password = z
-  .string()
-  .min(1)
-  .max(PASSWORD_LIMITS.charactersMax * 2);
 /** Six digits of an authenticator app (RFC 6238). */
 const totpCode = z.string().regex(/^\d{6}$/);
 const code = z.string().min(1).max(100);
@@ -85,7 +79,10 @@ export const sessionCreate = operation({
     ]),
     cookie: z.boolean().default(false),
   }),
-  result: SessionToken,
+  result: SessionToken.extend({
+    /** Set when another password has to be chosen before anything else: because it is older than the rules of a place allow, or known from a breach. */
+    passwordDue: z.enum(PASSWORD_DUE).optional(),
+  }),
   errors: ['sign_in_failed', 'address_not_allowed', 'passkey_required'],
   example: {
     body: {
@@ -102,6 +99,7 @@ export const sessionStepUp = operation({
   path: '/sessions/current/step-up',
   summary: 'Shows a second factor again, for what asks for a fresh one; good for five minutes.',
   access: 'signed-in',
+  beforeNewPassword: true,
   body: z.object({ totp: totpCode }),
   result: z.object({ until: time }),
   errors: ['sign_in_failed', 'passkey_required'],
@@ -113,6 +111,7 @@ export const sessionList = operation({
   path: '/sessions',
   summary: 'Lists where one is signed in.',
   access: 'signed-in',
+  beforeNewPassword: true,
   result: z.object({
     sessions: z
       .array(
@@ -146,6 +145,7 @@ export const sessionEnd = operation({
   path: '/sessions/{sessionId}',
   summary: 'Signs out one of one’s own sessions, at once.',
   access: 'signed-in',
+  beforeNewPassword: true,
   params: z.object({ sessionId: idSchema('session') }),
   example: { params: { sessionId: 'se_…' } },
 });
@@ -155,6 +155,7 @@ export const me = operation({
   path: '/me',
   summary: 'Says who I am and what I may do where.',
   access: 'signed-in',
+  beforeNewPassword: true,
   result: z.object({
     administratorId: idSchema('administrator'),
     name: displayName,
@@ -165,6 +166,16 @@ export const me = operation({
     ),
     stepUpUntil: time.nullable(),
     recoveryCodesLeft: z.int(),
+    /** Passkeys that one has, and whether nothing else counts as a second factor. */
+    passkeys: z.int(),
+    passkeysOnly: z.boolean(),
+    password: z.object({
+      chosenAt: time,
+      /** When the rules of a place ask for another; null for never, which NIST and BSI advise. */
+      expiresAt: time.nullable(),
+      /** Why another has to be chosen before anything else; null when nothing is due. */
+      due: z.enum(PASSWORD_DUE).nullable(),
+    }),
   }),
   example: {
     result: {
@@ -181,6 +192,9 @@ export const me = operation({
       ],
       stepUpUntil: '2026-01-02T08:05:00.000Z',
       recoveryCodesLeft: 10,
+      passkeys: 1,
+      passkeysOnly: false,
+      password: { chosenAt: '2025-11-02T08:00:00.000Z', expiresAt: null, due: null },
     },
   },
 });

@@ -6,6 +6,7 @@ import { installationGet } from './installation.ts';
 import * as integrations from './integrations.ts';
 import type { AdminOperation } from './operation.ts';
 import * as passkeys from './passkeys.ts';
+import * as passwords from './passwords.ts';
 import * as people from './people.ts';
 import * as pools from './pools.ts';
 import * as signIn from './sign-in.ts';
@@ -16,6 +17,7 @@ import * as tenants from './tenants.ts';
 export const ADMIN_OPERATIONS = {
   'installation.get': installationGet,
   'invitations.open': signIn.invitationOpen,
+  'invitations.check-password': passwords.invitationCheckPassword,
   'invitations.accept': signIn.invitationAccept,
   'invitations.join': administrators.invitationJoin,
   'sessions.create': signIn.sessionCreate,
@@ -31,6 +33,8 @@ export const ADMIN_OPERATIONS = {
   'passkeys.list': passkeys.passkeyList,
   'passkeys.delete': passkeys.passkeyDelete,
   me: signIn.me,
+  'password.check': passwords.passwordCheck,
+  'password.change': passwords.passwordChange,
   'operators.list': administrators.operatorList,
   'operators.invite': administrators.operatorInvite,
   'operators.take': administrators.operatorTake,

@@ -1,6 +1,13 @@
 /** What is stored of those who administer: all in the control file, sealed under the installation's key. */
 import { bytesSchema, deviceName, displayName, idSchema, mailAddress, timeMs } from '@kuvert/protocol';
-import { AllowedNetworks, GrantScope, PERMISSIONS, type Permission, ROLES } from '@kuvert/protocol/admin';
+import {
+  AllowedNetworks,
+  GrantScope,
+  PASSWORD_DUE,
+  PERMISSIONS,
+  type Permission,
+  ROLES,
+} from '@kuvert/protocol/admin';
 import { z } from 'zod';
 import { binaryCollection, bytesPart, collection } from '../../store/index.ts';
 
@@ -85,6 +92,8 @@ export const signInRules = collection('sign-in-rules', {
     place: z.string().max(40),
     networks: AllowedNetworks,
     passkeysOnly: z.boolean(),
+    /** Absent in rules of before there was such a thing. */
+    passwordMaxAgeDays: z.int().nullable().optional(),
   }),
   key: ['place'],
   sealed: ['networks'],
@@ -121,6 +130,8 @@ export const adminSessions = collection('admin-sessions', {
     createdAt: timeMs,
     lastSeenAt: timeMs,
     stepUpAt: timeMs,
+    /** Nothing but choosing another password may be done in it. */
+    passwordDue: z.enum(PASSWORD_DUE).optional(),
     address: z.string(),
     /** From then on it is over, whatever happens in it. */
     endsAt: timeMs,

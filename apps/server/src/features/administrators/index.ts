@@ -61,7 +61,7 @@ export function createAdministratorsFeature(deps: {
   return {
     service,
     adminRoutes: {
-      ...administratorAdminRoutes(service),
+      ...administratorAdminRoutes(service, own),
       ...passkeyAdminRoutes(own),
       ...signInRulesAdminRoutes(service.rules),
       ...roleAdminRoutes({ ...deps, administrators: service }),

@@ -9,7 +9,6 @@ import type { NoteEffect } from '../../effects.ts';
 import type { SignedIn } from '../../http/admin/admin-routes.ts';
 import { type RowOf, type Store, StoreError, type Tx } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
-import type { BreachedPasswords } from './breached-passwords.ts';
 import { administrators, invitations, passkeys } from './collections.ts';
 import {
   INSTALLATION,
@@ -19,8 +18,9 @@ import {
   requireGivable,
   requireNoAdministrator,
 } from './grants.ts';
+import type { NewPasswords } from './new-passwords.ts';
 import { acceptTotp, hashOfCode, newCode, newRecoveryCodes, newTotpSecret } from './one-time-codes.ts';
-import { requireStrongPassword } from './password-strength.ts';
+import type { Judgement } from './password-strength.ts';
 import type { Passwords } from './passwords.ts';
 import type { Sessions } from './sessions.ts';
 import type { SignInRules } from './sign-in-rules.ts';
@@ -46,7 +46,7 @@ export class Invitations {
   readonly #audit: AuditRecords;
   readonly #sessions: Sessions;
   readonly #rules: SignInRules;
-  readonly #breached: Pick<BreachedPasswords, 'has'>;
+  readonly #newPasswords: NewPasswords;
 
   constructor(deps: {
     store: Pick<Store, 'operator'>;
@@ -56,7 +56,7 @@ export class Invitations {
     audit: AuditRecords;
     sessions: Sessions;
     rules: SignInRules;
-    breached: Pick<BreachedPasswords, 'has'>;
+    newPasswords: NewPasswords;
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
@@ -65,7 +65,7 @@ export class Invitations {
     this.#audit = deps.audit;
     this.#sessions = deps.sessions;
     this.#rules = deps.rules;
-    this.#breached = deps.breached;
+    this.#newPasswords = deps.newPasswords;
   }
 
   /** A code that makes whoever shows it the first operator. Codes of earlier starts end with it. */
@@ -219,6 +219,22 @@ export class Invitations {
     });
   }
 
+  /** How good a password would be for whoever holds a code. @throws KuvertError `invitation_not_valid`, `rate_limited` */
+  async checkPassword(
+    code: string,
+    asked: {
+      readonly password: string;
+      readonly name: string | undefined;
+      readonly mail: string | undefined;
+      readonly address: string;
+    },
+  ): Promise<Judgement> {
+    const { password, name, mail, address } = asked;
+    const invited = await this.#find(code);
+    const chooser = { words: [name, mail, invited.mail ?? undefined], places: [invited.place as Place] };
+    return this.#newPasswords.check(password, chooser, address);
+  }
+
   /**
    * Chooses name, address and password. May be repeated; the last choice counts.
    * @throws KuvertError `invitation_not_valid`, `password_weak`
@@ -232,7 +248,7 @@ export class Invitations {
     const mail = invited.mail ?? choice.mail;
     if (mail === undefined || (choice.mail !== undefined && mail !== choice.mail))
       throw new KuvertError('bad_request', { details: { field: 'mail' } });
-    await requireStrongPassword(password, [name, mail], this.#breached);
+    await this.#newPasswords.require(password, { words: [name, mail], places: [invited.place as Place] });
     const passwordHash = await this.#passwords.hash(password);
     const totpSecret = newTotpSecret();
     await this.#store.operator().write(async (tx) => {

@@ -133,7 +133,7 @@ export class Passkeys {
     return passkeyId;
   }
 
-  list({ administratorId }: SignedIn): Promise<readonly Passkey[]> {
+  list({ administratorId }: Pick<SignedIn, 'administratorId'>): Promise<readonly Passkey[]> {
     return this.#of(administratorId);
   }
 

@@ -5,10 +5,15 @@ import { defineAdminRoutes, isoTime, signedIn } from '../../http/admin/admin-rou
 import { STEP_UP_MS } from '../../http/admin/calls.ts';
 import { sessionCookie } from '../../http/admin/credentials.ts';
 import { totpUri } from './one-time-codes.ts';
+import type { Passkeys } from './passkeys.ts';
+import { strengthOf } from './password-strength.ts';
 import type { AdministratorService } from './service.ts';
 
 /** @see ADMIN_OPERATIONS */
-export const administratorAdminRoutes = (administrators: AdministratorService) =>
+export const administratorAdminRoutes = (
+  administrators: AdministratorService,
+  passkeys: Pick<Passkeys, 'list'>,
+) =>
   defineAdminRoutes({
     'installation.get': async () => ({
       result: { product: 'Kuvert', apiVersions: ['v1'], isSetUp: await administrators.isSetUp() },
@@ -19,6 +24,12 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
       if (name === undefined) throw new KuvertError('bad_request', { details: { field: 'name' } });
       const opened = await administrators.invitations.open(code, { name, mail, password });
       return { result: { ...opened, totpUri: totpUri(opened.totpSecret, opened.mail) } };
+    },
+
+    'invitations.check-password': async ({ body, address, language }) => {
+      const { code, password, name, mail } = body;
+      const asked = { password, name, mail, address };
+      return { result: strengthOf(await administrators.invitations.checkPassword(code, asked), language) };
     },
 
     'invitations.accept': async ({ body, address }) => {
@@ -32,8 +43,11 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
       return { result: { ...result, recoveryCodes }, ...(setCookie === undefined ? {} : { setCookie }) };
     },
 
-    'sessions.create': async ({ body, address }) =>
-      tokenAnswer(await administrators.signIn({ ...body, address }), body.cookie),
+    'sessions.create': async ({ body, address }) => {
+      const { passwordDue, ...session } = await administrators.signIn({ ...body, address });
+      const { result, ...cookie } = tokenAnswer(session, body.cookie);
+      return { result: { ...result, ...(passwordDue && { passwordDue }) }, ...cookie };
+    },
 
     'sessions.step-up': async ({ body, caller, address }) => ({
       result: { until: isoTime(await administrators.stepUp(signedIn(caller), body.totp, address)) },
@@ -60,9 +74,21 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
       return { result: undefined };
     },
 
+    'password.check': async ({ body, caller, address, language }) => {
+      const judgement = await administrators.ownPassword.check(signedIn(caller), body.newPassword, address);
+      return { result: strengthOf(judgement, language) };
+    },
+
+    'password.change': async ({ body, caller, address }) => {
+      await administrators.ownPassword.change(signedIn(caller), { ...body, address });
+      return { result: undefined };
+    },
+
     me: async ({ caller }) => {
-      const { administratorId, sessionId, grants, stepUpAtMs } = signedIn(caller);
-      const { name, mail, recoveryHashes } = await administrators.get(administratorId);
+      const { administratorId, sessionId, grants, elsewhere, stepUpAtMs, passwordDue } = signedIn(caller);
+      const account = await administrators.get(administratorId);
+      const { name, mail, recoveryHashes, passwordSetAt } = account;
+      const expiresAtMs = await administrators.ownPassword.expiresAtMs(account);
       return {
         result: {
           administratorId,
@@ -72,6 +98,13 @@ export const administratorAdminRoutes = (administrators: AdministratorService) =
           grants: grants.map((grant) => ({ ...grant, permissions: permissionsOf(grant.role) })),
           stepUpUntil: isoTime(stepUpAtMs + STEP_UP_MS),
           recoveryCodesLeft: recoveryHashes.length,
+          passkeys: (await passkeys.list({ administratorId })).length,
+          passkeysOnly: await administrators.rules.wantsPasskeys([...grants, ...elsewhere]),
+          password: {
+            chosenAt: isoTime(passwordSetAt),
+            expiresAt: expiresAtMs === undefined ? null : isoTime(expiresAtMs),
+            due: passwordDue ?? null,
+          },
         },
       };
     },

@@ -1,15 +1,19 @@
 /** The rules of administrators: who they are, how they sign in, what they hold. */
 import { type AdministratorId, KuvertError, makeId } from '@kuvert/protocol';
+import type { PasswordDue } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
 import type { AdminCaller, SignedIn } from '../../http/admin/admin-routes.ts';
 import type { RowOf, Store } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
+import type { TenantService } from '../tenants/index.ts';
 import { BreachedPasswords } from './breached-passwords.ts';
 import { administratorPlaces, administrators } from './collections.ts';
 import { Grants, INSTALLATION } from './grants.ts';
 import { Integrations, KEY_PREFIX } from './integrations.ts';
 import { Invitations } from './invitations.ts';
+import { NewPasswords } from './new-passwords.ts';
 import { acceptTotp, hashOfCode } from './one-time-codes.ts';
+import { OwnPassword } from './own-password.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { Sessions } from './sessions.ts';
 import { SignInDelays } from './sign-in-delays.ts';
@@ -29,6 +33,7 @@ export class AdministratorService {
   readonly grants: Grants;
   readonly integrations: Integrations;
   readonly passwords: Passwords;
+  readonly ownPassword: OwnPassword;
   readonly rules: SignInRules;
   readonly delays: SignInDelays;
   readonly #store: Store;
@@ -40,6 +45,7 @@ export class AdministratorService {
     clock: Clock;
     random: Random;
     audit: AuditRecords;
+    tenants: Pick<TenantService, 'facts'>;
     breachedPasswordsFile?: string | undefined;
     onLimit: () => void;
   }) {
@@ -49,16 +55,22 @@ export class AdministratorService {
     this.passwords = createPasswords(deps.random);
     this.rules = new SignInRules(deps);
     this.sessions = new Sessions({ ...deps, rules: this.rules });
-    this.invitations = new Invitations({
+    this.delays = new SignInDelays(deps);
+    const breached = new BreachedPasswords(deps.breachedPasswordsFile);
+    const newPasswords = new NewPasswords({ ...deps, breached });
+    const { passwords, sessions, rules, delays } = this;
+    this.invitations = new Invitations({ ...deps, passwords, sessions, rules, newPasswords });
+    this.ownPassword = new OwnPassword({
       ...deps,
-      passwords: this.passwords,
-      sessions: this.sessions,
-      rules: this.rules,
-      breached: new BreachedPasswords(deps.breachedPasswordsFile),
+      passwords,
+      sessions,
+      rules,
+      delays,
+      newPasswords,
+      breached,
     });
     this.grants = new Grants({ ...deps, sessions: this.sessions });
     this.integrations = new Integrations(deps);
-    this.delays = new SignInDelays(deps);
   }
 
   /** True once there is an operator. */
@@ -76,7 +88,7 @@ export class AdministratorService {
     readonly password: string;
     readonly secondFactor: SecondFactor;
     readonly address: string;
-  }): Promise<{ token: string; endsAtMs: number }> {
+  }): Promise<{ token: string; endsAtMs: number; passwordDue: PasswordDue | undefined }> {
     await this.delays.admit(tried);
     const found = await this.#store.operator().findBy(administrators, 'byMail', tried.mail);
     const isRight = await this.passwords.verify(tried.password, found?.passwordHash);
@@ -102,13 +114,18 @@ export class AdministratorService {
       });
       throw new KuvertError('passkey_required');
     }
-    return this.sessions.begin(found, tried.address, { factor: tried.secondFactor.kind });
+    const passwordDue = await this.ownPassword.dueOf(found, tried.password);
+    const how = { factor: tried.secondFactor.kind, passwordDue };
+    return { ...(await this.sessions.begin(found, tried.address, how)), passwordDue };
   }
 
   /** Shows a second factor again within a session. @throws KuvertError `sign_in_failed`, `rate_limited`, `passkey_required` */
   async stepUp(caller: SignedIn, totp: string, address: string): Promise<number> {
     const { mail, grants } = await this.get(caller.administratorId);
-    if (await this.rules.wantsPasskeys(grants)) throw new KuvertError('passkey_required');
+    if (await this.rules.wantsPasskeys(grants)) {
+      await this.#audit.note(logsOf(grants), { action: 'step-up.refused', outcome: 'refused' });
+      throw new KuvertError('passkey_required');
+    }
     const tried = { mail, address };
     await this.delays.admit(tried);
     if (!(await this.#useFactor(caller.administratorId, { kind: 'totp', code: totp }))) {
@@ -135,7 +152,7 @@ export class AdministratorService {
     if (session === undefined) return undefined;
     const found = await this.#store.operator().find(administrators, session.administratorId);
     if (found === undefined) return undefined;
-    const { administratorId, sessionId, stepUpAt } = session;
+    const { administratorId, sessionId, stepUpAt, passwordDue } = session;
     const { name, grants } = found;
     return {
       kind: 'administrator',
@@ -144,6 +161,7 @@ export class AdministratorService {
       sessionId,
       grants,
       elsewhere: [],
+      passwordDue,
       stepUpAtMs: stepUpAt,
     };
   }
@@ -154,7 +172,8 @@ export class AdministratorService {
     if (found === undefined) return undefined;
     const sessionId = makeId('session', new Uint8Array(16));
     const { name, grants } = found;
-    return { kind: 'administrator', administratorId, name, sessionId, grants, elsewhere: [], stepUpAtMs: 0 };
+    const nobodyThere = { sessionId, elsewhere: [], passwordDue: undefined, stepUpAtMs: 0 };
+    return { kind: 'administrator', administratorId, name, grants, ...nobodyThere };
   }
 
   /** What somebody is called; null for an account that is gone. */

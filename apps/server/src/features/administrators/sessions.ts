@@ -1,6 +1,7 @@
 /** Where administrators are signed in: opaque tokens of which only the hash is kept, over by themselves and ended at once when somebody says so. */
 import { createHash } from 'node:crypto';
 import { type AdministratorId, KuvertError, LABELS, makeId, type SessionId, utf8 } from '@kuvert/protocol';
+import type { PasswordDue } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
 import type { SignedIn } from '../../http/admin/admin-routes.ts';
 import { STEP_UP_MS } from '../../http/admin/calls.ts';
@@ -54,7 +55,7 @@ export class Sessions {
       grants,
     }: Pick<RowOf<typeof administrators>, 'administratorId' | 'name' | 'grants'>,
     address: string,
-    how: { readonly factor: string },
+    how: { readonly factor: string; readonly passwordDue?: PasswordDue | undefined },
   ): Promise<{ token: string; endsAtMs: number }> {
     try {
       await this.#rules.requireAddress(grants, address);
@@ -78,6 +79,7 @@ export class Sessions {
         createdAt: nowMs,
         lastSeenAt: nowMs,
         stepUpAt: nowMs,
+        ...(how.passwordDue === undefined ? {} : { passwordDue: how.passwordDue }),
         address,
         endsAt: endsAtMs,
       });
@@ -86,7 +88,7 @@ export class Sessions {
         actor: administratorId,
         object: administratorId,
         objectName: name,
-        after: { sessionId, factor: how.factor },
+        after: { sessionId, factor: how.factor, ...(how.passwordDue && { passwordDue: how.passwordDue }) },
       });
     });
     return { token, endsAtMs };
@@ -132,11 +134,21 @@ export class Sessions {
   }
 
   /** Ends all sessions of somebody in a transaction that changes what they may do. Lists, so a guard has to come before. */
-  async endAll(tx: Tx<'operator'>, administratorId: AdministratorId): Promise<number> {
+  endAll(tx: Tx<'operator'>, administratorId: AdministratorId): Promise<number> {
+    return this.endOthers(tx, administratorId, undefined);
+  }
+
+  /** The same but for one of them. */
+  async endOthers(
+    tx: Tx<'operator'>,
+    administratorId: AdministratorId,
+    kept: SessionId | undefined,
+  ): Promise<number> {
     const query = { index: 'byAdministrator', equals: [administratorId], limit: 100 } as const;
     const { rows } = await tx.list(adminSessions, query);
-    for (const { sessionId } of rows) tx.delete(adminSessions, sessionId);
-    return rows.length;
+    const others = rows.filter(({ sessionId }) => sessionId !== kept);
+    for (const { sessionId } of others) tx.delete(adminSessions, sessionId);
+    return others.length;
   }
 
   #isOver(row: SessionRow, nowMs: number): boolean {

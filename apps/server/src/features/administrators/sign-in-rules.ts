@@ -12,9 +12,12 @@ import { passkeys, signInRules } from './collections.ts';
 import { type Place, placeOfScope } from './places.ts';
 
 /** Rules as people see and change them. */
-export type SignInRulesOfPlace = Omit<RowOf<typeof signInRules>, 'place'>;
+export type SignInRulesOfPlace = Omit<RowOf<typeof signInRules>, 'place' | 'passwordMaxAgeDays'> & {
+  readonly passwordMaxAgeDays: number | null;
+};
 
-const NONE: SignInRulesOfPlace = { networks: {}, passkeysOnly: false };
+const DAY_MS = 86_400_000;
+const NONE: SignInRulesOfPlace = { networks: {}, passkeysOnly: false, passwordMaxAgeDays: null };
 
 /** @see the head of this file */
 export class SignInRules {
@@ -89,6 +92,14 @@ export class SignInRules {
     return [...(await this.#ofAll(grants)).values()].some(({ passkeysOnly }) => passkeysOnly);
   }
 
+  /** How old somebody's password may be: of several places the strictest rule counts. Undefined for no limit. */
+  async passwordMaxAgeMs(grants: readonly Grant[]): Promise<number | undefined> {
+    const days = [...(await this.#ofAll(grants)).values()]
+      .map(({ passwordMaxAgeDays }) => passwordMaxAgeDays)
+      .filter((one) => one !== null);
+    return days.length === 0 ? undefined : Math.min(...days) * DAY_MS;
+  }
+
   async #ofAll(grants: readonly Grant[]): Promise<Map<Place, SignInRulesOfPlace>> {
     const places = [...new Set(grants.map(({ scope }) => placeOfScope(scope)))];
     return new Map(await Promise.all(places.map(async (place) => [place, await this.of(place)] as const)));
@@ -97,8 +108,8 @@ export class SignInRules {
 
 function rulesOf(row: RowOf<typeof signInRules> | undefined): SignInRulesOfPlace {
   if (row === undefined) return NONE;
-  const { place: _, ...rules } = row;
-  return rules;
+  const { networks, passkeysOnly, passwordMaxAgeDays = null } = row;
+  return { networks, passkeysOnly, passwordMaxAgeDays };
 }
 
 async function requirePasskey(tx: Tx<'operator'>, administratorId: AdministratorId): Promise<void> {

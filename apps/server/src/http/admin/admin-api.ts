@@ -19,6 +19,7 @@ import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Store } from '../../store/index.ts';
 import { unmapped } from '../client-address.ts';
+import { preferredLanguage } from '../status-page.ts';
 import { type AdminCaller, type AdminTable, callerId } from './admin-routes.ts';
 import { API_PAGE_HEADERS, apiPage } from './api-page.ts';
 import { type AdminCall, AdminCalls, type AdminGate, operationOf } from './calls.ts';
@@ -107,6 +108,7 @@ export function addAdminApi(
       caller,
       place,
       address,
+      language: preferredLanguage(request.headers['accept-language']),
       requestId,
       ifMatch: one.versioned && one.method !== 'GET' ? ifMatchOf(request) : undefined,
       keyed: keyedOf(id, request, { caller, params, body }),

@@ -12,6 +12,7 @@ import {
   type AdminOperationId,
   type Grant,
   type GrantScope,
+  type PasswordDue,
   type Permission,
 } from '@kuvert/protocol/admin';
 import type { z } from 'zod';
@@ -29,6 +30,8 @@ export interface SignedIn {
   /** What counts from the address of this request, and what somebody holds that does not. */
   readonly grants: readonly Grant[];
   readonly elsewhere: readonly Grant[];
+  /** Why another password has to be chosen before anything else. */
+  readonly passwordDue: PasswordDue | undefined;
   /** When the session last showed a second factor. */
   readonly stepUpAtMs: number;
 }
@@ -57,6 +60,8 @@ export interface AdminRequest<Id extends AdminOperationId> {
   readonly place: GrantScope;
   /** The client's address, unmapped. */
   readonly address: string;
+  /** Of sentences for people. */
+  readonly language: 'en' | 'de';
   readonly requestId: string;
   /** The version that a change is based on, from `If-Match`. */
   readonly ifMatch: string | undefined;

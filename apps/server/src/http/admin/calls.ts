@@ -73,6 +73,7 @@ export interface AdminCall {
   readonly caller: AdminCaller | undefined;
   readonly place: GrantScope;
   readonly address: string;
+  readonly language: 'en' | 'de';
   readonly requestId: string;
   readonly ifMatch: string | undefined;
   readonly keyed: KeyedRequest | undefined;
@@ -119,16 +120,18 @@ export class AdminCalls {
   /**
    * Whether somebody may call an operation in a place.
    * @throws KuvertError `not_found` where they have no part, `not_allowed` where they have no right, `address_not_allowed` where they
-   * have it from elsewhere, `tenant_suspended`, `step_up_required`
+   * have it from elsewhere, `tenant_suspended`, `step_up_required`, `password_change_required`
    */
   async authorise(caller: AdminCaller, asked: Pick<AdminCall, 'id' | 'place'>): Promise<void> {
-    const { access, stepUp, method } = operationOf(asked.id);
+    const { access, stepUp, method, beforeNewPassword } = operationOf(asked.id);
     if (access === 'public') return;
     const { grants, elsewhere } = caller;
     if (grants.length === 0 && elsewhere.length > 0) {
       await this.#gate.onRefused(caller, asked.id, asked.place);
       throw new KuvertError('address_not_allowed');
     }
+    if (caller.kind === 'administrator' && caller.passwordDue !== undefined && !beforeNewPassword)
+      throw new KuvertError('password_change_required', { details: { reason: caller.passwordDue } });
     const may =
       access === 'signed-in'
         ? caller.kind === 'administrator'
@@ -207,7 +210,8 @@ export class AdminCalls {
     const { result, etag, setCookie } = await handler(request as never);
     const json = resultJson(one, result);
     const { recorded } = presentActing();
-    if (one.method !== 'GET' && recorded.length === 0) await this.#gate.onUnrecorded(call.caller, call.place);
+    if (one.method !== 'GET' && !one.changesNothing && recorded.length === 0)
+      await this.#gate.onUnrecorded(call.caller, call.place);
     this.#log.info({ event: 'admin-call', method: call.id });
     return { status, json, etag, setCookie };
   }
