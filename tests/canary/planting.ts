@@ -81,15 +81,15 @@ export const PLANTINGS: readonly Planting[] = [
   },
   {
     fields: [
+      'admin invitations.open: name',
+      'admin invitations.open: mail',
+      'admin invitations.open: password',
       'admin invitations.check-password: password',
       'admin invitations.check-password: name',
       'admin invitations.check-password: mail',
       'admin password.check: newPassword',
       'admin password.change: password',
       'admin password.change: newPassword',
-      'admin invitations.open: name',
-      'admin invitations.open: mail',
-      'admin invitations.open: password',
       'admin sessions.create: mail',
       'admin sessions.create: password',
     ],
