@@ -1,4 +1,5 @@
 /** Groups made, changed, looked at and left from within the chat, line by line (A1, C9). */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { resultOf, Site, type TestPerson, type TestTenant } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -55,4 +56,36 @@ test('A1 a group is made, changed, looked at and left from within the chat', {
   expect(json).toMatchObject([{ title: 'Großer Umzug', members: [{ mail: anna.mail }] }]);
   const gone = await site.kuvert(['group', 'list', ...cem.asPerson]);
   expect(gone.json).toMatchObject([{ role: null }]);
+});
+
+test('A1 every kind of content is sent from within the chat, and files of messages are saved there', {
+  timeout: 120_000,
+}, async () => {
+  const [dora, emil] = [await acme.person('Dora'), await acme.person('Emil Ernst')] as const;
+  writeFileSync(site.at('plan.txt'), 'What stands in the plan');
+  await chat(dora, [
+    '/group create Plan with emil',
+    `/file ${site.at('plan.txt')} | Look, @Emil`,
+    '/place 48.137,11.575,Marienplatz',
+    '/contact emil',
+    '/poll * Where? | Here | There',
+    '/vote 1 2',
+    '@Emil Ernst please answer',
+    '/edit @emil, please answer',
+    '/versions',
+  ]);
+  const folder = site.at('from-chat');
+  const said = await chat(emil, ['/open Plan', `/save ${folder}`, '/vote 2', '/reply Done', '/react #2 👍']);
+  expect(said).toContain('Dora, who names you');
+  expect(said).toContain(`Saved: ${folder}/plan.txt`);
+  expect(readFileSync(`${folder}/plan.txt`, 'utf8')).toBe('What stands in the plan');
+  const { json } = await site.kuvert(['history', ...emil.asPerson]);
+  expect(json).toMatchObject([
+    { kind: 'file', text: 'Look, @Emil', title: 'Plan', mentions: [{ person: emil.mail, start: 6 }] },
+    { kind: 'location', location: { label: 'Marienplatz' } },
+    { kind: 'contact', contact: { name: 'Emil Ernst', mails: [emil.mail] } },
+    { kind: 'poll', poll: { options: [{ votes: 1 }, { votes: 2 }], isMultiple: true } },
+    { text: '@emil, please answer', edited: { times: 1 }, mentions: [{ start: 0, length: 5 }] },
+    { direction: 'out', text: 'Done', to: 'Plan' },
+  ]);
 });

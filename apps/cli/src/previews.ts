@@ -11,7 +11,8 @@ const SIDE_MAX = 256;
 const PREVIEW_BYTES_MAX = 32_768;
 const QUALITIES = [70, 50, 30];
 
-interface Raster {
+/** A picture, row by row from above. */
+export interface Raster {
   readonly width: number;
   readonly height: number;
   /** Red, green, blue, opacity. */
@@ -47,7 +48,7 @@ export function picturePreview(
     const raster = decode(bytes);
     if (raster === undefined) return undefined;
     const { width, height } = raster;
-    const small = shrink(raster, sideMax);
+    const small = shrink(raster, { width: sideMax, height: sideMax });
     for (const quality of QUALITIES) {
       const { data } = jpeg.encode(small, quality);
       if (data.length > bytesMax) continue;
@@ -61,22 +62,38 @@ export function picturePreview(
   }
 }
 
-function decode(bytes: Buffer): Raster | undefined {
+function decode(bytes: Buffer, pointsMax = POINTS_MAX): Raster | undefined {
   if (bytes.length > 24 && bytes.readUInt32BE(0) === 0x89504e47) {
-    if (bytes.readUInt32BE(16) * bytes.readUInt32BE(20) > POINTS_MAX) return undefined;
+    if (bytes.readUInt32BE(16) * bytes.readUInt32BE(20) > pointsMax) return undefined;
     return PNG.sync.read(bytes);
   }
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return undefined;
-  const limits = { maxResolutionInMP: POINTS_MAX / 1e6, maxMemoryUsageInMB: 512 };
+  const limits = { maxResolutionInMP: pointsMax / 1e6, maxMemoryUsageInMB: 512 };
   return jpeg.decode(bytes, { useTArray: true, formatAsRGBA: true, ...limits });
+}
+
+/** Previews of others that are larger are not opened: they are not made so. */
+const SHOWN_POINTS_MAX = 1_048_576;
+
+/** A small picture as points of four bytes; undefined for what is none, or has too many points. Never throws. */
+export function smallPicture(
+  bytes: Buffer,
+  sides: { readonly width: number; readonly height: number },
+): Raster | undefined {
+  try {
+    const raster = decode(bytes, SHOWN_POINTS_MAX);
+    return raster && shrink(raster, sides);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The mean of the points that become one, on white where nothing is. */
 function shrink(
   { width, height, data }: Raster,
-  sideMax: number,
+  sides: { readonly width: number; readonly height: number },
 ): { width: number; height: number; data: Buffer } {
-  const scale = Math.min(1, sideMax / Math.max(width, height));
+  const scale = Math.min(1, sides.width / width, sides.height / height);
   const [toWidth, toHeight] = [
     Math.max(1, Math.round(width * scale)),
     Math.max(1, Math.round(height * scale)),

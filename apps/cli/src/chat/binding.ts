@@ -7,6 +7,7 @@ import type {
   ConversationSummary,
   Entry,
   EntryId,
+  MessageEntry,
   SystemEntry,
 } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
@@ -19,11 +20,13 @@ import { noticeSentence } from '../profile-session.ts';
 import { textsIn } from '../texts.ts';
 import { KeptConnection } from './connection.ts';
 import { readPlace } from './entry-pages.ts';
+import { FilesBinding } from './files-binding.ts';
 import { GroupBinding } from './group-binding.ts';
-import { actOnMessage, sendChatFile } from './message-effects.ts';
+import { actOnMessage, sendText } from './message-effects.ts';
 import type { ChatEvent, Connection, ConversationItem, Effect, EntryItem } from './model.ts';
 import { OwnBinding } from './own-binding.ts';
 import { peopleNamed } from './people-named.ts';
+import { dayAndTime } from './render/times.ts';
 import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
 
 /** Changes that come within this time are shown at once, so that a full mailbox does not draw the list a thousand times. */
@@ -53,6 +56,7 @@ export class Binding {
   readonly #connection: KeptConnection;
   readonly #own: OwnBinding;
   readonly #groups: GroupBinding;
+  readonly #files: FilesBinding;
   readonly #undo: (() => void)[];
   readonly #changed = new Set<string>();
   #people: readonly Person[] = [];
@@ -67,6 +71,7 @@ export class Binding {
     this.#tell = tell;
     this.#own = new OwnBinding({ profile, texts: this.#texts, tell });
     this.#groups = new GroupBinding({ profile, language, tell });
+    this.#files = new FilesBinding({ profile, texts: this.#texts, tell });
     this.#connection = new KeptConnection({
       profile,
       language,
@@ -106,6 +111,7 @@ export class Binding {
     this.#connection.end();
     clearTimeout(this.#gathering);
     for (const undo of this.#undo.splice(0)) undo();
+    this.#files.end();
     if (this.#profile.isConnected) await this.#profile.flush({ timeoutMs: LEAVE_MS }).catch(() => undefined);
   }
 
@@ -137,8 +143,12 @@ export class Binding {
         return this.#tell({ kind: 'told', sentence: this.#texts.deletedNow(), isError: false });
       case 'act':
         return this.#act(effect);
-      case 'sendFile':
-        return sendChatFile(this.#profile, conversationIdOf(effect.id), effect.path);
+      case 'compose':
+        return this.#files.compose(effect);
+      case 'complete':
+        return this.#files.complete(effect);
+      case 'versions':
+        return this.#showVersions(entryIdOf(effect.key));
       case 'group':
         return this.#changeGroup(effect);
       case 'safety':
@@ -192,11 +202,15 @@ export class Binding {
 
   async #send({ id, text }: Extract<Effect, { do: 'send' }>): Promise<void> {
     const conversationId = conversationIdOf(id);
-    const mail = this.#mailOf(id);
     this.#profile.conversations.setDraft(conversationId, '');
-    const { group } = this.#profile.conversations.get(conversationId);
-    if (group === undefined) await this.#profile.send({ to: mail, text });
-    else this.#profile.groups.send(group.groupId, text);
+    await sendText(this.#profile, conversationId, text);
+  }
+
+  #showVersions(entryId: EntryId): void {
+    const lines = this.#profile.conversations
+      .versions(entryId)
+      .flatMap(({ atMs, text }) => [`${dayAndTime(atMs, this.#language)}`, ...text.split('\n'), '']);
+    this.#tell({ kind: 'sheet', title: this.#texts.versionsTitle(), lines });
   }
 
   async #act({ id, key, action, text }: Extract<Effect, { do: 'act' }>): Promise<void> {
@@ -412,7 +426,42 @@ export class Binding {
         ? messageWords(entry, this.#language, (person) => this.#profile.person(person)?.name ?? person)
         : '';
     const author = entry.sender?.name;
-    return { key, direction, kind, atMs, author, text, isUnread, timerMs, state, problem, expiresAtMs };
+    const more = kind === 'text' ? this.#moreOf(entry) : {};
+    return {
+      key,
+      direction,
+      kind,
+      atMs,
+      author,
+      text,
+      isUnread,
+      timerMs,
+      state,
+      problem,
+      expiresAtMs,
+      ...more,
+    };
+  }
+
+  #moreOf(entry: MessageEntry): Partial<EntryItem> {
+    const own = this.#profile.whoami().personId;
+    const { file, poll, edited, mentions, direction, kind, text } = entry;
+    const isOwn = direction === 'out';
+    const isText = ['text', 'file', 'picture', 'video'].includes(kind);
+    const can = [
+      ...(poll !== undefined && poll.endedAtMs === undefined ? (['vote'] as const) : []),
+      ...(poll !== undefined && poll.endedAtMs === undefined && isOwn ? (['endPoll'] as const) : []),
+      ...(file === undefined ? [] : (['save'] as const)),
+      ...(isOwn && isText ? (['edit'] as const) : []),
+      ...(edited === undefined ? [] : (['versions'] as const)),
+    ];
+    return {
+      said: text,
+      can,
+      file: file?.attachment,
+      picture: this.#files.pictureOf(entry),
+      namesMe: mentions?.some(({ person }) => person === own) === true,
+    };
   }
 }
 

@@ -1,11 +1,17 @@
-/** What the chat does with one message, or with a file, when its commands ask for it. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+/** What the chat does with one message, or sends beside texts, when its commands ask for it. */
+import { stat } from 'node:fs/promises';
 import type { MessageEntry } from '@kuvert/client-core';
 import { fileTarget, type Profile } from '@kuvert/client-core/node';
 import type { ConversationId } from '@kuvert/protocol';
-import { choicesOf, replyTo, sendFile } from '../sending.ts';
-import type { MessageAction } from './model.ts';
+import { mentionsIn } from '../content/mentions.ts';
+import { UsageError } from '../failure.ts';
+import { cardOf, choicesOf, linkOf, nameablesOf, placeOf, replyTo, sendFile } from '../sending.ts';
+import { pathOf } from './complete-path.ts';
+import type { ComposeKind, MessageAction } from './model.ts';
+import { peopleNamed } from './people-named.ts';
+
+/** What separates the parts of a poll, and a file from what is said about it. */
+const SEPARATOR = /\s+\|\s+/;
 
 /** @returns where something was saved, when something was. @throws KuvertError, UsageError */
 export async function actOnMessage(
@@ -21,13 +27,12 @@ export async function actOnMessage(
   switch (action) {
     case 'reply':
       conversations.write(conversationId, {
-        kind: 'text',
-        text,
+        ...textOf(profile, conversationId, text),
         replyTo: replyTo(messageAt(profile, entryId)),
       });
       return undefined;
     case 'edit':
-      conversations.edit(entryId, text);
+      conversations.edit(entryId, text, textOf(profile, conversationId, text).mentions);
       return undefined;
     case 'react':
       conversations.react(entryId, text);
@@ -35,26 +40,114 @@ export async function actOnMessage(
     case 'vote':
       conversations.vote(entryId, choicesOf(text.split(/[\s,]+/).filter((word) => word !== '')));
       return undefined;
+    case 'endPoll':
+      conversations.endPoll(entryId);
+      return undefined;
     case 'save':
       return attachments.save(entryId, await fileTarget(pathOf(text === '' ? '.' : text), String(entryId)));
   }
 }
 
-/** Sends a file into the open conversation. @throws KuvertError */
-export async function sendChatFile(
+/** Sends a text, with whom it names. @throws KuvertError */
+export async function sendText(
   profile: Profile,
   conversationId: ConversationId,
-  path: string,
+  text: string,
 ): Promise<void> {
-  await sendFile(profile, { conversationId, path: pathOf(path) });
+  const content = textOf(profile, conversationId, text);
+  const { peer, group } = profile.conversations.get(conversationId);
+  if (content.mentions !== undefined) profile.conversations.write(conversationId, content);
+  else if (group === undefined) await profile.send({ to: peer.mail ?? '', text });
+  else profile.groups.send(group.groupId, text);
+}
+
+/**
+ * Sends something else than a text into the open conversation.
+ * @param onBytes told while a file is read
+ * @throws KuvertError, UsageError
+ */
+export async function compose(
+  profile: Profile,
+  conversationId: ConversationId,
+  { kind, text, onBytes }: { readonly kind: ComposeKind; readonly text: string; readonly onBytes: OnBytes },
+): Promise<void> {
+  const { conversations } = profile;
+  switch (kind) {
+    case 'file':
+    case 'voice': {
+      const { path, said } = kind === 'voice' ? { path: pathOf(text), said: '' } : await fileAndWords(text);
+      const { mentions } = textOf(profile, conversationId, said);
+      const isVoice = kind === 'voice';
+      await sendFile(profile, {
+        conversationId,
+        path,
+        text: said,
+        ...(mentions && { mentions }),
+        isVoice,
+        onBytes,
+      });
+      return;
+    }
+    case 'place':
+      conversations.write(conversationId, { kind: 'location', ...placeOf(text) });
+      return;
+    case 'contact':
+      conversations.write(conversationId, await cardOf(profile, await cardWords(profile, text)));
+      return;
+    case 'poll':
+    case 'pollMultiple': {
+      const [question = '', ...options] = text.split(SEPARATOR).map((part) => part.trim());
+      conversations.write(conversationId, {
+        kind: 'poll',
+        question,
+        options,
+        isMultiple: kind === 'pollMultiple',
+      });
+      return;
+    }
+    case 'web': {
+      const [, url = '', words = ''] = /^(\S+)\s*([\s\S]*)$/.exec(text) ?? [];
+      const link = await linkOf({ url });
+      const content = textOf(profile, conversationId, words === '' ? link.url : words);
+      conversations.write(conversationId, { ...content, links: [link] });
+    }
+  }
+}
+
+type OnBytes = (doneBytes: number, totalBytes: number) => void;
+
+/** A file may have the separator in its name. */
+async function fileAndWords(text: string): Promise<{ path: string; said: string }> {
+  const whole = pathOf(text);
+  const [first = '', ...said] = text.split(SEPARATOR);
+  const isWhole = said.length === 0 || (await stat(whole).catch(() => undefined))?.isFile() === true;
+  return isWhole ? { path: whole, said: '' } : { path: pathOf(first), said: said.join(' | ') };
+}
+
+/** `Cem Demir | cem@acme.test | +49 89 1234`, or a colleague alone, by address or name. */
+async function cardWords(
+  profile: Profile,
+  text: string,
+): Promise<{ who: string; mails: string[]; phones: string[] }> {
+  const [one, ...others] = text.includes('|') ? [] : peopleNamed(await profile.people(), text);
+  if (one !== undefined && others.length === 0) return { who: one.mail, mails: [], phones: [] };
+  const [who = '', ...more] = text.split(SEPARATOR).map((part) => part.trim());
+  const mails = more.filter((part) => part.includes('@'));
+  const phones = more.filter((part) => !part.includes('@'));
+  if (phones.some((part) => !/^[+\d][\d ()/.-]*$/.test(part))) {
+    throw new UsageError({
+      en: 'A card has a name, addresses and numbers: Cem Demir | cem@acme.test | +49 89 1234',
+      de: 'Eine Karte hat Name, Adressen und Nummern: Cem Demir | cem@acme.test | +49 89 1234',
+    });
+  }
+  return { who, mails, phones };
+}
+
+function textOf(profile: Profile, conversationId: ConversationId, text: string) {
+  const mentions = mentionsIn(text, nameablesOf(profile, conversationId));
+  return { kind: 'text' as const, text, ...(mentions.length > 0 && { mentions }) };
 }
 
 function messageAt(profile: Profile, entryId: number): MessageEntry {
   return profile.conversations.entry(entryId) as MessageEntry;
-}
-
-/** As a shell reads it: the home folder by `~`, quotes around the whole. */
-function pathOf(text: string): string {
-  const path = /^(["'])(.*)\1$/s.exec(text)?.[2] ?? text;
-  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
 }

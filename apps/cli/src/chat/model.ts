@@ -48,6 +48,13 @@ export interface ConversationItem {
   readonly presence: 'online' | 'away' | undefined;
 }
 
+/** A small picture: rows from above, red, green and blue of each point in one number (`0xrrggbb`). */
+export interface PictureItem {
+  readonly width: number;
+  readonly height: number;
+  readonly points: readonly number[];
+}
+
 /** How far a message of one's own has come. */
 export type EntryState = 'queued' | 'accepted' | 'delivered' | 'read';
 
@@ -63,6 +70,15 @@ export interface EntryItem {
   /** What was written; of a notice, its sentence. */
   readonly text: string;
   readonly isUnread: boolean;
+  /** The text alone, as it can be edited. */
+  readonly said?: string | undefined;
+  /** What can be done to it beside answering. */
+  readonly can?: readonly ('vote' | 'save' | 'edit' | 'endPoll' | 'versions')[] | undefined;
+  /** The file that goes with it: what its transfers are named by. */
+  readonly file?: string | undefined;
+  readonly picture?: PictureItem | undefined;
+  /** It names the person who reads it. */
+  readonly namesMe?: boolean | undefined;
   /** A notice that tells what somebody did, and asks for no attention. */
   readonly isQuiet?: boolean | undefined;
   readonly timerMs?: number | undefined;
@@ -153,7 +169,17 @@ export type Connection =
 export type DeletionScope = 'here' | 'own-devices' | 'everywhere';
 
 /** What can be done to a message beside deleting it. */
-export type MessageAction = 'reply' | 'edit' | 'react' | 'vote' | 'save';
+export type MessageAction = 'reply' | 'edit' | 'react' | 'vote' | 'endPoll' | 'save';
+
+/** What can be sent beside texts. */
+export type ComposeKind = 'file' | 'voice' | 'place' | 'contact' | 'poll' | 'pollMultiple' | 'web';
+
+/** A file on its way. */
+export interface TransferItem {
+  readonly direction: 'up' | 'down';
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
 
 /** What is to be done with a group. People are named as somebody has written them. */
 export type GroupRequest =
@@ -186,7 +212,16 @@ export type Effect =
       readonly action: MessageAction;
       readonly text: string;
     }
-  | { readonly do: 'sendFile'; readonly id: string; readonly path: string }
+  | { readonly do: 'compose'; readonly id: string; readonly kind: ComposeKind; readonly text: string }
+  | { readonly do: 'versions'; readonly key: string }
+  /** The path at the end of a line is to be completed. */
+  | {
+      readonly do: 'complete';
+      readonly line: string;
+      readonly before: string;
+      readonly typed: string;
+      readonly isFolder: boolean;
+    }
   | { readonly do: 'group'; readonly id: string | undefined; readonly request: GroupRequest }
   | { readonly do: 'safety'; readonly id: string }
   | { readonly do: 'setVerified'; readonly id: string; readonly isVerified: boolean; readonly shown?: string }
@@ -232,7 +267,15 @@ export type ChatEvent =
   | { readonly kind: 'settings'; readonly settings: readonly SettingItem[] }
   | { readonly kind: 'linkOffer'; readonly offer: LinkOffer }
   /** Something to be read that was asked for. */
-  | { readonly kind: 'sheet'; readonly title: string; readonly lines: readonly string[] }
+  | {
+      readonly kind: 'sheet';
+      readonly title: string;
+      readonly lines: readonly string[];
+      readonly picture?: PictureItem | undefined;
+    }
+  | ({ readonly kind: 'transfer'; readonly file: string } & TransferItem)
+  /** What `line` becomes; when something else is written by then, nothing. */
+  | { readonly kind: 'completed'; readonly line: string; readonly to: string }
   /** A text was not taken: it is given back to whoever wrote it. */
   | { readonly kind: 'notSent'; readonly id: string; readonly text: string; readonly sentence: string }
   /** Something to be told that belongs to no conversation. */

@@ -53,6 +53,7 @@ export async function runScreenChat(options: ScreenChatOptions): Promise<void> {
       size: terminal.size,
       nowMs: Date.now(),
       self: { name, mail, tenantName },
+      hasPictures: terminal.colourBits >= 8,
     }),
     host: { onStep: draw, onEffect: obey },
   });

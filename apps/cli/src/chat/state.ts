@@ -8,10 +8,12 @@ import type {
   EntryItem,
   LinkOffer,
   PersonItem,
+  PictureItem,
   SafetyItem,
   SearchHit,
   SelfItem,
   SettingItem,
+  TransferItem,
 } from './model.ts';
 import type { Size } from './render/line.ts';
 import type { ThemeName } from './terminal/theme.ts';
@@ -53,6 +55,7 @@ export type View =
       readonly kind: 'sheet';
       readonly title: string;
       readonly lines: readonly string[];
+      readonly picture: PictureItem | undefined;
       readonly scroll: number;
     }
   | (ListView & { readonly kind: 'people'; readonly query: Editor; readonly isLoading: boolean })
@@ -78,6 +81,8 @@ export type View =
 export interface Choice {
   readonly label: string;
   readonly effects: readonly Effect[];
+  /** Written into the line, for the person to go on with. */
+  readonly line?: string;
   /** Asked before it is done. */
   readonly question?: string;
 }
@@ -119,6 +124,10 @@ export interface ChatState {
   readonly draftSinceMs: number | undefined;
   readonly view: View;
   readonly people: readonly PersonItem[] | undefined;
+  /** Files on their way, by name. */
+  readonly transfers: Readonly<Record<string, TransferItem>>;
+  /** The terminal has colours enough for small pictures. */
+  readonly hasPictures: boolean;
   readonly told: Told | undefined;
   /** Ctrl-C was pressed in an empty line: once more leaves. */
   readonly isLeaving: boolean;
@@ -132,11 +141,13 @@ export interface Beginning {
   readonly nowMs: number;
   readonly self: SelfItem;
   readonly isPlain?: boolean;
+  readonly hasPictures?: boolean;
 }
 
 export function beginningState(beginning: Beginning): ChatState {
   return {
     isPlain: false,
+    hasPictures: false,
     ...beginning,
     texts: chatTextsIn(beginning.language),
     hasFocus: true,
@@ -153,6 +164,7 @@ export function beginningState(beginning: Beginning): ChatState {
     draftSinceMs: undefined,
     view: { kind: 'none' },
     people: undefined,
+    transfers: {},
     told: undefined,
     isLeaving: false,
   };

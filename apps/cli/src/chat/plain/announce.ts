@@ -19,9 +19,20 @@ export function announce(before: ChatState, after: ChatState, event: ChatEvent):
     ...connection(before, after),
     ...list(before, after, event),
     ...entries(before, after, event),
+    ...transfer(before, event, after),
     ...announceView(before, after),
     ...(after.told === undefined || after.told === before.told ? [] : [showLine(after.told.sentence)]),
   ];
+}
+
+/** A transfer is told at each quarter. */
+function transfer(before: ChatState, event: ChatEvent, { texts }: ChatState): string[] {
+  if (event.kind !== 'transfer') return [];
+  const { file, direction, doneBytes, totalBytes } = event;
+  const quarterOf = (done: number): number => Math.floor((4 * done) / Math.max(1, totalBytes));
+  const was = quarterOf(before.transfers[file]?.doneBytes ?? 0);
+  const is = quarterOf(doneBytes);
+  return is > was && is < 4 ? [texts.transfer(direction, is * 25)] : [];
 }
 
 function connection(before: ChatState, after: ChatState): string[] {
@@ -157,8 +168,9 @@ function newSentence(entry: EntryItem, item: ConversationItem, state: ChatState,
   if (entry.direction === 'system')
     return texts.plainNotice(`${showLine(item.name)}: ${showText(entry.text)}`);
   const text = showText(shownText(entry, state).text);
+  const who = showLine(entry.author ?? item.name);
   return texts.plainNew({
-    who: showLine(entry.author ?? item.name),
+    who: entry.namesMe ? texts.plainNaming(who) : who,
     when: when(entry.atMs, state),
     text,
     here,

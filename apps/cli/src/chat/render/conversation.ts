@@ -7,6 +7,7 @@ import type { EntryItem } from '../model.ts';
 import type { Bottom, ChatState, OpenConversation } from '../state.ts';
 import { widthOf, wrapText } from '../text/cells.ts';
 import { type Line, rule, type Span } from './line.ts';
+import { pictureLines } from './picture.ts';
 import { clockTime, dayOf, longDay } from './times.ts';
 
 /** A line of a block. */
@@ -18,6 +19,7 @@ export interface BlockLine {
 }
 
 const GUTTER = 7;
+const BAR_WIDTH = 20;
 const TEXT_WIDTH_MAX = 100;
 /** A pause after which the sender is named again. */
 const PAUSE_MS = 600_000;
@@ -67,7 +69,9 @@ function block(
   context: { state: ChatState; name: string },
 ): readonly BlockLine[] {
   const { state, name } = context;
-  const signature = JSON.stringify([facts, name, state.language, state.open?.id]);
+  const transfer = entry.file === undefined ? undefined : state.transfers[entry.file];
+  const hasPicture = state.hasPictures && state.theme !== 'none';
+  const signature = JSON.stringify([facts, name, state.language, state.open?.id, transfer, hasPicture]);
   const known = blocks.get(entry);
   if (known?.signature === signature) return known.lines;
   const lines = [
@@ -117,14 +121,19 @@ function message(entry: EntryItem, facts: BlockFacts, state: ChatState): Line[] 
   const { text, isPlain } = shownText(entry, state);
   const rows = wrapText(text, width);
   const lines: Line[] = rows.map((row, index) => [
-    gutter(index === 0 ? clockTime(entry.atMs, language) : '', facts),
+    ...(index === 0 && entry.namesMe
+      ? named(clockTime(entry.atMs, language), facts)
+      : [gutter(index === 0 ? clockTime(entry.atMs, language) : '', facts)]),
     { text: row, ...(isPlain ? {} : { style: 'dim' as const }) },
   ]);
+  const below = [...pictureRows(entry, facts, state), ...transferRow(entry, facts, state)];
+  lines.push(...below);
+  const hasRows = below.length === 0;
   const mark = stateMark(entry, facts, state);
   if (mark.length > 0) {
     const markWidth = mark.reduce((sum, span) => sum + widthOf(span.text), 0);
     const last = lines.at(-1) ?? [];
-    const left = width - widthOf(rows.at(-1) ?? '') - markWidth;
+    const left = hasRows ? width - widthOf(rows.at(-1) ?? '') - markWidth : 0;
     const at = GUTTER + width - markWidth;
     const placed = mark.map((span, index) => (index === 0 ? { ...span, at } : span));
     if (left >= 1) {
@@ -139,6 +148,24 @@ function message(entry: EntryItem, facts: BlockFacts, state: ChatState): Line[] 
     }
   }
   return lines;
+}
+
+/** The small picture, where the terminal has colours for it; its name stands above it in any case. */
+function pictureRows({ picture }: EntryItem, facts: BlockFacts, { hasPictures, theme }: ChatState): Line[] {
+  if (picture === undefined || !hasPictures || theme === 'none') return [];
+  const rows = pictureLines(picture, Math.max(0, facts.width - GUTTER - 1));
+  return rows.map((row) => [gutter('', facts), ...row]);
+}
+
+/** How far the file of a message is, while it is on its way. */
+function transferRow({ file }: EntryItem, facts: BlockFacts, { transfers, texts }: ChatState): Line[] {
+  const transfer = file === undefined ? undefined : transfers[file];
+  if (transfer === undefined) return [];
+  const share = transfer.doneBytes / Math.max(1, transfer.totalBytes);
+  const done = Math.floor(share * BAR_WIDTH);
+  const bar = `${'█'.repeat(done)}${'░'.repeat(BAR_WIDTH - done)}`;
+  const words = texts.transfer(transfer.direction, Math.floor(100 * share));
+  return [[gutter('', facts), { text: `${bar} `, style: 'accent' }, { text: words, style: 'dim' }]];
 }
 
 /** What stands for an entry; `isPlain` is false when the words are ours. */
@@ -163,6 +190,15 @@ export function shownText(entry: EntryItem, { texts }: ChatState): { text: strin
 function gutter(time: string, { isChosen }: BlockFacts): Span {
   const text = ` ${time}`.padEnd(GUTTER);
   return isChosen ? { text: `▌${text.slice(1)}`, style: 'accent' } : { text, style: 'dim' };
+}
+
+/** The gutter of a message that names whoever reads it: an `@` stands there as well. */
+function named(time: string, facts: BlockFacts): Span[] {
+  const { text, style = 'dim' } = gutter(time, facts);
+  return [
+    { text: text.slice(0, -1), style },
+    { text: '@', style: 'warning' },
+  ];
 }
 
 function stateMark(entry: EntryItem, facts: BlockFacts, { texts }: ChatState): Span[] {

@@ -26,6 +26,8 @@ export type Style =
 export interface Span {
   readonly text: string;
   readonly style?: Style;
+  /** Of a point of a picture: red, green and blue (`0xrrggbb`) of the letter and of its ground. */
+  readonly colours?: readonly [letter: number, ground: number];
   /**
    * The column, from 0 in its pane, at which this piece begins whatever the terminal made of what stands before it: terminals do not
    * agree on how wide every emoji is, and a pane must not move because of one.

@@ -10,6 +10,7 @@ import { peopleLike } from '../update/views.ts';
 import { keyName } from './key-names.ts';
 import { fillLine, type Line, plain, type Span, spread } from './line.ts';
 import { oneLine } from './list.ts';
+import { pictureLines } from './picture.ts';
 import { safetyView } from './safety-view.ts';
 import { dayAndTime } from './times.ts';
 import { type Area, boxed, type DrawnView, scrolled, sentence } from './view-parts.ts';
@@ -23,12 +24,7 @@ export function drawView(state: ChatState, area: Area): DrawnView | undefined {
     case 'help':
       return scrolled(texts.helpTitle(), helpLines(state, area.width), view.scroll, area);
     case 'sheet':
-      return scrolled(
-        view.title,
-        [[], ...view.lines.flatMap((line) => sheetLines(line, area))],
-        view.scroll,
-        area,
-      );
+      return scrolled(view.title, sheetLines(state, view, area), view.scroll, area);
     case 'people':
       return peopleView(state, view, area);
     case 'search':
@@ -105,8 +101,15 @@ function withQuery(
   return { lines, cursor: { row: 1, column: widthOf(label) + cursorColumn } };
 }
 
-function sheetLines(line: string, { width }: Area): Line[] {
-  return wrapText(line, Math.max(2, width - 4)).map((row) => plain(`  ${row}`));
+function sheetLines(state: ChatState, { lines, picture }: Of<'sheet'>, { width }: Area): Line[] {
+  const isDrawn = picture !== undefined && state.hasPictures && state.theme !== 'none';
+  const drawn = isDrawn ? pictureLines(picture, Math.max(2, width - 4)) : [];
+  return [
+    [],
+    ...drawn.map((line): Line => [{ text: '  ' }, ...line]),
+    ...(isDrawn ? [[]] : []),
+    ...lines.flatMap((line) => wrapText(line, Math.max(2, width - 4)).map((row) => plain(`  ${row}`))),
+  ];
 }
 
 /** Keys and commands, beside each other where there is room. */

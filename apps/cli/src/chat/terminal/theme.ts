@@ -9,9 +9,15 @@ import type { Line, Style } from '../render/line.ts';
 export type ThemeName = 'dark' | 'light' | 'none';
 
 /** Styles as parameters of SGR (ECMA-48). */
-export type Theme = Readonly<Record<Style, string>>;
+type Styles = Readonly<Record<Style, string>>;
 
-const NONE: Theme = {
+/** How styles look on a terminal, and how many bits of colour it has. */
+export interface Theme {
+  readonly styles: Styles;
+  readonly bits: number;
+}
+
+const NONE: Styles = {
   bar: '7',
   barStrong: '7;1',
   barGood: '7',
@@ -33,7 +39,7 @@ const NONE: Theme = {
 };
 
 /** 256 colours of fixed value; contrast of text to its ground at least 4.5:1 on black to #303030. */
-const DARK: Theme = {
+const DARK: Styles = {
   bar: '48;5;236;38;5;252',
   barStrong: '48;5;236;38;5;231;1',
   barGood: '48;5;236;38;5;114',
@@ -55,7 +61,7 @@ const DARK: Theme = {
 };
 
 /** The same on white to #e0e0e0. */
-const LIGHT: Theme = {
+const LIGHT: Styles = {
   bar: '48;5;254;38;5;236',
   barStrong: '48;5;254;38;5;16;1',
   barGood: '48;5;254;38;5;22',
@@ -77,7 +83,7 @@ const LIGHT: Theme = {
 };
 
 /** For terminals with 16 colours, whose values are the person's own; it does on dark and on light. */
-const SIXTEEN: Theme = {
+const SIXTEEN: Styles = {
   ...NONE,
   accent: '36',
   me: '36;1',
@@ -92,9 +98,24 @@ const SIXTEEN: Theme = {
 
 /** @param colourBits as `getColorDepth` gives them: 1, 4, 8 or 24 */
 export function themeOf(name: ThemeName, colourBits: number): Theme {
-  if (name === 'none' || colourBits < 4) return NONE;
-  if (colourBits < 8) return SIXTEEN;
-  return name === 'light' ? LIGHT : DARK;
+  if (name === 'none' || colourBits < 4) return { styles: NONE, bits: 1 };
+  if (colourBits < 8) return { styles: SIXTEEN, bits: colourBits };
+  return { styles: name === 'light' ? LIGHT : DARK, bits: colourBits };
+}
+
+/** Letter and ground in any colour, or in the nearest of 256; nothing where there are fewer. */
+function coloursOf([letter, ground]: readonly [number, number], bits: number): string {
+  if (bits < 8) return '';
+  const parts = (rgb: number) => [rgb >> 16, (rgb >> 8) & 255, rgb & 255] as const;
+  if (bits >= 24) return `38;2;${parts(letter).join(';')};48;2;${parts(ground).join(';')}`;
+  const nearest = (rgb: number) => {
+    // The cube of 6×6×6 begins at 16; its steps are 0, 95, 135, 175, 215, 255.
+    const [red, green, blue] = parts(rgb).map((value) =>
+      value < 48 ? 0 : value < 115 ? 1 : Math.floor((value - 35) / 40),
+    );
+    return 16 + 36 * (red ?? 0) + 6 * (green ?? 0) + (blue ?? 0);
+  };
+  return `38;5;${nearest(letter)};48;5;${nearest(ground)}`;
 }
 
 /**
@@ -103,9 +124,9 @@ export function themeOf(name: ThemeName, colourBits: number): Theme {
  */
 export function encodeLine(line: Line, theme: Theme): string {
   let result = '';
-  for (const { text, style, at } of line) {
+  for (const { text, style, at, colours } of line) {
     if (at !== undefined && at > 0) result += `\u001b[${at + 1}G`;
-    const sgr = style === undefined ? '' : theme[style];
+    const sgr = colours ? coloursOf(colours, theme.bits) : style === undefined ? '' : theme.styles[style];
     const safe = showLine(text);
     result += sgr === '' ? safe : `\u001b[${sgr}m${safe}\u001b[m`;
   }

@@ -95,6 +95,19 @@ export interface ChatTexts {
   hintTyped(): string;
   confirmTitle(): string;
 
+  sealing(percent: number): string;
+  transfer(direction: 'up' | 'down', percent: number): string;
+  versionsTitle(): string;
+  menuReply(): string;
+  menuReact(): string;
+  menuVote(): string;
+  menuEndPoll(): string;
+  menuSave(): string;
+  menuSaveIn(): string;
+  menuEdit(): string;
+  menuVersions(): string;
+  /** Somebody whose message names the reader. */
+  plainNaming(who: string): string;
   menuTitle(): string;
   deleteHere(): string;
   deleteOwnDevices(): string;

@@ -1,7 +1,6 @@
 /** Commands: lines that begin with `/`. Each has its name in both languages, and the help is made from this table. */
 import type { Language } from '../../config.ts';
 import type { ChatState } from '../state.ts';
-import { withText } from '../text/editor.ts';
 import {
   deleteMessage,
   jumpToDate,
@@ -20,8 +19,8 @@ import {
   withPerson,
 } from './command-actions.ts';
 import { readEarlier, scrollPage } from './conversation.ts';
-import { changeGroup, GROUP_VERBS, verbsLike } from './group-commands.ts';
-import { actOn, sendFile } from './message-actions.ts';
+import { changeGroup, GROUP_VERBS } from './group-commands.ts';
+import { actOn, composing, poll, showVersions } from './message-actions.ts';
 import { refuse, type Step, show, step } from './step.ts';
 import { choose, openHelp, openLink, openPeople, openSearch } from './views.ts';
 
@@ -132,9 +131,54 @@ export const COMMANDS: readonly Command[] = [
   ),
   command(
     ['file', 'datei'],
+    ['PATH [| TEXT]', 'PFAD [| TEXT]'],
+    ['send a file, up to 2 GB; Tab completes', 'eine Datei senden, bis 2 GB; Tab ergänzt'],
+    composing('file'),
+  ),
+  command(
+    ['voice', 'sprachnachricht'],
     ['PATH', 'PFAD'],
-    ['send a file, up to 2 GB', 'eine Datei senden, bis 2 GB'],
-    sendFile,
+    ['send a sound as a voice message', 'einen Ton als Sprachnachricht senden'],
+    composing('voice'),
+  ),
+  command(
+    ['place', 'ort'],
+    ['48.137,11.575[,NAME]', '48.137,11.575[,NAME]'],
+    ['send a place', 'einen Ort senden'],
+    composing('place'),
+  ),
+  command(
+    ['contact', 'kontakt'],
+    ['MAIL, or NAME | MAIL | NUMBER', 'MAIL, oder NAME | MAIL | NUMMER'],
+    ['send a card', 'eine Karte senden'],
+    composing('contact'),
+  ),
+  command(
+    ['poll', 'umfrage'],
+    ['[*] QUESTION | ANSWER | ANSWER', '[*] FRAGE | ANTWORT | ANTWORT'],
+    ['ask; with * several answers may be chosen', 'fragen; mit * sind mehrere Antworten möglich'],
+    poll,
+  ),
+  command(
+    ['endpoll', 'umfrageende'],
+    ['[#NUMBER]', '[#NUMMER]'],
+    ['end a poll of yours', 'eine eigene Umfrage beenden'],
+    actOn('endPoll'),
+  ),
+  command(
+    ['web', 'netz'],
+    ['ADDRESS [TEXT]', 'ADRESSE [TEXT]'],
+    [
+      'send a web address; this machine looks at the page for its title, readers do not',
+      'eine Webadresse senden; dieses Gerät sieht nach ihrem Titel, Leser tun es nicht',
+    ],
+    composing('web'),
+  ),
+  command(
+    ['versions', 'fassungen'],
+    ['[#NUMBER]', '[#NUMMER]'],
+    ['all texts that a message has had', 'alle Texte, die eine Nachricht hatte'],
+    showVersions,
   ),
   command(
     ['save', 'sichern'],
@@ -266,6 +310,9 @@ const ALIASES: Readonly<Record<string, string>> = {
   fruher: 'earlier',
   gepruft: 'verify',
   andern: 'edit',
+  attach: 'file',
+  location: 'place',
+  card: 'contact',
   '?': 'help',
 };
 
@@ -280,15 +327,18 @@ export function commandsLike(beginning: string, language: Language): readonly Co
   return own.length > 0 ? own : COMMANDS.filter(({ names }) => names.en.startsWith(typed));
 }
 
+/** The command that is meant by a name, also by one that was cut short. */
+export function commandNamed(name: string, state: ChatState): Command | undefined {
+  const wanted = name.toLowerCase();
+  const [alias = ''] = (ALIASES[wanted] ?? '').split(' ');
+  return findCommand(wanted) ?? (alias === '' ? undefined : findCommand(alias)) ?? only(wanted, state);
+}
+
 /** Runs a line that begins with `/`. */
 export function runCommand(state: ChatState, line: string): Step {
   const [, name = '', rest = ''] = /^\/(\S*)\s*([\s\S]*)$/.exec(line) ?? [];
-  const wanted = name.toLowerCase();
-  const [alias, aliasRest = ''] = (ALIASES[wanted] ?? '').split(' ');
-  const found =
-    findCommand(wanted) ??
-    (alias === '' || alias === undefined ? undefined : findCommand(alias)) ??
-    only(wanted, state);
+  const [, aliasRest = ''] = (ALIASES[name.toLowerCase()] ?? '').split(' ');
+  const found = commandNamed(name, state);
   if (found === undefined) return refuse(state, state.texts.unknownCommand(name));
   return (
     found.run(state, (rest.trim() === '' ? aliasRest : rest).trim()) ?? refuse(state, usageOf(found, state))
@@ -303,26 +353,4 @@ function usageOf({ names, usage }: Command, { language, texts }: ChatState): str
 function only(beginning: string, { language }: ChatState): Command | undefined {
   const like = beginning.length < 2 ? [] : commandsLike(beginning, language);
   return like.length === 1 ? like[0] : undefined;
-}
-
-/** Completes the name of a command that is being written. */
-export function completeCommand(state: ChatState): Step {
-  const { editor, language } = state;
-  const [, name] = /^\/(\S*)$/.exec(editor.text) ?? [];
-  if (name === undefined) return completeVerb(state);
-  const [first] = commandsLike(name, language);
-  if (first === undefined) return step(state);
-  const full =
-    language === 'de' && first.names.de.startsWith(name.toLowerCase()) ? first.names.de : first.names.en;
-  return step({ ...state, editor: withText(editor, `/${full} `) });
-}
-
-/** Completes what stands behind `/group`. */
-function completeVerb(state: ChatState): Step {
-  const { editor, language } = state;
-  const [, before = '', typed = ''] = /^(\/(?:group|gruppe)\s+)(\S*)$/.exec(editor.text) ?? [];
-  const [one, ...others] = before === '' ? [] : verbsLike(typed);
-  if (one === undefined || others.length > 0) return step(state);
-  const full = one.names.de.startsWith(typed) && language === 'de' ? one.names.de : one.names.en;
-  return step({ ...state, editor: withText(editor, `${before}${full} `) });
 }

@@ -4,7 +4,8 @@ import type { ChatState } from '../state.ts';
 import { EDIT_KEYS } from '../text/edit-keys.ts';
 import { EDITS, insert, moveVertically } from '../text/editor.ts';
 import { jumpToUnread } from './command-actions.ts';
-import { completeCommand, runCommand } from './commands.ts';
+import { runCommand } from './commands.ts';
+import { complete } from './completion.ts';
 import { chooseMessage, layoutNow, openConversation, scrollPage, scrollToEdge } from './conversation.ts';
 import { type Step, show, step, tell } from './step.ts';
 import {
@@ -117,8 +118,8 @@ export function pressKey(before: ChatState, key: { name: string; text?: string }
   const state = before.isLeaving ? { ...before, isLeaving: false, told: undefined } : before;
   if (state.view.kind !== 'none') return keyInView(state, key);
   const everywhere = EVERYWHERE.find(({ keys }) => keys.includes(key.name));
-  if (key.name === 'tab' && state.editor.text.startsWith('/') && state.focus === 'input')
-    return completeCommand(state);
+  const completed = key.name === 'tab' ? complete(state) : undefined;
+  if (completed !== undefined) return completed;
   if (everywhere !== undefined) return everywhere.run(state);
   const number = /^alt-([1-9])$/.exec(key.name)?.[1];
   if (number !== undefined) return openNumber(state, Number(number) - 1);

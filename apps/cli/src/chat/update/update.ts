@@ -47,6 +47,11 @@ export function update(state: ChatState, event: ChatEvent): Step {
       return loadAgain(state, event.ids);
     case 'notSent':
       return giveBack(state, event);
+    case 'transfer':
+      return step(takeTransfer(state, event));
+    case 'completed':
+      if (state.editor.text !== event.line) return step(state);
+      return step({ ...state, editor: withText(state.editor, event.to) });
     case 'told':
       return event.isError ? refuse(state, event.sentence) : step(tell(state, event.sentence));
     default:
@@ -79,10 +84,26 @@ function takeAnswer(state: ChatState, event: Answer): ChatState {
     case 'sheet':
       // Whoever does something else by now is not interrupted.
       if (view.kind !== 'none' && view.kind !== 'sheet') return state;
-      return show(state, { kind: 'sheet', title: event.title, lines: event.lines, scroll: 0 });
+      return show(state, {
+        kind: 'sheet',
+        title: event.title,
+        lines: event.lines,
+        picture: event.picture,
+        scroll: 0,
+      });
     case 'linkOffer':
       return view.kind === 'link' ? show(state, { ...view, query: EMPTY_EDITOR, offer: event.offer }) : state;
   }
+}
+
+function takeTransfer(state: ChatState, event: Extract<ChatEvent, { kind: 'transfer' }>): ChatState {
+  const { file, direction, doneBytes, totalBytes } = event;
+  const { [file]: _, ...others } = state.transfers;
+  const isOver = doneBytes >= totalBytes;
+  return {
+    ...state,
+    transfers: isOver ? others : { ...others, [file]: { direction, doneBytes, totalBytes } },
+  };
 }
 
 const YES = ['y', 'yes', 'j', 'ja'];

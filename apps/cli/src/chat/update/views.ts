@@ -3,6 +3,7 @@ import type { Effect, PersonItem } from '../model.ts';
 import { readDay } from '../render/times.ts';
 import { type ChatState, type Choice, openItem, type View } from '../state.ts';
 import { accept, type Editor, EMPTY_EDITOR, withText } from '../text/editor.ts';
+import { commandName } from './command-names.ts';
 import { openConversation, readVisible } from './conversation.ts';
 import { andThen, refuse, type Step, show, step, tell } from './step.ts';
 
@@ -88,7 +89,36 @@ export function openMessageMenu(state: ChatState): Step {
     effects: [{ do: 'deleteEntry', id: open.id, key: entry.key, scope }],
   });
   const isOwn = entry.direction === 'out' && entry.kind !== 'deleted';
-  const choices = [
+  const { can = [] } = entry;
+  const command = (name: string, more = ''): string => `/${commandName(name, state.language)} ${more}`;
+  const act = (action: 'save' | 'endPoll'): Effect => ({
+    do: 'act',
+    id: open.id,
+    key: entry.key,
+    action,
+    text: '',
+  });
+  const choices: Choice[] = [
+    ...(entry.kind === 'text'
+      ? [
+          { label: texts.menuReply(), effects: [], line: command('reply') },
+          { label: texts.menuReact(), effects: [], line: command('react') },
+        ]
+      : []),
+    ...(can.includes('vote') ? [{ label: texts.menuVote(), effects: [], line: command('vote') }] : []),
+    ...(can.includes('endPoll') ? [{ label: texts.menuEndPoll(), effects: [act('endPoll')] }] : []),
+    ...(can.includes('save')
+      ? [
+          { label: texts.menuSave(), effects: [act('save')] },
+          { label: texts.menuSaveIn(), effects: [], line: command('save') },
+        ]
+      : []),
+    ...(can.includes('edit')
+      ? [{ label: texts.menuEdit(), effects: [], line: command('edit', entry.said ?? '') }]
+      : []),
+    ...(can.includes('versions')
+      ? [{ label: texts.menuVersions(), effects: [{ do: 'versions', key: entry.key } as const] }]
+      : []),
     remove('here', texts.deleteHere()),
     remove('own-devices', texts.deleteOwnDevices()),
     ...(isOwn ? [remove('everywhere', texts.deleteEverywhere())] : []),
@@ -191,7 +221,12 @@ export function choose(state: ChatState, index: number): Step {
   }
 }
 
-function take(state: ChatState, { question, effects }: Choice): Step {
+function take(state: ChatState, { question, effects, line }: Choice): Step {
+  if (line !== undefined) {
+    // The message stays chosen, so that the command is about it.
+    const closed = show(state, { kind: 'none' });
+    return step({ ...closed, focus: 'input', editor: withText(closed.editor, line) });
+  }
   if (question !== undefined) return step(show(state, { kind: 'confirm', question, effects }));
   return andThen(closeView(state), (closed) => step(closed, ...effects));
 }
