@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => site[Symbol.asyncDispose]());
 
 async function run(person: TestPerson, ...args: string[]): Promise<Record<string, unknown>[]> {
-  const { code, json, stderr } = await site.kuvert([args[0] ?? '', ...person.asPerson, ...args.slice(1)]);
+  const { code, json, stderr } = await site.kuvert([...args, ...person.asPerson]);
   expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
   return [...json];
 }
@@ -147,4 +147,27 @@ test('A1 of a video a small picture is made where ffmpeg is installed, and it is
   const [plain] = await run(ben, 'inbox');
   expect(plain).toMatchObject({ kind: 'video', file: { name: 'film.mp4' } });
   expect(plain).not.toHaveProperty('file.hasPreview');
+});
+
+test('A1 P8 a group has a picture, which members see and save, and who administers it takes away again', {
+  timeout: 60_000,
+}, async () => {
+  const points = Buffer.alloc(400 * 300 * 4, 120);
+  writeFileSync(site.at('logo.jpg'), jpeg.encode({ width: 400, height: 300, data: points }, 80).data);
+  await run(anna, 'group', 'create', 'Release', '--with', ben.mail);
+  const [changed] = await run(anna, 'group', 'picture', 'Release', site.at('logo.jpg'));
+  expect(changed).toMatchObject({ picture: { type: 'image/jpeg', width: 128, height: 96 } });
+  expect(await run(ben, 'group', 'list')).toMatchObject([{ picture: changed?.picture }]);
+  const [saved] = await run(ben, 'group', 'picture', 'Release', '--save', site.at('pictures'));
+  expect(saved?.savedAs).toBe(site.at('pictures', 'Release.jpg'));
+  expect(jpeg.decode(readFileSync(site.at('pictures', 'Release.jpg')))).toMatchObject({ width: 128 });
+  writeFileSync(site.at('other.jpg'), jpeg.encode({ width: 9, height: 9, data: points }, 80).data);
+  const refused = ['group', 'picture', 'Release', site.at('other.jpg'), ...ben.asPerson];
+  expect(await site.kuvert(refused)).toMatchObject({ code: 3, errorCode: 'group_forbidden' });
+  const odd = ['group', 'picture', 'Release', site.at('Plan.txt'), ...anna.asPerson];
+  expect(await site.kuvert(odd)).toMatchObject({ code: 2 });
+  await run(anna, 'group', 'picture', 'Release', '--off');
+  const log = await run(ben, 'group', 'log', 'Release');
+  expect(log.map(({ action, part }) => part ?? action)).toEqual(['create', 'picture', 'picture']);
+  expect((await run(ben, 'group', 'list'))[0]).not.toHaveProperty('picture');
 });

@@ -15,6 +15,9 @@ export interface GroupTexts {
   isDissolved(): string;
   none(): string;
   untitled(): string;
+  noPicture(): string;
+  pictureSaved(path: string): string;
+  hasPicture(width: number, height: number): string;
   someone(): string;
   you(): string;
   /** Oneself as somebody to whom something was done. */
@@ -22,7 +25,12 @@ export interface GroupTexts {
   /** One line of a log, and of a conversation. */
   change(
     action: GroupLogLine['action'],
-    parts: { readonly by: string; readonly people: string; readonly role: string },
+    parts: {
+      readonly by: string;
+      readonly people: string;
+      readonly role: string;
+      readonly part?: 'title' | 'picture' | undefined;
+    },
   ): string;
 }
 
@@ -37,17 +45,20 @@ const en: GroupTexts = {
   isDissolved: () => 'dissolved',
   none: () => 'You are in no group yet. Make one: kuvert group create TITLE --with MAIL',
   untitled: () => 'group without a title',
+  noPicture: () => 'The group has no picture.',
+  pictureSaved: (path) => `Saved: ${path}`,
+  hasPicture: (width, height) => `picture of ${width} × ${height}`,
   someone: () => 'somebody',
   you: () => 'You',
   youToo: () => 'you',
-  change: (action, { by, people, role }) =>
+  change: (action, { by, people, role, part }) =>
     ({
       create: `${by} made the group`,
       add: `${by} added ${people}`,
       remove: `${by} removed ${people}`,
       leave: `${by} left`,
       role: `${by} changed the role of ${people}: ${role}`,
-      profile: `${by} changed the title`,
+      profile: `${by} changed ${part === undefined ? 'the title or the picture' : `the ${part}`}`,
       rekey: `${by} renewed the group’s key`,
       dissolve: `${by} dissolved the group`,
     })[action],
@@ -65,17 +76,20 @@ const de: GroupTexts = {
   isDissolved: () => 'aufgelöst',
   none: () => 'Sie sind noch in keiner Gruppe. Eine anlegen: kuvert group create TITEL --with MAIL',
   untitled: () => 'Gruppe ohne Titel',
+  noPicture: () => 'Die Gruppe hat kein Bild.',
+  pictureSaved: (path) => `Gespeichert: ${path}`,
+  hasPicture: (width, height) => `Bild mit ${width} × ${height}`,
   someone: () => 'jemand',
   you: () => 'Sie',
   youToo: () => 'Sie',
-  change: (action, { by, people, role }) =>
+  change: (action, { by, people, role, part }) =>
     ({
       create: `Gruppe angelegt: ${by}`,
       add: `${by}: ${people} hinzugefügt`,
       remove: `${by}: ${people} entfernt`,
       leave: `Gruppe verlassen: ${by}`,
       role: `${by}: Rolle geändert (${people}: ${role})`,
-      profile: `Titel geändert: ${by}`,
+      profile: `${part === undefined ? 'Titel oder Bild' : part === 'title' ? 'Titel' : 'Bild'} geändert: ${by}`,
       rekey: `Schlüssel der Gruppe erneuert: ${by}`,
       dissolve: `Gruppe aufgelöst: ${by}`,
     })[action],

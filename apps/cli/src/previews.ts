@@ -5,7 +5,7 @@ import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 
 /** Larger files, and pictures with more points, get no preview: opening them takes memory. */
-const FILE_BYTES_MAX = 24 * 1_048_576;
+export const FILE_BYTES_MAX = 24 * 1_048_576;
 const POINTS_MAX = 24_000_000;
 const SIDE_MAX = 256;
 const PREVIEW_BYTES_MAX = 32_768;

@@ -4,6 +4,8 @@ import { fileSource, type Profile } from '@kuvert/client-core/node';
 import {
   type ContentId,
   type ConversationId,
+  GROUP_LIMITS,
+  type GroupPicture,
   isId,
   KuvertError,
   type LinkPreview,
@@ -16,7 +18,7 @@ import { type SoundFacts, soundFacts } from './content/sound.ts';
 import { previewOfPage, webAddress } from './content/web-preview.ts';
 import { UsageError } from './failure.ts';
 import { mediaOf } from './media.ts';
-import { filePreview } from './previews.ts';
+import { filePreview, FILE_BYTES_MAX as PICTURE_BYTES_MAX, picturePreview } from './previews.ts';
 
 /** A message by the id that `send` and `inbox` print. @throws KuvertError `message_unknown` */
 export function messageNamed(profile: Profile, messageId: string): MessageEntry {
@@ -191,5 +193,24 @@ export function choicesOf(numbers: readonly string[]): number[] {
       });
     }
     return Number(number) - 1;
+  });
+}
+
+/** Sides of a group's picture, the first one that fits into its bytes. */
+const GROUP_PICTURE_SIDES = [128, 96, 64, 32];
+
+/** A small picture of a JPEG or PNG file, for a group. @throws KuvertError `file_unreadable`; UsageError for what is no such picture */
+export async function groupPictureOf(path: string): Promise<GroupPicture> {
+  const parts: Uint8Array[] = [];
+  const source = await fileSource(path);
+  if (source.sizeBytes <= PICTURE_BYTES_MAX) for await (const part of source.read()) parts.push(part);
+  for (const sideMax of GROUP_PICTURE_SIDES) {
+    const limits = { sideMax, bytesMax: GROUP_LIMITS.pictureBytesMax };
+    const preview = picturePreview(Buffer.concat(parts), limits)?.preview;
+    if (preview !== undefined) return preview;
+  }
+  throw new UsageError({
+    en: 'The picture of a group is made of a JPEG or PNG file of up to 24 MB and 24 million points.',
+    de: 'Das Bild einer Gruppe entsteht aus einer JPEG- oder PNG-Datei mit bis zu 24 MB und 24 Millionen Punkten.',
   });
 }

@@ -3,6 +3,7 @@
  * {@link enrolDevice} makes a device, {@link Messenger} is one; `@kuvert/client-core/node` hosts both on Node.
  */
 export type { Attachments, FileMessage, TransferProgress } from './attachments/attachments.ts';
+export { harmlessName } from './attachments/names.ts';
 export type {
   AttachmentPorts,
   BlobTransfer,

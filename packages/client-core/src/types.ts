@@ -158,6 +158,7 @@ export interface Notice {
   readonly action?: GroupAction;
   readonly people?: readonly PersonId[];
   readonly role?: GroupRole;
+  readonly part?: 'title' | 'picture';
   /** Catalogue code with the sentence for people, where one fits. */
   readonly code?: ErrorCode;
   /** How many messages this is about. */

@@ -12,8 +12,11 @@ export const GROUP_LIMITS = {
   membersMax: 1_000,
   /** People that one entry names. */
   peopleMax: 256,
-  /** A sealed profile (title and reference of the picture) with its padding. */
-  profileBytesMax: 2_048,
+  /** A sealed profile (title and picture) with its padding. */
+  profileBytesMax: 8_192,
+  /** The picture in it: it goes to every member with every new group key. */
+  pictureBytesMax: 7_000,
+  pictureSideMax: 256,
   titleCharactersMax: 200,
   /** A group key sealed to one device. */
   keyCopyBytesMax: 128,
@@ -23,6 +26,15 @@ export const GROUP_LIMITS = {
   /** Groups of one person. */
   groupsMax: 10_000,
 } as const;
+
+/** The picture of a group, in its sealed profile. */
+export const GroupPicture = z.object({
+  type: z.enum(['image/jpeg', 'image/png']),
+  width: z.number().int().min(1).max(GROUP_LIMITS.pictureSideMax),
+  height: z.number().int().min(1).max(GROUP_LIMITS.pictureSideMax),
+  bytes: bytesSchema({ min: 1, max: GROUP_LIMITS.pictureBytesMax }),
+});
+export type GroupPicture = z.infer<typeof GroupPicture>;
 
 export const GroupRole = z.enum(['admin', 'member']);
 export type GroupRole = z.infer<typeof GroupRole>;

@@ -351,7 +351,7 @@ export class Binding {
   }
 
   /** What was done in a group, in a sentence; undefined for any other notice. */
-  #changeOf({ action, personId, people = [], role }: SystemEntry): string | undefined {
+  #changeOf({ action, personId, people = [], role, part }: SystemEntry): string | undefined {
     if (action === undefined || personId === undefined) return undefined;
     const texts = groupTextsIn(this.#language);
     const own = this.#profile.whoami();
@@ -363,6 +363,7 @@ export class Binding {
       by: nameOf(personId),
       people: people.map((id) => nameOf(id, texts.youToo())).join(', '),
       role: role === undefined ? '' : texts.role(role),
+      part,
     });
   }
 

@@ -3,11 +3,17 @@ import type { GroupView } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
 import { type ConversationId, KuvertError, type Person, type PersonId } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
+import { pointsOf } from '../content/raster.ts';
 import { type GroupTexts, groupTextsIn } from '../group-texts.ts';
+import { groupPictureOf } from '../sending.ts';
+import { pathOf } from './complete-path.ts';
 import type { ChatEvent, GroupItem, GroupRequest } from './model.ts';
 import { peopleNamed } from './people-named.ts';
 import { dayAndTime } from './render/times.ts';
 import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
+
+/** Points of a group's picture on the screen. */
+const PICTURE_SIDES = { width: 24, height: 24 } as const;
 
 /** Somebody that was written cannot be found, or is several: `message` says so to a person. */
 class NamesProblem extends Error {
@@ -69,6 +75,10 @@ export class GroupBinding {
         );
       case 'title':
         return this.#changed(await groups.setTitle(groupId, request.title));
+      case 'picture': {
+        const picture = request.path === undefined ? undefined : await groupPictureOf(pathOf(request.path));
+        return this.#changed(await groups.setPicture(groupId, picture));
+      }
       case 'leave':
         return this.#done(this.#groupTexts.left((await groups.leave(groupId)).title));
       case 'dissolve':
@@ -100,16 +110,20 @@ export class GroupBinding {
       const facts = [...(isSelf ? [texts.you()] : []), ...(their === 'admin' ? [texts.role(their)] : [])];
       return facts.length === 0 ? who : `${who} (${facts.join(', ')})`;
     });
-    const head = [texts.members(members.length), place, groupId].join(' · ');
-    this.#tell({ kind: 'sheet', title: this.titleOf(title), lines: [head, '', ...rows] });
+    const picture = this.#profile.groups.picture(groupId);
+    const named = picture ? [texts.hasPicture(picture.width, picture.height)] : [];
+    const head = [texts.members(members.length), place, ...named, groupId].join(' · ');
+    const points = picture && pointsOf(picture, PICTURE_SIDES);
+    this.#tell({ kind: 'sheet', title: this.titleOf(title), lines: [head, '', ...rows], picture: points });
   }
 
   #showLog({ title, groupId }: GroupView): void {
-    const lines = this.#profile.groups.log(groupId).map(({ epoch, atMs, by, action, people, role }) => {
+    const lines = this.#profile.groups.log(groupId).map(({ epoch, atMs, by, action, people, role, part }) => {
       const sentence = this.#groupTexts.change(action, {
         by: this.#nameOf(by),
         people: people.map((person) => this.#nameOf(person, this.#groupTexts.youToo())).join(', '),
         role: role === undefined ? '' : this.#groupTexts.role(role),
+        part,
       });
       return `${epoch}  ${dayAndTime(atMs, this.#language)}  ${sentence}`;
     });

@@ -187,6 +187,8 @@ export type GroupRequest =
   | { readonly verb: 'add' | 'remove'; readonly names: readonly string[] }
   | { readonly verb: 'role'; readonly names: readonly string[]; readonly role: 'admin' | 'member' }
   | { readonly verb: 'title'; readonly title: string }
+  /** Undefined takes the picture away. */
+  | { readonly verb: 'picture'; readonly path: string | undefined }
   | { readonly verb: 'members' | 'log' | 'leave' | 'dissolve' };
 
 /** What is to be done outside. The binding does it and answers with events. */

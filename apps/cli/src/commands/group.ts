@@ -1,12 +1,15 @@
 /** `kuvert group`: groups of people, made, changed, left and looked at. */
-import type { GroupLogLine, GroupView } from '@kuvert/client-core';
-import type { Profile } from '@kuvert/client-core/node';
-import { type GroupRole, mailAddress, type PersonId } from '@kuvert/protocol';
+import { createHash } from 'node:crypto';
+import { type GroupLogLine, type GroupView, harmlessName } from '@kuvert/client-core';
+import { fileTarget, type Profile } from '@kuvert/client-core/node';
+import { type GroupPicture, type GroupRole, KuvertError, mailAddress, type PersonId } from '@kuvert/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
+import { UsageError } from '../failure.ts';
 import { groupTextsIn } from '../group-texts.ts';
 import type { Output } from '../output.ts';
 import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
+import { groupPictureOf } from '../sending.ts';
 import { showLine } from '../terminal-text.ts';
 
 const AFTER_HELP = `
@@ -42,6 +45,7 @@ export function addGroup(program: Command, context: CommandContext): void {
   );
   addRole(group, context);
   addTitle(group, context);
+  addPicture(group, context);
   addEnd(group, context, 'leave', 'leave a group', (profile, { groupId }) => profile.groups.leave(groupId));
   addEnd(group, context, 'dissolve', 'end a group for everybody', (profile, { groupId }) =>
     profile.groups.dissolve(groupId),
@@ -60,7 +64,7 @@ function addCreate(group: Command, context: CommandContext): void {
     return withProfile(options, output, async (profile) => {
       await profile.connect();
       const made = await profile.groups.create(title, mails);
-      await output.result(groupJson(made), () =>
+      await output.result(groupJson(made, profile), () =>
         groupTextsIn(output.language).created(showLine(made.title), made.groupId, made.members.length),
       );
       await flushIfReachable(profile);
@@ -79,7 +83,8 @@ function addList(group: Command, context: CommandContext): void {
       if (!(await flushIfReachable(profile)))
         await output.notice('server_unreachable', output.texts.offlineLocal());
       const groups = profile.groups.list();
-      for (const one of groups) await output.result(groupJson(one), () => groupText(one, output));
+      for (const one of groups)
+        await output.result(groupJson(one, profile), () => groupText(one, profile, output));
       if (groups.length === 0) await output.progress(groupTextsIn(output.language).none());
     });
   });
@@ -159,6 +164,57 @@ function addTitle(group: Command, context: CommandContext): void {
   finishCommand(command, ["kuvert group title Release 'Release 2' --profile anna --secret-file anna.secret"]);
 }
 
+function addPicture(group: Command, context: CommandContext): void {
+  const command = group
+    .command('picture')
+    .description('give a group a picture, take it away, or save it')
+    .argument('<group>', 'title or id')
+    .argument('[path]', 'a JPEG or PNG file; a small picture is made of it here')
+    .option('--off', 'take the picture away')
+    .option('--save <folder>', 'save the picture in this folder');
+  type Options = ProfileOptions & { off?: true; save?: string };
+  profileCommand(command).action(async (name: string, path: string | undefined, options: Options) => {
+    const wanted = [path, options.off, options.save].filter((one) => one !== undefined);
+    if (wanted.length !== 1) {
+      throw new UsageError({
+        en: 'Give a path, --off or --save; see --help.',
+        de: 'Bitte einen Pfad, --off oder --save angeben; siehe --help.',
+      });
+    }
+    if (options.save !== undefined) return savePicture(context, options, name, options.save);
+    const picture = path === undefined ? undefined : await groupPictureOf(path);
+    await changeOne(context, options, name, (profile, { groupId }) =>
+      profile.groups.setPicture(groupId, picture),
+    );
+  });
+  finishCommand(command, [
+    'kuvert group picture Release logo.png --profile anna --secret-file anna.secret',
+    'kuvert group picture Release --off --profile anna --secret-file anna.secret',
+  ]);
+}
+
+async function savePicture(
+  { output }: CommandContext,
+  options: ProfileOptions,
+  name: string,
+  folder: string,
+): Promise<void> {
+  await withProfile(options, output, async (profile) => {
+    await flushIfReachable(profile);
+    const { groupId, title } = profile.groups.find(name);
+    const picture = profile.groups.picture(groupId);
+    if (picture === undefined) throw new KuvertError('no_file');
+    const target = await fileTarget(folder, groupId);
+    await target.write(picture.bytes);
+    const extension = picture.type === 'image/png' ? 'png' : 'jpg';
+    // The title is somebody else's text: as a name it is made harmless like that of any file.
+    const savedAs = await target.finish(harmlessName(`${title}.${extension}`));
+    await output.result({ groupId, savedAs }, () =>
+      groupTextsIn(output.language).pictureSaved(showLine(savedAs)),
+    );
+  });
+}
+
 function addEnd(
   group: Command,
   context: CommandContext,
@@ -188,7 +244,7 @@ async function changeOne(
     const after = await change(profile, profile.groups.find(name));
     const title = showLine(after.title);
     await output.result(
-      groupJson(after),
+      groupJson(after, profile),
       () => told?.(title) ?? groupTextsIn(output.language).changed(title, after.members.length),
     );
     await flushIfReachable(profile);
@@ -196,7 +252,11 @@ async function changeOne(
 }
 
 /** One line of `kuvert group list`. */
-function groupJson({ groupId, title, epoch, members, role, isDissolved, conversationId }: GroupView): object {
+function groupJson(
+  { groupId, title, epoch, members, role, isDissolved, conversationId }: GroupView,
+  profile: Profile,
+): object {
+  const picture = profile.groups.picture(groupId);
   return {
     groupId,
     conversationId,
@@ -204,6 +264,7 @@ function groupJson({ groupId, title, epoch, members, role, isDissolved, conversa
     epoch,
     role: role ?? null,
     ...(isDissolved && { dissolved: true }),
+    ...(picture && { picture: pictureJson(picture) }),
     members: members.map(({ personId, mail, name, role: their }) => ({
       personId,
       ...(mail !== undefined && { mail }),
@@ -213,12 +274,31 @@ function groupJson({ groupId, title, epoch, members, role, isDissolved, conversa
   };
 }
 
-function groupText({ groupId, title, members, role, isDissolved }: GroupView, output: Output): string {
+function pictureJson({ type, width, height, bytes }: GroupPicture): object {
+  return {
+    type,
+    width,
+    height,
+    sizeBytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  };
+}
+
+function groupText(
+  { groupId, title, members, role, isDissolved }: GroupView,
+  profile: Profile,
+  output: Output,
+): string {
+  const picture = profile.groups.picture(groupId);
   const texts = groupTextsIn(output.language);
   const state = isDissolved ? texts.isDissolved() : role === undefined ? texts.notMember() : texts.role(role);
-  const head = [showLine(title) || texts.untitled(), texts.members(members.length), state, groupId].join(
-    ' · ',
-  );
+  const head = [
+    showLine(title) || texts.untitled(),
+    texts.members(members.length),
+    state,
+    ...(picture ? [texts.hasPicture(picture.width, picture.height)] : []),
+    groupId,
+  ].join(' · ');
   const lines = members.map(({ personId, mail, name, role: their }) => {
     const who = [name, mail ?? personId].filter((part) => part !== undefined).map(showLine);
     return `  ${who.join(' · ')}${their === 'admin' ? ` (${texts.role(their)})` : ''}`;
@@ -226,12 +306,21 @@ function groupText({ groupId, title, members, role, isDissolved }: GroupView, ou
   return [head, ...lines].join('\n');
 }
 
-function logJson({ epoch, atMs, by, action, people, role, hash }: GroupLogLine): object {
-  return { epoch, at: new Date(atMs).toISOString(), action, by, people, ...(role && { role }), hash };
+function logJson({ epoch, atMs, by, action, people, role, part, hash }: GroupLogLine): object {
+  return {
+    epoch,
+    at: new Date(atMs).toISOString(),
+    action,
+    by,
+    people,
+    ...(role && { role }),
+    ...(part && { part }),
+    hash,
+  };
 }
 
 function logText(
-  { epoch, atMs, by, action, people, role }: GroupLogLine,
+  { epoch, atMs, by, action, people, role, part }: GroupLogLine,
   names: ReadonlyMap<PersonId, string>,
   output: Output,
 ): string {
@@ -241,6 +330,7 @@ function logText(
     by: nameOf(by),
     people: people.map(nameOf).join(', '),
     role: role === undefined ? '' : texts.role(role),
+    part,
   });
   return `${epoch}  ${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')}  ${sentence}`;
 }

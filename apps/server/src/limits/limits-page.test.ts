@@ -214,6 +214,12 @@ const GROUPS: readonly Row[] = [
     GROUPS_PROTOCOL,
   ],
   [
+    'The picture in it, and a side of it',
+    `${count(GROUP_LIMITS.pictureBytesMax)} B, ${count(GROUP_LIMITS.pictureSideMax)} points`,
+    'the client makes it smaller',
+    GROUPS_PROTOCOL,
+  ],
+  [
     'Copies of a group key in one change, bytes of one',
     `${count(GROUP_LIMITS.keyCopiesMax)}, ${size(GROUP_LIMITS.keyCopyBytesMax)}`,
     '`bad_request`',

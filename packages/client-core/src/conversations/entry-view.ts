@@ -11,7 +11,7 @@ import type { Entry, MessageEntry } from './types.ts';
 export function viewOf(context: ShownContext, row: ListedEntry): Entry {
   if (row.direction === 'system') {
     const { entryId, conversationId, direction, atMs } = row;
-    const { kind, deviceId, count, code, personId, action, people, role } = row.notice;
+    const { kind, deviceId, count, code, personId, action, people, role, part } = row.notice;
     return {
       entryId,
       conversationId,
@@ -21,6 +21,7 @@ export function viewOf(context: ShownContext, row: ListedEntry): Entry {
       ...(personId && action && { personId, action }),
       ...(people && { people }),
       ...(role && { role }),
+      ...(part && { part }),
       ...(deviceId && { deviceId }),
       ...(count !== undefined && { count }),
       ...(code && { code }),

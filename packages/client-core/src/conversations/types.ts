@@ -102,6 +102,7 @@ export interface SystemEntry extends AnyEntry {
   readonly action?: GroupAction;
   readonly people?: readonly PersonId[];
   readonly role?: GroupRole;
+  readonly part?: 'title' | 'picture';
   readonly count?: number;
   readonly code?: ErrorCode;
 }

@@ -1,6 +1,7 @@
 /** What has changed in a group, as plain sentences in its conversation. */
 import type { GroupEntry } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { entriesOf } from './history.ts';
 import type { GroupRow } from './store.ts';
 
 /** Entries of a log that is new here: only that it is, not all that was before. */
@@ -17,6 +18,10 @@ export function keepGroupChanges(
   const { groupId, conversationId } = row;
   for (const entry of isNew ? entries.slice(-TOLD_OF_NEW) : entries) {
     if (entry.action === 'rekey') continue;
+    const part =
+      entry.action === 'profile'
+        ? entriesOf(context, groupId).find(({ epoch }) => epoch === entry.seq)?.part
+        : undefined;
     const key = `${groupId}/${entry.seq}`;
     store.entries.putNotice(conversationId, key, {
       kind: 'group_changed',
@@ -26,6 +31,7 @@ export function keepGroupChanges(
       action: entry.action,
       ...(entry.people && { people: entry.people }),
       ...(entry.role && { role: entry.role }),
+      ...(part && { part }),
     });
   }
   changes.entriesOf(conversationId);

@@ -5,10 +5,12 @@
 import { type GroupState, memberOf, signEntry } from '@kuvert/crypto/groups';
 import { type GroupKey, groupKeyHash, sealGroupKey, sealProfile } from '@kuvert/crypto/session';
 import {
+  type CborValue,
   encodeCbor,
   type GroupAction,
   type GroupId,
   type GroupKeyCopy,
+  type GroupPicture,
   type GroupRole,
   KuvertError,
   type PersonId,
@@ -18,6 +20,7 @@ import { activeDevices, type Directory } from '../directory.ts';
 import type { Connection } from '../ports.ts';
 import type { GroupLogs } from './log-sync.ts';
 import { inTurns, refreshMembers } from './members.ts';
+import { pictureOf } from './profile.ts';
 import type { GroupRow } from './store.ts';
 
 /** How often a change that somebody was faster than is decided anew. */
@@ -29,6 +32,8 @@ export interface GroupChange {
   readonly people?: readonly PersonId[];
   readonly role?: GroupRole;
   readonly title?: string;
+  /** `none` takes it away. */
+  readonly picture?: GroupPicture | 'none';
 }
 
 /** @see the top of this file */
@@ -143,12 +148,17 @@ export class GroupChanges {
     change: GroupChange & { readonly key: GroupKey | undefined; readonly isNewKey: boolean },
   ): Uint8Array<ArrayBuffer> | undefined {
     const { own, random } = this.#context;
-    const { action, title, key, isNewKey } = change;
+    const { action, title, picture, key, isNewKey } = change;
     const isAgain = isNewKey && row?.state.profile !== undefined;
     if (action !== 'create' && action !== 'profile' && !isAgain) return undefined;
     if (key === undefined) throw new KuvertError('group_changed');
     const name = { tenant: own.tenantId, group: groupId };
-    return sealProfile(name, key, random(12), encodeCbor({ title: title ?? row?.title ?? '' }));
+    const kept = picture ?? (row && pictureOf(this.#context, groupId, row.state));
+    const profile = {
+      title: title ?? row?.title ?? '',
+      ...(kept !== undefined && kept !== 'none' && { picture: kept }),
+    };
+    return sealProfile(name, key, random(12), encodeCbor(profile as CborValue));
   }
 
   /** Copies of the key for every device that does not have it. */

@@ -4,8 +4,10 @@ import {
   type ContentId,
   type ConversationId,
   displayName,
+  equalBytes,
   GROUP_LIMITS,
   type GroupId,
+  GroupPicture,
   type GroupRole,
   KuvertError,
   type PersonId,
@@ -18,6 +20,7 @@ import { ticksInGroup } from '../ticks/receipts.ts';
 import type { GroupChange, GroupChanges } from './changing.ts';
 import { entriesOf, type GroupLogLine } from './history.ts';
 import type { GroupLogs } from './log-sync.ts';
+import { pictureOf } from './profile.ts';
 import type { GroupRow } from './store.ts';
 
 /** A member as a screen shows them. */
@@ -137,6 +140,27 @@ export class Groups {
       isDone = true;
       return { action: 'profile', title: checked };
     });
+  }
+
+  /**
+   * Gives a group a picture, or takes it away.
+   * @throws KuvertError as {@link Groups.add}; `bad_request` for one that is too large
+   */
+  async setPicture(groupId: GroupId, picture: GroupPicture | undefined): Promise<GroupView> {
+    const checked = picture === undefined ? undefined : GroupPicture.safeParse(picture);
+    if (checked?.success === false) throw new KuvertError('bad_request', { details: { field: 'picture' } });
+    const wanted = checked?.data;
+    return this.#change(groupId, (state) => {
+      const present = pictureOf(this.#context, groupId, state);
+      const isSame = wanted === undefined ? !present : present && equalBytes(present.bytes, wanted.bytes);
+      return isSame ? undefined : { action: 'profile', picture: wanted ?? 'none' };
+    });
+  }
+
+  /** The picture of a group, if it has one that can be read here. */
+  picture(groupId: GroupId): GroupPicture | undefined {
+    const row = this.#context.store.groups.get(groupId);
+    return row && pictureOf(this.#context, groupId, row.state);
   }
 
   /** @throws KuvertError as {@link Groups.add} */

@@ -3,7 +3,7 @@
  * group beyond that is not used: a member whom nobody has signed in, an entry that was taken back, another history than the one known here.
  */
 import { GroupLogError, groupConversationId, type VerifiedEntry, verifyLog } from '@kuvert/crypto/groups';
-import { type GroupKey, groupKeyHash, openGroupKey, openProfile, SessionError } from '@kuvert/crypto/session';
+import { type GroupKey, groupKeyHash, openGroupKey, SessionError } from '@kuvert/crypto/session';
 import {
   decodeCbor,
   equalBytes,
@@ -18,6 +18,7 @@ import { conversationOf } from '../conversations/known.ts';
 import type { Directory } from '../directory.ts';
 import type { Connection, MethodResult } from '../ports.ts';
 import { keepGroupChanges } from './changes.ts';
+import { openGroupProfile } from './profile.ts';
 import type { GroupRow } from './store.ts';
 
 /** Answers of one log that are fetched at once at most. */
@@ -215,16 +216,7 @@ export class GroupLogs {
 
   /** The title in a profile; undefined without its key, and for what a member has sealed that is none. */
   #open(groupId: GroupId, keyNumber: number, sealed: Uint8Array): string | undefined {
-    const { store, own } = this.#context;
-    const key = store.groups.getKey(groupId, keyNumber);
-    if (key === undefined) return undefined;
-    try {
-      const opened = decodeCbor(openProfile({ tenant: own.tenantId, group: groupId }, key, sealed));
-      const { title } = opened as { title?: unknown };
-      return typeof title === 'string' ? title : undefined;
-    } catch {
-      return undefined;
-    }
+    return openGroupProfile(this.#context, groupId, keyNumber, sealed)?.title;
   }
 
   /** Who has signed has to be known, as far as the server lets us know them. */

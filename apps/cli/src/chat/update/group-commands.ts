@@ -34,6 +34,11 @@ export const GROUP_VERBS: readonly Verb[] = [
   verb(['title', 'titel'], ['TITLE', 'TITEL'], (state, rest) =>
     rest === '' ? undefined : inGroup(state, { verb: 'title', title: rest }),
   ),
+  verb(['picture', 'bild'], ['PATH | off', 'PFAD | aus'], (state, rest) =>
+    rest === ''
+      ? undefined
+      : inGroup(state, { verb: 'picture', path: ['off', 'aus'].includes(rest) ? undefined : rest }),
+  ),
   verb(['leave', 'verlassen'], ['', ''], (state) =>
     asked(state, { verb: 'leave' }, (title) => state.texts.askLeave(title)),
   ),
