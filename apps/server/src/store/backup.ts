@@ -10,6 +10,7 @@ import { KuvertError } from '@kuvert/protocol';
 import { syncFolder, writeFileAtomic } from '@kuvert/safe-folder';
 import { z } from 'zod';
 import { type CopyEnd, type CopyOptions, copyStore } from './copying.ts';
+import { dataKeys } from './data-keys.ts';
 import { vacuumInto } from './engine-sqlite/vacuum.ts';
 import { openSpaceStore } from './open-store.ts';
 
@@ -105,7 +106,11 @@ async function vacuumFiles({
   try {
     for (const tenant of await store.operator().listTenantSpaces()) {
       const known = await store.keyOfTenantSpace(tenant);
-      if (known !== undefined) spaces.push({ name: tenant, file: `tenants/${tenant}.db`, key: known.key });
+      if (known === undefined) continue;
+      // A file is opened with the first question, and what a crash has left in its log comes in then.
+      const { engine, numbers } = store.spaceOf(tenant);
+      await engine.get(tenant, numbers.of(dataKeys), new Uint8Array(1));
+      spaces.push({ name: tenant, file: `tenants/${tenant}.db`, key: known.key });
     }
   } finally {
     await store.close();

@@ -31,8 +31,11 @@ const NONE = 0xff;
 const NO_BYTES = new Uint8Array(0);
 const NO_ENTRIES: readonly (Bytes | null)[] = [];
 
-/** Runs the list at the reader's position (behind its request type). Leaves the file untouched when it fails. */
-export function runList(file: SpaceFile, reader: Unpacker, request: number): ListResult {
+/**
+ * Runs the list at the reader's position (behind its request type). Leaves the file untouched when it fails.
+ * @param isCommitted it was run before, and is run again on the same rows: its checks held, and versions are other ones now
+ */
+export function runList(file: SpaceFile, reader: Unpacker, request: number, isCommitted = false): ListResult {
   const count = reader.u32();
   const writes: Write[] = [];
   let refused: ListResult | undefined;
@@ -43,7 +46,7 @@ export function runList(file: SpaceFile, reader: Unpacker, request: number): Lis
     const key = reader.some();
     if (op === OP.check) {
       const expected = reader.f64();
-      refused ??= checkVersion(file, { request, at, collection, key, expected });
+      if (!isCommitted) refused ??= checkVersion(file, { request, at, collection, key, expected });
     } else if (op === OP.delete) {
       writes.push({ at, op, collection, key, doc: NO_BYTES, exp: null, entries: NO_ENTRIES });
     } else {

@@ -47,6 +47,8 @@ export interface SqliteEngineOptions {
   readonly reserveBytes?: number;
   /** Writer threads; each tenant is pinned to one. Default {@link THREADS_DEFAULT}. */
   readonly threads?: number;
+  /** Milliseconds after which what was committed is in its file at the latest, and no longer in its log. Default {@link FOLD_AFTER_MS}. */
+  readonly foldAfterMs?: number;
   /** Told of every batch. */
   readonly onBatch?: (facts: BatchFacts) => void;
   /** For crash tests, see thread-messages.ts. */
@@ -55,6 +57,8 @@ export interface SqliteEngineOptions {
 
 /** Threads wait for the disk far more than they compute, so this does not go by the number of processors (docs/decisions/0004). */
 const THREADS_DEFAULT = 4;
+/** What was deleted is to be gone from the disk soon, and a start after a crash is to be short. */
+const FOLD_AFTER_MS = 2_000;
 
 /** Opens the engine. Files are opened when they are first used. */
 export async function openSqliteEngine(options: SqliteEngineOptions): Promise<Engine> {
@@ -78,6 +82,7 @@ class SqliteEngine implements Engine {
       layouts: options.layouts,
       folder: options.folder,
       reserveBytes: options.reserveBytes ?? defaultReserveBytes(options.folder),
+      foldAfterMs: options.foldAfterMs ?? FOLD_AFTER_MS,
       killAtStep: options.killAtStep,
     };
     const lane = () =>

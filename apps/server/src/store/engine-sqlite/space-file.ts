@@ -14,7 +14,9 @@ export const FORMAT_VERSION = 1;
 /** `KVRT`, so that a file says whose it is. */
 const APPLICATION_ID = 0x4b565254;
 const PAGE_BYTES = 4096;
-/** Memory for pages of one file, in KiB. */
+/** One row: the salt of the turn of the redo log (redo-log.ts) whose lists are not in here yet. No collection has such a name. */
+const REDO_TABLE = '"/redo"';
+/** Memory for pages of one file, in KiB; pages that the open transaction has changed stay in memory beyond it. */
 const CACHE_KIB = 8_192;
 
 /** What a step of removing expired rows should take, its commit included. */
@@ -32,6 +34,16 @@ const SEEN_MAX = 8_192;
 type Row = { k: Bytes; ver: number; doc: Bytes; exp: number | null; ix: Bytes };
 type Bytes = Uint8Array<ArrayBuffer>;
 type Statement = ReturnType<Database['prepare']>;
+
+/** Which file, and what is in it. */
+export interface SpaceFileSettings {
+  readonly file: string;
+  readonly keyHex: string;
+  readonly create: boolean;
+  readonly layouts: readonly CollectionLayout[];
+  readonly spaces: 'tenants' | 'control';
+  readonly reserveBytes: number;
+}
 
 /** A file that cannot be opened, with the code that the operator gets to see. */
 export class OpenError extends Error {
@@ -73,14 +85,7 @@ export class SpaceFile {
   #expired = { count: 0, tookMs: 0 };
 
   /** @throws OpenError */
-  constructor(settings: {
-    file: string;
-    keyHex: string;
-    create: boolean;
-    layouts: readonly CollectionLayout[];
-    spaces: 'tenants' | 'control';
-    reserveBytes: number;
-  }) {
+  constructor(settings: SpaceFileSettings) {
     this.#layouts = settings.layouts;
     if (!settings.create && !existsSync(settings.file))
       throw new OpenError('data_damaged', 'the file is missing');
@@ -94,12 +99,15 @@ export class SpaceFile {
       this.#checkFormat();
       this.#db.pragma('journal_mode = WAL');
       this.#db.pragma('synchronous = FULL');
-      // The log is written back before it outgrows what the reserve could make room for.
-      const logBytes = settings.reserveBytes / 2;
+      // SQLite's log is written back before it outgrows what the reserve could make room for: it grows by what is folded at once
+      // (logged-file.ts), and the file by both.
+      const logBytes = settings.reserveBytes / 4;
       this.#db.pragma(`wal_autocheckpoint = ${Math.floor(logBytes / PAGE_BYTES)}`);
       this.#db.pragma(`journal_size_limit = ${settings.reserveBytes}`);
       this.#db.pragma('temp_store = MEMORY');
       this.#db.pragma(`cache_size = -${CACHE_KIB}`);
+      // Only a COMMIT writes, so only there can the disk turn out to be full.
+      this.#db.pragma('cache_spill = OFF');
       this.#db.exec('BEGIN IMMEDIATE');
       this.#makeTables(settings.spaces);
       this.#db.exec('COMMIT');
@@ -120,6 +128,7 @@ export class SpaceFile {
       this.#db.pragma(`user_version = ${FORMAT_VERSION}`);
       this.#db.pragma(`application_id = ${APPLICATION_ID}`);
     }
+    this.#db.exec(`CREATE TABLE IF NOT EXISTS ${REDO_TABLE} (id INTEGER PRIMARY KEY, salt BLOB NOT NULL)`);
     for (const { name, indexes, expires, clustered, spaces } of this.#layouts) {
       if (spaces !== 'all' && spaces !== kind) continue;
       const columns = indexes.map((index) => `, "ix_${index.name}" BLOB`).join('');
@@ -175,6 +184,15 @@ export class SpaceFile {
 
   exec(sql: string): void {
     this.#prepare(sql).run();
+  }
+
+  /** Salt of the turn of the redo log that this file does not contain. */
+  redoSalt(): Bytes | undefined {
+    return this.#prepare(`SELECT salt FROM ${REDO_TABLE} WHERE id = 1`).get<{ salt: Bytes }>()?.salt;
+  }
+
+  setRedoSalt(salt: Bytes): void {
+    this.#prepare(`INSERT OR REPLACE INTO ${REDO_TABLE} (id, salt) VALUES (1, ?)`).run([salt]);
   }
 
   #insertSql(collection: number): string {
@@ -408,7 +426,7 @@ export class SpaceFile {
     return found < 0 ? undefined : found;
   }
 
-  /** Lets the log be written from its start again, which needs no further disk space. */
+  /** Lets SQLite's log be written from its start again, which needs no further disk space. Not within a transaction. */
   recycleLog(): void {
     this.#db.pragma('wal_checkpoint(RESTART)');
   }
@@ -419,7 +437,8 @@ export class SpaceFile {
   }
 }
 
-function openErrorFrom(error: unknown): OpenError {
+/** What an operator gets to see of a driver's error. */
+export function openErrorFrom(error: unknown): OpenError {
   if (error instanceof OpenError) return error;
   const code = sqliteCode(error);
   if (code.startsWith('SQLITE_NOTADB')) return new OpenError('keys_wrong', code);

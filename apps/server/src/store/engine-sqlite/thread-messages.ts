@@ -8,6 +8,8 @@ export interface ThreadSettings {
   readonly folder: string;
   /** Size of the reserve, and the free space below which only lists that shrink the data are taken. */
   readonly reserveBytes: number;
+  /** After so long what was committed is in its file and no longer in its log, also when nothing else comes. */
+  readonly foldAfterMs: number;
   /** For crash tests: the process kills itself at this step of the writer, counted from 1. */
   readonly killAtStep: number | undefined;
 }

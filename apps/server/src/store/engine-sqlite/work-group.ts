@@ -1,11 +1,12 @@
 /**
  * One batch of requests on one file. Reads come first and are answered at once: they see what was committed before the batch
- * and never a write that might still fail. Then all writes run in one transaction and are answered after its COMMIT.
+ * and never a write that might still fail. Then all writes run and are answered when they are durable, all of them at once.
  */
 import { type ListResult, packResults, runList, skipList } from './commit-lists.ts';
 import type { DiskReserve } from './disk-reserve.ts';
+import { isDiskFull, type LoggedFile } from './logged-file.ts';
 import { Packer, REQUEST, STATUS, Unpacker } from './packing.ts';
-import { type SpaceFile, sqliteCode } from './space-file.ts';
+import type { SpaceFile } from './space-file.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -14,9 +15,14 @@ const ANSWER_BYTES = 4096;
 /** Of one write. */
 const RESULT_BYTES = 16;
 
+/** Kind of request and whether it shrinks, in front of a list. */
+const LIST_HEAD_BYTES = 2;
+
 interface WriteRequest {
   readonly request: number;
   readonly position: number;
+  /** Where it ends. */
+  readonly end: number;
   readonly kind: number;
   /** Nothing but deletes and checks: taken even when the disk is nearly full. */
   readonly shrinking: boolean;
@@ -45,7 +51,7 @@ export interface Surroundings {
  * more, because what is on disk is not known (facts: no database survived a failed fsync by trying again).
  */
 export function runGroup(
-  file: SpaceFile,
+  file: LoggedFile,
   work: Bytes,
   surroundings: Surroundings,
   answerReads: (answers: Bytes) => void,
@@ -58,78 +64,101 @@ export function runGroup(
     const answer = READS.get(kind);
     if (answer !== undefined) {
       reads.u32(request);
-      answer(file, reader, reads);
+      answer(file.rows, reader, reads);
     } else if (kind === REQUEST.commit) {
       const shrinking = reader.u8() === 1;
-      writes.push({ request, position: reader.position, kind, shrinking });
+      const { position } = reader;
       skipList(reader);
+      writes.push({ request, position, end: reader.position, kind, shrinking });
     } else {
-      writes.push({ request, position: reader.position, kind, shrinking: true });
+      const { position } = reader;
       reader.u32();
       reader.f64();
       reader.u32();
+      writes.push({ request, position, end: reader.position, kind, shrinking: true });
     }
   }
   if (reads.length > 0) answerReads(reads.take());
   const results = new Packer(writes.length * RESULT_BYTES);
-  if (writes.length > 0) runWrites(file, reader, writes, surroundings, results);
+  if (writes.length > 0) runWrites({ file, work, reader, surroundings, results }, writes);
   return results.take();
 }
 
-function runWrites(
-  file: SpaceFile,
-  reader: Unpacker,
-  writes: readonly WriteRequest[],
-  surroundings: Surroundings,
-  results: Packer,
-): void {
+/** What the writes of a batch share. */
+interface Batch {
+  readonly file: LoggedFile;
+  readonly work: Bytes;
+  readonly reader: Unpacker;
+  readonly surroundings: Surroundings;
+  readonly results: Packer;
+}
+
+function runWrites(batch: Batch, writes: readonly WriteRequest[]): void {
+  const { file, surroundings, results } = batch;
   const { reserve } = surroundings;
   const refuse = (write: WriteRequest) => packFull(results, write);
   const tight = reserve.isTight();
   let taken = writes;
   if (tight) {
+    // While there is still room for it.
+    file.tryFold();
     for (const write of writes) if (!write.shrinking) refuse(write);
     taken = writes.filter((write) => write.shrinking);
   }
-  if (!tryWrites(file, reader, taken, surroundings, results)) {
+  // While space is short nothing is left for later, and SQLite's log starts anew after every batch, so that it needs no more than it has.
+  if (!tryWrites(batch, taken, !tight)) {
     for (const write of taken) if (!write.shrinking) refuse(write);
     taken = taken.filter((write) => write.shrinking);
     reserve.release();
     recycle(file);
-    if (!tryWrites(file, reader, taken, surroundings, results)) for (const write of taken) refuse(write);
+    file.restore();
+    // Before somebody else takes what the reserve has left.
+    file.tryFold();
+    recycle(file);
+    if (!tryWrites(batch, taken, false)) {
+      for (const write of taken) refuse(write);
+      file.restore();
+    }
   }
-  // While space is short the log starts anew after every batch, so that it needs no more than it has.
-  if (tight && taken.length > 0) recycle(file);
+  if (tight) recycle(file);
 }
 
-/** @returns false when the disk was full; then nothing of it happened. */
+/** @returns false when the disk was full; then nothing of it happened, and the file was rolled back to its last COMMIT. */
 function tryWrites(
-  file: SpaceFile,
-  reader: Unpacker,
+  { file, work, reader, surroundings, results }: Batch,
   writes: readonly WriteRequest[],
-  surroundings: Surroundings,
-  results: Packer,
+  mayLog: boolean,
 ): boolean {
   if (writes.length === 0) return true;
   const lists: ListResult[] = [];
   const expiries: { request: number; count: number; more: boolean }[] = [];
+  const isExpiring = writes.some(({ kind }) => kind !== REQUEST.commit);
   try {
-    file.exec('BEGIN IMMEDIATE');
+    // How long an expiry takes to commit says how large its next step may be, so nothing else may be in it.
+    if (isExpiring) file.fold();
+    file.begin();
     surroundings.step();
-    for (const { request, position, kind } of writes) {
+    const pieces: Bytes[] = [];
+    for (const { request, position, end, kind } of writes) {
       reader.seek(position);
-      if (kind === REQUEST.commit) lists.push(runList(file, reader, request));
-      else expiries.push({ request, ...file.expire(reader.u32(), reader.f64(), reader.u32()) });
+      if (kind === REQUEST.commit) {
+        const result = runList(file.rows, reader, request);
+        lists.push(result);
+        if (result.status === STATUS.committed)
+          addPiece(pieces, work.subarray(position - LIST_HEAD_BYTES, end));
+      } else expiries.push({ request, ...file.rows.expire(reader.u32(), reader.f64(), reader.u32()) });
     }
     surroundings.step();
-    const committingMs = performance.now();
-    file.exec('COMMIT');
-    if (expiries.length > 0) file.sizeExpireStep(performance.now() - committingMs);
+    if (mayLog && !isExpiring) file.keep(pieces);
+    else {
+      const foldingMs = performance.now();
+      file.fold();
+      if (isExpiring) file.rows.sizeExpireStep(performance.now() - foldingMs);
+    }
     surroundings.step();
   } catch (error) {
-    rollback(file);
-    file.forgetVersions();
-    if (sqliteCode(error).startsWith('SQLITE_FULL')) return false;
+    file.rollback();
+    if (isDiskFull(error)) return false;
     throw error;
   }
   packResults(results, lists);
@@ -146,18 +175,16 @@ function packFull(results: Packer, write: WriteRequest): void {
   packResults(results, [{ request: write.request, status: STATUS.diskFull, failedAt: 0, index: 0 }]);
 }
 
-/** SQLite has often rolled back by itself already, and then refuses a second time. */
-function rollback(file: SpaceFile): void {
-  try {
-    file.exec('ROLLBACK');
-  } catch {
-    // The error that led here is the one that counts.
-  }
+/** Adds a list to what goes into the log; lists that lie behind one another are one piece. */
+function addPiece(pieces: Bytes[], list: Bytes): void {
+  const last = pieces.at(-1);
+  if (last === undefined || last.byteOffset + last.length !== list.byteOffset) pieces.push(list);
+  else pieces[pieces.length - 1] = new Uint8Array(list.buffer, last.byteOffset, last.length + list.length);
 }
 
-function recycle(file: SpaceFile): void {
+function recycle(file: LoggedFile): void {
   try {
-    file.recycleLog();
+    file.rows.recycleLog();
   } catch {
     // The database file could not grow; the log keeps its content and the deletes are tried all the same.
   }

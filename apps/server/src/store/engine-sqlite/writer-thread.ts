@@ -6,14 +6,15 @@ import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DiskReserve } from './disk-reserve.ts';
-import { OpenError, SpaceFile, sqliteCode } from './space-file.ts';
+import { LoggedFile } from './logged-file.ts';
+import { OpenError, sqliteCode } from './space-file.ts';
 import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts';
 import { runGroup, type Surroundings } from './work-group.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this file runs as a worker thread');
 const settings = workerData as ThreadSettings;
-const files = new Map<number, SpaceFile>();
+const files = new Map<number, LoggedFile>();
 
 const reserve = new DiskReserve(settings.folder, settings.reserveBytes);
 let steps = 0;
@@ -34,7 +35,7 @@ function open(message: Extract<ToThread, { kind: 'open' }>): void {
   try {
     files.set(
       message.space,
-      new SpaceFile({
+      new LoggedFile({
         ...message,
         keyHex: message.key,
         layouts: settings.layouts,
@@ -72,24 +73,47 @@ function runBatch({ groups }: Extract<ToThread, { kind: 'batch' }>): void {
   });
 }
 
+let folding: NodeJS.Timeout | undefined;
+
+function foldLater(): void {
+  if (folding !== undefined) return;
+  folding = setTimeout(() => {
+    folding = undefined;
+    guarded(() => {
+      for (const file of files.values()) if (file.isBehind) file.settle();
+    });
+  }, settings.foldAfterMs);
+}
+
 function closeAll(): void {
+  clearTimeout(folding);
   for (const file of files.values()) file.close();
   files.clear();
   port?.close();
 }
 
-port.on('message', (message: ToThread) => {
+/** Whatever goes wrong in `work` ends the store. */
+function guarded(work: () => void): void {
   try {
-    if (message.kind === 'batch') runBatch(message);
-    else if (message.kind === 'open') open(message);
+    work();
+  } catch (error) {
+    // Codes only: a driver's message can hold names of what is stored.
+    say({ kind: 'failed', detail: sqliteCode(error) || (error instanceof Error ? error.name : 'unknown') });
+    clearTimeout(folding);
+    port?.removeAllListeners('message');
+    port?.close();
+  }
+}
+
+port.on('message', (message: ToThread) =>
+  guarded(() => {
+    if (message.kind === 'batch') {
+      runBatch(message);
+      foldLater();
+    } else if (message.kind === 'open') open(message);
     else if (message.kind === 'close-space') {
       files.get(message.space)?.close();
       files.delete(message.space);
     } else closeAll();
-  } catch (error) {
-    // Codes only: a driver's message can hold names of what is stored.
-    say({ kind: 'failed', detail: sqliteCode(error) || (error instanceof Error ? error.name : 'unknown') });
-    port.removeAllListeners('message');
-    port.close();
-  }
-});
+  }),
+);
