@@ -73,6 +73,7 @@ export function makePlan(options: {
       ),
       {
         what: 'offline',
+        warmUps: short ? 0 : 4,
         first: 0,
         people,
         messagesEach: short ? 20 : 100,

@@ -21,6 +21,8 @@ export interface OnlineScenario extends Spell {
 /** Messages for people who are away, then they come and get them. Senders are the accounts behind the people. */
 export interface OfflineScenario {
   readonly what: 'offline';
+  /** How often it happens before it is measured. */
+  readonly warmUps: number;
   readonly first: number;
   readonly people: number;
   readonly messagesEach: number;

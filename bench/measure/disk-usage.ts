@@ -7,7 +7,7 @@ export function databaseBytesIn(dataFolder: string): number {
   let bytes = 0;
   for (const folder of [dataFolder, join(dataFolder, 'tenants')]) {
     for (const name of readdirSync(folder)) {
-      if (/\.db(-wal)?$/.test(name)) bytes += statSync(join(folder, name)).size;
+      if (/\.db(-wal|-redo)?$/.test(name)) bytes += statSync(join(folder, name)).size;
     }
   }
   return bytes;
