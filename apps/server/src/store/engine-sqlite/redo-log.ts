@@ -9,6 +9,8 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync, writevSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { syncFolder } from './sync-folder.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -92,7 +94,7 @@ export class RedoLog {
     length.writeUInt32LE(pieces.reduce((sum, piece) => sum + piece.length, 0));
     const parts = [length, ...sealed, cipher.getAuthTag()];
     const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    this.#handle ??= openSync(this.#file, 'w+', 0o600);
+    this.#handle ??= this.#create();
     try {
       this.#grow(this.#handle, this.#end + sizeBytes);
       writeWhole(this.#handle, parts, this.#end);
@@ -106,6 +108,12 @@ export class RedoLog {
     this.#end += sizeBytes;
     this.#counter++;
     this.#key = key;
+  }
+
+  #create(): number {
+    const handle = openSync(this.#file, 'w+', 0o600);
+    syncFolder(dirname(this.#file));
+    return handle;
   }
 
   #grow(handle: number, neededBytes: number): void {

@@ -2,12 +2,12 @@
  * The writer thread: owns every open file. It never waits for anything but the disk and is ended by a message, never by
  * `terminate`, which aborts the process while SQLite is busy.
  */
-import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DiskReserve } from './disk-reserve.ts';
 import { LoggedFile } from './logged-file.ts';
 import { OpenError, sqliteCode } from './space-file.ts';
+import { syncFolder } from './sync-folder.ts';
 import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts';
 import { runGroup, type Surroundings } from './work-group.ts';
 
@@ -42,21 +42,11 @@ function open(message: Extract<ToThread, { kind: 'open' }>): void {
         reserveBytes: settings.reserveBytes,
       }),
     );
-    // A power cut must not take away the name of a file whose content is already durable.
     if (message.create) syncFolder(dirname(message.file));
     say({ kind: 'opened', space: message.space, failure: undefined, detail: '' });
   } catch (error) {
     if (!(error instanceof OpenError)) throw error;
     say({ kind: 'opened', space: message.space, failure: error.failure, detail: error.message });
-  }
-}
-
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }
 
