@@ -170,3 +170,25 @@ test.each([-6, 6])(
     });
   },
 );
+
+test('P1 A4 what a device had sent arrives although it was linked and taken out before anybody looked', {
+  timeout: 180_000,
+}, async () => {
+  const reader = await acme.person('Rosa');
+  const phone = await acme.person('Sven');
+  const linked = [await phone.addDevice(), await phone.addDevice({ isSigner: true })];
+  for (const [index, device] of linked.entries()) {
+    await device.with(async (profile) => {
+      await profile.send({ to: reader.mail, text: `from device ${index}` });
+      expect(await profile.flush(FLUSH)).toEqual({ waiting: 0 });
+    });
+    await phone.with(async (profile) => {
+      await profile.flush(FLUSH);
+      await profile.devices.revoke(device.deviceId);
+    });
+  }
+  expect(await read(reader)).toEqual(['from device 0', 'from device 1']);
+  await reader.with((profile) => {
+    expect(takeNotices(profile)).not.toContain('refused');
+  });
+});

@@ -21,10 +21,11 @@ export interface DeviceTexts {
 }
 
 const en: DeviceTexts = {
-  scan: () => 'On a device that you already use, run: kuvert devices link CODE, with this code:',
+  scan: () =>
+    'On a device that you already use, run this with the code below, or press F7 and l in the chat:\n  kuvert devices link CODE',
   compare: (numbers) => `Both devices must show these numbers: ${numbers}`,
   waiting: (minutes) => `Waiting for your other device, at most ${minutes} minutes …`,
-  linked: (deviceId, person, profile) => `This is now a device of ${person}: ${deviceId} in ${profile}`,
+  linked: (deviceId, person, profile) => `This is now a device of ${person}:\n  ${deviceId}\n  in ${profile}`,
   approveQuestion: () => 'Type the twelve digits that the new device shows, or press Enter to stop: ',
   approved: (deviceId, isSigner) =>
     isSigner
@@ -43,10 +44,12 @@ const en: DeviceTexts = {
 };
 
 const de: DeviceTexts = {
-  scan: () => 'Auf einem Gerät, das Sie schon benutzen, mit diesem Code ausführen: kuvert devices link CODE',
+  scan: () =>
+    'Auf einem Gerät, das Sie schon benutzen, mit diesem Code ausführen, oder im Chat F7 und l drücken:\n  kuvert devices link CODE',
   compare: (numbers) => `Beide Geräte müssen diese Ziffern zeigen: ${numbers}`,
   waiting: (minutes) => `Warten auf Ihr anderes Gerät, höchstens ${minutes} Minuten …`,
-  linked: (deviceId, person, profile) => `Das ist jetzt ein Gerät von ${person}: ${deviceId} in ${profile}`,
+  linked: (deviceId, person, profile) =>
+    `Das ist jetzt ein Gerät von ${person}:\n  ${deviceId}\n  in ${profile}`,
   approveQuestion: () =>
     'Bitte die zwölf Ziffern eintippen, die das neue Gerät zeigt, oder mit der Eingabetaste abbrechen: ',
   approved: (deviceId, isSigner) =>

@@ -5,6 +5,7 @@ import { openProfile, type Profile } from '@kuvert/client-core/node';
 import { KuvertError, sentenceFor } from '@kuvert/protocol';
 import type { Output } from './output.ts';
 import { readSecretFile } from './secret-file.ts';
+import { showLine } from './terminal-text.ts';
 
 /** The options that every command on a profile has. */
 export interface ProfileOptions {
@@ -113,16 +114,22 @@ export async function tellNotices(profile: Profile, output: Output): Promise<voi
   for (const notice of notices) {
     const { kind, atMs, personId, deviceId, messageId, count } = notice;
     const facts = { at: new Date(atMs).toISOString(), personId, deviceId, messageId, count };
-    await output.notice(notice.code ?? kind, noticeSentence(notice, output), { kind, ...facts });
+    const who = personId && profile.person(personId)?.name;
+    await output.notice(notice.code ?? kind, noticeSentence(notice, output, who), { kind, ...facts });
   }
   if (notices.length > 0) profile.markNoticesSeen(notices.map((notice) => notice.noticeId));
 }
 
-/** What a notice says to people. */
+/**
+ * What a notice says to people.
+ * @param name of the person whom it is about, where it is known
+ */
 export function noticeSentence(
   notice: Pick<Notice, 'kind' | 'code' | 'count' | 'deviceId' | 'atMs'>,
   output: Pick<Output, 'language' | 'texts'>,
+  name?: string,
 ): string {
+  const who = name === undefined ? undefined : showLine(name);
   if (notice.code !== undefined) return sentenceFor(notice.code, output.language);
   const { texts } = output;
   switch (notice.kind) {
@@ -144,23 +151,23 @@ export function noticeSentence(
     case 'refused':
       return texts.refused();
     case 'identity_problem':
-      return texts.identityProblem();
+      return texts.identityProblem(who);
     case 'list_mismatch':
       return texts.listMismatch();
     case 'keys_changed':
-      return texts.keysChanged();
+      return texts.keysChanged(who);
     case 'verification_lost':
-      return texts.verificationLost();
+      return texts.verificationLost(who);
     case 'person_device_added':
-      return texts.personDeviceAdded();
+      return texts.personDeviceAdded(who);
     case 'person_device_removed':
-      return texts.personDeviceRemoved();
+      return texts.personDeviceRemoved(who);
     case 'device_linked':
       return texts.ownDeviceLinked();
     case 'device_revoked':
       return texts.ownDeviceRevoked();
     case 'key_reset':
-      return texts.keyReset();
+      return texts.keyReset(who);
     case 'revoke_asked':
       return texts.revokeAsked(notice.deviceId ?? '');
     case 'group_changed':

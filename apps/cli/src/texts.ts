@@ -15,6 +15,8 @@ export interface Texts {
   enrolled(deviceId: string, profile: string): string;
   sent(state: 'queued' | 'accepted', messageId: string): string;
   state(state: MessageState): string;
+  /** @param devices for which the server has kept nothing */
+  notKeptFor(devices: readonly string[]): string;
   shortState(state: MessageState): string;
   setting(name: string, value: string, setBy: string): string;
   queuedOffline(count: number): string;
@@ -31,18 +33,19 @@ export interface Texts {
   /** @param since when the first message was accepted that is not there @param isAsked another device is asked for them */
   wasDormant(count: number, since: Date, isAsked: boolean): string;
   profileRestored(): string;
+  /** Here and below: who it is about, where that is known. */
   undecryptable(): string;
   refused(): string;
-  identityProblem(): string;
+  identityProblem(who: string | undefined): string;
   listMismatch(): string;
   ownDeviceLinked(): string;
   ownDeviceRevoked(): string;
   revokeAsked(deviceId: string): string;
-  keysChanged(): string;
-  verificationLost(): string;
-  personDeviceAdded(): string;
-  personDeviceRemoved(): string;
-  keyReset(): string;
+  keysChanged(who: string | undefined): string;
+  verificationLost(who: string | undefined): string;
+  personDeviceAdded(who: string | undefined): string;
+  personDeviceRemoved(who: string | undefined): string;
+  keyReset(who: string | undefined): string;
   recipientUnknown(): string;
   notAccepted(): string;
   secretFileOpen(): string;
@@ -77,6 +80,8 @@ const en: Texts = {
       delivered: "It has arrived on the recipient's device.",
       read: 'The recipient has read it.',
     })[state],
+  notKeptFor: (devices) =>
+    `The server kept nothing for ${devices.join(', ')}, which has been away for too long. It asks the other devices of its person when it comes back.`,
   shortState: (state) => state,
   setting: (name, value, setBy) =>
     `${name}: ${value}${{ policy: ' (set by your organisation)', conversation: ' (in this conversation)' }[setBy] ?? ''}`,
@@ -112,21 +117,24 @@ const en: Texts = {
     'This profile is older than when it last connected: it was restored, or a copy of it is in use elsewhere.',
   undecryptable: () => 'A message could not be opened; it was asked for again.',
   refused: () => 'A message did not agree with its verified sender and is not shown.',
-  identityProblem: () => "A person's keys do not verify or have changed; nothing is sent to them.",
+  identityProblem: (who) =>
+    `The keys of ${who ?? 'a person'} do not verify or have changed; nothing is sent to them.`,
   listMismatch: () => 'Another device has seen a device list that this one has not.',
   ownDeviceLinked: () =>
     'A device was added to yours. If that was not you, revoke it: “kuvert devices list” shows it.',
   ownDeviceRevoked: () => 'One of your devices was revoked; nothing is sent to it any more.',
-  keyReset: () =>
-    'The account of a person was reset by your organisation, so their keys are new. Ask them before you write anything confidential.',
+  keyReset: (who) =>
+    `The account of ${who ?? 'a person'} was reset by your organisation, so their keys are new. Ask them before you write anything confidential.`,
   revokeAsked: (deviceId) =>
     `One of your devices asks you to revoke ${deviceId}. If you agree: kuvert devices revoke ${deviceId}`,
-  keysChanged: () =>
-    'The keys of a person you write to have changed: with a new phone that is to be expected; compare the safety number to be sure.',
-  verificationLost: () =>
-    'The keys of a person whose safety number you had compared have changed; compare it again before you write anything confidential.',
-  personDeviceAdded: () => 'A person you write to has added a device; your messages go to it as well.',
-  personDeviceRemoved: () => 'A person you write to has taken out a device; nothing goes to it any more.',
+  keysChanged: (who) =>
+    `The keys of ${who ?? 'a person you write to'} have changed: with a new phone that is to be expected; compare the safety number to be sure.`,
+  verificationLost: (who) =>
+    `The keys of ${who ?? 'a person'} have changed, although you had compared the safety number; compare it again before you write anything confidential.`,
+  personDeviceAdded: (who) =>
+    `${who ?? 'A person you write to'} has added a device; your messages go to it as well.`,
+  personDeviceRemoved: (who) =>
+    `${who ?? 'A person you write to'} has taken out a device; nothing goes to it any more.`,
   recipientUnknown: () => 'A message waits, because nobody has the address that it is for.',
   notAccepted: () => 'The server did not accept something, and trying again is of no use.',
   secretFileOpen: () => 'Other users of this machine can read the secret file; chmod 600 keeps it yours.',
@@ -165,6 +173,8 @@ const de: Texts = {
       delivered: 'Auf dem Gerät des Empfängers angekommen.',
       read: 'Der Empfänger hat sie gelesen.',
     })[state],
+  notKeptFor: (devices) =>
+    `Für ${devices.join(', ')} hat der Server nichts aufgehoben: zu lange nicht da. Kommt das Gerät wieder, fragt es die anderen Geräte seiner Person.`,
   shortState: (state) =>
     ({ queued: 'wartet', accepted: 'angenommen', delivered: 'angekommen', read: 'gelesen' })[state],
   setting: (name, value, setBy) =>
@@ -201,24 +211,24 @@ const de: Texts = {
     'Dieses Profil ist älter als bei seiner letzten Verbindung: Es wurde zurückgespielt, oder eine Kopie davon ist anderswo in Gebrauch.',
   undecryptable: () => 'Eine Nachricht ließ sich nicht öffnen; sie wurde noch einmal angefordert.',
   refused: () => 'Eine Nachricht passt nicht zu ihrem geprüften Absender und wird nicht gezeigt.',
-  identityProblem: () =>
-    'Die Schlüssel einer Person stimmen nicht oder haben sich geändert; an sie wird nichts gesendet.',
+  identityProblem: (who) =>
+    `Die Schlüssel von ${who ?? 'einer Person'} stimmen nicht oder haben sich geändert; an sie wird nichts gesendet.`,
   ownDeviceLinked: () =>
     'Zu Ihren Geräten ist eines hinzugekommen. Waren Sie das nicht, bitte sperren: „kuvert devices list“ zeigt es.',
   ownDeviceRevoked: () => 'Eines Ihrer Geräte wurde gesperrt; an dieses wird nichts mehr gesendet.',
   listMismatch: () => 'Ein anderes Gerät kennt eine Geräteliste, die dieses nicht gesehen hat.',
-  keyReset: () =>
-    'Das Konto einer Person wurde von Ihrer Organisation zurückgesetzt; ihre Schlüssel sind neu. Bitte nachfragen, bevor Sie Vertrauliches schreiben.',
+  keyReset: (who) =>
+    `Das Konto von ${who ?? 'einer Person'} wurde von Ihrer Organisation zurückgesetzt; die Schlüssel sind neu. Bitte nachfragen, bevor Sie Vertrauliches schreiben.`,
   revokeAsked: (deviceId) =>
     `Eines Ihrer Geräte bittet, ${deviceId} zu sperren. Wenn Sie zustimmen: kuvert devices revoke ${deviceId}`,
-  keysChanged: () =>
-    'Die Schlüssel einer Person, der Sie schreiben, haben sich geändert: Mit einem neuen Telefon ist das zu erwarten; Gewissheit gibt der Vergleich der Sicherheitsnummer.',
-  verificationLost: () =>
-    'Die Schlüssel einer Person, deren Sicherheitsnummer Sie verglichen hatten, haben sich geändert; bitte vergleichen Sie sie neu, bevor Sie Vertrauliches schreiben.',
-  personDeviceAdded: () =>
-    'Eine Person, der Sie schreiben, hat ein Gerät hinzugefügt; Ihre Nachrichten gehen auch dorthin.',
-  personDeviceRemoved: () =>
-    'Eine Person, der Sie schreiben, hat ein Gerät entfernt; dorthin geht nichts mehr.',
+  keysChanged: (who) =>
+    `Die Schlüssel ${who === undefined ? 'einer Person, der Sie schreiben,' : `von ${who}`} haben sich geändert: Mit einem neuen Telefon ist das zu erwarten; Gewissheit gibt der Vergleich der Sicherheitsnummer.`,
+  verificationLost: (who) =>
+    `Die Schlüssel von ${who ?? 'einer Person'} haben sich geändert, obwohl Sie die Sicherheitsnummer verglichen hatten; bitte vergleichen Sie sie neu, bevor Sie Vertrauliches schreiben.`,
+  personDeviceAdded: (who) =>
+    `${who ?? 'Eine Person, der Sie schreiben,'} hat ein Gerät hinzugefügt; Ihre Nachrichten gehen auch dorthin.`,
+  personDeviceRemoved: (who) =>
+    `${who ?? 'Eine Person, der Sie schreiben,'} hat ein Gerät entfernt; dorthin geht nichts mehr.`,
   recipientUnknown: () => 'Eine Nachricht wartet, weil niemand die Adresse hat, an die sie geht.',
   notAccepted: () => 'Der Server hat etwas nicht angenommen, und ein neuer Versuch hilft nicht.',
   secretFileOpen: () =>

@@ -2,7 +2,7 @@
  * Who is who, as far as signatures hold: every record of the server goes through `verifyAccount` against the pinned root
  * and what is pinned of the person, and only then is kept (wire.md §2). What does not verify becomes a notice and is not used.
  */
-import { type KeyChangeKind, verifyAccount } from '@kuvert/crypto/identity';
+import { type KeyChangeKind, verifyAccount, verifyFormerDevice } from '@kuvert/crypto/identity';
 import {
   type AccountRecord,
   type DeviceId,
@@ -167,8 +167,13 @@ export class Directory {
   async learnSender(connection: Connection, device: DeviceId, acceptedAtMs: number): Promise<void> {
     const { store } = this.#context;
     if (this.sender(device, acceptedAtMs) === undefined) {
-      const { account: record, active } = await connection.request('devices.owner', { deviceId: device });
-      this.pin(record, record.person, active);
+      const answer = await connection.request('devices.owner', { deviceId: device });
+      const { account: record, active, former } = answer;
+      const { personId, list } = this.pin(record, record.person, active);
+      const isListed = list.devices.some((listed) => listed.device === device);
+      if (!isListed && former !== undefined && store.directory.findFormer(device) === undefined) {
+        store.directory.putFormer({ personId, ...verifyFormerDevice(list, former, device) });
+      }
     }
     const sender = this.sender(device, acceptedAtMs);
     if (sender === undefined) throw new KuvertError('identity_not_trusted');

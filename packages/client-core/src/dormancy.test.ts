@@ -31,7 +31,7 @@ test('A4 a device that was dormant gets what it lacks from another and its perso
   server.dormant.set(laptop.own.deviceId, sinceMs);
   const id = await anna.write(phone, 'while it was away');
   await visit(anna, phone, anna);
-  expect(anna.messenger.status(id).state).toBe('delivered');
+  expect(anna.messenger.status(id)).toEqual({ state: 'delivered', dormant: [laptop.own.deviceId] });
   const sent = server.submits.length;
   for (let day = 0; day < 3; day++) {
     clock.advance(86_400_000);
@@ -46,7 +46,7 @@ test('A4 a device that was dormant gets what it lacks from another and its perso
   const later = await anna.write(phone, 'afterwards');
   await visit(anna, laptop, phone, anna);
   expect(history(laptop)).toContain('afterwards');
-  expect(anna.messenger.status(later).state).toBe('delivered');
+  expect(anna.messenger.status(later)).toEqual({ state: 'delivered' });
 });
 
 test('A4 P3 an only device that was dormant is told what is missing, and the sender sees that it was not delivered', async () => {

@@ -7,6 +7,7 @@ import {
   CLASSES,
   type ContentId,
   type ConversationId,
+  type DeviceId,
   type EventData,
   equalBytes,
   KuvertError,
@@ -45,7 +46,7 @@ import { PrekeyUpkeep } from './prekey-upkeep.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import { ServerTime } from './server-time.ts';
-import type { Store } from './store.ts';
+import type { OutboxRow, Store } from './store.ts';
 import { Activity } from './ticks/activity.ts';
 import { NO_POLICY, type PolicyPort } from './ticks/policy.ts';
 import { receiptBatch } from './ticks/receipts.ts';
@@ -58,6 +59,7 @@ const OUTBOX_KEPT_MS = 48 * 3_600_000;
 const UPKEEP_EVERY_MS = 3_600_000;
 /** People looked after at once, of whom no device has got what was sent. */
 const UNREACHED_LOOKED_AT = 20;
+const NAMES_AT_ONCE = 1_000;
 const NOTICES_SHOWN = 1_000;
 const WELCOME_TIMEOUT_MS = 10_000;
 
@@ -93,13 +95,14 @@ export class Messenger {
   readonly groups: Groups;
   readonly #groupLogs: GroupLogs;
   readonly #groupSending: GroupSending;
-  #groupFetches = 0;
+  #fetches = 0;
   readonly #storedListeners = new Set<() => void>();
   readonly #closedListeners = new Set<(reason: KuvertError) => void>();
   readonly #settled = new Set<{ resolve: () => void; reject: (reason: unknown) => void }>();
   #connection: Connection | undefined;
   #cancelUpkeep: (() => void) | undefined;
   #listRefreshes = 0;
+  readonly #namesAsked = new Set<PersonId>();
 
   constructor(options: {
     own: OwnDevice;
@@ -151,6 +154,7 @@ export class Messenger {
     this.activity = new Activity(this.#context);
     this.#receiver = new Receiver(this.#context, this.#directory, {
       onStored: () => {
+        this.#learnNames();
         for (const listener of [...this.#storedListeners]) listener();
       },
       onOutgoing: () => this.#sender.kick(),
@@ -217,7 +221,15 @@ export class Messenger {
     if (row === undefined) return this.#statusElsewhere(messageId);
     if (row.class !== CLASSES.message) throw new KuvertError('message_unknown');
     const state: MessageState = stateOf(this.#context, row);
-    return { state, ...(row.problem && { problem: row.problem }) };
+    const dormant = this.#leftOut(row);
+    return { state, ...(row.problem && { problem: row.problem }), ...(dormant.length > 0 && { dormant }) };
+  }
+
+  /** Not those that are out of the list: nothing is meant for them. */
+  #leftOut({ seq, toPerson }: OutboxRow): DeviceId[] {
+    const { outbox, directory } = this.#context.store;
+    const listed = toPerson && directory.getAccount(toPerson)?.list.devices;
+    return outbox.listLeftOut(seq).filter((id) => listed?.some(({ device }) => device === id));
   }
 
   /** Somebody whom this device knows of. */
@@ -426,11 +438,15 @@ export class Messenger {
       this.attachments.uploads.connected(connection);
       this.attachments.tidy().catch((cause: unknown) => this.#fail(cause));
     }
-    if (name === 'welcome') this.#fetchGroups((live) => this.#groupLogs.fetchAll(live));
+    if (name === 'welcome') {
+      this.#namesAsked.clear();
+      this.#learnNames();
+      this.#fetch((live) => this.#groupLogs.fetchAll(live));
+    }
     if (name === 'groupChanged') {
       const { group } = data as EventData<'groupChanged'>;
       this.#groupSending.outdated(group);
-      this.#fetchGroups((live) => this.#groupLogs.fetch(live, group));
+      this.#fetch((live) => this.#groupLogs.fetch(live, group));
     }
     if (name === 'devicesChanged') this.#refreshOwnList();
   }
@@ -475,19 +491,35 @@ export class Messenger {
   }
 
   /** What does not verify has left a notice; a lost connection asks again with the next welcome. */
-  #fetchGroups(fetch: (connection: Connection) => Promise<unknown>): void {
+  #fetch(fetch: (connection: Connection) => Promise<unknown>): void {
     const connection = this.#connection;
     if (connection === undefined) return;
-    this.#groupFetches++;
+    this.#fetches++;
     fetch(connection)
       .catch((cause: unknown) => {
         if (!(cause instanceof KuvertError)) this.#fail(cause);
       })
       .finally(() => {
-        this.#groupFetches--;
+        this.#fetches--;
         this.#sender.kick();
         this.#checkSettled();
       });
+  }
+
+  /** People to whom another device of one's own was the first to write: who they are is asked once on a connection. */
+  #learnNames(): void {
+    const { store, changes } = this.#context;
+    const nameless = store.conversations
+      .listNameless(NAMES_AT_ONCE)
+      .filter(({ personId }) => !this.#namesAsked.has(personId));
+    if (nameless.length === 0) return;
+    for (const { personId } of nameless) this.#namesAsked.add(personId);
+    this.#fetch(async (connection) => {
+      for (const { personId, conversationId } of nameless) {
+        await this.#directory.learnPerson(connection, personId);
+        changes.settingsOf(conversationId);
+      }
+    });
   }
 
   #onClose(connection: Connection | undefined, reason: KuvertError): void {
@@ -564,7 +596,7 @@ export class Messenger {
     this.#receiver.hurry();
     this.#ownState.hurry();
     if (this.#receiver.isIdle()) this.#receipts.send();
-    if (this.#listRefreshes > 0 || this.#groupFetches > 0) return;
+    if (this.#listRefreshes > 0 || this.#fetches > 0) return;
     if (
       !this.#receipts.isIdle() ||
       !this.activity.isIdle() ||

@@ -113,6 +113,8 @@ export interface DirectoryStore {
   getPin(personId: PersonId): PinnedAccount | undefined;
   /** Whose device this is, by the lists seen so far. */
   findOwner(device: DeviceId): PersonId | undefined;
+  /** One of which only now is known that its person had it; nothing happens to one that is somebody else's. */
+  putFormer(former: FormerDevice): void;
   /** A device that a verified list held and a later one does not. */
   findFormer(device: DeviceId): FormerDevice | undefined;
   /** The request id of a take that may still be repeated, so that no prekeys are used up twice. */
@@ -218,6 +220,8 @@ export interface OutboxStore {
     limit: number,
     except: { readonly seqs: Iterable<number>; readonly lanes: Iterable<Lane> },
   ): OutboxRow[];
+  /** Devices that were left out of an accepted row, and have not acknowledged it by another way. */
+  listLeftOut(seq: number): DeviceId[];
   listLegs(seq: number): { device: DeviceId; bytes: Bytes }[];
   /** Keeps legs and frame; the row is to be submitted next. Legs made before stay known by their hash. */
   putSealed(sealed: SealedRow): void;

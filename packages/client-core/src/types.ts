@@ -36,6 +36,8 @@ export interface SendResult {
   readonly state: MessageState;
   /** Why it waits here longer than the connection explains, for example `identity_changed` or `no_device`. */
   readonly problem?: ErrorCode;
+  /** Devices of the other side for which the server has kept nothing, because they were away for too long; only where there are any. */
+  readonly dormant?: readonly DeviceId[];
 }
 
 /** The group that a message belongs to. */

@@ -27,12 +27,21 @@ export const devicesList = method({
   }),
 });
 
+/** Earlier versions of a device list that are kept, for as long as something may lie in a mailbox that a device of theirs has sent. */
+export const FORMER_LISTS_MAX = 32;
+
 /** Certificates and device list of whoever owns a device; recipients ask before they open a first message. */
 export const devicesOwner = method({
   name: 'devices.owner',
   access: 'device',
   params: z.object({ deviceId: idSchema('device') }),
-  result: accountAnswer,
+  result: accountAnswer.extend({
+    /**
+     * Of a device that its person has taken out: the lists from the last one that holds it up to the one before the present one. Each is named by
+     * the hash in the next, so whoever never saw the device in a list can tell whose was what it had sent before.
+     */
+    former: z.array(Signed).max(FORMER_LISTS_MAX).optional(),
+  }),
 });
 
 /** How long an answer to a device that is being linked waits to be fetched, and how old the code that it shows may be. */

@@ -346,8 +346,9 @@ export class Binding {
     this.#profile.markNoticesSeen(notices.map(({ noticeId }) => noticeId));
   }
 
-  #sentenceOf(notice: Parameters<typeof noticeSentence>[0]): string {
-    return noticeSentence(notice, { language: this.#language, texts: textsIn(this.#language) });
+  #sentenceOf(notice: Parameters<typeof noticeSentence>[0] & { personId?: PersonId | undefined }): string {
+    const name = notice.personId && this.#profile.person(notice.personId)?.name;
+    return noticeSentence(notice, { language: this.#language, texts: textsIn(this.#language) }, name);
   }
 
   /** What was done in a group, in a sentence; undefined for any other notice. */

@@ -117,6 +117,8 @@ export interface SearchHit {
 export interface DeviceItem {
   readonly id: string;
   readonly label: string;
+  /** False where the label only says that it has none. */
+  readonly hasName: boolean;
   readonly isThis: boolean;
   readonly canApprove: boolean;
   /** False while nothing is delivered to it: it was not started yet, or an administrator has revoked it. */

@@ -38,6 +38,7 @@ export class OwnBinding {
       .map(({ deviceId, name, role, isThis, isActive, addedAtMs }) => ({
         id: deviceId,
         label: name ?? this.#texts.namelessDevice(),
+        hasName: name !== undefined,
         isThis,
         isActive,
         canApprove: role === 'signer',

@@ -29,7 +29,9 @@ async function showStatus(profile: Profile, messageId: ContentId, { output }: Co
   // Asked before the network, so that an unknown id is told at once, also offline.
   profile.status(messageId);
   const reachable = await flushIfReachable(profile);
-  const { state } = profile.status(messageId);
-  await output.result(stateJson(state), () => output.texts.state(state));
+  const { state, dormant } = profile.status(messageId);
+  await output.result({ ...stateJson(state), ...(dormant && { dormant }) }, () =>
+    [output.texts.state(state), ...(dormant ? [output.texts.notKeptFor(dormant)] : [])].join('\n'),
+  );
   if (!reachable) await output.notice('server_unreachable', output.texts.offlineLocal());
 }

@@ -100,7 +100,7 @@ function dataOf(entry: Entry, summary: ConversationSummary, output: Output, name
 function lineOf(entry: Entry, summary: ConversationSummary, output: Output, nameOf: NameOf): PageLine {
   const { texts } = output;
   if (entry.direction === 'system') {
-    const note = noticeSentence(entry, output);
+    const note = noticeSentence(entry, output, entry.personId && nameOf(entry.personId));
     return { at: iso(entry.atMs), who: 'Kuvert', isOwn: false, text: '', note };
   }
   const isOwn = entry.direction === 'out';

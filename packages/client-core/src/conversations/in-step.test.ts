@@ -236,3 +236,16 @@ test('A8 deleting for oneself is for this device, or for all of one’s own, and
   expect(lines(laptop)).toEqual(['in hello', 'out two']);
   expect(lines(bela)).toEqual(['out hello', 'out one', 'in two']);
 });
+
+test('A4 whoever another device of one’s own was the first to write to has a name here too', async () => {
+  const { clock, server, phone, laptop } = await world();
+  const carla = await TestDevice.enrol(server, clock, 'Carla');
+  await laptop.write(carla, 'hello');
+  for (const device of [laptop, laptop, phone]) await device.sync();
+  const names = (device: TestDevice) =>
+    conversations(device)
+      .list()
+      .map(({ peer }) => peer.name);
+  expect(names(phone)).toEqual(names(laptop));
+  expect(names(phone)).toContain('Carla');
+});

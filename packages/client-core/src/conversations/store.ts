@@ -98,6 +98,8 @@ export interface ConversationStore {
   /** Of an address whose person was unknown when it was written to. */
   findByMail(mail: string): ConversationRow | undefined;
   list(limit: number): ConversationRow[];
+  /** Those with a person of whom nothing is known but the id: another device of one's own has begun them. */
+  listNameless(limit: number): { conversationId: ConversationId; personId: PersonId }[];
   countUnread(): Map<ConversationId, number>;
   /** People and addresses to whom a message waits for a reason. */
   listWithProblem(): { personId: PersonId | undefined; mail: string | undefined }[];

@@ -96,6 +96,7 @@ export interface MessageEntry extends AnyEntry, MessageDetails {
 export interface SystemEntry extends AnyEntry {
   readonly direction: 'system';
   readonly kind: NoticeKind;
+  /** Whom it is about. */
   readonly personId?: PersonId;
   readonly deviceId?: DeviceId;
   /** Of a change of a group. */

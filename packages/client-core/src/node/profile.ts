@@ -1,7 +1,6 @@
 import {
   type ContentId,
   type ConversationId,
-  type ErrorCode,
   encodeCbor,
   type Hello,
   KuvertError,
@@ -21,7 +20,7 @@ import type { Activity } from '../ticks/activity.ts';
 import { NO_POLICY, type PolicyPort } from '../ticks/policy.ts';
 import type { EffectiveSetting, SettingChange } from '../ticks/settings.ts';
 import type { Safety } from '../trust/safety.ts';
-import type { HistoryEntry, IncomingMessage, MessageState, Notice, Self, SendResult } from '../types.ts';
+import type { HistoryEntry, IncomingMessage, Notice, Self, SendResult } from '../types.ts';
 
 import { createBlobTransfer } from './blob-transfer.ts';
 import { openConnection } from './connection.ts';
@@ -100,7 +99,7 @@ export interface Profile {
    */
   follow(onMessage: (message: IncomingMessage) => void | Promise<void>, signal: AbortSignal): Promise<void>;
   /** @throws KuvertError `message_unknown` */
-  status(messageId: ContentId): { state: MessageState; problem?: ErrorCode };
+  status(messageId: ContentId): Omit<SendResult, 'messageId'>;
   /** People of the tenant, by name. Online from the server, else those who are known here. */
   people(): Promise<Person[]>;
   /** Somebody whom this device knows of; nobody is asked. */
@@ -307,7 +306,7 @@ class NodeProfile implements Profile {
     }
   }
 
-  status(messageId: ContentId): { state: MessageState; problem?: ErrorCode } {
+  status(messageId: ContentId): Omit<SendResult, 'messageId'> {
     return this.#messenger.status(messageId);
   }
   person(personId: PersonId): Person | undefined {

@@ -41,5 +41,6 @@ export {
   type VerifiedAccount,
   verifyAccount,
   verifyEnrolmentList,
+  verifyFormerDevice,
   verifyNextList,
 } from './verify.ts';

@@ -10,6 +10,7 @@ import {
   type CborValue,
   type DeviceId,
   DeviceList,
+  decodeCbor,
   encodeCbor,
   equalBytes,
   KuvertError,
@@ -199,6 +200,34 @@ export function verifyNextList(
     added: list.devices.filter((entry) => !known.has(entry.device)),
     removed: before.devices.map((entry) => entry.device).filter((device) => !kept.has(device)),
   };
+}
+
+/**
+ * A device that a person has taken out, for somebody who never saw it in a list. The verified list vouches by its `prevHash` for the one before
+ * it, and so on back to the last one that holds the device, under whichever account key each was signed.
+ * @param former from that one up to the one before the verified list
+ * @throws KuvertError `identity_not_trusted`
+ */
+export function verifyFormerDevice(
+  present: DeviceList,
+  former: readonly Signed[],
+  deviceId: DeviceId,
+): { entry: ListedDevice; removedAtMs: number } {
+  let after = present;
+  for (const signed of former.toReversed()) {
+    let list: DeviceList;
+    try {
+      list = DeviceList.parse(decodeCbor(signed.bytes));
+    } catch (cause) {
+      throw new KuvertError('identity_not_trusted', { cause });
+    }
+    trust(equalBytes(after.prevHash, listHash(signed)) && after.version === list.version + 1);
+    trust(list.tenant === present.tenant && list.person === present.person && hasDistinctDevices(list));
+    const entry = list.devices.find(({ device }) => device === deviceId);
+    if (entry !== undefined) return { entry, removedAtMs: after.issuedAt };
+    after = list;
+  }
+  throw new KuvertError('identity_not_trusted');
 }
 
 function isSameDevice(entry: ListedDevice, before: ListedDevice | undefined): boolean {

@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { beginLink, enrol } from '@kuvert/client-core/node';
-import { KuvertError, LIFETIME_MS } from '@kuvert/protocol';
+import { KuvertError, LIFETIME_MS, type TenantId } from '@kuvert/protocol';
+import { dormantDevices } from '@kuvert/server';
 import type { TcpProxy } from '../faults/tcp-proxy.ts';
 import type { TestInstallation } from '../installation.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -141,6 +142,38 @@ export class Community implements AsyncDisposable {
     }
   }
 
+  /**
+   * The mailbox of a device that is away has become too full: it is dormant until it comes back, and what lies there is given up. Nothing happens
+   * to one that is there, or for which nothing lies there.
+   */
+  async letFallAsleep(device: HeldDevice): Promise<void> {
+    if (!device.isAway || device.isGone) return;
+    const { server, clock } = this.#installation;
+    const { store, sweeper } = server.context;
+    const scope = store.tenant(device.owner.tenantId as TenantId);
+    await scope.commit([store.ops.put(dormantDevices, [device.deviceId], clock.nowMs())]);
+    device.isDormant = true;
+    this.#givenUp(device);
+    await sweeper.pass();
+  }
+
+  /** What was meant for a dormant device is not stored for it, or does not stay. Some of it may come all the same. */
+  #givenUp(device: HeldDevice): void {
+    const { deviceId } = device;
+    const atMs = this.#installation.clock.nowMs();
+    for (const { from, messageId } of this.#waitingFor(device)) {
+      const event = { kind: 'expired', device: deviceId, from, messageId, atMs, tombstone: true } as const;
+      this.ledger.record({ ...event, why: 'dormant' });
+    }
+  }
+
+  /** A device is there again; if it was dormant, all that it was not given until now was given up. */
+  comeBack(device: HeldDevice): void {
+    if (device.isDormant) this.#givenUp(device);
+    device.isDormant = false;
+    device.comeBack();
+  }
+
   /** Messages that were accepted for a device and that it has not shown. */
   #waitingFor({ deviceId, owner }: HeldDevice) {
     const { events } = this.ledger;
@@ -190,7 +223,7 @@ export class Community implements AsyncDisposable {
   /** Everybody comes back and stays until nothing is left to do; then their screens go into the ledger. */
   async settle(): Promise<void> {
     const left = this.devices.filter((device) => !device.isGone);
-    for (const device of left) device.comeBack();
+    for (const device of left) this.comeBack(device);
     let calm = 0;
     for (let round = 0; round < ROUNDS_MAX && calm < 2; round++) {
       const before = this.ledger.events.length;

@@ -49,6 +49,8 @@ export class HeldDevice {
   /** The server has met the device since the last copy was made or put back. */
   #wasServed = false;
   isAway = false;
+  /** The server keeps nothing for it until it comes back. */
+  isDormant = false;
   /** Never to be seen again: revoked, or in a drawer. */
   isGone = false;
 

@@ -24,7 +24,7 @@ export type Step =
   | { readonly do: 'revoke'; readonly device: number; readonly which: number }
   | { readonly do: 'verify'; readonly device: number; readonly to: number }
   | {
-      readonly do: 'retire' | 'copy' | 'restore' | 'go-away' | 'come-back' | 'flush';
+      readonly do: 'retire' | 'copy' | 'restore' | 'go-away' | 'fall-asleep' | 'come-back' | 'flush';
       readonly device: number;
     }
   | { readonly do: 'wait'; readonly minutes: number }
@@ -58,7 +58,10 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: of('verify'), device: nat, to: nat }) },
   {
     weight: 8,
-    arbitrary: fc.record({ do: of('copy', 'restore', 'go-away', 'come-back', 'flush'), device: nat }),
+    arbitrary: fc.record({
+      do: of('copy', 'restore', 'go-away', 'fall-asleep', 'come-back', 'flush'),
+      device: nat,
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: of('retire'), device: nat }) },
   { weight: 1, arbitrary: fc.record({ do: of('wait'), minutes: fc.integer({ min: 1, max: 2_000 }) }) },
@@ -155,8 +158,16 @@ async function act(community: Community, installation: TestInstallation, step: S
     case 'go-away':
       if (!device.isAway) await device.goAway();
       break;
+    case 'fall-asleep':
+      await community.letFallAsleep(
+        choose(
+          present.filter(({ isAway }) => isAway),
+          step.device,
+        ) ?? device,
+      );
+      break;
     case 'come-back':
-      device.comeBack();
+      community.comeBack(device);
       break;
     case 'flush':
       break;

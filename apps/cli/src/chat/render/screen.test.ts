@@ -55,6 +55,7 @@ test.each(['en', 'de'] as const)(
         const device = {
           id: 'de_1',
           label: EVIL,
+          hasName: true,
           isThis: true,
           canApprove: true,
           isActive: false,

@@ -96,9 +96,18 @@ function withQuery(
   const label = `  ${query.label}: `;
   const room = Math.max(4, area.width - widthOf(label) - 2);
   const { rows, cursorRow, cursorColumn } = layoutEditor(query.editor, room);
-  const line: Line = [{ text: label, style: 'accent' }, { text: rows[cursorRow] ?? '' }];
+  const row = rows[cursorRow] ?? '';
+  const before = endOf(rows[cursorRow - 1] ?? '', room - widthOf(row));
+  const line: Line = [{ text: label, style: 'accent' }, { text: before + row }];
   const { lines } = chooser(title, choices, selected, [line, ...below], area);
-  return { lines, cursor: { row: 1, column: widthOf(label) + cursorColumn } };
+  return { lines, cursor: { row: 1, column: widthOf(label) + widthOf(before) + cursorColumn } };
+}
+
+/** The end of a row above, so that of a long text more is seen than the few letters of its last row. */
+function endOf(row: string, room: number): string {
+  // Wide letters are rare in what is longer than a row, such as a code.
+  const isPlain = widthOf(row) === row.length;
+  return row === '' || room < 2 || !isPlain ? '' : `…${row.slice(-(room - 1))}`;
 }
 
 function sheetLines(state: ChatState, { lines, picture }: Of<'sheet'>, { width }: Area): Line[] {

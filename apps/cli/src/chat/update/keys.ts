@@ -12,6 +12,7 @@ import {
   closeView,
   editQuery,
   enterView,
+  leaveView,
   moveChoice,
   openHelp,
   openMessageMenu,
@@ -158,6 +159,7 @@ function keyInView(state: ChatState, key: { name: string; text?: string }): Step
   const rows = Math.max(1, layoutNow(state).bodyRows - 4);
   switch (key.name) {
     case 'escape':
+      return leaveView(state);
     case 'f10':
       return closeView(state);
     case 'ctrl-q':

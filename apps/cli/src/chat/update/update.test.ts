@@ -234,3 +234,38 @@ test('A1 German commands work as English ones do', () => {
   stage.type('/pin');
   expect(stage.press('enter')).toEqual([{ do: 'setPinned', id: ben.id, isPinned: true }]);
 });
+
+test('E1 a device that was revoked queues nothing more and says why; what was written stays', () => {
+  const stage = new Stage();
+  stage.open([ben], messages(1));
+  const sentence = 'This server does not accept this device.';
+  stage.send({ kind: 'connection', connection: { kind: 'refused', sentence } });
+  stage.type('one more');
+  expect(stage.press('enter')).toEqual([]);
+  expect(stage.state.editor.text).toBe('one more');
+  expect(stage.screen()).toContain(`! ${sentence}`);
+});
+
+test('A4 a device without a name is named from an empty line, and Esc leads back to the devices', () => {
+  const stage = new Stage();
+  stage.open([ben], messages(1));
+  const device = {
+    id: 'de_1',
+    label: 'A device without a name',
+    hasName: false,
+    isThis: true,
+    canApprove: true,
+    isActive: true,
+    addedAtMs: NOON,
+  };
+  expect(stage.press('f7')).toContainEqual({ do: 'devices' });
+  stage.send({ kind: 'devices', devices: [device] });
+  stage.press('enter');
+  stage.type('📱 Händi');
+  expect(stage.press('enter')).toContainEqual({ do: 'labelDevice', deviceId: 'de_1', label: '📱 Händi' });
+  stage.send({ kind: 'devices', devices: [device] });
+  stage.type('l');
+  stage.type('kuvertlink1_');
+  expect(stage.press('escape')).toEqual([{ do: 'devices' }]);
+  expect(stage.state.view.kind).toBe('devices');
+});

@@ -132,6 +132,12 @@ export function closeView(state: ChatState): Step {
   return readVisible({ ...closed, focus: closed.open === undefined ? 'list' : closed.focus });
 }
 
+/** Goes one step back: what was opened from the devices leads there, so that what is typed next is not taken for a message. */
+export function leaveView(state: ChatState): Step {
+  if (state.view.kind !== 'link' && state.view.kind !== 'label') return closeView(state);
+  return step(show(state, { kind: 'devices', selected: 0, devices: undefined }), { do: 'devices' });
+}
+
 /** The query of a view that has one. */
 export function queryOf(view: View): Editor | undefined {
   return 'query' in view ? view.query : undefined;
@@ -200,7 +206,8 @@ export function choose(state: ChatState, index: number): Step {
     case 'devices': {
       const device = view.devices?.[index];
       if (device === undefined) return step(state);
-      return step(show(state, { kind: 'label', device, query: withText(EMPTY_EDITOR, device.label) }));
+      const query = withText(EMPTY_EDITOR, device.hasName ? device.label : '');
+      return step(show(state, { kind: 'label', device, query }));
     }
     case 'settings': {
       const setting = view.settings?.[index];
@@ -347,6 +354,8 @@ export function sendWritten(state: ChatState): Step {
   if (open === undefined) return refuse(state, texts.needsConversation());
   const text = editor.text.startsWith('//') ? editor.text.slice(1) : editor.text;
   if (text.trim() === '') return step(state);
+  // Nothing would ever go out from here; what was written stays where it can be copied.
+  if (state.connection.kind === 'refused') return refuse(state, state.connection.sentence);
   const next: ChatState = {
     ...state,
     editor: accept(editor),

@@ -57,6 +57,8 @@ export const accounts = collection('accounts', {
     /** `listHash` of the list. */
     listHash: bytesSchema(32),
     listVersion: uint32,
+    /** Earlier versions of the list, oldest first, with when each was replaced. */
+    formerLists: z.array(z.object({ list: Signed, until: timeMs })).optional(),
     /** How the account key came to follow others, the last changes. */
     changes: z.array(KeyChange).optional(),
   }),

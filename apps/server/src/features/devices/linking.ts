@@ -10,9 +10,11 @@ import {
   DeviceList,
   decodeCbor,
   equalBytes,
+  FORMER_LISTS_MAX,
   KEY_CHANGES_MAX,
   type KeyChange,
   KuvertError,
+  LIFETIME_MS,
   LINK_LIFETIME_MS,
   type PersonId,
   type Signed,
@@ -35,6 +37,9 @@ import type { DeviceService } from './service.ts';
 
 /** New versions of the device list of one person. */
 export const LIST_LIMIT = { burst: 60, perSecond: 1 / 60 } as const;
+
+/** Nothing lies longer in a mailbox, so nobody asks any more for what an older list held. */
+const FORMER_KEPT_MS = LIFETIME_MS[1];
 
 /** An enrolled device that publishes a list. */
 interface Publisher {
@@ -129,7 +134,12 @@ export function createLinking(deps: {
         throw new KuvertError('device_list_invalid');
       }
       if (list.devices.length > DEVICES_MAX) throw new KuvertError('device_limit');
-      tx.put(accounts, { ...account, ...certified, deviceList, listHash: hash, listVersion: list.version });
+      const formerLists = [
+        ...(account.formerLists ?? []).filter(({ until }) => until > nowMs - FORMER_KEPT_MS),
+        { list: account.deviceList, until: nowMs },
+      ].slice(-FORMER_LISTS_MAX);
+      const listVersion = list.version;
+      tx.put(accounts, { ...account, ...certified, deviceList, listHash: hash, listVersion, formerLists });
       const { rows } = await tx.list(deviceSets, { equals: [personId] });
       for (const { key, value } of rows) {
         tx.delete(deviceSets, ...key);

@@ -6,6 +6,7 @@ import {
   decodeCbor,
   KuvertError,
   type PersonId,
+  type Signed,
   type TenantId,
 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
@@ -38,6 +39,8 @@ export interface AccountAnswer {
   readonly active: DeviceId[];
   /** Listed devices that were revoked; told to their own person. */
   readonly revoked?: DeviceId[];
+  /** Where it was asked for a device that its person has taken out: the lists since the last one that holds it. */
+  readonly former?: Signed[];
 }
 
 /** What other features, the channel and the operator may ask of devices. */
@@ -230,7 +233,13 @@ export function createDeviceService(deps: {
     ownAccount,
 
     async ownerAccount(scope, deviceId) {
-      return accountOf(scope, (await scope.get(devices, deviceId)).personId);
+      const { personId } = await scope.get(devices, deviceId);
+      const answer = await accountOf(scope, personId);
+      if (holds(answer.account.deviceList, deviceId)) return answer;
+      const { formerLists = [] } = await scope.get(accounts, personId);
+      const lists = formerLists.map(({ list }) => list);
+      const last = lists.findLastIndex((list) => holds(list, deviceId));
+      return { ...answer, ...(last >= 0 && { former: lists.slice(last) }) };
     },
 
     async readAccount(tx, personId) {
@@ -342,6 +351,11 @@ export function createDeviceService(deps: {
       }
     },
   };
+}
+
+/** The list was checked when it came. */
+function holds({ bytes }: Signed, deviceId: DeviceId): boolean {
+  return DeviceList.parse(decodeCbor(bytes)).devices.some(({ device }) => device === deviceId);
 }
 
 function recordOf(row: RowOf<typeof accounts>): Omit<AccountRecord, 'authority'> {

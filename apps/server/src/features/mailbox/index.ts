@@ -12,6 +12,8 @@ import { mailboxDeviceRoutes } from './routes.device.ts';
 import { mailboxOperatorRoutes } from './routes.operator.ts';
 import { createMailboxService } from './service.ts';
 
+export { dormantDevices };
+
 /** Every handle of this feature, for the opening of the store. */
 export const mailboxCollections = [
   mailboxRows,

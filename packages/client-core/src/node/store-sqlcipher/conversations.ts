@@ -43,6 +43,14 @@ export class SqlConversationStore implements ConversationStore {
   list(limit: number): ConversationRow[] {
     return this.#sql.all('SELECT * FROM conversation LIMIT ?', limit).map(rowOf);
   }
+  listNameless(limit: number): { conversationId: ConversationId; personId: PersonId }[] {
+    const sql = `SELECT conversation, person FROM conversation
+      WHERE person >= 'pe_' AND person < 'pe~' AND person NOT IN (SELECT person FROM person) LIMIT ?`;
+    return this.#sql.all(sql, limit).map((row) => ({
+      conversationId: text<ConversationId>(row, 'conversation'),
+      personId: text<PersonId>(row, 'person'),
+    }));
+  }
   countUnread(): Map<ConversationId, number> {
     const rows = this.#sql.all(
       'SELECT conversation, count(*) AS n FROM entry WHERE unread = 1 GROUP BY conversation',

@@ -99,6 +99,15 @@ export class SqlDirectoryStore implements DirectoryStore {
     const row = this.#sql.get('SELECT person FROM device WHERE device = ?', device);
     return row && text<PersonId>(row, 'person');
   }
+  putFormer({ personId, entry, removedAtMs }: FormerDevice): void {
+    this.#sql.run(
+      'INSERT INTO device (device, person, entry, removed_at) VALUES (?, ?, ?, ?) ON CONFLICT (device) DO UPDATE SET entry = excluded.entry, removed_at = excluded.removed_at WHERE person = excluded.person',
+      entry.device,
+      personId,
+      encodeCbor(entry as unknown as CborValue),
+      removedAtMs,
+    );
+  }
   findFormer(device: DeviceId): FormerDevice | undefined {
     const row = this.#sql.get(
       'SELECT person, entry, removed_at FROM device WHERE device = ? AND entry IS NOT NULL',

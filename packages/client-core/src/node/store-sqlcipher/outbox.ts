@@ -105,6 +105,12 @@ export class SqlOutboxStore implements OutboxStore {
     const seqs = JSON.stringify([...except.seqs]);
     return this.#sql.all(sql, seqs, JSON.stringify([...except.lanes]), limit).map(rowOf);
   }
+  listLeftOut(seq: number): DeviceId[] {
+    const sql = `SELECT DISTINCT device FROM leg JOIN outbox USING (seq) WHERE seq = ? AND work = 0 AND accepted_at IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM leg AS other
+        WHERE other.seq = leg.seq AND other.device = leg.device AND (other.current = 1 OR other.acked = 1))`;
+    return this.#sql.all(sql, seq).map((row) => text<DeviceId>(row, 'device'));
+  }
   listLegs(seq: number): { device: DeviceId; bytes: Bytes }[] {
     const sql = 'SELECT device, bytes FROM leg WHERE seq = ? AND current = 1 AND bytes IS NOT NULL';
     return this.#sql
