@@ -64,6 +64,8 @@ export const TypingContent = z.object({
   kind: z.literal('typing'),
   minReader: uint32,
   state: z.enum(['writing', 'stopped']),
+  /** In a group that both are in, and not to the one who is told. */
+  group: idSchema('group').optional(),
 });
 
 /** Somebody is there, or has gone. Ephemeral. `asks`: the other side is asked to say so too. */

@@ -174,9 +174,7 @@ export class Binding {
       case 'connectNow':
         return this.#connection.connectNow();
       case 'typing':
-        return this.#withPerson(effect.id, (personId) =>
-          this.#profile.activity.typing(personId, effect.isTyping),
-        );
+        return this.#type(effect);
       case 'present':
         return this.#profile.activity.setPresent(effect.isPresent);
     }
@@ -229,6 +227,13 @@ export class Binding {
     if (isVerified) await this.#own.verify(id, mail, shown);
     else await this.#own.unverify(id, mail);
     this.#showList();
+  }
+
+  #type({ id, isTyping }: Extract<Effect, { do: 'typing' }>): void {
+    const { group, peer } = this.#profile.conversations.get(conversationIdOf(id));
+    const { activity } = this.#profile;
+    if (group !== undefined) activity.inGroups.typing(group.groupId, isTyping);
+    else if (peer.personId !== undefined) activity.typing(peer.personId, isTyping);
   }
 
   #withPerson(id: string, act: (personId: PersonId) => void): void {
@@ -383,6 +388,9 @@ export class Binding {
     } = summary;
     const { group } = summary;
     const mail = group === undefined ? (peer.mail ?? peer.personId ?? '') : this.#groups.factsOf(group);
+    const writers = (group ? this.#profile.activity.inGroups.writers(group.groupId) : []).map(
+      (person) => this.#profile.person(person)?.name ?? groupTextsIn(this.#language).someone(),
+    );
     const activity = peer.personId && this.#profile.activity.of(peer.personId);
     return {
       id: conversationId,
@@ -399,7 +407,8 @@ export class Binding {
       hasProblem,
       verification:
         peer.personId === undefined ? 'unverified' : this.#profile.safety.verificationOf(peer.personId),
-      isTyping: activity?.isTyping ?? false,
+      isTyping: (activity?.isTyping ?? false) || writers.length > 0,
+      writers,
       presence: activity?.presence,
     };
   }

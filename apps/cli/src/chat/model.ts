@@ -43,8 +43,10 @@ export interface ConversationItem {
   readonly timerMs: number | undefined;
   readonly hasProblem: boolean;
   readonly verification: Verification;
-  /** The person writes at this moment. */
+  /** Somebody writes at this moment. */
   readonly isTyping: boolean;
+  /** In a group: who does. */
+  readonly writers?: readonly string[] | undefined;
   readonly presence: 'online' | 'away' | undefined;
 }
 

@@ -32,7 +32,7 @@ export function mentionsIn(text: string, people: readonly Nameable[]): Mention[]
 }
 
 /** What people can be called, the longest first; in lower case. */
-export function callableNames(people: readonly Nameable[]): { name: string; personId: PersonId }[] {
+function callableNames(people: readonly Nameable[]): { name: string; personId: PersonId }[] {
   const byName = new Map<string, Set<PersonId>>();
   for (const { personId, name, mail } of people) {
     const calls = [name, mail, name.split(/\s+/)[0] ?? '', mail.split('@')[0] ?? ''];

@@ -130,3 +130,46 @@ test('A3 a sign that was long on its way says nothing', async () => {
   expect(held).toHaveLength(1);
   expect(ofAnna().isTyping).toBe(false);
 });
+
+test('A3 in a group its members see who writes, others do not, and a message ends it', async () => {
+  const { clock, server, anna, bela, settle } = await together();
+  const { groupId } = await anna.messenger.groups.create('Release', [bela.mail]);
+  await settle();
+  await bela.messenger.groups.refresh();
+  const writers = () => bela.messenger.activity.inGroups.writers(groupId);
+  const { inGroups } = anna.messenger.activity;
+  const before = server.submits.length;
+  inGroups.typing(groupId, true);
+  inGroups.typing(groupId, true);
+  await settle();
+  expect(writers()).toEqual([anna.person.personId]);
+  expect(bela.messenger.activity.of(anna.person.personId).isTyping).toBe(false);
+  expect(server.submits.slice(before).map((submit) => submit.class)).toEqual([CLASSES.ephemeral]);
+  inGroups.typing(groupId, false);
+  await settle();
+  expect(writers()).toEqual([]);
+  inGroups.typing(groupId, true);
+  await settle();
+  clock.advance(8_000);
+  expect(writers()).toEqual([]);
+  inGroups.typing(groupId, true);
+  await settle();
+  anna.messenger.groups.send(groupId, 'written');
+  for (let n = 0; n < 3; n++) await settle();
+  expect(writers()).toEqual([]);
+  anna.messenger.changeSetting({ name: 'typing', value: 'off' });
+  const quiet = server.submits.length;
+  inGroups.typing(groupId, true);
+  await settle();
+  expect(server.submits.slice(quiet).filter(({ class: kind }) => kind === CLASSES.ephemeral)).toEqual([]);
+  await anna.messenger.groups.leave(groupId);
+  await settle();
+  await bela.messenger.groups.refresh();
+  // Whoever has left writes there no more, whatever their device says.
+  bela.messenger.activity.inGroups.heard(
+    { device: anna.own.deviceId, personId: anna.person.personId },
+    groupId,
+    true,
+  );
+  expect(writers()).toEqual([]);
+});

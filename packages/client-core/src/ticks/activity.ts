@@ -16,6 +16,7 @@ import type { ChainSender } from '../chains/follow.ts';
 import type { Context } from '../context.ts';
 import type { Connection } from '../ports.ts';
 import { sealEphemeral } from './ephemeral-sealing.ts';
+import { GroupTyping } from './group-typing.ts';
 import { mayShow } from './settings.ts';
 
 /** A sign of writing holds this long, and is given again sooner. */
@@ -62,9 +63,19 @@ export class Activity {
   #isPresent = false;
   #cancelRefresh: (() => void) | undefined;
   #underWay = 0;
+  /** Who writes in groups. */
+  readonly inGroups: GroupTyping;
 
   constructor(context: Context) {
     this.#context = context;
+    this.inGroups = new GroupTyping(
+      context,
+      { holdsMs: TYPING_MS, againMs: TYPING_AGAIN_MS },
+      {
+        send: (personId, content) => this.#send(personId, content),
+        onChanged: (personId) => this.#tell(personId),
+      },
+    );
   }
 
   connected(connection: Connection): void {
@@ -74,6 +85,7 @@ export class Activity {
     this.#connection = undefined;
     this.#cancelRefresh?.();
     this.#cancelRefresh = undefined;
+    this.inGroups.clear();
     for (const [personId, person] of this.#people) {
       const wasShown = person.typing.size > 0 || person.present.size > 0 || person.isAway;
       for (const cancel of [...person.typing.values(), ...person.present.values()]) cancel();
@@ -141,10 +153,15 @@ export class Activity {
     const { clock, serverOffset } = this.#context;
     const known = this.#people.get(sender.personId);
     if (known !== undefined) known.unanswered = 0;
-    if (isShown(content)) this.#setTyping(sender, false);
+    if (isShown(content)) {
+      this.#setTyping(sender, false);
+      this.inGroups.wrote(sender);
+    }
     if (clock.now() + serverOffset.ms - acceptedAtMs > STALE_MS) return;
     if (content.kind === 'typing' && mayShow(this.#context, 'typing', sender.personId)) {
-      this.#setTyping(sender, content.state === 'writing');
+      const isTyping = content.state === 'writing';
+      if (content.group === undefined) this.#setTyping(sender, isTyping);
+      else this.inGroups.heard(sender, content.group, isTyping);
     }
     if (content.kind !== 'presence' || !mayShow(this.#context, 'presence', sender.personId)) return;
     this.#setPresence(sender, content.state === 'present');

@@ -63,7 +63,8 @@ function list(before: ChatState, after: ChatState, event: ChatEvent): string[] {
     const old = known.get(item.id);
     const said: string[] = [];
     if (item.id === after.open?.id) {
-      if (item.isTyping && old?.isTyping !== true) said.push(texts.plainTyping(showLine(item.name)));
+      if (item.isTyping && old?.isTyping !== true)
+        said.push(texts.plainTyping(showLine(item.writers?.[0] ?? item.name)));
       return said;
     }
     const isNew = item.unread > (old?.unread ?? 0) && item.mutedUntilMs === undefined;

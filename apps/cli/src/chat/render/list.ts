@@ -75,7 +75,7 @@ function itemLines(item: ConversationItem, state: ChatState, width: number): Lin
 
 function previewOf(item: ConversationItem, state: ChatState): { text: string; style: Style } {
   const { texts } = state;
-  if (item.isTyping) return { text: texts.typing(oneLine(item.name)), style: 'good' };
+  if (item.isTyping) return { text: typingWords(item, state), style: 'good' };
   if (item.draft !== '' && item.id !== state.open?.id) {
     return { text: `${texts.draft()}: ${oneLine(item.draft)}`, style: 'warning' };
   }
@@ -87,4 +87,13 @@ function previewOf(item: ConversationItem, state: ChatState): { text: string; st
       ? `${last.isQuiet ? '·' : '!'} ${last.text}`
       : `${who}${shownText(last, state).text}`;
   return { text: oneLine(text), style: 'dim' };
+}
+
+/** Who writes: the other side, or members of a group. */
+export function typingWords({ name, writers = [] }: ConversationItem, { texts }: ChatState): string {
+  const [one, ...others] = writers.map(oneLine);
+  if (one === undefined) return texts.typing(oneLine(name));
+  return others.length === 0
+    ? texts.typing(one)
+    : texts.typingSeveral([one, ...others].slice(0, 3).join(', '));
 }

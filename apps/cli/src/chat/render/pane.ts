@@ -9,7 +9,7 @@ import { conversationLines, visibleLines } from './conversation.ts';
 import { keyName } from './key-names.ts';
 import type { Layout } from './layout.ts';
 import { type Frame, fillLine, type Line, plain, rule, type Span, spread } from './line.ts';
-import { oneLine } from './list.ts';
+import { oneLine, typingWords } from './list.ts';
 import { dayAndTime } from './times.ts';
 
 /** Columns for the name of a key beside what it does. */
@@ -53,10 +53,9 @@ export function conversationPane(state: ChatState, layout: Layout): Pane {
 }
 
 function header(state: ChatState, item: ConversationItem, width: number): Line {
-  const { texts } = state;
   const name = oneLine(item.name);
   const mail = item.mail === item.name ? '' : `  ${oneLine(item.mail)}`;
-  const facts = item.isTyping ? [texts.typing(name)] : factsOf(state, item);
+  const facts = item.isTyping ? [typingWords(item, state)] : factsOf(state, item);
   // The first facts are those that matter most; what does not fit is in the details of a wide window and in /safety.
   while (facts.length > 1 && widthOf(facts.join(' · ')) > width / 2) facts.pop();
   const style = item.isTyping ? 'good' : item.verification === 'changed' ? 'warning' : 'dim';

@@ -21,6 +21,7 @@ export interface ChatTexts {
   stateSentence(state: EntryState): string;
   problem(code: ErrorCode): string;
   typing(name: string): string;
+  typingSeveral(names: string): string;
   isOnline(): string;
   isAway(): string;
   verification(state: Verification): string;

@@ -45,6 +45,7 @@ export const de: ChatTexts = {
       read: 'Sie wurde gelesen.',
     })[state],
   problem: (code) => `Nicht gesendet: ${sentenceFor(code, 'de')}`,
+  typingSeveral: (names) => `${names} schreiben …`,
   typing: (name) => `${name} schreibt …`,
   isOnline: () => 'online',
   isAway: () => 'abwesend',

@@ -40,6 +40,7 @@ export const en: ChatTexts = {
       read: 'It was read.',
     })[state],
   problem: (code) => `Not sent: ${sentenceFor(code, 'en')}`,
+  typingSeveral: (names) => `${names} are writing …`,
   typing: (name) => `${name} is writing …`,
   isOnline: () => 'online',
   isAway: () => 'away',

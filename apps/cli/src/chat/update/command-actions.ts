@@ -14,10 +14,7 @@ export function withOpen(state: ChatState, run: (state: ChatState) => Step | und
 }
 
 /** Runs with the list line of the open conversation. */
-export function withItem(
-  state: ChatState,
-  run: (item: ConversationItem) => Step | undefined,
-): Step | undefined {
+function withItem(state: ChatState, run: (item: ConversationItem) => Step | undefined): Step | undefined {
   const item = openItem(state);
   return item === undefined ? refuse(state, state.texts.needsConversation()) : run(item);
 }
