@@ -92,7 +92,12 @@ function readStaysRead(index: LedgerIndex, report: Report): void {
         );
         const isKnown = read.some((act) => mustBeKnown(index, act, rest));
         if (entry.isUnread && isKnown) report('read_state_lost', rest.settled.at, about);
-        if (!entry.isUnread && read.length === 0) report('read_by_nobody', rest.settled.at, about);
+        // Whoever takes a message away has seen it; what they then read below it counts for what stood above.
+        const wasTakenAway = message.deleted.some(
+          (act) => personOf(act.device) === person && act.at < rest.settled.at,
+        );
+        if (!entry.isUnread && read.length === 0 && !wasTakenAway)
+          report('read_by_nobody', rest.settled.at, about);
       }
     }
   }
@@ -109,6 +114,7 @@ function ticksAreTrue(index: LedgerIndex, report: Report): void {
     for (const message of index.messages) {
       const to = message.intended?.to;
       const read = message.read.filter(({ device, at }) => personOf(device) === to && at < now);
+      const wasTakenAway = message.deleted.some(({ device, at }) => personOf(device) === to && at < now);
       const isHad =
         message.displayed.some(({ device, at }) => personOf(device) === to && at < now) ||
         message.listed.some(({ device, at }) => personOf(device) === to && at <= now);
@@ -116,7 +122,7 @@ function ticksAreTrue(index: LedgerIndex, report: Report): void {
         const { state, kind } = entry;
         if (state === undefined || life.enrolled.person === to || kind !== 'text') continue;
         const isUntrue =
-          (state === 'read' && read.length === 0) ||
+          (state === 'read' && read.length === 0 && !wasTakenAway) ||
           ((state === 'delivered' || state === 'read') && !isHad) ||
           (state !== 'queued' && message.queued.length > 0 && message.accepted.length === 0);
         const isLate = !hasLosses && state !== 'read' && read.some((act) => mustBeKnown(index, act, rest));
