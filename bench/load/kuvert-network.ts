@@ -49,7 +49,7 @@ import {
 const GROUP_KEY_BYTES = 96;
 /** As `packages/client-core/src/channel-client.ts` does it. */
 const ACK_DELIVERIES = 32;
-const ACK_DELAY_MS = 12;
+const ACK_DELAY_MS = 50;
 const CLIENT_VERSION = '0.1.0';
 /** Connections that are opened at once. */
 const OPENING_MAX = 16;

@@ -32,7 +32,7 @@ const ANSWER_TIMEOUT_MS = 20_000;
  * An acknowledgement frees room at the server and nothing else, and each is a frame to be sealed, read and opened for the server: so it waits
  * for company. What was not acknowledged when a connection ends comes again and is known.
  */
-const ACK_DELAY_MS = 12;
+const ACK_DELAY_MS = 50;
 const ACK_DELIVERIES = 32;
 /** The server stops at 4 MiB without acknowledgement. */
 const ACK_BYTES = 524_288;
