@@ -15,6 +15,7 @@ export const PROGRAMS = [
   { program: 'rsyslogd', debianPackage: 'rsyslog-openssl' }, // Audit logs are streamed to a real collector over TLS.
   { program: 'nginx', debianPackage: 'nginx-light' }, // Proxies in front of the server are tried as they are.
   { program: 'haproxy', debianPackage: 'haproxy' },
+  { program: 'caddy', debianPackage: 'caddy' },
   { program: 'tmux', debianPackage: 'tmux' }, // The chat is tried on a real terminal.
 ];
 

@@ -104,7 +104,7 @@ test('P4 H8 every route below /api/v1 is an operation of the table, or tells of 
   const routes = world.installation.server.routes.public
     .filter(({ path, method }) => path.startsWith('/api/v1') && method !== 'HEAD')
     .map(({ method, path }) => `${method} ${path}`);
-  const told = ['GET /api/v1/openapi.json', 'GET /api/v1/docs'];
+  const told = ['GET /api/v1/browser', 'GET /api/v1/openapi.json', 'GET /api/v1/docs'];
   const expected = Object.values<AdminOperation>(ADMIN_OPERATIONS).map(
     ({ method, path }) => `${method} /api/v1${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
   );

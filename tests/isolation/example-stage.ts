@@ -112,6 +112,14 @@ async function addedPasskey(chief: TestAdministrator) {
   return { key, userId, passkeyId };
 }
 
+/** What the page does. @returns the answer that it shows */
+async function onPage(url: string, code: string, { key, userId }: { key: SoftwarePasskey; userId: string }) {
+  const page = new AdminClient({ url, fetch });
+  const { options } = (await page.call('browser-page.open', { body: { code } })).result;
+  const body = { code, credential: key.shown(options, userId) as never };
+  return { answer: (await page.call('browser-page.answer', { body })).result.answer };
+}
+
 const ARRANGE: { readonly [Id in AdminOperationId]?: Arrange } = {
   'invitations.open': async (world, { example }) => ({
     body: { code: await invited(world, String(example.body?.mail)) },
@@ -156,6 +164,26 @@ const ARRANGE: { readonly [Id in AdminOperationId]?: Arrange } = {
     const { key, userId } = await addedPasskey(chief);
     const { options } = (await chief.call('passkey-step-up.begin')).result;
     return { body: { credential: key.shown(options, userId) } };
+  },
+  'browser-step-up.finish': async ({ installation: { url }, chiefs: [chief] }) => {
+    const { key, userId } = await addedPasskey(chief);
+    const { code } = (await chief.call('browser-step-up.begin')).result;
+    return { body: { code, ...(await onPage(url, code, { key, userId })) } };
+  },
+  'browser-sign-in.finish': async ({ installation: { url }, chiefs: [chief] }) => {
+    const { key, userId } = await addedPasskey(chief);
+    const { code } = (await new AdminClient({ url, fetch }).call('browser-sign-in.begin')).result;
+    return { body: { code, ...(await onPage(url, code, { key, userId })) } };
+  },
+  'browser-page.open': async ({ chiefs: [chief] }) => ({
+    body: { code: (await chief.call('browser-step-up.begin')).result.code },
+  }),
+  'browser-page.answer': async ({ installation: { url }, chiefs: [chief] }) => {
+    const { key, userId } = await addedPasskey(chief);
+    const { code } = (await chief.call('browser-step-up.begin')).result;
+    const { options } = (await new AdminClient({ url, fetch }).call('browser-page.open', { body: { code } }))
+      .result;
+    return { body: { code, credential: key.shown(options, userId) } };
   },
   'operators.take': somebodyNew('operator'),
   'operators.reset': somebodyNew('operator'),

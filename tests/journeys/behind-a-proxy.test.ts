@@ -1,4 +1,4 @@
-/** A server behind nginx and HAProxy, which end TLS for it: the administration API, devices on their WebSocket, and whose address it is (H10 C7). */
+/** A server behind nginx, HAProxy and Caddy, which end TLS for it: the administration API, devices on their WebSocket, and whose address it is (H10 C7). */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
@@ -81,6 +81,27 @@ backend kuvert
 `,
       );
       return ['-db', '-f', `${folder}/haproxy.cfg`];
+    },
+  },
+  {
+    name: 'Caddy',
+    program: 'caddy',
+    configure({ folder, port, backend, certFile, keyFile }) {
+      writeFileSync(
+        `${folder}/Caddyfile`,
+        `{
+  admin off
+  auto_https off
+  storage file_system ${folder}/caddy
+}
+https://localhost:${port} {
+  bind 127.0.0.1
+  tls ${certFile} ${keyFile}
+  reverse_proxy 127.0.0.1:${backend}
+}
+`,
+      );
+      return ['run', '--adapter', 'caddyfile', '--config', `${folder}/Caddyfile`];
     },
   },
 ];

@@ -1,81 +1,8 @@
 /** Signing in with a passkey, in a real browser with a virtual authenticator (C4). */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { AdminClient } from '@kuvert/protocol/admin';
 import { becomeAdministrator, placeOn, startInstallation } from '@kuvert/testkit';
 import { expect, test } from 'vitest';
-import { WebSocket } from 'ws';
-
-const hasBrowser = spawnSync('chromium', ['--version']).status === 0;
-
-/** A page of a browser, driven over the DevTools protocol. */
-class Page {
-  readonly #socket: WebSocket;
-  readonly #waiting = new Map<number, (answer: { result?: unknown; error?: { message: string } }) => void>();
-  #last = 0;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.on('message', (data) => {
-      const answer = JSON.parse(String(data)) as { id?: number };
-      if (answer.id !== undefined) this.#waiting.get(answer.id)?.(answer as never);
-    });
-  }
-
-  async send<T>(method: string, params: object = {}): Promise<T> {
-    const id = ++this.#last;
-    this.#socket.send(JSON.stringify({ id, method, params }));
-    const { result, error } = await new Promise<{ result?: unknown; error?: { message: string } }>(
-      (resolve) => this.#waiting.set(id, resolve),
-    );
-    if (error !== undefined) throw new Error(error.message);
-    return result as T;
-  }
-
-  /** Runs a script in the page as if somebody had clicked. */
-  async run<T>(expression: string): Promise<T> {
-    const { result, exceptionDetails } = await this.send<{
-      result: { value: T };
-      exceptionDetails?: { exception?: { description?: string } };
-    }>('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true, userGesture: true });
-    if (exceptionDetails !== undefined) throw new Error(exceptionDetails.exception?.description);
-    return result.value;
-  }
-
-  close(): void {
-    this.#socket.close();
-  }
-}
-
-async function openBrowser(folder: string): Promise<{ browser: ChildProcess; page: Page }> {
-  const args = [
-    '--headless=new',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-dev-shm-usage',
-    '--no-first-run',
-  ];
-  const own = ['--remote-debugging-port=0', `--user-data-dir=${folder}`, 'about:blank'];
-  const browser = spawn('chromium', [...args, ...own], { stdio: 'ignore' });
-  const portFile = join(folder, 'DevToolsActivePort');
-  const isThere = () => existsSync(portFile) && readFileSync(portFile, 'utf8').includes('\n');
-  while (!isThere()) {
-    if (browser.exitCode !== null) throw new Error('the browser did not start');
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const [port] = readFileSync(portFile, 'utf8').split('\n');
-  const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as {
-    type: string;
-    webSocketDebuggerUrl: string;
-  }[];
-  const target = targets.find(({ type }) => type === 'page');
-  const socket = new WebSocket(target?.webSocketDebuggerUrl ?? '');
-  await once(socket, 'open');
-  return { browser, page: new Page(socket) };
-}
+import { hasBrowser, withBrowser } from './browser.ts';
 
 const create = (options: unknown) =>
   `navigator.credentials.create({publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(${JSON.stringify(options)})}).then((made) => made.toJSON())`;
@@ -102,24 +29,7 @@ test.runIf(hasBrowser)(
     const place = placeOn(installation.url, installation.clock);
     const code = installation.server.setUpCode as string;
     const olga = await becomeAdministrator(place, code, { name: 'Olga', mail: 'olga@example.test' });
-    const folder = mkdtempSync(join(tmpdir(), 'kuvert-browser-'));
-    const { browser, page } = await openBrowser(folder);
-    try {
-      await page.send('WebAuthn.enable');
-      const { authenticatorId } = await page.send<{ authenticatorId: string }>(
-        'WebAuthn.addVirtualAuthenticator',
-        {
-          options: {
-            protocol: 'ctap2',
-            transport: 'internal',
-            hasResidentKey: true,
-            hasUserVerification: true,
-            isUserVerified: true,
-            automaticPresenceSimulation: true,
-          },
-        },
-      );
-      await page.send('Page.enable');
+    await withBrowser(async (page, authenticatorId) => {
       await page.send('Page.navigate', { url: `${url}/` });
       while ((await page.run<string>('location.href + document.readyState')) !== `${url}/complete`);
 
@@ -193,12 +103,6 @@ test.runIf(hasBrowser)(
         return codes;
       };
       expect(await trying()).toContain('rate_limited');
-    } finally {
-      page.close();
-      const ended = once(browser, 'exit');
-      browser.kill('SIGKILL');
-      await ended;
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-    }
+    });
   },
 );

@@ -400,6 +400,12 @@ export const ERRORS = {
     'This passkey cannot be added: begin again, and let the device verify who you are.',
     'Dieser Passkey kann nicht hinzugefügt werden: neu beginnen und sich dem Gerät gegenüber ausweisen.',
   ),
+  browser_request_not_valid: entry(
+    404,
+    NEVER,
+    'This page or answer is not valid: it is too old, was used, or is for another terminal; begin again there.',
+    'Diese Seite oder Antwort gilt nicht: Sie ist zu alt, schon benutzt oder für ein anderes Terminal; bitte dort neu beginnen.',
+  ),
   not_allowed: entry(
     403,
     NEVER,

@@ -64,6 +64,7 @@ export const LABELS = {
   signInTry: 'kuvert/sign-in-try/1',
   invitationCode: 'kuvert/invitation-code/1',
   recoveryCode: 'kuvert/recovery-code/1',
+  browserCode: 'kuvert/browser-code/1',
   integrationKey: 'kuvert/integration-key/1',
   idempotencyKey: 'kuvert/idempotency-key/1',
   approvalPayload: 'kuvert/approval-payload/1',

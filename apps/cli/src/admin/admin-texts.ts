@@ -11,12 +11,16 @@ export interface AdminTexts {
   readonly totp: string;
   readonly recoveryCode: string;
   readonly stepUp: string;
+  readonly stepUpOrPasskey: string;
+  readonly pageAnswer: string;
+  readonly passkeyBegun: string;
   readonly newPassword: string;
   readonly presentPassword: string;
   readonly chooseAnother: string;
   readonly done: string;
   readonly nothing: string;
   readonly signedOut: string;
+  openPage(page: string, expiresAt: string): string;
   strength(meter: string, score: number, scoreMin: number): string;
   passwordDue(reason: PasswordDue): string;
   addSecret(secret: string, uri: string): string;
@@ -35,12 +39,18 @@ const en: AdminTexts = {
   totp: 'Six digits of the authenticator app',
   recoveryCode: 'Recovery code (not shown)',
   stepUp: 'This needs a fresh second factor. Six digits of the authenticator app',
+  stepUpOrPasskey:
+    'This needs a fresh second factor. Six digits of the authenticator app, or nothing for a passkey in a browser',
+  pageAnswer: 'What the page shows (eight characters)',
+  passkeyBegun: 'The passkey is added once the page says so; “kuvert admin passkeys list” shows it.',
   newPassword: 'New password (12 characters or more; not shown)',
   presentPassword: 'Your present password (not shown)',
   chooseAnother: 'It would not be taken; please choose another.',
   done: 'Done.',
   nothing: 'Nothing there.',
   signedOut: 'Signed out.',
+  openPage: (page, expiresAt) =>
+    `Open this page in a browser that has your passkey, before ${expiresAt}, and give its address to nobody:\n  ${page}`,
   strength: (meter, score, scoreMin) => `Strength ${meter} ${score} of 4; ${scoreMin} is the least.`,
   passwordDue: (reason) =>
     reason === 'breached'
@@ -64,12 +74,19 @@ const de: AdminTexts = {
   totp: 'Sechs Ziffern der Authenticator-App',
   recoveryCode: 'Wiederherstellungscode (wird nicht gezeigt)',
   stepUp: 'Dafür ist ein frischer zweiter Faktor nötig. Sechs Ziffern der Authenticator-App',
+  stepUpOrPasskey:
+    'Dafür ist ein frischer zweiter Faktor nötig. Sechs Ziffern der Authenticator-App, oder nichts für einen Passkey im Browser',
+  pageAnswer: 'Was die Seite zeigt (acht Zeichen)',
+  passkeyBegun:
+    'Der Passkey ist angelegt, sobald die Seite das sagt; „kuvert admin passkeys list“ zeigt ihn.',
   newPassword: 'Neues Passwort (mindestens 12 Zeichen; wird nicht gezeigt)',
   presentPassword: 'Ihr jetziges Passwort (wird nicht gezeigt)',
   chooseAnother: 'Es würde nicht angenommen; bitte ein anderes wählen.',
   done: 'Erledigt.',
   nothing: 'Nichts vorhanden.',
   signedOut: 'Abgemeldet.',
+  openPage: (page, expiresAt) =>
+    `Bitte diese Seite bis ${expiresAt} in einem Browser öffnen, der Ihren Passkey hat, und ihre Adresse niemandem geben:\n  ${page}`,
   strength: (meter, score, scoreMin) =>
     `Stärke ${meter} ${score} von 4; mindestens ${scoreMin} muss es sein.`,
   passwordDue: (reason) =>

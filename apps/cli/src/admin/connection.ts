@@ -9,7 +9,7 @@ import {
 import type { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { checkServerUrl, UsageError } from '../failure.ts';
-import { adminTextsIn } from './admin-texts.ts';
+import { stepUp } from './browser-passkey.ts';
 import type { Prompts } from './prompts.ts';
 import { readKeyFile, readSession } from './session-file.ts';
 
@@ -82,8 +82,7 @@ export async function callWithStepUp<Id extends AdminOperationId>(
     if (error.code === 'unauthenticated') throw new KuvertError('not_signed_in', { cause: error });
     if (error.code !== 'step_up_required') throw error;
     try {
-      const totp = await prompts.askDigits(adminTextsIn(context.output.language).stepUp);
-      await client.call('sessions.step-up', { body: { totp } });
+      await stepUp(client, context, prompts);
     } catch (failure) {
       // Nobody there to ask: what the server said is what has to be told.
       throw failure instanceof UsageError ? error : failure;

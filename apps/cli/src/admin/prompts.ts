@@ -49,6 +49,14 @@ export class Prompts {
     }
   }
 
+  /** The same, or nothing. @throws UsageError at the end of stdin */
+  async askDigitsOrNothing(question: string): Promise<string> {
+    for (;;) {
+      const answer = (await this.ask(question)).replace(/\s/g, '');
+      if (/^(\d{6})?$/.test(answer)) return answer;
+    }
+  }
+
   /** An answer that is not shown. @throws UsageError at the end of stdin */
   async askSecret(question: string): Promise<string> {
     if (this.#terminal.isTTY !== true || this.#terminal.setRawMode === undefined) return this.ask(question);

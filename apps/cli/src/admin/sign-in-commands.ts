@@ -1,11 +1,19 @@
 /** `kuvert admin setup`, `accept`, `sign-in`, `sign-out` and `step-up`: how somebody comes in and goes. */
-import { KuvertError } from '@kuvert/protocol';
+import { KuvertError, sentenceFor } from '@kuvert/protocol';
 import type { AdminClient, AdminOutput } from '@kuvert/protocol/admin';
 import type { Command } from 'commander';
 import { renderUnicodeCompact } from 'uqr';
 import { type CommandContext, finishCommand } from '../command-context.ts';
 import { type AdminTexts, adminTextsIn } from './admin-texts.ts';
-import { type AdminOptions, adminOptions, openClient, sessionFile, signedInClient } from './connection.ts';
+import { showPage, signInInBrowser, stepUp } from './browser-passkey.ts';
+import {
+  type AdminOptions,
+  adminOptions,
+  callWithStepUp,
+  openClient,
+  sessionFile,
+  signedInClient,
+} from './connection.ts';
 import { askGoodPassword, chooseAnother } from './password-commands.ts';
 import { type Prompts, withPrompts } from './prompts.ts';
 import { forgetSession, writeSession } from './session-file.ts';
@@ -17,6 +25,7 @@ interface ComeIn extends AdminOptions {
   readonly name?: string;
   readonly mail?: string;
   readonly recovery?: true;
+  readonly passkey?: true;
 }
 
 /** @see addAdmin */
@@ -37,6 +46,7 @@ export function addSignIn(admin: Command, context: CommandContext): void {
   const signIn = adminOptions(admin.command('sign-in').description('sign in with password and second factor'))
     .option('--mail <mail>', 'your mail address; asked for if not given')
     .option('--recovery', 'use a recovery code in the place of the app')
+    .option('--passkey', 'use a passkey, shown in a browser, in the place of password and app')
     .action((options: ComeIn) => withPrompts(context, (prompts) => begin(options, context, prompts)));
   finishCommand(signIn, ['kuvert admin sign-in --server https://kuvert.acme.test --mail olga@acme.test']);
 
@@ -52,17 +62,36 @@ export function addSignIn(admin: Command, context: CommandContext): void {
   );
   finishCommand(signOut, ['kuvert admin sign-out']);
 
-  const stepUp = adminOptions(admin.command('step-up').description('show the second factor again')).action(
-    (options: AdminOptions) =>
+  const stepUpCommand = adminOptions(
+    admin.command('step-up').description('show the second factor again'),
+  ).action((options: AdminOptions) =>
+    withPrompts(context, async (prompts) => {
+      const client = await signedInClient(options, context);
+      const { output } = context;
+      await output.result(await stepUp(client, context, prompts), () => adminTextsIn(output.language).done);
+    }),
+  );
+  finishCommand(stepUpCommand, ['kuvert admin step-up']);
+}
+
+/** `kuvert admin passkeys add`, in the group of the operations on passkeys. @see addAdmin */
+export function addPasskeyCommand(admin: Command, context: CommandContext): void {
+  const passkeys = admin.commands.find((command) => command.name() === 'passkeys');
+  if (passkeys === undefined) throw new Error('there are no operations on passkeys');
+  const add = adminOptions(passkeys.command('add').description('add a passkey, made in a browser'))
+    .requiredOption('--name <name>', 'what to call it')
+    .action((options: AdminOptions & { readonly name: string }) =>
       withPrompts(context, async (prompts) => {
         const client = await signedInClient(options, context);
+        const input = { body: { name: options.name } };
+        const { result } = await callWithStepUp(client, 'passkeys.add-in-browser', input, context, prompts);
+        await showPage(client, result, context);
         const { output } = context;
-        const totp = await prompts.askDigits(adminTextsIn(output.language).totp);
-        const { result } = await client.call('sessions.step-up', { body: { totp } });
-        await output.result(result, () => adminTextsIn(output.language).done);
+        const { expiresAt } = result;
+        await output.result({ state: 'begun', expiresAt }, () => adminTextsIn(output.language).passkeyBegun);
       }),
-  );
-  finishCommand(stepUp, ['kuvert admin step-up']);
+    );
+  finishCommand(add, ['kuvert admin passkeys add --name Laptop']);
 }
 
 async function accept(options: ComeIn, context: CommandContext, prompts: Prompts): Promise<void> {
@@ -114,14 +143,27 @@ async function begin(options: ComeIn, context: CommandContext, prompts: Prompts)
   const { output } = context;
   const texts = adminTextsIn(output.language);
   const client = openClient(options.server, context);
+  const inBrowser = async () => {
+    const session = await signInInBrowser(client, context, prompts);
+    await keep(options, context, session);
+    const { expiresAt } = session;
+    await output.result({ expiresAt }, () => texts.signedIn(expiresAt));
+  };
+  if (options.passkey) return inBrowser();
   const mail = options.mail ?? (await prompts.ask(texts.mail));
   const password = await prompts.askSecret(texts.password);
   const secondFactor = options.recovery
     ? { kind: 'recovery' as const, code: await prompts.askSecret(texts.recoveryCode) }
     : { kind: 'totp' as const, code: await prompts.askDigits(texts.totp) };
-  const { token, expiresAt, passwordDue } = (
-    await client.call('sessions.create', { body: { mail, password, secondFactor } })
-  ).result;
+  const signedIn = await client
+    .call('sessions.create', { body: { mail, password, secondFactor } })
+    .catch(async (error: unknown) => {
+      if (!(error instanceof KuvertError) || error.code !== 'passkey_required') throw error;
+      await output.notice(error.code, sentenceFor(error.code, output.language));
+    });
+  // Only passkeys count for them.
+  if (signedIn === undefined) return inBrowser();
+  const { token, expiresAt, passwordDue } = signedIn.result;
   await keep(options, context, { token, expiresAt });
   if (passwordDue !== undefined) {
     // Kept before, so that whoever goes away now can do it later with `password change`.

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { addOperations } from '../admin/operation-commands.ts';
 import { addPassword } from '../admin/password-commands.ts';
-import { addSignIn } from '../admin/sign-in-commands.ts';
+import { addPasskeyCommand, addSignIn } from '../admin/sign-in-commands.ts';
 import type { CommandContext } from '../command-context.ts';
 
 const AFTER_HELP = `
@@ -27,4 +27,5 @@ export function addAdmin(program: Command, context: CommandContext): void {
   addSignIn(admin, context);
   addPassword(admin, context);
   addOperations(admin, context);
+  addPasskeyCommand(admin, context);
 }

@@ -48,6 +48,11 @@ export class AdminClient {
     this.#options = options;
   }
 
+  /** Where it speaks to. */
+  get url(): string {
+    return this.#options.url;
+  }
+
   /** The same as somebody else. */
   as(token: string | undefined): AdminClient {
     return new AdminClient({ ...this.#options, token });

@@ -2,6 +2,7 @@
 export { AUDIT_LIMITS, type AuditEntryView } from './audit.ts';
 export * from './audit-entry.ts';
 export * from './audit-export.ts';
+export { BROWSER_REQUEST_KINDS } from './browser-requests.ts';
 export * from './client.ts';
 export * from './features.ts';
 export * from './openapi.ts';

@@ -17,7 +17,8 @@ const credential = {
   authenticatorAttachment: z.string().max(40).nullish(),
   clientExtensionResults: z.record(z.string(), z.unknown()),
 };
-const Created = z.object({
+/** What a browser gives when a passkey was made. */
+export const Created = z.object({
   ...credential,
   response: z.object({
     clientDataJSON: base64url,
@@ -25,7 +26,8 @@ const Created = z.object({
     transports: z.array(z.string().max(20)).max(10).optional(),
   }),
 });
-const Shown = z.object({
+/** What a browser gives when one was shown. */
+export const Shown = z.object({
   ...credential,
   response: z.object({
     clientDataJSON: base64url,
@@ -34,7 +36,6 @@ const Shown = z.object({
     userHandle: base64url.nullish(),
   }),
 });
-/** What a browser gives when a passkey was made, and when one was shown. */
 export type PasskeyCreated = z.output<typeof Created>;
 export type PasskeyShown = z.output<typeof Shown>;
 

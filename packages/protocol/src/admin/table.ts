@@ -2,6 +2,7 @@
 import * as administrators from './administrators.ts';
 import * as approvals from './approvals.ts';
 import { auditOperations } from './audit.ts';
+import * as browser from './browser-requests.ts';
 import { installationGet } from './installation.ts';
 import * as integrations from './integrations.ts';
 import type { AdminOperation } from './operation.ts';
@@ -28,6 +29,13 @@ export const ADMIN_OPERATIONS = {
   'passkey-sign-in.finish': passkeys.passkeySignIn,
   'passkey-step-up.begin': passkeys.passkeyStepUpBegin,
   'passkey-step-up.finish': passkeys.passkeyStepUp,
+  'browser-sign-in.begin': browser.browserSignInBegin,
+  'browser-sign-in.finish': browser.browserSignInFinish,
+  'browser-step-up.begin': browser.browserStepUpBegin,
+  'browser-step-up.finish': browser.browserStepUpFinish,
+  'browser-page.open': browser.browserPageOpen,
+  'browser-page.answer': browser.browserPageAnswer,
+  'passkeys.add-in-browser': browser.passkeyAddInBrowser,
   'passkeys.begin': passkeys.passkeyBegin,
   'passkeys.create': passkeys.passkeyCreate,
   'passkeys.list': passkeys.passkeyList,

@@ -2,6 +2,7 @@
 import { bytesSchema, deviceName, displayName, idSchema, mailAddress, timeMs } from '@kuvert/protocol';
 import {
   AllowedNetworks,
+  BROWSER_REQUEST_KINDS,
   GrantScope,
   PASSWORD_DUE,
   PERMISSIONS,
@@ -82,6 +83,31 @@ export const passkeyChallenges = collection('passkey-challenges', {
     expiresAt: timeMs,
   }),
   key: ['hash'],
+  retention: 'expiresAt',
+});
+
+/** What terminals have asked browsers for (`browser-requests.ts`), by the hash of their codes. */
+export const browserRequests = collection('admin-browser-requests', {
+  scope: 'operator',
+  document: z.object({
+    codeHash: bytesSchema(32),
+    kind: z.enum(BROWSER_REQUEST_KINDS),
+    /** Whose and from which session it is; null for a sign-in. */
+    administratorId: idSchema('administrator').nullable(),
+    sessionId: idSchema('session').nullable(),
+    /** Of the passkey that is to be added. */
+    name: deviceName.nullable(),
+    /** Where the terminal is. */
+    address: z.string(),
+    /** SHA-256 of what the page has shown, and who has shown a passkey there; null before. */
+    answerHash: bytesSchema(32).nullable(),
+    confirmedBy: idSchema('administrator').nullable(),
+    /** Wrong answers so far. */
+    tries: z.int(),
+    expiresAt: timeMs,
+  }),
+  key: ['codeHash'],
+  sealed: ['name', 'address'],
   retention: 'expiresAt',
 });
 

@@ -4,10 +4,12 @@ import type { Store } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import type { PoolService } from '../pools/index.ts';
 import type { TenantService } from '../tenants/index.ts';
+import { BrowserRequests } from './browser-requests.ts';
 import {
   administratorPlaces,
   administrators,
   adminSessions,
+  browserRequests,
   integrations,
   invitations,
   passkeyChallenges,
@@ -17,6 +19,7 @@ import {
 } from './collections.ts';
 import { Passkeys } from './passkeys.ts';
 import { administratorAdminRoutes } from './routes.admin.ts';
+import { browserAdminRoutes } from './routes.browser.admin.ts';
 import { administratorOperatorRoutes } from './routes.operator.ts';
 import { passkeyAdminRoutes } from './routes.passkeys.admin.ts';
 import { roleAdminRoutes } from './routes.roles.admin.ts';
@@ -30,6 +33,7 @@ export const administratorCollections = [
   administrators,
   administratorPlaces,
   adminSessions,
+  browserRequests,
   integrations,
   invitations,
   passkeyChallenges,
@@ -63,6 +67,7 @@ export function createAdministratorsFeature(deps: {
     adminRoutes: {
       ...administratorAdminRoutes(service, own),
       ...passkeyAdminRoutes(own),
+      ...browserAdminRoutes(new BrowserRequests({ ...rest, publicOrigin, sessions, passkeys: own })),
       ...signInRulesAdminRoutes(service.rules),
       ...roleAdminRoutes({ ...deps, administrators: service }),
     },
@@ -72,7 +77,14 @@ export function createAdministratorsFeature(deps: {
       const nowMs = deps.clock.nowMs();
       const scope = deps.store.operator();
       let removed = 0;
-      for (const one of [adminSessions, integrations, invitations, passkeyChallenges, signInFailures])
+      for (const one of [
+        adminSessions,
+        browserRequests,
+        integrations,
+        invitations,
+        passkeyChallenges,
+        signInFailures,
+      ])
         removed += await scope.expire(one, nowMs, limit);
       return removed;
     },

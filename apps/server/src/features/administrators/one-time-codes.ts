@@ -56,7 +56,10 @@ export function newCode(random: Random): string {
 }
 
 /** What is kept of a code. Case, spaces and dashes do not count, nor letters that look like digits. */
-export function hashOfCode(code: string, label: 'recoveryCode' | 'invitationCode'): Uint8Array<ArrayBuffer> {
+export function hashOfCode(
+  code: string,
+  label: 'recoveryCode' | 'invitationCode' | 'browserCode',
+): Uint8Array<ArrayBuffer> {
   const plain = code.toLowerCase().replaceAll(/[\s-]/g, '').replaceAll('o', '0').replaceAll(/[il]/g, '1');
   return Uint8Array.from(createHash('sha256').update(utf8(LABELS[label])).update(plain).digest());
 }

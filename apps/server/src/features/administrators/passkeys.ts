@@ -30,6 +30,7 @@ const ALGORITHMS = [-8, -7, -257] as const;
 const BEGINNINGS = { burst: 30, perSecond: 0.2 } as const;
 
 type Passkey = RowOf<typeof passkeys>;
+type Whose = Pick<SignedIn, 'administratorId'>;
 
 /** @see the head of this file */
 export class Passkeys {
@@ -67,7 +68,7 @@ export class Passkeys {
   }
 
   /** What a browser needs to make a passkey. @throws KuvertError `rate_limited` beyond the greatest number */
-  async begin({ administratorId }: SignedIn): Promise<object> {
+  async begin({ administratorId }: Whose): Promise<object> {
     const { name, mail } = await this.#store.operator().get(administrators, administratorId);
     const own = await this.#of(administratorId);
     const options = await generateRegistrationOptions({
@@ -88,7 +89,10 @@ export class Passkeys {
   }
 
   /** @throws KuvertError `passkey_not_valid` */
-  async create(caller: SignedIn, made: { name: string; credential: PasskeyCreated }): Promise<PasskeyId> {
+  async create(
+    caller: Whose & Pick<SignedIn, 'grants'>,
+    made: { name: string; credential: PasskeyCreated },
+  ): Promise<PasskeyId> {
     const { administratorId, grants } = caller;
     const challenge = await this.#takeChallenge(made.credential.response.clientDataJSON, administratorId);
     if (challenge === undefined) throw new KuvertError('passkey_not_valid');
@@ -133,7 +137,7 @@ export class Passkeys {
     return passkeyId;
   }
 
-  list({ administratorId }: Pick<SignedIn, 'administratorId'>): Promise<readonly Passkey[]> {
+  list({ administratorId }: Whose): Promise<readonly Passkey[]> {
     return this.#of(administratorId);
   }
 
@@ -173,12 +177,12 @@ export class Passkeys {
 
   /** @throws KuvertError `sign_in_failed`, whatever is wrong; `rate_limited` after wrong ones, `address_not_allowed` */
   async signIn(credential: PasskeyShown, address: string): Promise<{ token: string; endsAtMs: number }> {
-    const found = await this.#show(credential, { address, to: null });
+    const found = await this.show(credential, { address, to: null });
     return this.#sessions.begin(found, address, { factor: 'passkey' });
   }
 
   /** What a browser needs to show one of somebody's own passkeys again. */
-  async beginStepUp({ administratorId }: SignedIn): Promise<object> {
+  async beginStepUp({ administratorId }: Whose): Promise<object> {
     const own = await this.#of(administratorId);
     const options = await generateAuthenticationOptions({
       rpID: this.#rpId,
@@ -193,14 +197,14 @@ export class Passkeys {
 
   /** A passkey was shown again within a session. @throws KuvertError `sign_in_failed`, `rate_limited` */
   async stepUp(caller: SignedIn, credential: PasskeyShown, address: string): Promise<number> {
-    await this.#show(credential, { address, to: caller });
+    await this.show(credential, { address, to: caller });
     return this.#sessions.stepUp(caller);
   }
 
   /** Checks a passkey and writes down its counter. @param how.to whose it has to be; null for a sign-in, which is anybody's */
-  async #show(
+  async show(
     credential: PasskeyShown,
-    how: { readonly address: string; readonly to: SignedIn | null },
+    how: { readonly address: string; readonly to: (Whose & Pick<SignedIn, 'grants'>) | null },
   ): Promise<RowOf<typeof administrators>> {
     const { address, to } = how;
     // Counted by passkey and not by account: wrong passwords of strangers hold up nobody's passkey, and one that is not there is counted alike.

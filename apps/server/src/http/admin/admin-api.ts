@@ -22,6 +22,7 @@ import { unmapped } from '../client-address.ts';
 import { preferredLanguage } from '../status-page.ts';
 import { type AdminCaller, type AdminTable, callerId } from './admin-routes.ts';
 import { API_PAGE_HEADERS, apiPage } from './api-page.ts';
+import { BROWSER_PAGE_PATH, browserPage, browserPageHeaders } from './browser-page.ts';
 import { type AdminCall, AdminCalls, type AdminGate, operationOf } from './calls.ts';
 import { credentialOf, refuseForeignOrigin } from './credentials.ts';
 import { keyedRequest } from './idempotency.ts';
@@ -63,6 +64,13 @@ export function addAdminApi(
     api.get(`${ADMIN_BASE}/openapi.json`, async (_request, reply) =>
       reply.type('application/json; charset=utf-8').send(document),
     );
+    api.get(BROWSER_PAGE_PATH, async (request, reply) => {
+      const language = preferredLanguage(request.headers['accept-language']);
+      return reply
+        .headers(browserPageHeaders(language))
+        .type('text/html; charset=utf-8')
+        .send(browserPage(language));
+    });
     api.get(`${ADMIN_BASE}/docs`, async (_request, reply) =>
       reply.headers(API_PAGE_HEADERS).type('text/html; charset=utf-8').send(apiPage(ADMIN_OPERATIONS)),
     );
