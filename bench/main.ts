@@ -52,6 +52,7 @@ async function main(): Promise<number> {
     rounds: count(values.rounds),
     seconds: count(values.seconds),
     inflight: count(values.inflight),
+    hasIdle: parts.includes('idle'),
   });
   const profileFolder = values.profile === undefined ? undefined : resolve(values.profile);
   const site = new Site();

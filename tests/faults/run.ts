@@ -3,10 +3,19 @@
  * when a promise was broken, with 2 when it was called wrongly. The same seed repeats the same faults. With `--engine mongodb` the server
  * keeps everything in a real `mongod` where there is one, else in the wire double, which is killed, cut off and deposed as well; `--servers 2`
  * puts several servers on it, and people come to any of them.
+ *
+ * With `--group N` it is a campaign in one group of N members with real profiles in four processes (`--halls`), of whom some write (`--talkers`, 4) so many
+ * messages each (`--messages`, 15) while the server and these processes are killed (`--kills`) and their network parts (`--partitions`).
  */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { type CampaignResult, type FaultCounts, runCampaign } from '@kuvert/testkit/faults';
+import {
+  type CampaignResult,
+  type FaultCounts,
+  type GroupCampaignOptions,
+  runCampaign,
+  runGroupCampaign,
+} from '@kuvert/testkit/faults';
 
 const NUMBERS = {
   kills: 6,
@@ -27,6 +36,11 @@ const MONGODB_NUMBERS = {
   'slow-majorities': 1,
   'full-databases': 1,
 } as const;
+/** A campaign in a group. */
+const GROUP_NUMBERS = { group: 500, halls: 4, talkers: 4, messages: 15 } as const;
+const GROUP_NAMES = ['group', 'halls', 'talkers', 'messages'] as const;
+/** Hundreds of profiles on two cores take their time. */
+const GROUP_PATIENCE_MS = 900_000;
 /** Servers that share the database. */
 const SERVERS_MAX = 4;
 type NumberName = keyof typeof NUMBERS | keyof typeof MONGODB_NUMBERS;
@@ -57,17 +71,24 @@ async function main(): Promise<number> {
     process.stderr.write(`${options}\n`);
     return 2;
   }
-  const { seed, counts, json, engine, servers } = options;
+  const { seed, counts, json, engine, servers, group } = options;
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   process.stderr.write(`Seed ${seed}\n`);
+  const onProgress = (line: string) => process.stderr.write(`${line}\n`);
+  if (group !== undefined) {
+    const { kills, partitions } = counts;
+    const result = await runGroupCampaign({ seed, kills, partitions, ...group, onProgress });
+    process.stdout.write(json ? `${JSON.stringify({ group, ...result })}\n` : inWords(result));
+    return result.ok ? 0 : 1;
+  }
   const result = await runCampaign({
     seed,
     counts,
     engine,
     servers,
     signal: stopping.signal,
-    onProgress: (line) => process.stderr.write(`${line}\n`),
+    onProgress,
   });
   process.stdout.write(json ? `${JSON.stringify({ engine, servers, ...result })}\n` : inWords(result));
   return result.ok ? 0 : 1;
@@ -79,11 +100,15 @@ interface Options {
   readonly json: boolean;
   readonly engine: Engine;
   readonly servers: number;
+  /** A campaign in one group. */
+  readonly group:
+    | Pick<GroupCampaignOptions, 'members' | 'halls' | 'talkers' | 'messages' | 'patienceMs'>
+    | undefined;
 }
 
 function readOptions(): Options | string {
   const text = { type: 'string' } as const;
-  const numbers = Object.fromEntries(NAMES.map((name) => [name, text]));
+  const numbers = Object.fromEntries([...NAMES, ...GROUP_NAMES].map((name) => [name, text]));
   let values: Record<string, string | boolean | undefined>;
   try {
     ({ values } = parseArgs({
@@ -109,7 +134,20 @@ function readOptions(): Options | string {
       return `--${name} needs --engine mongodb.`;
     counted[name] = value;
   }
+  const inGroup = {} as Record<(typeof GROUP_NAMES)[number], number>;
+  for (const name of GROUP_NAMES) {
+    inGroup[name] = Number(values[name] ?? GROUP_NUMBERS[name]);
+    if (!Number.isSafeInteger(inGroup[name]) || inGroup[name] < 1 || inGroup[name] > 1_000)
+      return `--${name} takes a number up to 1,000.`;
+    if (values[name] !== undefined && values.group === undefined) return `--${name} needs --group.`;
+  }
+  if (values.group !== undefined && engine !== 'sqlite') return '--group does not go with --engine.';
+  const { group: members, halls, talkers, messages } = inGroup;
   return {
+    group:
+      values.group === undefined
+        ? undefined
+        : { members, halls, talkers, messages, patienceMs: GROUP_PATIENCE_MS },
     seed: String(seed),
     json: json === true,
     engine,

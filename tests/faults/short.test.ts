@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Children, resultOf, TemporaryFolder, takeChances } from '@kuvert/testkit';
-import { canMakeImageDisks, Injection, runCampaign } from '@kuvert/testkit/faults';
+import { canMakeImageDisks, Injection, runCampaign, runGroupCampaign } from '@kuvert/testkit/faults';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url));
@@ -71,6 +71,25 @@ test('P1 P2 P3 P4 H1 H2 nothing is lost, doubled, crossed or out of order with t
   expect(result.faults['kill-database']).toBe(2);
 });
 
+test('P1 P2 P3 P4 A1 what is written in a group is on the screen of each member once and in order, whatever is killed or cut', {
+  timeout: 400_000,
+}, async () => {
+  const result = await runGroupCampaign({
+    seed: takeChances().seed,
+    members: 12,
+    halls: 2,
+    talkers: 2,
+    messages: 4,
+    kills: 5,
+    partitions: 2,
+    patienceMs: 300_000,
+  });
+  console.info(JSON.stringify(result));
+  expect(result).toMatchObject({ ok: true, findings: {}, wrongs: [], notices: {} });
+  expect(result.shown).toBeGreaterThanOrEqual(11);
+  expect(result.faults).toMatchObject({ 'kill-server': 4, 'kill-client': 1 });
+});
+
 test('P1 a disk that says it has written and has not is found out by a power cut', {
   timeout: 400_000,
 }, async ({ skip }) => {
@@ -94,6 +113,9 @@ test('H9 a campaign says in a sentence what it cannot do', async () => {
     ['--servers', '9'],
     ['--kills', 'many'],
     ['--seed', 'a b'],
+    ['--halls', '3'],
+    ['--group', '1001'],
+    ['--group', '20', '--engine', 'mongodb'],
     ['--kill', '3'],
   ]) {
     const { code, stderr } = await resultOf(children.start(process.execPath, [RUN, ...args]));
@@ -107,6 +129,9 @@ test('H9 a campaign says in a sentence what it cannot do', async () => {
     '--servers takes a number from 1 to 4.',
     '--kills takes a number.',
     'A seed is made of up to 40 letters and digits.',
+    '--halls needs --group.',
+    '--group takes a number up to 1,000.',
+    '--group does not go with --engine.',
     expect.stringContaining('--kill'),
   ]);
 });

@@ -11,6 +11,8 @@ let a: ServerProcess;
 let b: ServerProcess;
 let anna: TestPerson;
 let ben: TestPerson;
+/** At the first server, as Anna is; Ben is at the second. */
+let cem: TestPerson;
 
 beforeAll(async () => {
   site = new Site();
@@ -21,6 +23,7 @@ beforeAll(async () => {
   [a, b] = await Promise.all([start('data-a'), start('data-b')]);
   const acme = await a.tenant('Acme');
   anna = await acme.person('Anna');
+  cem = await acme.person('Cem');
   ben = await acme.personWithoutDevice('Ben');
   const token = await ben.token();
   const enrolled = await site.kuvert(['enrol', ...ben.asPerson, '--server', b.url, '--token', token]);
@@ -79,6 +82,39 @@ test('P1 a database that is away for a moment loses nothing', inBoth, async () =
   follow.kill('SIGINT');
   await follow.ended;
 });
+
+test(
+  'A1 B8 H1 a group has members at both servers: what is written and changed at one holds at the other',
+  inBoth,
+  async () => {
+    const run = async (person: TestPerson, ...args: string[]) => {
+      const { code, json, stderr } = await site.kuvert([...args, ...person.asPerson]);
+      expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+      return json;
+    };
+    const write = (person: TestPerson, text: string) =>
+      run(person, 'send', '--group', 'Both', '--text', text);
+    await run(anna, 'group', 'create', 'Both', '--with', ben.mail, '--with', cem.mail);
+    const follow = site.startKuvert(['inbox', ...ben.asPerson, '--follow']);
+    expect(await write(anna, 'to both servers')).toMatchObject([{ state: 'accepted' }]);
+    expect(JSON.parse(await follow.nextLine())).toMatchObject({ text: 'to both servers' });
+    expect(await run(cem, 'inbox')).toMatchObject([{ text: 'to both servers' }]);
+    // Ben's server has the old set in memory, and learns from the commit that it holds no more.
+    await run(anna, 'group', 'remove', 'Both', cem.mail);
+    follow.kill('SIGINT');
+    await follow.ended;
+    expect(await write(ben, 'from the other server')).toMatchObject([{ state: 'accepted' }]);
+    expect(await run(anna, 'inbox')).toMatchObject([{ text: 'from the other server' }]);
+    expect(await run(cem, 'inbox')).toEqual([]);
+    // Whoever is connected when the server dies that took the message still gets it.
+    expect(await write(anna, 'before the end')).toMatchObject([{ state: 'accepted' }]);
+    await a.stop('SIGKILL');
+    expect(await run(ben, 'inbox')).toMatchObject([{ text: 'before the end' }]);
+    a = await site.startServer(a.again);
+    expect(await write(ben, 'and after it')).toMatchObject([{ state: 'accepted' }]);
+    expect(await run(anna, 'inbox')).toMatchObject([{ text: 'and after it' }]);
+  },
+);
 
 test('B5 keys that one server has rotated are at once those of the other', inBoth, async () => {
   const rotated = await a.operator.call('keysRotate', {});

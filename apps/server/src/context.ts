@@ -1,7 +1,7 @@
 /** The wiring of a server: folders, keys, the engine that the configuration names, the features (`features/index.ts`), and what joins them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
+import { type DeviceId, type GroupId, KuvertError, type TenantId } from '@kuvert/protocol';
 import { openFileBlobs } from './blobs/index.ts';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
@@ -251,6 +251,7 @@ async function wire(
       if (kind === 'rows') mailbox.service.lookAgain(tenantId, deviceId);
       else if (kind === 'connected') connections.replacedElsewhere(tenantId, deviceId, visit ?? 0);
       else if (kind === 'suspended') suspended(tenantId);
+      else if (kind === 'group') groups.changedElsewhere(tenantId, device as GroupId, visit ?? 0);
       else if (kind === 'locked') locked(tenantId, deviceId);
       else {
         connections.closeDevice(tenantId, deviceId, 'device_not_accepted');

@@ -103,8 +103,8 @@ export class Child {
   }
 
   /** Waits until `find` finds something in what it has said. @throws Error when it ends before, or takes too long */
-  async until<T>(what: string, find: () => T | undefined): Promise<T> {
-    const deadline = AbortSignal.timeout(PATIENCE_MS);
+  async until<T>(what: string, find: () => T | undefined, patienceMs = PATIENCE_MS): Promise<T> {
+    const deadline = AbortSignal.timeout(patienceMs);
     for (;;) {
       const found = find();
       if (found !== undefined) return found;

@@ -132,8 +132,7 @@ export function openFileBlobs(folder: string): Blobs {
       const running = hashes.get(path);
       if (running?.bytes === state.sizeBytes) return Uint8Array.from(running.hash.copy().digest());
       const hash = createHash('sha256');
-      const file = await open(state.isComplete ? path : path + PART, 'r');
-      for await (const bytes of piecesOf(file, 0)) hash.update(bytes);
+      for await (const bytes of piecesOf(state.isComplete ? path : path + PART, 0)) hash.update(bytes);
       return Uint8Array.from(hash.digest());
     },
 
@@ -150,11 +149,10 @@ export function openFileBlobs(folder: string): Blobs {
     },
 
     async read(place, from) {
-      const file = await open(pathOf(place), 'r').catch((error: unknown) => {
-        throw codeOf(error) === 'ENOENT' ? new KuvertError('not_found') : error;
-      });
-      const { size } = await file.stat();
-      return { sizeBytes: size, bytes: piecesOf(file, from) };
+      const path = pathOf(place);
+      const size = await sizeOf(path);
+      if (size === undefined) throw new KuvertError('not_found');
+      return { sizeBytes: size, bytes: piecesOf(path, from) };
     },
 
     async remove(place) {
@@ -190,8 +188,12 @@ export function openFileBlobs(folder: string): Blobs {
   };
 }
 
-/** The bytes of a file from an offset on; the file is closed when the iteration ends, however it does. */
-async function* piecesOf(file: FileHandle, from: number): AsyncGenerator<Uint8Array> {
+/**
+ * The bytes of a file from an offset on. It is opened by whoever takes the first of them and closed when the iteration ends, however it does: an
+ * iteration that never begins has nothing to close.
+ */
+async function* piecesOf(path: string, from: number): AsyncGenerator<Uint8Array> {
+  const file = await open(path, 'r');
   try {
     for (let at = from; ; ) {
       // A buffer for each piece: whoever takes it may keep it until it has left.

@@ -132,6 +132,7 @@ export async function createFeatures(parts: FeatureParts, told: FeatureEvents) {
     exchange,
     connections,
     metrics,
+    onError: told.onDeliveryError,
   });
   const mailbox = createMailboxFeature({
     ...base,

@@ -113,10 +113,10 @@ export interface Hint {
   readonly device: string;
   /**
    * `rows`: something was stored for it. `revoked`: it is out. `connected`: it is with us now. `locked`: its person is out for a while. `suspended`: so are
-   * all devices of the space, and `device` is empty.
+   * all devices of the space, and `device` is empty. `group`: a group has changed, whose id stands in place of the device.
    */
-  readonly kind: 'rows' | 'revoked' | 'connected' | 'locked' | 'suspended';
-  /** Of `connected`: which of the device's connections it is. */
+  readonly kind: 'rows' | 'revoked' | 'connected' | 'locked' | 'suspended' | 'group';
+  /** Of `connected`: which of the device's connections it is. Of `group`: its epoch. */
   readonly visit?: number;
 }
 

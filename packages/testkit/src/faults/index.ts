@@ -1,5 +1,6 @@
 /** Campaigns of faults, and the tools of which they are made. */
 export { type CampaignOptions, runCampaign } from './campaign.ts';
+export { type GroupCampaignOptions, runGroupCampaign } from './group/group-campaign.ts';
 export { canMakeImageDisks, ImageDisk } from './image-disk.ts';
 export { Network } from './network.ts';
 export { mergeNotebooks, Notebook } from './notebook.ts';

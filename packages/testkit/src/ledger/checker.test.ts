@@ -44,6 +44,30 @@ test.each(CASES)('H8 A4 the checker names it when $name', ({ expected, plant, hi
   );
 });
 
+test('H8 A1 what is sent to a group is for all its members and nobody else, and the checker names whoever lacks it', () => {
+  const people = ['p1', 'p2', 'p3', 'p4'];
+  const enrolled = people.map(
+    (person) => ({ kind: 'enrolled', tenant: 't', person, device: `of ${person}` }) as const,
+  );
+  const ref = { from: 'of p1', messageId: 'm' };
+  const shown = (device: string) => ({ kind: 'displayed', device, text: 'hello', ...ref }) as const;
+  const history = (...screens: string[]) =>
+    checkLedger([
+      ...enrolled,
+      { kind: 'group', group: 'g', people: ['p1', 'p2', 'p3'] },
+      { kind: 'intended', intent: 'i', from: 'of p1', to: 'g', text: 'hello' },
+      { kind: 'queued', intent: 'i', ...ref },
+      { kind: 'accepted', ...ref },
+      ...screens.map(shown),
+      { kind: 'delivered', ...ref },
+      { kind: 'settled', drained: enrolled.map(({ device }) => device), flushed: ['of p1'] },
+    ]).map(({ code }) => code);
+  expect(history('of p2', 'of p3')).toEqual([]);
+  expect(history('of p2')).toEqual(expect.arrayContaining(['P1_lost', 'P1_delivered_untrue']));
+  expect(history('of p2', 'of p3', 'of p4')).toEqual(['P4_wrong_person']);
+  expect(history('of p2', 'of p3', 'of p2')).toEqual(['P2_shown_twice']);
+});
+
 test('H8 every kind of finding has a bug that causes it', () => {
   const all: Record<FindingCode, true> = {
     P1_lost: true,

@@ -45,11 +45,14 @@ export type LedgerEvent =
       readonly person: string;
       readonly device: string;
     }
+  /** A group came to be: what is sent to it is for every device of these people but the one that sends. */
+  | { readonly kind: 'group'; readonly group: string; readonly people: readonly string[] }
   /** A device is about to be told to send; `intent` is the ledger's own name for that. */
   | {
       readonly kind: 'intended';
       readonly intent: string;
       readonly from: string;
+      /** A person or a group. */
       readonly to: string;
       readonly text: string;
     }

@@ -69,6 +69,8 @@ export interface LedgerIndex {
   readonly rests: readonly Rest[];
   /** Devices that a message has to reach: those that its addressee had when it was accepted (or, if nobody said so, displayed). */
   addressed(message: MessageLife): DeviceLife[];
+  /** True when a message is for somebody, alone or as a member of the group that it is for. */
+  isFor(message: MessageLife, person: string): boolean;
 }
 
 /** Sorts a ledger. */
@@ -98,6 +100,11 @@ export function indexLedger(ledger: readonly LedgerEvent[]): LedgerIndex {
     if (life) life.revokedAt = Math.min(life.revokedAt, at);
   }
 
+  const groups = new Map(of('group').map(({ group, people }) => [group, new Set(people)]));
+  const isFor = ({ intended }: MessageLife, person: string): boolean =>
+    intended !== undefined && (groups.get(intended.to)?.has(person) ?? intended.to === person);
+  const addressed = new Map<MessageLife, DeviceLife[]>();
+
   return {
     events,
     messages: indexMessages(of),
@@ -105,16 +112,23 @@ export function indexLedger(ledger: readonly LedgerEvent[]): LedgerIndex {
     rests: indexRests(of, devices),
     observesCommits: of('committed').length > 0,
     of,
-    addressed({ intended, accepted }) {
+    isFor,
+    addressed(message) {
+      const { intended, accepted } = message;
       if (!intended) return [];
+      const known = addressed.get(message);
+      if (known !== undefined) return known;
       const sender = devices.get(intended.from);
       const acceptedAt = accepted[0]?.at ?? Infinity;
-      return [...devices.values()].filter(
+      const found = [...devices.values()].filter(
         ({ enrolled }) =>
-          enrolled.person === intended.to &&
+          enrolled.device !== intended.from &&
+          isFor(message, enrolled.person) &&
           enrolled.tenant === sender?.enrolled.tenant &&
           enrolled.at < acceptedAt,
       );
+      addressed.set(message, found);
+      return found;
     },
   };
 }

@@ -139,7 +139,7 @@ function staysWithin(index: LedgerIndex, report: Report): void {
       const reader = index.devices.get(device)?.enrolled;
       if (!reader || !sender) continue;
       if (reader.tenant !== sender.tenant) report('P4_crossed_tenants', at, { ...message.ref, device });
-      else if (message.intended && reader.person !== message.intended.to) {
+      else if (message.intended && !index.isFor(message, reader.person)) {
         report('P4_wrong_person', at, { ...message.ref, device });
       }
     }

@@ -1,6 +1,6 @@
 /** Attachments on a real store and real files: quota, expiry, leftovers, revoked devices, and who may fetch what (A1 A9 B1 C9 E1). */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -58,6 +58,15 @@ const inPieces = async function* (...pieces: Uint8Array[]) {
 };
 const fileOf = (device: TestDevice, attachment: AttachmentId, end = '') =>
   join(installation.blobsFolder, device.tenantId, attachment + end);
+/** The file that a descriptor of this process is, if it is one of the blobs. */
+const targetOf = (fd: string): string[] => {
+  try {
+    const path = readlinkSync(`/proc/self/fd/${fd}`);
+    return path.startsWith(installation.blobsFolder) ? [path] : [];
+  } catch {
+    return [];
+  }
+};
 const sweep = () => installation.attachments.sweep(anna.tenantId, 100);
 
 /** Brings all of it and finishes. */
@@ -175,6 +184,43 @@ test('C9 who may not talk to whoever uploaded a file does not get it, and everyb
   expect(await codeOf(service().open(installation.caller(anna), attachment))).toBe('done');
   const other = await installation.populate('cleo');
   expect(await codeOf(service().open(installation.caller(other.cleo), attachment))).toBe('attachment_gone');
+});
+
+test('C9 of two who are separated neither fetches anything more with the capability that was given before', async () => {
+  const attachment = await store(anna, Buffer.from('for some'));
+  const { capability } = await service().open(installation.caller(ben), attachment);
+  const app = fastify();
+  installation.attachments.addHttpRoutes(app);
+  const address = await app.listen({ port: 0, host: '127.0.0.1' });
+  const get = (range = 'bytes=0-') =>
+    fetch(address + ATTACHMENT_PATH, { headers: { authorization: `Kuvert ${capability}`, range } });
+  const whole = await get();
+  expect([whole.status, await whole.text()]).toEqual([206, 'for some']);
+  // What begins behind the end opens nothing that somebody would have to close.
+  const open = () => readdirSync('/proc/self/fd').flatMap((fd) => targetOf(fd)).length;
+  const before = open();
+  for (let times = 0; times < 5; times++) expect((await get('bytes=99-')).ok).toBe(false);
+  expect(open()).toBe(before);
+  apart.add(`${anna.personId} ${ben.personId}`);
+  const refused = await get();
+  expect(refused.ok).toBe(false);
+  expect(await refused.text()).toContain('exchange_refused');
+  await app.close();
+});
+
+test('A9 a file that the storage has lost is brought once more by whoever has it', async () => {
+  const bytes = Buffer.from('lost and found');
+  const attachment = await store(anna, bytes);
+  expect(await create(anna, bytes.length, attachment)).toMatchObject({
+    isStored: true,
+    offset: bytes.length,
+  });
+  rmSync(fileOf(anna, attachment));
+  expect(await create(anna, bytes.length, attachment)).toMatchObject({ isStored: false, offset: 0 });
+  expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('attachment_gone');
+  await service().append(up(anna, attachment), 0, inPieces(bytes));
+  await service().finish(installation.caller(anna), { attachment, sha256: sha256(bytes) });
+  expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('done');
 });
 
 test('E1 a revoked device loses the download that runs, and every capability that it has', async () => {

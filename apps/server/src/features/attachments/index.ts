@@ -60,9 +60,9 @@ export function createAttachmentsFeature(deps: {
         attachments: service,
         transfers,
         capabilities,
-        isDevice: async ({ tenantId, deviceId }) => {
+        personOf: async ({ tenantId, deviceId }) => {
           const device = await devices.findForChannel(tenantId, deviceId);
-          return device !== undefined && device.refusal === undefined;
+          return device?.refusal === undefined ? device?.personId : undefined;
         },
       }),
     /** Ends what a device that was revoked, here or at another server, still moves. */

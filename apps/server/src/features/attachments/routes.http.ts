@@ -9,6 +9,7 @@ import {
   ATTACHMENT_PATH,
   CAPABILITY_SCHEME,
   KuvertError,
+  type PersonId,
   UPLOAD_OFFSET_HEADER,
   UPLOAD_TYPE,
 } from '@kuvert/protocol';
@@ -26,8 +27,8 @@ export interface AttachmentHttp {
   readonly attachments: AttachmentService;
   readonly transfers: Transfers;
   readonly capabilities: Capabilities;
-  /** True while the device may do anything at all. */
-  readonly isDevice: (capability: Capability) => Promise<boolean>;
+  /** Whose device it is, while it may do anything at all. */
+  readonly personOf: (capability: Capability) => Promise<PersonId | undefined>;
 }
 
 /** Adds the routes to the public listener. */
@@ -37,7 +38,7 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
   app.addContentTypeParser(UPLOAD_TYPE, (_request, payload, done) => done(null, payload));
 
   app.head(ATTACHMENT_PATH, async (request, reply) => {
-    const capability = await capabilityOf(request, 'up', deps);
+    const { capability } = await holderOf(request, 'up', deps);
     const { offset, sizeBytes } = await attachments.progress(capability);
     return reply
       .headers({ ...NOT_STORED, [UPLOAD_OFFSET_HEADER]: offset, 'upload-length': sizeBytes })
@@ -46,7 +47,7 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
   });
 
   app.patch(ATTACHMENT_PATH, { bodyLimit: ATTACHMENT_LIMITS.pieceBytesMax }, async (request, reply) => {
-    const capability = await capabilityOf(request, 'up', deps);
+    const { capability } = await holderOf(request, 'up', deps);
     const from = offsetOf(request.headers[UPLOAD_OFFSET_HEADER]);
     const length = Number(request.headers['content-length']);
     if (!(request.body instanceof Readable) || !(length > 0)) throw new KuvertError('bad_request');
@@ -63,13 +64,13 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
   });
 
   app.get(ATTACHMENT_PATH, { exposeHeadRoute: false }, async (request, reply) => {
-    const capability = await capabilityOf(request, 'down', deps);
+    const { capability, person } = await holderOf(request, 'down', deps);
     const { range } = request.headers;
     const from = range === undefined ? 0 : Number(RANGE.exec(range)?.[1] ?? Number.NaN);
     if (Number.isNaN(from)) throw new KuvertError('bad_request');
     const end = transfers.begin(capability, cutOff(request.raw));
     try {
-      const { bytes, sizeBytes, sha256 } = await attachments.read(capability, from);
+      const { bytes, sizeBytes, sha256 } = await attachments.read(capability, person, from);
       endWhenIdle(request.raw);
       const stream = Readable.from(bytes, { objectMode: false, highWaterMark: 262_144 }).on('close', end);
       if (from >= sizeBytes && from > 0) {
@@ -98,18 +99,19 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
 const NOT_STORED = { 'cache-control': 'no-store' } as const;
 
 /** @throws KuvertError `capability_invalid`, for a device that was revoked too */
-async function capabilityOf(
+async function holderOf(
   request: FastifyRequest,
   direction: Capability['direction'],
-  { capabilities, isDevice }: AttachmentHttp,
-): Promise<Capability> {
+  { capabilities, personOf }: AttachmentHttp,
+): Promise<{ capability: Capability; person: PersonId }> {
   const text = AUTHORIZATION.exec(request.headers.authorization ?? '')?.[1];
   if (text === undefined) throw new KuvertError('capability_invalid');
   const capability = await capabilities.read(text);
-  if (capability.direction !== direction || !(await isDevice(capability))) {
+  const person = await personOf(capability);
+  if (capability.direction !== direction || person === undefined) {
     throw new KuvertError('capability_invalid');
   }
-  return capability;
+  return { capability, person };
 }
 
 function offsetOf(header: string | string[] | undefined): number {

@@ -5,6 +5,7 @@ import {
   equalBytes,
   KuvertError,
   LIFETIME_MS,
+  type PersonId,
   type TenantId,
 } from '@kuvert/protocol';
 import type { Blobs } from '../../blobs/index.ts';
@@ -43,9 +44,14 @@ export interface AttachmentService {
   progress(capability: Capability): Promise<{ offset: number; sizeBytes: number }>;
   /** Adds bytes; resolves when they are durable. @throws KuvertError as `Blobs.append`, `capability_invalid` */
   append(capability: Capability, from: number, bytes: AsyncIterable<Uint8Array>): Promise<number>;
-  /** The sealed bytes from an offset on. @throws KuvertError `attachment_gone` */
+  /**
+   * The sealed bytes from an offset on.
+   * @param reader whose device holds the capability: asked once more, because people may have been separated since it was given
+   * @throws KuvertError `attachment_gone`, `exchange_refused`
+   */
   read(
     capability: Capability,
+    reader: PersonId,
     from: number,
   ): Promise<{ bytes: AsyncIterable<Uint8Array>; sizeBytes: number; sha256: Uint8Array<ArrayBuffer> }>;
   /** Removes up to `limit` attachments whose time is over. @returns how many */
@@ -107,6 +113,19 @@ export function createAttachmentService(deps: {
     if (isGone) await blobs.remove(placeOf(scope, attachment));
   }
 
+  /** What was stored is gone: its row says so too. */
+  async function beginAnew(scope: TenantScope, attachment: AttachmentId): Promise<void> {
+    const place = placeOf(scope, attachment);
+    const isGone = await scope.write(async (tx) => {
+      const row = await tx.find(attachments, attachment);
+      const present = await blobs.find(place);
+      if (!row?.sha256 || present?.sizeBytes === row.sizeBytes) return false;
+      tx.put(attachments, { ...row, sha256: null });
+      return true;
+    });
+    if (isGone) await blobs.remove(place);
+  }
+
   async function rowOf({ tenantId, attachment }: Capability): Promise<Row | undefined> {
     return scopeOf(tenantId).find(attachments, attachment);
   }
@@ -137,9 +156,12 @@ export function createAttachmentService(deps: {
           throw error;
         });
       const capability = await capabilities.make({ direction: 'up', tenantId, deviceId, attachment });
-      const isStored = row.sha256 !== null;
-      const state = isStored ? undefined : await blobs.find(placeOf(scope, attachment));
-      return { capability, offset: isStored ? sizeBytes : (state?.sizeBytes ?? 0), isStored };
+      const state = await blobs.find(placeOf(scope, attachment));
+      const isStored = row.sha256 !== null && state?.sizeBytes === sizeBytes;
+      // The storage has lost it, by accident or in a restore: whoever still has it brings it again.
+      const isLost = row.sha256 !== null && !isStored;
+      if (isLost) await beginAnew(scope, attachment);
+      return { capability, offset: isLost ? 0 : (state?.sizeBytes ?? 0), isStored };
     },
 
     async finish({ scope, deviceId }, { attachment, sha256 }) {
@@ -195,9 +217,10 @@ export function createAttachmentService(deps: {
       return blobs.append(capability, from, bytes, sizeBytes);
     },
 
-    async read(capability, from) {
+    async read(capability, reader, from) {
       const row = await rowOf(capability);
       if (!row?.sha256 || row.expiresAt <= clock.nowMs()) throw new KuvertError('attachment_gone');
+      exchange.requireBetween(row.person, reader);
       const { sha256 } = row;
       try {
         return { ...(await blobs.read(capability, from)), sha256 };

@@ -6,7 +6,7 @@ import {
   type GroupAction,
   type GroupEntry,
   type GroupId,
-  type KuvertError,
+  KuvertError,
   makeId,
   makeSubmitId,
   type PersonId,
@@ -15,6 +15,7 @@ import {
   type Submit,
 } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { groupBodies, mailboxRows } from '../mailbox/collections.ts';
 import {
   openTestInstallation,
   type TestDevice,
@@ -33,8 +34,18 @@ let group: GroupId;
 let last: Signed | undefined;
 let epoch: number;
 
+/** Pairs that may not talk to each other, as `from to`. */
+const apart = new Set<string>();
+
 beforeEach(async () => {
-  installation = await openTestInstallation();
+  apart.clear();
+  installation = await openTestInstallation({
+    exchange: {
+      requireBetween(from, to) {
+        if (apart.has(`${from} ${to}`)) throw new KuvertError('exchange_refused');
+      },
+    },
+  });
   ({ anna, ben, cleo, dora } = await installation.populate('anna', 'ben', 'cleo', 'dora'));
   group = makeId('group', installation.random(16));
   last = undefined;
@@ -224,4 +235,46 @@ test('E1 of a revoked device no copy of a group key stays, and messages reach it
   expect(await submit(anna, 'without ben')).toBe('done');
   await connection.delivered(1);
   expect((await setOf())?.devices.map(({ deviceId }) => deviceId)).not.toContain(ben.deviceId);
+});
+
+test('A1 H1 the body of a message to a group goes when nobody has to read it any more, also where nobody has counted', async () => {
+  await begin(ben, cleo, dora);
+  const scope = installation.store.tenant(anna.tenantId);
+  const bodies = async () => (await scope.list(groupBodies, { limit: 10 })).rows.length;
+  const sweep = () => installation.mailbox.service.sweep(scope, 100);
+  expect(await submit(anna, 'for all three')).toBe('done');
+  // The rows of a revoked device go with it, and nobody counts them.
+  await installation.devices.service.revoke(cleo.deviceId);
+  const connection = installation.connect(ben);
+  await connection.delivered(1);
+  installation.mailbox.service.acknowledge(connection, 1);
+  await installation.mailbox.service.idle();
+  installation.clock.advance(7 * 3_600_000);
+  await sweep();
+  expect(await bodies()).toBe(1);
+  const last = installation.connect(dora);
+  await last.delivered(1);
+  expect(last.deliveries).toHaveLength(1);
+  // Of a server that has died in the middle of an acknowledgement: the row is gone, and what has counted it as well.
+  const { rows } = await scope.list(mailboxRows, { equals: [dora.deviceId], limit: 10 });
+  await scope.commit(rows.map((row) => installation.store.ops.delete(mailboxRows, row.storedKey)));
+  await sweep();
+  expect(await bodies()).toBe(1);
+  installation.clock.advance(7 * 3_600_000);
+  await sweep();
+  expect(await bodies()).toBe(0);
+});
+
+test('C9 who may not talk to every member is not added, and who was separated from one writes to the group no more', async () => {
+  await begin(ben);
+  apart.add(`${dora.personId} ${ben.personId}`);
+  // Anna may talk to both of them, but the group would bring them together.
+  expect(await changeBy(anna, signedBy(anna, { action: 'add', people: [dora.personId], role: 'member' }), [dora])).toBe(
+    'exchange_refused',
+  );
+  await append(anna, { action: 'add', people: [cleo.personId], role: 'member' }, [cleo]);
+  expect(await submit(cleo, 'before')).toBe('done');
+  apart.add(`${cleo.personId} ${ben.personId}`);
+  expect(await submit(cleo, 'after')).toBe('exchange_refused');
+  expect(await submit(anna, 'to both')).toBe('done');
 });

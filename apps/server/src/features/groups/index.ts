@@ -1,5 +1,6 @@
 /** The door of `groups`. */
 
+import type { DeviceId, GroupId, TenantId } from '@kuvert/protocol';
 import type { Connections } from '../../channel/connection.ts';
 import type { Clock } from '../../clock.ts';
 import type { ServerMetrics } from '../../metrics/server-metrics.ts';
@@ -25,6 +26,8 @@ export function createGroupsFeature(deps: {
   readonly exchange: ExchangeService;
   readonly connections: Pick<Connections, 'find'>;
   readonly metrics: Pick<ServerMetrics, 'groupChanges'>;
+  /** A fault in telling devices, which hear of it when they connect. */
+  readonly onError: (error: unknown) => void;
 }) {
   const { store, clock, devices, connections, metrics } = deps;
   const directory = createGroupDirectory(store);
@@ -35,9 +38,17 @@ export function createGroupsFeature(deps: {
     sets,
     onChanged: () => metrics.groupChanges.add(),
     tell(scope, told, change) {
-      for (const device of told) connections.find(scope.tenant, device)?.sendEvent('groupChanged', change);
+      tell(scope.tenant, told, change);
+      store.hints?.publish({ space: scope.tenant, device: change.group, kind: 'group', visit: change.epoch });
     },
   });
+  function tell(
+    tenantId: TenantId,
+    told: Iterable<DeviceId>,
+    change: { group: GroupId; epoch: number },
+  ): void {
+    for (const device of told) connections.find(tenantId, device)?.sendEvent('groupChanged', change);
+  }
   devices.whenSetChanges(async (tx, personId, set) => {
     await sets.devicesChanged(tx, personId, set);
   });
@@ -46,6 +57,17 @@ export function createGroupsFeature(deps: {
     service,
     directory,
     deviceRoutes: groupDeviceRoutes(service),
+    /** Another server has taken an entry: whoever is connected here, and was a member or is one now, is told. */
+    changedElsewhere(tenantId: TenantId, group: GroupId, epoch: number): void {
+      const told = new Set(directory.peek(tenantId, group)?.devices.map(({ deviceId }) => deviceId));
+      directory
+        .load(store.tenant(tenantId), group)
+        .then((set) => {
+          for (const { deviceId } of set?.devices ?? []) told.add(deviceId);
+          tell(tenantId, told, { group, epoch });
+        })
+        .catch(deps.onError);
+    },
     /** Removes up to `limit` rows that nobody needs any more. @returns how many */
     sweep: (scope: TenantScope, limit: number): Promise<number> =>
       scope.expire(groupKeyCopies, clock.nowMs(), limit),

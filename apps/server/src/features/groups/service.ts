@@ -106,6 +106,9 @@ export function createGroupService(deps: {
     const was = new Set(state?.members.map(({ person }) => person));
     const added = next.members.filter(({ person }) => !was.has(person)).map(({ person }) => person);
     for (const person of added) await exchange.requireExchange(caller.scope, caller.personId, person);
+    // Whoever comes would write to all of them, and they to whoever comes.
+    for (const person of added)
+      for (const member of next.members) exchange.requireBetween(person, member.person);
     const before = state && (await sets.read(tx, entry.group));
     const people = next.members.map(({ person }) => person);
     const after = next.isDissolved

@@ -1,13 +1,13 @@
 /**
  * Messages to groups: kept once, found through the rows of one byte in the mailboxes of members. A body goes when the last of its rows was
  * acknowledged. How many are left is counted in memory, from the commit on; a body of which this process does not know that, because it was
- * restarted or another one took the submit, stays until it expires.
+ * restarted or another one took the submit, goes when it is found that no row points to it (`unread-bodies.ts`).
  */
 import { KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { groupBodies } from './collections.ts';
 import { keyText } from './deletions.ts';
-import { recordFromRow, rowIdOf } from './rows.ts';
+import { recordFromRow, rowIdOf, rowIdTimeMs } from './rows.ts';
 
 /** Bodies that were read lately and may be asked for by the next member. */
 const RECENT_MAX = 512;
@@ -19,6 +19,10 @@ export interface GroupBodies {
   stored(scope: TenantScope, rowId: Uint8Array, rows: number): void;
   /** Rows that pointed to bodies are gone. */
   released(scope: TenantScope, storedKeys: readonly Uint8Array[]): void;
+  /** These bodies were removed. */
+  gone(tenantId: TenantId, rowIds: readonly Uint8Array[]): void;
+  /** Counts of bodies that have expired are of no use any more. */
+  forgetUntil(tenantId: TenantId, acceptedMs: number): void;
   /** The record that a row points to, to be copied before it is numbered; undefined when it is not there. */
   load(scope: TenantScope, storedKey: Uint8Array): Promise<Uint8Array | undefined>;
 }
@@ -78,6 +82,22 @@ export function createGroupBodies(deps: {
         // It goes when it expires.
         if (!(error instanceof KuvertError)) onError(error);
       });
+    },
+
+    gone(tenantId, rowIds) {
+      for (const rowId of rowIds) {
+        left.get(tenantId)?.delete(keyText(rowId));
+        forget(tenantId + keyText(rowId));
+      }
+    },
+
+    forgetUntil(tenantId, acceptedMs) {
+      const ofTenant = left.get(tenantId);
+      // They stand in the order in which they were accepted.
+      for (const name of ofTenant?.keys() ?? []) {
+        if (rowIdTimeMs(Buffer.from(name, 'latin1')) > acceptedMs) return;
+        ofTenant?.delete(name);
+      }
     },
 
     async load(scope, storedKey) {

@@ -136,6 +136,11 @@ export function copyRecord(record: Uint8Array): Uint8Array {
 
 /** When a row was accepted, by its stored key; a clock that was set back makes it later, never earlier. */
 export function rowTimeMs(storedKey: Uint8Array): number {
-  const view = new DataView(storedKey.buffer, storedKey.byteOffset);
-  return view.getUint16(ID_BYTES) * 2 ** 32 + view.getUint32(ID_BYTES + 2);
+  return rowIdTimeMs(rowIdOf(storedKey));
+}
+
+/** The same by the row id alone. */
+export function rowIdTimeMs(rowId: Uint8Array): number {
+  const view = new DataView(rowId.buffer, rowId.byteOffset);
+  return view.getUint16(0) * 2 ** 32 + view.getUint32(2);
 }

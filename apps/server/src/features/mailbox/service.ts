@@ -1,5 +1,5 @@
 /** The mailbox as the channel, the operator and the wiring see it. */
-import { type DeviceId, KuvertError, type Submit, type TenantId } from '@kuvert/protocol';
+import { type DeviceId, KuvertError, LIFETIME_MS, type Submit, type TenantId } from '@kuvert/protocol';
 import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
 import type { Clock, Random } from '../../clock.ts';
@@ -22,7 +22,11 @@ import { createRowIds } from './rows.ts';
 import { StepSize } from './step-size.ts';
 import { createSubmit } from './submit.ts';
 import { recordsUntil } from './submit-records.ts';
+import { createUnreadBodies } from './unread-bodies.ts';
 import { createUsage } from './usage.ts';
+
+/** No body is kept for longer. */
+const BODY_MS_MAX = Math.max(...Object.values(LIFETIME_MS)) + 86_400_000;
 
 /** @see createMailboxService */
 export interface MailboxService {
@@ -70,6 +74,7 @@ export function createMailboxService(deps: {
   const { store, clock, devices, onError } = deps;
   const usage = createUsage();
   const bodies = createGroupBodies({ ops: store.ops, onError });
+  const unreadBodies = createUnreadBodies({ ops: store.ops, clock, onGone: bodies.gone });
   const deletions = createDeletions({ ops: store.ops, onPointersGone: bodies.released, onError });
   const deliveries = new Map<TenantId, Map<DeviceId, Delivery>>();
 
@@ -208,7 +213,9 @@ export function createMailboxService(deps: {
       const { rows } = await scope.list(submitRecords, { before: recordsUntil(nowMs), limit });
       if (rows.length > 0)
         await scope.commit(rows.map((row) => store.ops.delete(submitRecords, row.storedKey)));
-      const gone = expired + rows.length + (await scope.expire(groupBodies, nowMs, limit));
+      bodies.forgetUntil(scope.tenant, nowMs - BODY_MS_MAX);
+      const unread = await unreadBodies.sweep(scope);
+      const gone = expired + rows.length + unread + (await scope.expire(groupBodies, nowMs, limit));
       return gone + (await scope.expire(submitDayKeys, nowMs, limit));
     },
 

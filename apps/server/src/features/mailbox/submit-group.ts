@@ -17,6 +17,7 @@ import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
 import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { GroupDirectory, GroupSet } from '../groups/index.ts';
+import type { ExchangeService } from '../pools/index.ts';
 import { groupBodies, mailboxRows, POINTER_ROW, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
 import { dormancyOps } from './dormancy.ts';
@@ -61,6 +62,8 @@ interface Target {
 export function createGroupAccept(deps: {
   readonly store: Store;
   readonly groups: GroupDirectory;
+  /** Of the feature `pools`: members may have been separated since they came together (C9). */
+  readonly exchange: Pick<ExchangeService, 'requireBetween'>;
   readonly usage: Usage;
   readonly rowIds: RowIds;
   readonly bodies: GroupBodies;
@@ -70,7 +73,7 @@ export function createGroupAccept(deps: {
   /** Something may be stored for these devices that was never handed over. */
   readonly onDoubt: (scope: TenantScope, devices: readonly DeviceId[]) => void;
 }): (parts: GroupSubmit) => Promise<Accepted> {
-  const { store, groups, usage, rowIds, bodies, push, onDoubt } = deps;
+  const { store, groups, exchange, usage, rowIds, bodies, push, onDoubt } = deps;
   const { ops } = store;
 
   /** The present set. @throws KuvertError `not_found` for who is no member, `group_changed` for what was sealed for another set */
@@ -126,6 +129,7 @@ export function createGroupAccept(deps: {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const set = await find(parts);
       if (!('gate' in set)) return set;
+      for (const person of set.people) exchange.requireBetween(connection.personId, person);
       const devices = set.devices.filter(({ deviceId }) => deviceId !== connection.deviceId);
       await loadUsage(scope, devices);
       // Row ids are given out in the order of commits.

@@ -1,0 +1,243 @@
+/**
+ * A campaign of faults in one large group: hundreds of members with real profiles in a few processes ({@link Hall}), some of whom write without
+ * pause, while server and halls are killed and their network is cut. Then everything heals and drains, and the ledger is checked: each message
+ * that was accepted is on the screen of every member once, in order, unaltered, and on nobody else's.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeCheapContainer } from '../../devices/cheap-container.ts';
+import { checkLedger } from '../../ledger/checker.ts';
+import { Site } from '../../site.ts';
+import { Network } from '../network.ts';
+import { mergeNotebooks, Notebook } from '../notebook.ts';
+import { pause } from '../partition.ts';
+import { Dice, type Fault, planFaults } from '../plan.ts';
+import { ServerUnderFaults } from '../served.ts';
+import { type CampaignResult, Tally } from '../tally.ts';
+import { Hall } from './hall.ts';
+import type { HallMember, HallStanding } from './hall-talk.ts';
+
+const TITLE = 'Everybody';
+const ADDING_AT_ONCE = 8;
+const SETTLE_PAUSE_MS = 500;
+/** Between two faults, beside what the plan says: a message to hundreds takes a while to be read by all. */
+const FAULT_PAUSE_MS = { least: 700, perMember: 8 } as const;
+const NO_OTHERS = { powerCuts: 0, failingFsyncs: 0, slowFsyncs: 0, fullDisks: 0, clockJumps: 0 } as const;
+
+/** What a campaign in a group is made of. */
+export interface GroupCampaignOptions {
+  readonly seed: string;
+  readonly members: number;
+  /** Processes that they share. */
+  readonly halls: number;
+  /** Members who write; they are in different halls as far as there are so many. */
+  readonly talkers: number;
+  /** Messages that each of them writes in one life of its hall, at most. */
+  readonly messages: number;
+  readonly kills: number;
+  readonly partitions: number;
+  /** How long everything may take to come to rest, and a hall to answer. */
+  readonly patienceMs: number;
+  readonly onProgress?: (line: string) => void;
+}
+
+/** Runs a campaign to its end. Nothing of it is left but the ledger of a failure, whose place the result names. */
+export async function runGroupCampaign(options: GroupCampaignOptions): Promise<CampaignResult> {
+  const campaign = new GroupCampaign(options);
+  try {
+    await campaign.run();
+  } finally {
+    await campaign.end();
+  }
+  return campaign.tally.result();
+}
+
+class GroupCampaign {
+  readonly tally: Tally;
+  readonly #options: GroupCampaignOptions;
+  readonly #dice: Dice;
+  readonly #site = new Site();
+  readonly #network: Network;
+  readonly #server: ServerUnderFaults;
+  readonly #home: Notebook;
+  readonly #halls: Hall[] = [];
+  readonly #people: string[] = [];
+  readonly #devices: string[] = [];
+  readonly #underWay: Promise<void>[] = [];
+
+  constructor(options: GroupCampaignOptions) {
+    this.#options = options;
+    this.#dice = new Dice(`group campaign ${options.seed}`);
+    this.tally = new Tally(options.seed);
+    mkdirSync(this.#site.at('notebooks'));
+    this.#home = new Notebook(this.#site.at('notebooks', 'home'));
+    this.#network = new Network(options.halls, new Dice(`balancer ${options.seed}`));
+    this.#server = new ServerUnderFaults({
+      site: this.#site,
+      network: this.#network,
+      dataDir: () => this.#site.at('data'),
+      keysDir: this.#site.at('keys'),
+      // Hundreds of people behind one address are not what its limits are about.
+      environment: () => ({ KUVERT_TRAFFIC_FACTOR: '1000' }),
+    });
+  }
+
+  async run(): Promise<void> {
+    const { seed, members, halls, kills, partitions, messages } = this.#options;
+    await this.#network.start();
+    await this.#server.start();
+    const mails = await this.#enter();
+    this.#say(`${mails.length} members are there`);
+    const [first] = this.#halls;
+    if (first === undefined) throw new Error('there is no hall');
+    const group = await first.found(mails.slice(1));
+    this.#home.record({ kind: 'group', group, people: this.#people });
+    this.#say('the group is there');
+    for (const hall of this.#halls) hall.talk(messages);
+    const faults = planFaults(seed, { ...NO_OTHERS, kills, partitions }, halls);
+    for (const [at, fault] of faults.entries()) {
+      await pause(fault.afterMs + FAULT_PAUSE_MS.least + members * FAULT_PAUSE_MS.perMember);
+      await this.#act(fault);
+      this.#noteEnds();
+      this.#say(`${at + 1} of ${faults.length} faults: ${fault.kind}`);
+    }
+    await this.#settle();
+    const { code } = await this.#server.stop();
+    if (code !== 0) this.tally.wrong(`the server ended with ${code} when it was asked to stop`);
+  }
+
+  async end(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+    await this.#site.children[Symbol.asyncDispose]();
+    await this.#network[Symbol.asyncDispose]();
+    this.#home.close();
+    await this.#site[Symbol.asyncDispose]();
+  }
+
+  /** Everybody is added, enrols in their hall and opens their profile. @returns the addresses, the founder's first */
+  async #enter(): Promise<string[]> {
+    const { members, halls, talkers, seed, patienceMs } = this.#options;
+    const { operator } = this.#server;
+    const { tenantId } = await operator.call('tenantCreate', { name: 'Group' });
+    const inHalls: HallMember[][] = Array.from({ length: halls }, () => []);
+    const mails = Array.from({ length: members }, (_, at) => `member${at}@group.test`);
+    const add = async (mail: string, index: number): Promise<HallMember> => {
+      const { personId } = await operator.call('personAdd', { tenantId, name: `Member ${index}`, mail });
+      const { token } = await operator.call('tokenCreate', { personId });
+      const profileDir = this.#site.at(`member-${index}`);
+      const secret = randomBytes(16);
+      await makeCheapContainer(profileDir, secret);
+      return { profileDir, secretHex: secret.toString('hex'), token, isTalker: index < talkers };
+    };
+    for (let at = 0; at < members; at += ADDING_AT_ONCE) {
+      const some = mails.slice(at, at + ADDING_AT_ONCE).map((mail, i) => add(mail, at + i));
+      for (const [i, member] of (await Promise.all(some)).entries()) inHalls[(at + i) % halls]?.push(member);
+    }
+    for (const [number, present] of inHalls.entries()) {
+      const settings = {
+        members: present,
+        serverUrl: this.#network.urlFor(number),
+        notebook: this.#site.at('notebooks', `hall-${number}`),
+        seed,
+        title: TITLE,
+      };
+      const { children } = this.#site;
+      this.#halls.push(new Hall({ children, settings, name: `hall${number}`, patienceMs }));
+    }
+    const here = await Promise.all(this.#halls.map((hall) => hall.start()));
+    for (const { person, device } of here.flat()) {
+      this.#people.push(person);
+      this.#devices.push(device);
+      this.#home.record({ kind: 'enrolled', tenant: tenantId, person, device });
+    }
+    return mails;
+  }
+
+  async #act(fault: Fault): Promise<void> {
+    if (fault.kind === 'kill-server') {
+      await this.#server.kill();
+      await this.#server.start();
+    } else if (fault.kind === 'kill-client') {
+      const hall = this.#halls[fault.person];
+      if (hall === undefined) throw new Error('there is no such hall');
+      await hall.kill();
+      await pause(fault.restMs);
+      await hall.start();
+      hall.talk(this.#options.messages);
+    } else if (fault.kind === 'partition') {
+      this.#underWay.push(this.#network.part(fault, this.#dice));
+      this.tally.done(`partition ${fault.how}`);
+    }
+    this.tally.done(fault.kind);
+  }
+
+  #noteEnds(): void {
+    for (const end of this.#server.unexpectedEnds.splice(0)) this.tally.wrong(`the server ended: ${end}`);
+    for (const hall of this.#halls)
+      for (const end of hall.unexpectedEnds.splice(0)) this.tally.wrong(`a hall ended: ${end}`);
+  }
+
+  /** Everything heals and drains; then the ledger is checked. */
+  async #settle(): Promise<void> {
+    await Promise.all(this.#underWay.splice(0));
+    await this.#network.heal();
+    for (const hall of this.#halls) hall.beQuiet();
+    let standings: HallStanding[] = [];
+    let restless: HallStanding[] = [];
+    let calm = 0;
+    const deadline = performance.now() + this.#options.patienceMs;
+    while (calm < 2 && performance.now() < deadline) {
+      if (calm === 0) for (const connection of this.#network.connections) connection.reset();
+      standings = (await Promise.all(this.#halls.map((hall) => hall.flush()))).flat();
+      restless = standings.filter(
+        ({ error, waiting, unread }) => error !== undefined || waiting > 0 || unread > 0,
+      );
+      calm = restless.length === 0 ? calm + 1 : 0;
+      this.#say(`${restless.length} members are not done`);
+      if (restless.length > 0) await pause(SETTLE_PAUSE_MS);
+    }
+    if (calm < 2) {
+      const some = restless
+        .slice(0, 5)
+        .map(({ error, waiting, unread }) => `${error} ${waiting} waiting, ${unread} unread`);
+      this.tally.wrong(`it did not settle: ${some.join('; ')}`);
+    }
+    this.#noteStandings(standings);
+    await Promise.all(this.#halls.map((hall) => hall.leave()));
+    this.#noteEnds();
+    this.#home.record({ kind: 'settled', drained: this.#devices, flushed: this.#devices });
+    this.#check();
+  }
+
+  #noteStandings(standings: readonly HallStanding[]): void {
+    for (const { device, notices, surprises, undelivered } of standings) {
+      this.tally.undelivered += undelivered;
+      for (const surprise of surprises) this.tally.wrong(`a client was surprised: ${surprise}`);
+      for (const { kind, deviceId, code, count = 1 } of notices) {
+        this.tally.noticed(code === undefined ? kind : `${kind} ${code}`);
+        if (kind === 'messages_missing' && deviceId !== undefined) {
+          this.#home.record({ kind: 'noticed', device, from: deviceId, count });
+        }
+      }
+    }
+  }
+
+  #check(): void {
+    const names = ['home', ...this.#halls.map((_, number) => `hall-${number}`)];
+    const ledger = mergeNotebooks(names.map((name) => this.#site.at('notebooks', name)));
+    const findings = checkLedger(ledger);
+    this.tally.checked(ledger, findings);
+    if (this.tally.isClean) return;
+    const kept = join(tmpdir(), `kuvert-faults-group-${this.#options.seed}`);
+    mkdirSync(kept, { recursive: true });
+    writeFileSync(join(kept, 'ledger.jsonl'), ledger.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    writeFileSync(join(kept, 'findings.json'), JSON.stringify(findings, undefined, 2));
+    this.tally.keptIn = kept;
+  }
+
+  #say(line: string): void {
+    this.#options.onProgress?.(line);
+  }
+}
