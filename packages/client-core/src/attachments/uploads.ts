@@ -11,7 +11,7 @@ import type { OnBytes } from './sealing.ts';
 import type { UploadRow } from './store.ts';
 
 const AT_ONCE = 3;
-const PIECE_BYTES = { first: 4_194_304, min: 65_536, max: 16 * 1_048_576 } as const;
+const PIECE_BYTES = { first: 1_048_576, min: 65_536, max: 16 * 1_048_576 } as const;
 /** A piece is made larger when it took less, and smaller when it took more. */
 const PIECE_MS = { quick: 1_000, slow: 4_000 } as const;
 const RETRY_MS = { min: 1_000, max: 60_000 } as const;
