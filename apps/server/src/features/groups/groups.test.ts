@@ -269,9 +269,9 @@ test('C9 who may not talk to every member is not added, and who was separated fr
   await begin(ben);
   apart.add(`${dora.personId} ${ben.personId}`);
   // Anna may talk to both of them, but the group would bring them together.
-  expect(await changeBy(anna, signedBy(anna, { action: 'add', people: [dora.personId], role: 'member' }), [dora])).toBe(
-    'exchange_refused',
-  );
+  expect(
+    await changeBy(anna, signedBy(anna, { action: 'add', people: [dora.personId], role: 'member' }), [dora]),
+  ).toBe('exchange_refused');
   await append(anna, { action: 'add', people: [cleo.personId], role: 'member' }, [cleo]);
   expect(await submit(cleo, 'before')).toBe('done');
   apart.add(`${cleo.personId} ${ben.personId}`);
