@@ -15,7 +15,7 @@ import {
   type Submit,
 } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { groupBodies, mailboxRows } from '../mailbox/collections.ts';
+import { mailboxCollections } from '../mailbox/index.ts';
 import {
   openTestInstallation,
   type TestDevice,
@@ -23,6 +23,8 @@ import {
   textsOf,
 } from '../test-installation.ts';
 import { groupKeyCopies, groupMemberships } from './collections.ts';
+
+const [mailboxRows, groupBodies] = mailboxCollections;
 
 let installation: TestInstallation;
 let anna: TestDevice;
