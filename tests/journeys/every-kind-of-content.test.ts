@@ -184,3 +184,19 @@ test('A1 P8 a group has a picture, which members see and save, and who administe
   expect(log.map(({ action, part }) => part ?? action)).toEqual(['create', 'picture', 'picture']);
   expect((await run(ben, 'group', 'list'))[0]).not.toHaveProperty('picture');
 });
+
+test('A1 every text that a message has had stays readable, by everybody who has it', {
+  timeout: 60_000,
+}, async () => {
+  const first = await send('--text', 'Lunch at noon?');
+  await run(anna, 'send', '--edit', first, '--text', 'Lunch at one?');
+  await run(ben, 'inbox');
+  for (const person of [anna, ben]) {
+    expect((await run(person, 'versions', first)).map(({ text }) => text)).toEqual([
+      'Lunch at noon?',
+      'Lunch at one?',
+    ]);
+  }
+  const both = ['send', '--jsonl', '-', '--group', 'Release', ...anna.asPerson];
+  expect(await site.kuvert(both, { stdin: '' })).toMatchObject({ code: 2 });
+});

@@ -24,6 +24,7 @@ import { addSettings } from './commands/settings.ts';
 import { addStatus } from './commands/status.ts';
 import { addStore } from './commands/store.ts';
 import { addVerify } from './commands/verify.ts';
+import { addVersions } from './commands/versions.ts';
 import { addWhoami } from './commands/whoami.ts';
 
 const AFTER_HELP = `
@@ -59,6 +60,7 @@ export function buildProgram(context: CommandContext): Command {
     addSave,
     addStatus,
     addHistory,
+    addVersions,
     addConversations,
     addGroup,
     addKeeping,

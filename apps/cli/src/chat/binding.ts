@@ -397,6 +397,7 @@ export class Binding {
       name: group === undefined ? (peer.name ?? mail) : this.#groups.titleOf(group.title),
       mail,
       group,
+      picture: group && this.#groups.pictureOf(group.groupId),
       unread,
       lastAtMs,
       last: last && this.#entryOf(last),

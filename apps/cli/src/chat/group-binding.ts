@@ -1,13 +1,20 @@
 /** What the binding does about groups: who is meant by names, changes, and what there is to look at. */
 import type { GroupView } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
-import { type ConversationId, KuvertError, type Person, type PersonId } from '@kuvert/protocol';
+import {
+  type ConversationId,
+  type GroupId,
+  type GroupPicture,
+  KuvertError,
+  type Person,
+  type PersonId,
+} from '@kuvert/protocol';
 import type { Language } from '../config.ts';
 import { pointsOf } from '../content/raster.ts';
 import { type GroupTexts, groupTextsIn } from '../group-texts.ts';
 import { groupPictureOf } from '../sending.ts';
 import { pathOf } from './complete-path.ts';
-import type { ChatEvent, GroupItem, GroupRequest } from './model.ts';
+import type { ChatEvent, GroupItem, GroupRequest, PictureItem } from './model.ts';
 import { peopleNamed } from './people-named.ts';
 import { dayAndTime } from './render/times.ts';
 import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
@@ -27,6 +34,7 @@ export class GroupBinding {
   readonly #texts: ChatTexts;
   readonly #groupTexts: GroupTexts;
   readonly #tell: (event: ChatEvent) => void;
+  readonly #pictures = new WeakMap<GroupPicture, PictureItem>();
 
   constructor(options: { profile: Profile; language: Language; tell: (event: ChatEvent) => void }) {
     this.#profile = options.profile;
@@ -98,6 +106,17 @@ export class GroupBinding {
     return [texts.members(members), place].filter((part) => part !== '').join(' · ');
   }
 
+  /** The picture of a group as points, where it has one. */
+  pictureOf(groupId: GroupId): PictureItem | undefined {
+    const picture = this.#profile.groups.picture(groupId);
+    if (picture === undefined) return undefined;
+    const known = this.#pictures.get(picture);
+    if (known !== undefined) return known;
+    const points = pointsOf(picture, PICTURE_SIDES);
+    if (points !== undefined) this.#pictures.set(picture, points);
+    return points;
+  }
+
   #showMembers({ title, members, role, isDissolved, groupId }: GroupView): void {
     const texts = this.#groupTexts;
     const place = isDissolved
@@ -113,7 +132,7 @@ export class GroupBinding {
     const picture = this.#profile.groups.picture(groupId);
     const named = picture ? [texts.hasPicture(picture.width, picture.height)] : [];
     const head = [texts.members(members.length), place, ...named, groupId].join(' · ');
-    const points = picture && pointsOf(picture, PICTURE_SIDES);
+    const points = this.pictureOf(groupId);
     this.#tell({ kind: 'sheet', title: this.titleOf(title), lines: [head, '', ...rows], picture: points });
   }
 

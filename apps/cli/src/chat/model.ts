@@ -31,6 +31,8 @@ export interface ConversationItem {
   /** Of a group how many are in it. */
   readonly mail: string;
   readonly group?: GroupItem | undefined;
+  /** Of a group. */
+  readonly picture?: PictureItem | undefined;
   readonly unread: number;
   readonly lastAtMs: number;
   /** The newest entry. */

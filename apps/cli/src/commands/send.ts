@@ -1,58 +1,16 @@
 /** `kuvert send`: one text, or one per line of stdin. */
 import { readFile } from 'node:fs/promises';
 import type { Profile } from '@kuvert/client-core/node';
-import { type ContentId, type ConversationId, type Mention, mailAddress } from '@kuvert/protocol';
+import { type ContentId, mailAddress } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { UsageError } from '../failure.ts';
 import { readMessageLines } from '../message-lines.ts';
 import { checkText, decodeUtf8, readText } from '../message-text.ts';
 import { Outgoing } from '../outgoing.ts';
-import {
-  connectIfReachable,
-  isOffline,
-  type ProfileOptions,
-  TIME_LIMIT_MS,
-  withProfile,
-} from '../profile-session.ts';
-import {
-  cardOf,
-  choicesOf,
-  linkOf,
-  mentionsOf,
-  messageNamed,
-  placeOf,
-  replyTo,
-  sendFile,
-} from '../sending.ts';
+import { connectIfReachable, isOffline, TIME_LIMIT_MS, withProfile } from '../profile-session.ts';
 import { flushPatiently, progressOf } from '../transfers.ts';
-
-interface SendOptions extends ProfileOptions {
-  readonly to?: string;
-  readonly group?: string;
-  readonly text?: string | undefined;
-  readonly jsonl?: string;
-  readonly file?: string;
-  readonly replyTo?: string;
-  readonly edit?: string;
-  readonly delete?: string;
-  readonly react?: string;
-  readonly place?: string;
-  readonly poll?: string;
-  readonly option?: string[];
-  readonly multiple?: true;
-  readonly vote?: string;
-  readonly endPoll?: string;
-  readonly voice?: string;
-  readonly contact?: string;
-  readonly mail?: string[];
-  readonly phone?: string[];
-  readonly organisation?: string;
-  readonly link?: string;
-  readonly linkTitle?: string;
-  readonly linkText?: string;
-  readonly mention?: string[];
-}
+import { queueOther, type SendOptions } from './send-content.ts';
 
 /** What is sent instead of a plain text, at most one of them. */
 const OTHERS = [
@@ -231,94 +189,6 @@ async function sendOther(
   });
 }
 
-/** Writes it down. @returns its id */
-async function queueOther(
-  profile: Profile,
-  options: SendOptions,
-  context: CommandContext,
-): Promise<ContentId> {
-  const { conversations } = profile;
-  const { text = '', edit, react, vote, endPoll, option = [] } = options;
-  if (edit !== undefined) {
-    const { entryId, conversationId } = messageNamed(profile, edit);
-    return conversations.edit(entryId, text, namedIn(profile, conversationId, options));
-  }
-  if (react !== undefined) return conversations.react(messageNamed(profile, react).entryId, text.trim());
-  if (vote !== undefined) return conversations.vote(messageNamed(profile, vote).entryId, choicesOf(option));
-  if (endPoll !== undefined) return conversations.endPoll(messageNamed(profile, endPoll).entryId);
-  if (options.delete !== undefined) {
-    const entry = messageNamed(profile, options.delete);
-    conversations.deleteEntries([entry.entryId], 'everywhere');
-    return entry.messageId;
-  }
-  return queueMessage(profile, options, context);
-}
-
-/** A message of its own, of any kind. */
-async function queueMessage(
-  profile: Profile,
-  options: SendOptions,
-  context: CommandContext,
-): Promise<ContentId> {
-  const { conversations } = profile;
-  const { to, group, text = '', place, poll, contact, link, option = [] } = options;
-  const conversationId =
-    group === undefined
-      ? await profile.conversationAt(mailAddress.parse(to))
-      : profile.groups.find(group).conversationId;
-  const answers = options.replyTo === undefined ? undefined : messageNamed(profile, options.replyTo);
-  const answering = answers === undefined ? {} : { replyTo: replyTo(answers) };
-  const path = options.file ?? options.voice;
-  const mentions = namedIn(profile, conversationId, options);
-  if (path !== undefined) {
-    return sendFile(profile, {
-      conversationId,
-      path,
-      text: options.text,
-      ...(mentions && { mentions }),
-      answers,
-      isVoice: options.voice !== undefined,
-      onBytes: progressOf(context.output),
-    });
-  }
-  if (place !== undefined)
-    return conversations.write(conversationId, { kind: 'location', ...placeOf(place), ...answering });
-  if (contact !== undefined) {
-    const { mail: mails = [], phone: phones = [], organisation } = options;
-    const card = await cardOf(profile, { who: contact, mails, phones, organisation });
-    return conversations.write(conversationId, { ...card, ...answering });
-  }
-  if (poll !== undefined) {
-    const isMultiple = options.multiple === true;
-    return conversations.write(conversationId, {
-      kind: 'poll',
-      question: poll,
-      options: option,
-      isMultiple,
-      ...answering,
-    });
-  }
-  const links =
-    link === undefined
-      ? undefined
-      : [await linkOf({ url: link, title: options.linkTitle, description: options.linkText })];
-  return conversations.write(conversationId, {
-    kind: 'text',
-    text: text === '' && links !== undefined ? (links[0]?.url ?? '') : text,
-    ...(links && { links }),
-    ...(mentions && { mentions }),
-    ...answering,
-  });
-}
-
-function namedIn(
-  profile: Profile,
-  conversationId: ConversationId,
-  { mention, text = '' }: SendOptions,
-): Mention[] | undefined {
-  return mention && mentionsOf(profile, conversationId, { text, mails: mention });
-}
-
 /** Sends it as far as that is possible now, however long a file takes, and tells what became of it. */
 async function bringOut(
   profile: Profile,
@@ -390,6 +260,12 @@ async function sendLines(options: SendOptions, context: CommandContext): Promise
     throw new UsageError({
       en: '--jsonl reads stdin only: write --jsonl - and redirect the file; see --help.',
       de: '--jsonl liest nur von stdin: bitte --jsonl - schreiben und die Datei umleiten; siehe --help.',
+    });
+  }
+  if (options.group !== undefined) {
+    throw new UsageError({
+      en: 'Lines name mail addresses: --jsonl does not go together with --group.',
+      de: 'Zeilen nennen Mailadressen: --jsonl passt nicht zu --group.',
     });
   }
   const lines = readMessageLines(context.streams.stdin, options.to);

@@ -10,6 +10,7 @@ import { keyName } from './key-names.ts';
 import type { Layout } from './layout.ts';
 import { type Frame, fillLine, type Line, plain, rule, type Span, spread } from './line.ts';
 import { oneLine, typingWords } from './list.ts';
+import { pictureLines } from './picture.ts';
 import { dayAndTime } from './times.ts';
 
 /** Columns for the name of a key beside what it does. */
@@ -166,6 +167,9 @@ export function detailsPane(state: ChatState, width: number): Line[] {
   return [
     ...row(oneLine(item.name), 'strong'),
     ...row(oneLine(item.mail), 'dim'),
+    ...(item.picture && state.hasPictures && state.theme !== 'none'
+      ? pictureLines(item.picture, width - 2).map((line): Line => [{ text: ' ' }, ...line])
+      : []),
     [],
     ...(item.presence === undefined
       ? []
