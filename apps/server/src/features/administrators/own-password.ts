@@ -113,7 +113,7 @@ export class OwnPassword {
 }
 
 /** What somebody's new password must not be made of. */
-export function chooserOf({
+function chooserOf({
   name,
   mail,
   grants,
