@@ -22,7 +22,7 @@ async function chat(person: TestPerson, lines: readonly string[], lang = 'en'): 
 }
 
 test('A1 a group is made, changed, looked at and left from within the chat', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const [anna, ben, cem] = [
     await acme.person('Anna'),
@@ -59,7 +59,7 @@ test('A1 a group is made, changed, looked at and left from within the chat', {
 });
 
 test('A1 every kind of content is sent from within the chat, and files of messages are saved there', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const [dora, emil] = [await acme.person('Dora'), await acme.person('Emil Ernst')] as const;
   writeFileSync(site.at('plan.txt'), 'What stands in the plan');
