@@ -96,3 +96,37 @@ test('F4 F6 actions, sign-ins and refusals are found, exported and verified offl
   const foreign = await site.kuvert(['verify', site.at('nowhere')]);
   expect(foreign.code).toBe(2);
 });
+
+test('F6 what people do with their own devices is in the tenant’s log with ids alone: enrolling, linking, revoking, beginning anew', async () => {
+  await using installation = await startInstallation();
+  const { tenantId } = await installation.tenant('Acme');
+  const globex = await installation.tenant('Globex');
+  const phone = await globex.person('Benedikt-Erasmus');
+  const chief = await installation.administrator('tenant-admin', 'Chief', globex.tenantId);
+  const laptop = await phone.addDevice({ isSigner: true });
+  await phone.with(async (profile) => {
+    await profile.connect();
+    await profile.devices.revoke(laptop.deviceId);
+  });
+  const params = { tenantId: globex.tenantId };
+  await chief.stepUp();
+  const { result } = await chief.call('people.reset', { params: { ...params, personId: phone.personId } });
+  const anew = await phone.anotherProfile().enrol(result.token);
+  const entries = (await chief.call('audit.search', { params, query: { limit: 500 } })).result.entries;
+  const own = entries.filter(({ actor }) => actor.startsWith('de_')).reverse();
+  const { personId } = phone;
+  expect(own).toMatchObject([
+    { action: 'device.enrolled', actor: phone.deviceId, object: phone.deviceId, via: 'enrolment.finish' },
+    { action: 'device.linked', actor: phone.deviceId, object: laptop.deviceId, via: 'devices.publish' },
+    { action: 'device.revoked', actor: phone.deviceId, object: laptop.deviceId, after: { personId } },
+    { action: 'account.renewed', actor: phone.deviceId, object: personId },
+    { action: 'device.enrolled', actor: anew.deviceId, object: anew.deviceId },
+    { action: 'account.reset', object: personId, after: { deviceId: anew.deviceId, gone: [phone.deviceId] } },
+  ]);
+  expect(own.every(({ address, actorName }) => address === null && actorName === null)).toBe(true);
+  // What the person is called stands in the erasable map alone, not in the entries.
+  expect(JSON.stringify(own.map(({ objectName: _, ...entry }) => entry))).not.toContain('Erasmus');
+  const other = await installation.administrator('tenant-admin', 'Other', tenantId);
+  const theirs = (await other.call('audit.search', { params: { tenantId } })).result.entries;
+  expect(theirs.some(({ actor }) => actor.startsWith('de_'))).toBe(false);
+});

@@ -18,6 +18,8 @@ function sentence(environment: Record<string, string>): string {
 test('C12 without any setting a server serves this machine only', () => {
   expect(read({})).toEqual({
     attachmentBytesMax: 100 * 2 ** 30,
+    auditAddressDays: 90,
+    auditYears: 10,
     dataFolder: '/srv/kuvert/data',
     keysFolder: '/srv/kuvert/keys',
     host: '127.0.0.1',
@@ -35,6 +37,17 @@ test('C12 without any setting a server serves this machine only', () => {
     port: 8420,
     dataFolder: '/elsewhere',
   });
+});
+
+test('F9 the terms of audit logs are settings with bounds: no address is kept beyond half a year, no entry goes within a year', () => {
+  expect(read({ KUVERT_AUDIT_ADDRESS_DAYS: '180', KUVERT_AUDIT_YEARS: '1' })).toMatchObject({
+    auditAddressDays: 180,
+    auditYears: 1,
+  });
+  for (const bad of ['0', '181', '-1', '1.5', 'ten', '1e2'])
+    expect(sentence({ KUVERT_AUDIT_ADDRESS_DAYS: bad })).toContain('KUVERT_AUDIT_ADDRESS_DAYS');
+  for (const bad of ['0', '31', '0x5'])
+    expect(sentence({ KUVERT_AUDIT_YEARS: bad })).toContain('KUVERT_AUDIT_YEARS');
 });
 
 test.each([

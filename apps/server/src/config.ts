@@ -31,6 +31,10 @@ export interface ServerConfig {
   readonly breachedPasswordsFile?: string;
   /** Hosts inside private nets to which tenants may stream their audit logs. */
   readonly streamHosts?: readonly string[];
+  /** How long audit logs keep addresses, in days; {@link AUDIT_PRESETS} if not given. */
+  readonly auditAddressDays?: number;
+  /** How long audit logs keep entries, in years. */
+  readonly auditYears?: number;
   /** Writer threads of the store; the engine's own choice if not given. */
   readonly storeThreads?: number;
   /** Absolute path of the folder of the ledger (ledger/ledger.ts); default: in the keys folder. */
@@ -46,11 +50,20 @@ export interface ServerConfig {
 /** What the sealed files of one tenant may take, unless told, in bytes. */
 export const ATTACHMENT_BYTES_PRESET = 100 * 2 ** 30;
 
+/** How long audit logs keep what they hold, unless told. */
+export const AUDIT_PRESETS = { addressDays: 90, years: 10 } as const;
+
 const port = z
   .string()
   .regex(/^\d{1,5}$/)
   .transform(Number)
   .refine((value) => value <= 65_535);
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most);
 const path = z.string().min(1).max(4_096);
 
 /** An address, or a network as address and number of bits. */
@@ -168,6 +181,18 @@ const SETTINGS = {
     undefined,
     'Collectors inside private nets to which tenants may stream their audit logs ([audit.md](audit.md)), by the names or addresses that they give. Not set: only the operator may, and tenants reach the world outside alone.',
   ),
+  KUVERT_AUDIT_ADDRESS_DAYS: setting(
+    wholeNumber(1, 180),
+    '1 to 180',
+    String(AUDIT_PRESETS.addressDays),
+    'Days after which addresses go from the [audit logs](audit.md), with an entry that proves it. Holds for what is there already, too.',
+  ),
+  KUVERT_AUDIT_YEARS: setting(
+    wholeNumber(1, 30),
+    '1 to 30',
+    String(AUDIT_PRESETS.years),
+    'Years (of 366 days) after which entries go from the [audit logs](audit.md), with an entry that proves it; their leaves stay. Ten is the longest term that German law sets for books. Holds for what is there already, too: less deletes.',
+  ),
   KUVERT_LEDGER: setting(
     path,
     'a folder outside KUVERT_DATA',
@@ -283,6 +308,10 @@ function toConfig(
     ...(values.KUVERT_BREACHED_PASSWORDS === undefined
       ? {}
       : { breachedPasswordsFile: at(values.KUVERT_BREACHED_PASSWORDS) }),
+    ...(values.KUVERT_AUDIT_ADDRESS_DAYS === undefined
+      ? {}
+      : { auditAddressDays: values.KUVERT_AUDIT_ADDRESS_DAYS }),
+    ...(values.KUVERT_AUDIT_YEARS === undefined ? {} : { auditYears: values.KUVERT_AUDIT_YEARS }),
     ...(values.KUVERT_STREAM_HOSTS === undefined ? {} : { streamHosts: values.KUVERT_STREAM_HOSTS }),
     ...(values.KUVERT_STORE_THREADS === undefined ? {} : { storeThreads: values.KUVERT_STORE_THREADS }),
     ledgerFolder: at(values.KUVERT_LEDGER ?? join(values.KUVERT_KEYS as string, 'ledger')),

@@ -74,6 +74,8 @@ export async function buildContext(
     | 'attachmentBytesMax'
     | 'trafficFactor'
     | 'streamHosts'
+    | 'auditAddressDays'
+    | 'auditYears'
     | 'publicUrl'
     | 'breachedPasswordsFile'
     | 'storeThreads'
@@ -116,7 +118,21 @@ export async function buildContext(
     const publicOrigin = config.publicUrl === undefined ? undefined : new URL(config.publicUrl).origin;
     const { trafficFactor, streamHosts, breachedPasswordsFile, attachmentBytesMax } = config;
     const chosen = { trafficFactor, streamHosts, breachedPasswordsFile, attachmentBytesMax, publicOrigin };
-    return await wire({ ...chosen, store, folders, clock, random, log, admission, metrics, ledger, blobs });
+    const { auditAddressDays, auditYears } = config;
+    const terms = { auditAddressDays, auditYears };
+    return await wire({
+      ...chosen,
+      ...terms,
+      store,
+      folders,
+      clock,
+      random,
+      log,
+      admission,
+      metrics,
+      ledger,
+      blobs,
+    });
   } catch (error) {
     await store?.close().catch(() => undefined);
     folders.data.release();

@@ -4,7 +4,7 @@ import type { Blobs } from '../blobs/index.ts';
 import type { LiveConnections } from '../channel/live-connections.ts';
 import { serverStatics } from '../channel/server-statics.ts';
 import type { Clock, Random } from '../clock.ts';
-import { ATTACHMENT_BYTES_PRESET } from '../config.ts';
+import { ATTACHMENT_BYTES_PRESET, AUDIT_PRESETS } from '../config.ts';
 import { KeptAnswers, keptAnswers, operatorKeptAnswers } from '../http/admin/idempotency.ts';
 import { readinessProbes } from '../http/readiness.ts';
 import type { Admission } from '../limits/admission.ts';
@@ -22,6 +22,8 @@ import { createPeopleFeature, peopleCollections } from './people/index.ts';
 import { createPoolsFeature, poolCollections } from './pools/index.ts';
 import { createPrekeyStock, createPrekeysFeature, prekeyCollections } from './prekeys/index.ts';
 import { createTenantsFeature, tenantCollections } from './tenants/index.ts';
+
+const DAY_MS = 86_400_000;
 
 /** Every handle of every feature. */
 export const COLLECTIONS = [
@@ -58,6 +60,9 @@ export interface FeatureParts {
   /** Preset: {@link ATTACHMENT_BYTES_PRESET}. */
   readonly attachmentBytesMax?: number | undefined;
   readonly streamHosts?: readonly string[] | undefined;
+  /** Preset: {@link AUDIT_PRESETS}. */
+  readonly auditAddressDays?: number | undefined;
+  readonly auditYears?: number | undefined;
   readonly publicOrigin?: string | undefined;
   readonly breachedPasswordsFile?: string | undefined;
   /** For tests of those who ask it: another answer to who may talk to whom. */
@@ -93,6 +98,10 @@ export async function createFeatures(parts: FeatureParts, told: FeatureEvents) {
     onNumbered: told.onAuditNumbered,
     onStreamed: told.onAuditStreamed,
     streamHosts: parts.streamHosts ?? [],
+    terms: {
+      addressMs: (parts.auditAddressDays ?? AUDIT_PRESETS.addressDays) * DAY_MS,
+      entryMs: (parts.auditYears ?? AUDIT_PRESETS.years) * 366 * DAY_MS,
+    },
   });
   const base = { store, clock, random, audit: audit.records };
   const tenants = createTenantsFeature(base);

@@ -12,11 +12,10 @@ const invitationParams = tenantParams.extend({ invitationId: idSchema('invitatio
 /** Roles that people can hold in a tenant; `integration` is for programs, `operator` for the installation. */
 const tenantRole = z.enum(['tenant-admin', 'group-admin', 'help-desk', 'auditor']);
 
-/** A role in the tenant, or in one pool or group of it. */
+/** A role in the tenant, or for the people of one pool. */
 const GrantChoice = z.object({
   role: tenantRole,
   poolId: idSchema('pool').optional(),
-  groupId: idSchema('group').optional(),
 });
 
 const Administrator = z.object({

@@ -16,12 +16,14 @@ export const ROLES = [
 ] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Where a grant holds: everywhere for the operator, in a tenant, or in one pool or group of it. */
+/**
+ * Where a grant holds: everywhere for the operator, in a tenant, or for one group of its people, which is called a pool. There is none for a group that people
+ * have made to write in: who is in it is signed by its members, and no administrator has a part in that.
+ */
 export const GrantScope = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('installation') }),
   z.object({ kind: z.literal('tenant'), tenantId: idSchema('tenant') }),
   z.object({ kind: z.literal('pool'), tenantId: idSchema('tenant'), poolId: idSchema('pool') }),
-  z.object({ kind: z.literal('group'), tenantId: idSchema('tenant'), groupId: idSchema('group') }),
 ]);
 export type GrantScope = z.infer<typeof GrantScope>;
 type ScopeKind = GrantScope['kind'];
@@ -30,15 +32,15 @@ type ScopeKind = GrantScope['kind'];
 export const ROLE_SCOPES: { readonly [R in Role]: readonly ScopeKind[] } = {
   operator: ['installation'],
   'tenant-admin': ['tenant'],
-  'group-admin': ['pool', 'group'],
-  'help-desk': ['tenant', 'pool', 'group'],
+  'group-admin': ['pool'],
+  'help-desk': ['tenant', 'pool'],
   auditor: ['tenant'],
   integration: ['tenant'],
 };
 
 interface PermissionEntry {
   readonly about: string;
-  /** The narrowest place that it can be asked for: one for a tenant is not met by a grant for a group of it. */
+  /** The narrowest place that it can be asked for, `part` being a pool: one for a tenant is not met by a grant for a pool of it. */
   readonly at: 'installation' | 'tenant' | 'part';
   readonly roles: readonly Role[];
 }
@@ -52,9 +54,6 @@ function permission(about: string, at: PermissionEntry['at'], roles: readonly Ro
  * An auditor reads and changes nothing.
  */
 export const PERMISSIONS = {
-  'installation.read': permission('See health, versions and counts of the installation.', 'installation', [
-    'operator',
-  ]),
   'tenants.read': permission('List the tenants of the installation.', 'installation', ['operator']),
   'tenants.create': permission('Create a tenant.', 'installation', ['operator']),
   'tenants.suspend': permission('Suspend a tenant and let it go on.', 'installation', ['operator']),
@@ -148,8 +147,8 @@ export interface Grant {
 }
 
 /**
- * Whether grants allow something in a place. A grant reaches down, from a tenant into its pools and groups, and never up or across; that
- * of the operator reaches no tenant.
+ * Whether grants allow something in a place. A grant reaches down, from a tenant into its pools, and never up or across; that of
+ * the operator reaches no tenant.
  */
 export function isAllowed(grants: readonly Grant[], permission: Permission, place: GrantScope): boolean {
   const { roles, at } = PERMISSIONS[permission] as PermissionEntry;
@@ -162,8 +161,7 @@ export function contains(outer: GrantScope, inner: GrantScope): boolean {
   if (outer.kind === 'installation' || inner.kind === 'installation') return outer.kind === inner.kind;
   if (outer.tenantId !== inner.tenantId) return false;
   if (outer.kind === 'tenant') return true;
-  if (outer.kind === 'pool') return inner.kind === 'pool' && inner.poolId === outer.poolId;
-  return inner.kind === 'group' && inner.groupId === outer.groupId;
+  return inner.kind === 'pool' && inner.poolId === outer.poolId;
 }
 
 function isAskedAt(at: PermissionEntry['at'], kind: ScopeKind): boolean {

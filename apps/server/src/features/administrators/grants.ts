@@ -156,7 +156,6 @@ function isSame(a: Grant, b: Grant): boolean {
 function scopeParts(scope: GrantScope): unknown[] {
   if (scope.kind === 'installation') return [scope.kind];
   if (scope.kind === 'pool') return [scope.kind, scope.tenantId, scope.poolId];
-  if (scope.kind === 'group') return [scope.kind, scope.tenantId, scope.groupId];
   return [scope.kind, scope.tenantId];
 }
 

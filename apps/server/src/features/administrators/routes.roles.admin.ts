@@ -1,6 +1,5 @@
 /** Operations about who administers what: roles, invitations, programs. */
-import type { TenantId } from '@kuvert/protocol';
-import { KuvertError } from '@kuvert/protocol';
+import type { PoolId, TenantId } from '@kuvert/protocol';
 import type { Grant, GrantScope, Role } from '@kuvert/protocol/admin';
 import type { Noted } from '../../effects.ts';
 import { defineAdminRoutes, isoTime, signedIn } from '../../http/admin/admin-routes.ts';
@@ -15,7 +14,7 @@ type Listed = Awaited<ReturnType<AdministratorService['grants']['list']>>[number
 
 /** Whether a pool is there. */
 interface Pools {
-  get(scope: ReturnType<Store['tenant']>, poolId: never): Promise<unknown>;
+  get(scope: ReturnType<Store['tenant']>, poolId: PoolId): Promise<unknown>;
 }
 
 /** @see ADMIN_OPERATIONS */
@@ -28,15 +27,16 @@ export const roleAdminRoutes = (parts: {
   const { administrators, tenants, pools, store } = parts;
   const { grants, invitations, integrations } = administrators;
 
-  /** @throws KuvertError `not_found` for a pool that this tenant does not have, `bad_request` for two parts at once */
+  /** @throws KuvertError `not_found` for a pool that this tenant does not have */
   async function grantOf(
     tenantId: TenantId,
-    { role, poolId, groupId }: { role: Role; poolId?: unknown; groupId?: unknown },
+    { role, poolId }: { role: Role; poolId?: PoolId | undefined },
   ): Promise<Grant> {
-    if (poolId !== undefined && groupId !== undefined)
-      throw new KuvertError('bad_request', { details: { field: 'poolId' } });
-    if (poolId !== undefined) await pools.get(store.tenant(tenantId), poolId as never);
-    return { role, scope: scopeOf(tenantId, { poolId, groupId }) };
+    if (poolId !== undefined) await pools.get(store.tenant(tenantId), poolId);
+    return {
+      role,
+      scope: poolId === undefined ? { kind: 'tenant', tenantId } : { kind: 'pool', tenantId, poolId },
+    };
   }
 
   async function invite(
@@ -94,7 +94,7 @@ export const roleAdminRoutes = (parts: {
 
     'administrators.take': async ({ params, body, noted }) => {
       const { administratorId, tenantId } = params;
-      const grant = { role: body.role, scope: scopeOf(tenantId, body) };
+      const grant = { role: body.role, scope: scopeOf(tenantId, body.poolId) };
       await grants.take({ administratorId, grant }, noted.operator);
       return { result: undefined };
     },
@@ -180,12 +180,7 @@ function shownIntegration(row: IntegrationRow) {
   };
 }
 
-/** Where in a tenant a role counts: in one of its pools or groups, else everywhere. */
-function scopeOf(
-  tenantId: TenantId,
-  { poolId, groupId }: { readonly poolId?: unknown; readonly groupId?: unknown },
-): GrantScope {
-  if (poolId !== undefined) return { kind: 'pool', tenantId, poolId } as GrantScope;
-  if (groupId !== undefined) return { kind: 'group', tenantId, groupId } as GrantScope;
-  return { kind: 'tenant', tenantId };
+/** Where in a tenant a role counts: for the people of one pool, else everywhere. */
+function scopeOf(tenantId: TenantId, poolId: PoolId | undefined): GrantScope {
+  return poolId === undefined ? { kind: 'tenant', tenantId } : { kind: 'pool', tenantId, poolId };
 }

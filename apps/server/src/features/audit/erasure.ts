@@ -3,15 +3,19 @@
  * each deletion is itself an entry, with which somebody can prove that and when it was done.
  */
 import { createHash } from 'node:crypto';
-import { type AuditEntryId, idToBytes } from '@kuvert/protocol';
+import { type AuditEntryId, idToBytes, makeTimedId } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
 import type { Store, Tx } from '../../store/index.ts';
 import { keyOf } from './drafts.ts';
 import { placeOfLog } from './logs.ts';
 import type { AuditRecords, LogName } from './records.ts';
 
-/** How long entries are kept: what German law asks of books, the longest of its terms (AO §147). */
-export const TERM_MS = 10 * 366 * 86_400_000;
+/** How long what stands in audit logs is kept, in milliseconds. */
+export interface AuditTerms {
+  /** Addresses; at most half a year (F9). */
+  readonly addressMs: number;
+  readonly entryMs: number;
+}
 /** Rows of one commit. */
 const AT_ONCE = 200;
 
@@ -20,8 +24,15 @@ export class AuditErasure {
   readonly #store: Store;
   readonly #clock: Pick<Clock, 'nowMs'>;
   readonly #records: AuditRecords;
+  readonly #terms: AuditTerms;
 
-  constructor(deps: { readonly store: Store; readonly clock: Clock; readonly records: AuditRecords }) {
+  constructor(deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly records: AuditRecords;
+    readonly terms: AuditTerms;
+  }) {
+    this.#terms = deps.terms;
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#records = deps.records;
@@ -52,8 +63,10 @@ export class AuditErasure {
   /** Deletes up to `limit` addresses whose time is over, and records which. @returns how many */
   async deleteAddresses(log: LogName, limit = AT_ONCE): Promise<number> {
     const { scope, tables } = placeOfLog(this.#store, log);
-    const before = this.#clock.nowMs();
-    const { rows } = await scope.list(tables.origins, { index: 'byExpiry', before: before + 1, limit });
+    const before = this.#clock.nowMs() - this.#terms.addressMs;
+    // Ids begin with the time, so a term that was made shorter holds for what is there already.
+    const first = makeTimedId('auditEntry', before + 1, new Uint8Array(10));
+    const { rows } = await scope.list(tables.origins, { before: first, limit });
     if (rows.length === 0) return 0;
     const ids = rows.map(({ entryId }) => entryId);
     await scope.write((tx) => {
@@ -66,7 +79,7 @@ export class AuditErasure {
   /** Deletes up to `limit` entries whose term is over, with all that stands beside them, and records which. Their leaves stay. @returns how many */
   async deleteEntries(log: LogName, limit = AT_ONCE): Promise<number> {
     const { scope, tables } = placeOfLog(this.#store, log);
-    const before = this.#clock.nowMs() - TERM_MS;
+    const before = this.#clock.nowMs() - this.#terms.entryMs;
     const { rows } = await scope.list(tables.entries, { index: 'byTime', before, limit });
     const ids: AuditEntryId[] = [];
     // One without a number has no leaf yet that could stay.

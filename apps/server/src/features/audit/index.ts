@@ -3,7 +3,7 @@ import type { Recorded } from '../../acting.ts';
 import type { Clock, Random } from '../../clock.ts';
 import type { Store } from '../../store/index.ts';
 import { auditCollections as tables } from './collections.ts';
-import { AuditErasure } from './erasure.ts';
+import { AuditErasure, type AuditTerms } from './erasure.ts';
 import { loadLogKey, logKeys } from './log-keys.ts';
 import { AuditProofs } from './proofs.ts';
 import { AuditReading } from './reading.ts';
@@ -29,6 +29,7 @@ export async function createAuditFeature(deps: {
   readonly onStreamed: (outcome: { readonly delivered: number } | { readonly error: unknown }) => void;
   /** Hosts inside private nets to which tenants may stream too. */
   readonly streamHosts: readonly string[];
+  readonly terms: AuditTerms;
 }) {
   const key = await loadLogKey(deps.store, deps.clock);
   const records: AuditWriter = new AuditWriter({ ...deps, onPending: (log) => sequencer.notice(log) });

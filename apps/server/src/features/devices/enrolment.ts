@@ -12,9 +12,11 @@ import {
   type PersonId,
   type PrekeyUpload,
   type Signed,
+  type TenantId,
 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
 import { type RowOf, type Store, StoreError, type TenantScope, type Tx } from '../../store/index.ts';
+import type { AuditRecords } from '../audit/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { TenantProfile, TenantService } from '../tenants/index.ts';
 import {
@@ -75,9 +77,10 @@ export function createEnrolment(deps: {
   readonly tenants: TenantService;
   readonly tokens: Tokens;
   readonly prekeys: PrekeyStock;
+  readonly audit: AuditRecords;
   readonly devices: Pick<DeviceService, 'announce' | 'retire' | 'retired' | 'setChanged'>;
 }): Enrolment {
-  const { store, clock, people, tenants, tokens, prekeys } = deps;
+  const { store, clock, people, tenants, tokens, prekeys, audit } = deps;
 
   /** The answer for a token that was used: the same one for the same list, a refusal for another. */
   async function answerAgain(scope: TenantScope, token: TokenRow, hash: Uint8Array): Promise<Certified> {
@@ -119,9 +122,15 @@ export function createEnrolment(deps: {
   async function register(
     tx: Tx<'tenant'>,
     request: EnrolmentRequest,
-    made: { personId: PersonId; list: DeviceList; hash: Uint8Array<ArrayBuffer>; certified: Certified },
+    made: {
+      tenantId: TenantId;
+      personId: PersonId;
+      list: DeviceList;
+      hash: Uint8Array<ArrayBuffer>;
+      certified: Certified;
+    },
   ): Promise<readonly DeviceId[]> {
-    const { personId, list, hash, certified } = made;
+    const { tenantId, personId, list, hash, certified } = made;
     const [listed] = list.devices;
     if (listed === undefined) throw new KuvertError('device_list_invalid');
     const { deviceId, deviceList } = request;
@@ -155,6 +164,9 @@ export function createEnrolment(deps: {
     );
     await deps.devices.setChanged(tx, personId, { listHash: hash, devices: [deviceId] });
     prekeys.store(tx, deviceId, request.prekeys);
+    audit.inTenant(tx, tenantId, { action: 'device.enrolled', object: deviceId, after: { personId } });
+    if (before !== undefined)
+      audit.inTenant(tx, tenantId, { action: 'account.reset', object: personId, after: { deviceId, gone } });
     return gone;
   }
 
@@ -211,7 +223,13 @@ export function createEnrolment(deps: {
           if (present !== undefined && current.purpose !== 'reset') throw new KuvertError('link_needed');
           if (!isSameAccount(present, before)) throw new KuvertError('devices_changed');
           tx.put(enrolmentTokens, { ...current, usedForList: hash });
-          const gone = await register(tx, request, { personId, list, hash, certified });
+          const gone = await register(tx, request, {
+            tenantId: scope.tenant,
+            personId,
+            list,
+            hash,
+            certified,
+          });
           return { answer: certified, gone };
         });
         if (before !== undefined && gone !== undefined) {

@@ -22,6 +22,7 @@ import {
 import type { Clock } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import { type RowOf, type Store, StoreError, type TenantScope } from '../../store/index.ts';
+import type { AuditRecords } from '../audit/index.ts';
 import type { PoolService } from '../pools/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import {
@@ -72,10 +73,11 @@ export function createLinking(deps: {
   readonly devices: DeviceService;
   readonly tenants: TenantService;
   readonly pools: Pick<PoolService, 'requireFeature'>;
+  readonly audit: AuditRecords;
   /** {@link LIST_LIMIT} was reached. */
   readonly onLimit: () => void;
 }): Linking {
-  const { store, clock, devices, tenants, pools, onLimit } = deps;
+  const { store, clock, devices, tenants, pools, audit, onLimit } = deps;
   const lists = new LeakyBuckets({ limit: LIST_LIMIT, clock, onClosed: onLimit });
 
   /** Takes the link id for this tenant. @throws KuvertError `link_used` when somebody of another tenant has answered it */
@@ -148,11 +150,15 @@ export function createLinking(deps: {
         await devices.setChanged(tx, personId, { listHash: hash, devices: left });
       }
       const gone: DeviceId[] = [];
+      const after = { personId };
       for (const device of removed) {
         if ((await tx.get(deviceRows, device)).state === 'revoked') continue;
         await devices.retire(tx, device);
         gone.push(device);
+        audit.inTenant(tx, scope.tenant, { action: 'device.revoked', object: device, after });
       }
+      if (succession !== undefined)
+        audit.inTenant(tx, scope.tenant, { action: 'account.renewed', object: personId });
       if (entry !== undefined && link !== undefined) {
         const isKnown = (await tx.find(deviceRows, entry.device)) !== undefined;
         const linkId = Buffer.from(link.linkId).toString('hex');
@@ -169,6 +175,7 @@ export function createLinking(deps: {
           cleanup: null,
         });
         tx.apply(store.ops.insert(activeDevices, [entry.device], new Uint8Array(0)));
+        audit.inTenant(tx, scope.tenant, { action: 'device.linked', object: entry.device, after });
       }
       return gone;
     });

@@ -1,5 +1,6 @@
 /** What devices, and people with a token, may ask about devices. */
-import { KuvertError } from '@kuvert/protocol';
+import { type DeviceId, KuvertError, type MethodName } from '@kuvert/protocol';
+import { actAs } from '../../acting.ts';
 import { defineDeviceRoutes, defineEnrolmentRoutes } from '../../channel/routes.ts';
 import type { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import { isOwnAddress } from '../../loopback.ts';
@@ -16,7 +17,7 @@ export const deviceDeviceRoutes = (devices: DeviceService, linking: Linking) =>
         : devices.accountOf(caller.scope, personId),
     'devices.owner': ({ scope }, { deviceId }) => devices.ownerAccount(scope, deviceId),
     'devices.publish': async (caller, request) => {
-      await linking.publish(caller, request);
+      await actAsDevice(caller.deviceId, 'devices.publish', () => linking.publish(caller, request));
       return {};
     },
   });
@@ -43,10 +44,17 @@ export const deviceEnrolmentRoutes = (enrolment: Enrolment, linking: Linking, fa
       };
     },
     'enrolment.finish': async ({ address }, request) => {
-      const { account, changes } = await counted(failures, address, () => enrolment.finish(request));
+      const { account, changes } = await counted(failures, address, () =>
+        actAsDevice(request.deviceId, 'enrolment.finish', () => enrolment.finish(request)),
+      );
       return { account, ...(changes && { changes }) };
     },
   });
+
+/** What a device does with its own person's devices is recorded under its id. Of devices no address is kept, there as little as anywhere. */
+function actAsDevice<T>(actor: DeviceId, via: MethodName, work: () => Promise<T>): Promise<T> {
+  return actAs({ actor, address: undefined, via, requestId: undefined }, work);
+}
 
 /** Counts attempts without a valid token by address. This machine itself is none: there a proxy or a test stands for many. */
 async function counted<T>(failures: LeakyBuckets, address: string, attempt: () => Promise<T>): Promise<T> {

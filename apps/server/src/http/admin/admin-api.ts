@@ -145,10 +145,9 @@ export function addAdminApi(
 
 /** Parameters of the path say where something takes place; without a tenant it is the installation. */
 function placeOf(one: AdminOperation, params: Readonly<Record<string, unknown>>): GrantScope {
-  const { tenantId, poolId, groupId } = params as Record<string, never>;
+  const { tenantId, poolId } = params as Record<string, never>;
   if (tenantId === undefined || one.at === 'installation') return { kind: 'installation' };
   if (poolId !== undefined) return { kind: 'pool', tenantId, poolId };
-  if (groupId !== undefined) return { kind: 'group', tenantId, groupId };
   return { kind: 'tenant', tenantId };
 }
 
