@@ -114,7 +114,7 @@ function orderedBytes(length: number, nowMs: number, count: number): Uint8Array<
 }
 
 /** A wrapping key that lives as long as the process, like the store that it is for. */
-function memoryKeys(): Parameters<typeof openStore>[0]['keys'] {
+export function memoryKeys(): Parameters<typeof openStore>[0]['keys'] {
   const key = randomBytes(32);
   const keyId = 'bench';
   return {
