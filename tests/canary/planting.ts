@@ -380,6 +380,8 @@ const NO_ROOM: Readonly<Record<string, string>> = {
   'setting: KUVERT_STORE_THREADS': 'a number',
   'setting: KUVERT_BLOBS': 'names a folder that is searched',
   'setting: KUVERT_ATTACHMENT_GB': 'a number',
+  'setting: KUVERT_AUDIT_ADDRESS_DAYS': 'a number',
+  'setting: KUVERT_AUDIT_YEARS': 'a number',
   'setting: KUVERT_LEDGER': 'names a folder that is searched',
   'setting: KUVERT_STORE': 'must be the address of a database',
   'setting: KUVERT_STORE_PASSWORD_FILE': 'a path; only its file is read',

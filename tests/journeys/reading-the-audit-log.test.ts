@@ -113,16 +113,19 @@ test('F6 what people do with their own devices is in the tenant’s log with ids
   const { result } = await chief.call('people.reset', { params: { ...params, personId: phone.personId } });
   const anew = await phone.anotherProfile().enrol(result.token);
   const entries = (await chief.call('audit.search', { params, query: { limit: 500 } })).result.entries;
-  const own = entries.filter(({ actor }) => actor.startsWith('de_')).reverse();
+  const own = entries.filter(({ actor }) => actor.startsWith('de_'));
   const { personId } = phone;
-  expect(own).toMatchObject([
+  const expected = [
     { action: 'device.enrolled', actor: phone.deviceId, object: phone.deviceId, via: 'enrolment.finish' },
     { action: 'device.linked', actor: phone.deviceId, object: laptop.deviceId, via: 'devices.publish' },
     { action: 'device.revoked', actor: phone.deviceId, object: laptop.deviceId, after: { personId } },
     { action: 'account.renewed', actor: phone.deviceId, object: personId },
     { action: 'device.enrolled', actor: anew.deviceId, object: anew.deviceId },
     { action: 'account.reset', object: personId, after: { deviceId: anew.deviceId, gone: [phone.deviceId] } },
-  ]);
+  ];
+  // The clock stands still, so their order says nothing.
+  expect(own).toEqual(expect.arrayContaining(expected.map((one) => expect.objectContaining(one))));
+  expect(own).toHaveLength(expected.length);
   expect(own.every(({ address, actorName }) => address === null && actorName === null)).toBe(true);
   // What the person is called stands in the erasable map alone, not in the entries.
   expect(JSON.stringify(own.map(({ objectName: _, ...entry }) => entry))).not.toContain('Erasmus');
