@@ -28,7 +28,7 @@ export interface Payload {
 }
 
 /** The transaction that writes down that nobody has decided in time. */
-export type ExpiredIn =
+type ExpiredIn =
   | { readonly kind: 'tenant'; readonly tx: Tx<'tenant'> }
   | { readonly kind: 'operator'; readonly tx: Tx<'operator'> };
 

@@ -4,7 +4,7 @@ import { tenantAdminRoutes } from './routes.admin.ts';
 import { tenantOperatorRoutes } from './routes.operator.ts';
 import { createTenantService } from './service.ts';
 
-export type { TenantProfile, TenantService, TenantState } from './service.ts';
+export type { TenantProfile, TenantService } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
 export const tenantCollections = [tenants, tenantProfiles] as const;

@@ -34,7 +34,7 @@ export interface TenantFacts {
 }
 
 /** Whether there is such a tenant, and whether it may do anything. */
-export type TenantState = 'active' | 'suspended' | undefined;
+type TenantState = 'active' | 'suspended' | undefined;
 
 /** What a tenant's own administrators may change. */
 export interface TenantSettings {
