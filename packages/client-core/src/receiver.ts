@@ -42,6 +42,8 @@ import { takeChoices } from './trust/own-choices.ts';
 const BATCH_DELIVERIES = 64;
 /** Longest wait of an acknowledgement while messages come in one by one. */
 const ACK_DELAY_MAX_MS = 1_000;
+/** In large groups it is longer, so that its writer is not told by a thousand devices in one second. */
+const ACK_SPREAD = { perMemberMs: 10, maxMs: 10_000 } as const;
 /** No envelope expires sooner after it was accepted. */
 const LIFETIME_SHORTEST_MS = Math.min(...Object.values(LIFETIME_MS));
 const NOTICES_LOOKED_AT = 1_000;
@@ -67,6 +69,8 @@ export class Receiver {
   #isRunning = false;
   #isDrained = false;
   #cancelAcks: (() => void) | undefined;
+  /** The longest wait of acknowledgements that have become due, and of those that a timer runs for. */
+  #ackWaitMs = { due: Infinity, running: Infinity };
   #cancelGaps: (() => void) | undefined;
   #isSendingAcks = false;
   readonly #lists: NamedLists;
@@ -356,6 +360,7 @@ export class Receiver {
       if (item.delivery.class !== CLASSES.message || header.chain === undefined) return false;
       const { store } = this.#context;
       store.messages.markAckDue(sender.personId);
+      this.#ackWaitMs.due = Math.min(this.#ackWaitMs.due, ackWaitMs(this.#context, header));
       const isKnown = store.messages.has(sender.device, header.contentId);
       const { lifetimeMs, sentAtMs: writtenAtMs } = header;
       const { acceptedAtMs } = item.delivery;
@@ -488,9 +493,18 @@ export class Receiver {
   /** While messages come in one by one, acknowledgements wait a moment for company. */
   #settleLater(): void {
     const { clock, random, store } = this.#context;
+    const { due, running } = this.#ackWaitMs;
+    this.#ackWaitMs.due = Infinity;
+    // Nobody who wrote to this person alone waits for a group.
+    if (this.#cancelAcks !== undefined && due < running) {
+      this.#cancelAcks();
+      this.#cancelAcks = undefined;
+    }
     if (store.messages.listAcksDue().length > 0 && this.#cancelAcks === undefined) {
-      const delayMs = Math.floor(((random(1)[0] ?? 0) / 256) * ACK_DELAY_MAX_MS);
-      this.#cancelAcks = clock.after(delayMs, () => {
+      const [high = 0, low = 0] = random(2);
+      const waitMs = due === Infinity ? ACK_DELAY_MAX_MS : due;
+      this.#ackWaitMs.running = waitMs;
+      this.#cancelAcks = clock.after(Math.floor(((high * 256 + low) / 65_536) * waitMs), () => {
         this.#cancelAcks = undefined;
         this.#sendAcks();
       });
@@ -512,6 +526,13 @@ export class Receiver {
         this.#context.changed();
       });
   }
+}
+
+/** How long the acknowledgement of a message may wait. */
+function ackWaitMs({ store }: Context, header: Arrived['header']): number {
+  if (header.group === undefined) return ACK_DELAY_MAX_MS;
+  const members = store.groups.findByConversation(header.conversation)?.state.members.length ?? 0;
+  return Math.max(ACK_DELAY_MAX_MS, Math.min(members * ACK_SPREAD.perMemberMs, ACK_SPREAD.maxMs));
 }
 
 function isDelivery(item: Inbound): item is Delivery {

@@ -58,6 +58,12 @@ export class GroupsDouble {
     return this.#get(group).entries;
   }
 
+  /** All that is kept of a group, as whoever has stolen it would see it: the log, and everybody's copies of its keys. */
+  dump(group: GroupId): MethodResult<'groups.log'> {
+    const { entries, state, copies } = this.#get(group);
+    return { entries, epoch: state.epoch, keys: [...copies.values()].flat() };
+  }
+
   /** Devices that a message must reach, if it names the present set. @throws KuvertError `not_found`, `group_changed` */
   targets(group: GroupId, from: { person: PersonId; device: DeviceId }, set: Uint8Array): DeviceId[] {
     const { state } = this.#get(group);
