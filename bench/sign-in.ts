@@ -4,6 +4,7 @@
  */
 import { argon2, randomBytes } from 'node:crypto';
 import { ADMIN_PASSWORD, startInstallation, type TestAdministrator } from '@kuvert/testkit';
+import { generateSync } from 'otplib';
 
 const ROUNDS = Number(process.argv[2] ?? 40);
 const AT_ONCE = 4;
@@ -24,25 +25,25 @@ const people: TestAdministrator[] = [];
 for (let i = 0; i < AT_ONCE; i++) people.push(await installation.administrator('operator', `Person-${i}`));
 let strangers = 0;
 
-async function signIn(somebody: TestAdministrator): Promise<void> {
-  await somebody.signIn();
+async function signIn({ mail, totpSecret: secret }: TestAdministrator): Promise<void> {
+  await ask(mail, generateSync({ secret, epoch: Math.floor(installation.clock.nowMs() / 1_000) }), 201);
 }
 
-async function refused(): Promise<void> {
-  const body = {
-    mail: `nobody-${strangers++}@example.test`,
-    password: ADMIN_PASSWORD,
-    secondFactor: { kind: 'totp', code: '000000' },
-  };
+const refused = () => ask(`nobody-${strangers++}@example.test`, '000000', 401);
+
+async function ask(mail: string, code: string, status: number): Promise<void> {
+  const body = { mail, password: ADMIN_PASSWORD, secondFactor: { kind: 'totp', code } };
   const answer = await fetch(`${installation.url}/api/v1/sessions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  if (answer.status !== 401) throw new Error(`answered ${answer.status}: ${await answer.text()}`);
+  if (answer.status !== status) throw new Error(`answered ${answer.status}: ${await answer.text()}`);
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
+  // Each code of an app is good once.
+  installation.clock.advance(STEP_MS);
   const started = performance.now();
   await work();
   return performance.now() - started;
@@ -59,7 +60,6 @@ const times = {
 };
 
 for (let round = -2; round < ROUNDS; round++) {
-  installation.clock.advance(STEP_MS);
   const one = {
     raw: await timed(rawHash),
     signIn: await timed(() => signIn(first)),
