@@ -3,8 +3,9 @@
  * of one MongoDB: the one in `MONGODB_URL`, else a wire double for each test. So whatever was written for the one engine can be run on the other.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { BSON, MongoClient } from 'mongodb';
 import { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
 
@@ -48,7 +49,12 @@ export class StoreUnderTest implements AsyncDisposable {
   /** Everything that lies there of one tenant. */
   async bytesOf(dataFolder: string, tenantId: string): Promise<Buffer> {
     const address = this.addressFor(dataFolder);
-    if (address === undefined) return bytesOfFiles(join(dataFolder, 'tenants'), tenantId);
+    if (address === undefined) {
+      const folder = join(dataFolder, 'tenants');
+      // What was committed goes on from the redo log into the file a moment later.
+      while (existsSync(join(folder, `${tenantId}.db-redo`))) await setImmediate();
+      return bytesOfFiles(folder, tenantId);
+    }
     const client = new MongoClient(address);
     try {
       const parts: Uint8Array[] = [];

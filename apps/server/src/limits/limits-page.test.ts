@@ -3,6 +3,7 @@ import {
   ATTACHMENT_LIMITS,
   CHANNEL_LIMITS,
   DEVICES_MAX,
+  FORMER_LISTS_MAX,
   GROUP_LIMITS,
   LIFETIME_MS,
   LINK_LIFETIME_MS,
@@ -25,7 +26,12 @@ import {
 import { ATTEMPT_LIMITS } from '../features/devices/attempts.ts';
 import { LIST_LIMIT } from '../features/devices/linking.ts';
 import { KEY_COPY_KEPT_MS } from '../features/groups/limits.ts';
-import { CONNECTION_SUBMITS_OPEN_MAX, MAILBOX_MAX, TRAFFIC } from '../features/mailbox/limits.ts';
+import {
+  ACKNOWLEDGEMENT_WAIT_MS,
+  CONNECTION_SUBMITS_OPEN_MAX,
+  MAILBOX_MAX,
+  TRAFFIC,
+} from '../features/mailbox/limits.ts';
 import { HIT_COST, PROBE_LIMIT } from '../features/people/probes.ts';
 import { TAKE_LIMITS } from '../features/prekeys/service.ts';
 import { NONCES_MAX, REQUEST_AGE_MS } from '../http/operator-gate.ts';
@@ -124,8 +130,14 @@ const MAILBOX: readonly Row[] = [
   [
     'Envelopes of a mailbox',
     `${count(MAILBOX_MAX.rows)}, ${size(MAILBOX_MAX.bytes)}`,
-    '`mailbox_full` while the device is connected; else it is dormant',
+    `\`mailbox_full\` while the device is connected and acknowledges something every ${time(ACKNOWLEDGEMENT_WAIT_MS)}; else it is dormant`,
     '`features/mailbox/limits.ts`',
+  ],
+  [
+    "Earlier versions of a person's device list",
+    `${count(FORMER_LISTS_MAX)}, ${time(LIFETIME_MS[1])}`,
+    'not kept; what an unknown device had sent is refused',
+    '`protocol`, devices.ts',
   ],
   [
     'Time in a mailbox, by lifetime class',
