@@ -25,6 +25,8 @@ export interface ListResult {
   status: number;
   readonly failedAt: number;
   readonly index: number;
+  /** It was committed and has changed nothing, because it only checks. */
+  readonly hasOnlyChecked?: boolean;
 }
 
 const NONE = 0xff;
@@ -60,6 +62,8 @@ export function runList(file: SpaceFile, reader: Unpacker, request: number, isCo
     }
   }
   if (refused !== undefined) return refused;
+  if (writes.length === 0)
+    return { request, status: STATUS.committed, failedAt: 0, index: NONE, hasOnlyChecked: true };
   if (fallible === 0) return runWrites(file, writes, request);
   file.exec('SAVEPOINT list');
   const result = runWrites(file, writes, request);

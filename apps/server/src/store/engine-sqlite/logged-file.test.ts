@@ -125,6 +125,18 @@ test('P1 lists that were refused are not in the log, and checks of versions do n
   await engine.close();
 });
 
+test('H3 what changes nothing is not written: lists that only check, lists that are refused', async () => {
+  const engine = await openUnhurried();
+  await engine.commit('control', [put(0)]);
+  await engine.commit('control', [put(1)]);
+  const before = readFileSync(redoOf(folder));
+  const absent: EngineOp = { kind: 'check', collection: 0, key: key(7), version: 'absent' };
+  expect(await engine.commit('control', [absent])).toMatchObject({ committed: true });
+  expect(await engine.commit('control', [insert(1)])).toMatchObject({ committed: false });
+  expect(readFileSync(redoOf(folder)).equals(before)).toBe(true);
+  await engine.close();
+});
+
 test('P5 a log of an earlier turn brings nothing back', async () => {
   const engine = await openUnhurried();
   await commitLists(engine, 4);

@@ -61,7 +61,6 @@ export class LoggedFile {
    * @throws an error of the system or the driver; unless {@link isDiskFull}, nothing is known any more
    */
   keep(lists: readonly Bytes[]): void {
-    if (lists.length === 0) return;
     // The first changes after a start are committed together with the salt of the first turn.
     if (!this.#log.isUsable) {
       this.fold();
@@ -69,6 +68,12 @@ export class LoggedFile {
     }
     this.#log.append(lists);
     if (this.#log.bytes >= Math.min(this.#foldBytes, this.#bytesMax)) this.tryFold();
+  }
+
+  /** Ends changes that came to nothing: then nothing is written. */
+  leave(): void {
+    // What was kept before is in the same transaction.
+    if (!this.isBehind) this.rollback();
   }
 
   /** Writes to the file what was kept so far and what was changed since. @throws as {@link LoggedFile.keep} */

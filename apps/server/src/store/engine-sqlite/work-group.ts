@@ -144,12 +144,13 @@ function tryWrites(
       if (kind === REQUEST.commit) {
         const result = runList(file.rows, reader, request);
         lists.push(result);
-        if (result.status === STATUS.committed)
+        if (result.status === STATUS.committed && result.hasOnlyChecked !== true)
           addPiece(pieces, work.subarray(position - LIST_HEAD_BYTES, end));
       } else expiries.push({ request, ...file.rows.expire(reader.u32(), reader.f64(), reader.u32()) });
     }
     surroundings.step();
-    if (mayLog && !isExpiring) file.keep(pieces);
+    if (pieces.length === 0 && expiries.every(({ count }) => count === 0)) file.leave();
+    else if (mayLog && !isExpiring) file.keep(pieces);
     else {
       const foldingMs = performance.now();
       file.fold();
