@@ -219,6 +219,7 @@ const TAKES_NOTHING: readonly string[] = [
   'public GET /v1/server-key',
   `public GET ${ADMIN_BASE}/openapi.json`,
   `public GET ${ADMIN_BASE}/docs`,
+  `public GET ${ADMIN_BASE}/browser`,
   'ops GET /livez',
   'ops GET /readyz',
   'ops GET /metrics',

@@ -6,8 +6,8 @@ import { bytesSchema, idSchema, uint32 } from './schemas.ts';
 const groupKey = z.object({ number: uint32.min(1), key: bytesSchema(32) });
 
 /**
- * The sender key of the sending device for a group, from its next message on, and where its chain stands then (P3). Who joins later learns
- * nothing of what was before. `key` is the present group key, for devices that were not there when it was made.
+ * The sender key of the sending device for a group, from its next message on, and where its chain stands then (P3); 0 for whom the chain was before,
+ * because for them it goes on. Who joins later learns nothing of what was before. `key` is the present group key, for devices that were not there when it was made.
  */
 export const SenderKeyContent = z.object({
   kind: z.literal('sender-key'),

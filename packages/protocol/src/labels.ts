@@ -45,6 +45,7 @@ export const LABELS = {
   recordKey: 'kuvert/record-key/1',
   blindIndex: 'kuvert/blind-index/1',
   fileKey: 'kuvert/file-key/1',
+  redoLog: 'kuvert/redo-log/1',
   cursor: 'kuvert/cursor/1',
   rowKey: 'kuvert/row-key/1',
   indexPart: 'kuvert/index-part/1',

@@ -166,11 +166,17 @@ async function live(seed: number, lies: boolean) {
   honest(one);
   clock.advance(60_000);
   await syncAll(all, 5);
+  // The heads of the chains are told after a day without a message.
+  for (let day = 0; lies && day < 3; day++) {
+    clock.advance(25 * 3_600_000);
+    await syncAll(all, 3);
+  }
   return {
     log,
     mayLack,
     rows: all.map((device) => ({
       device,
+      isTold: device.noticeKinds().includes('messages_missing'),
       is: shown(device, groupId).toSorted(),
       must: (screens.get(device)?.texts ?? []).toSorted(),
     })),
@@ -187,28 +193,26 @@ test('A1 A4 B8 random histories of joins, leaves, messages, edits and re-keys: e
   }
 });
 
-/**
- * Histories that are lived each time. Open: in that of seed 2 one member never gets one message (text 13) after the server has stopped lying; whether
- * it could be brought again or only has to be told is to be found out.
- */
-const LYING_SEEDS = [1];
+/** Histories that are lived each time; in that of 2 and 6 something changed is the last that its writer has written. */
+const LYING_SEEDS = [1, 2, 6];
 
 test.each(LYING_SEEDS)(
-  'B8 P2 P3 the same (%i) on a server that doubles, drops, changes, withholds, rolls back and answers wrongly: nothing is shown that was not written for whoever reads it, nothing twice, and what was withheld comes when it stops',
+  'B8 P2 P3 the same (%i) on a server that doubles, drops, changes, withholds, rolls back and answers wrongly: nothing is shown that was not written for whoever reads it, nothing twice, and what was withheld comes when it stops, or is told as missing',
   {
     timeout: 240_000,
   },
   async (seed) => {
     const { log, rows, mayLack } = await live(seed, true);
-    for (const { device, is, must } of rows) {
-      const about = { seed, log, who: device.mail };
+    for (const { device, is, must, isTold } of rows) {
+      const about = { seed, log, who: device.mail, notices: device.noticeKinds() };
       expect({ ...about, twice: is.filter((text, at) => is.indexOf(text) !== at) }).toEqual({
         ...about,
         twice: [],
       });
-      if (mayLack.has(device))
-        expect({ ...about, more: is.filter((text) => !must.includes(text)) }).toEqual({ ...about, more: [] });
-      else expect({ ...about, texts: is }).toEqual({ ...about, texts: must });
+      expect({ ...about, more: is.filter((text) => !must.includes(text)) }).toEqual({ ...about, more: [] });
+      const lacking = must.filter((text) => !is.includes(text));
+      // Of a changed body nobody can say from whom it is, so it cannot be asked for again; its number is missing.
+      if (!mayLack.has(device) && !isTold) expect({ ...about, lacking }).toEqual({ ...about, lacking: [] });
     }
   },
 );

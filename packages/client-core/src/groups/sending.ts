@@ -29,7 +29,7 @@ import { activeDevices, type Directory } from '../directory.ts';
 import { legHash } from '../leg-hash.ts';
 import { ownListHead } from '../own-device.ts';
 import type { Connection } from '../ports.ts';
-import type { OutboxRow, OwnChain, SealedRow } from '../store.ts';
+import type { KnownAccount, OutboxRow, OwnChain, SealedRow } from '../store.ts';
 import type { GroupChanges } from './changing.ts';
 import type { GroupLogs } from './log-sync.ts';
 import { type MemberDevices, refreshMembers, targetDevices } from './members.ts';
@@ -175,35 +175,35 @@ export class GroupSending {
     const staged = stageSessions(this.#context);
     const { message, writes } = await distributeSenderKey(staged, own.deviceId, key.distribution);
     const needs = new Set(needy);
-    const people = members.accounts
-      .filter((account) => activeDevices(account).some((device) => needs.has(device)))
-      .map(({ personId }) => personId);
+    const people = members.accounts.filter((account) =>
+      activeDevices(account).some((device) => needs.has(device)),
+    );
     return store.transaction(() => {
       store.groups.putSenderKeys(row.groupId, writes, clock.now());
       store.groups.pruneSenderKeys(row.groupId, own.deviceId, 1);
-      const seqs = people.map((person) => this.#queueKey(row, person, message));
+      const seqs = people.map((account) => this.#queueKey(row, account, message));
       this.#hasQueued = seqs.length > 0;
-      const next = {
-        ...key,
-        devices: targetDevices(this.#context, members),
-        pending: [...key.pending, ...seqs],
-      };
+      const devices = targetDevices(this.#context, members);
+      const next = { ...key, devices, pending: [...key.pending, ...seqs] };
+      store.chains.putOwn({ ...ownChainOf(this.#context, row.groupId), devices });
       store.groups.putOwnKey(row.groupId, next);
       return next;
     });
   }
 
-  #queueKey({ groupId, state }: GroupRow, toPerson: PersonId, distribution: Uint8Array<ArrayBuffer>): number {
+  #queueKey({ groupId, state }: GroupRow, to: KnownAccount, distribution: Uint8Array<ArrayBuffer>): number {
     const { store, clock } = this.#context;
     const groupKey = store.groups.getKey(groupId, state.key.number);
     if (groupKey === undefined) throw new KuvertError('group_changed');
-    const { head } = ownChainOf(this.#context, groupId);
+    const { head, devices } = ownChainOf(this.#context, groupId);
+    // Whom it was for before, for them it goes on: what they have not got is missing, whatever key comes.
+    const goesOn = activeDevices(to).every((device) => devices.includes(device));
     return store.outbox.add({
       contentId: newId(this.#context, 'content'),
       kind: 'sender-key',
       class: CLASSES.control,
       toMail: undefined,
-      toPerson,
+      toPerson: to.personId,
       content: encodeContent({
         kind: 'sender-key',
         minReader: READER_VERSION,
@@ -211,7 +211,7 @@ export class GroupSending {
         epoch: state.epoch,
         key: groupKey,
         distribution,
-        chain: { chain: head.id, seq: head.seq, link: head.link },
+        chain: { chain: head.id, seq: goesOn ? 0 : head.seq, link: head.link },
       }),
       sentAtMs: clock.now(),
     });
@@ -222,10 +222,12 @@ export class GroupSending {
     const { store, own } = this.#context;
     const row = store.groups.get(groupId);
     const key = store.groups.getOwnKey(groupId);
-    if (row === undefined || key === undefined || memberOf(row.state, person) === undefined) return;
+    const account = store.directory.getAccount(person);
+    if (row === undefined || key === undefined || account === undefined) return;
+    if (memberOf(row.state, person) === undefined) return;
     const staged = stageSessions(this.#context);
     const { message } = await distributeSenderKey(staged, own.deviceId, key.distribution);
-    this.#queueKey(row, person, message);
+    this.#queueKey(row, account, message);
   }
 
   /** Seals the next rows of a group. Runs in the operation queue. @returns how many */

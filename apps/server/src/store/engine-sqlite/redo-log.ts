@@ -10,13 +10,13 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync, writevSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { LABELS } from '@kuvert/protocol';
 import { syncFolder } from './sync-folder.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const ALGORITHM = 'aes-256-gcm';
 const OPTIONS = { authTagLength: 16 } as const;
-const KEY_LABEL = 'kuvert/redo-log/1';
 const LENGTH_BYTES = 4;
 const TAG_BYTES = 16;
 /** A file that grows has its size fsynced too, so it grows by this much. */
@@ -135,7 +135,7 @@ export class RedoLog {
 }
 
 function keyOf(spaceKey: Bytes, salt: Bytes): Bytes {
-  return new Uint8Array(hkdfSync('sha256', spaceKey, salt, KEY_LABEL, 32));
+  return new Uint8Array(hkdfSync('sha256', spaceKey, salt, LABELS.redoLog, 32));
 }
 
 function nonceOf(counter: number): Bytes {
