@@ -18,6 +18,7 @@ import {
   type DeviceId,
   encodeContent,
   type GroupId,
+  type KnownContent,
   KuvertError,
   LIFETIME_MS,
   type PersonId,
@@ -34,6 +35,8 @@ import type { GroupChanges } from './changing.ts';
 import type { GroupLogs } from './log-sync.ts';
 import { type MemberDevices, refreshMembers, targetDevices } from './members.ts';
 import type { GroupRow, OwnSenderKey } from './store.ts';
+
+type SenderKeyChain = Extract<KnownContent, { kind: 'sender-key' }>['chain'];
 
 /** A sender key is used so long and for so many messages. */
 export const SENDER_KEY_MAX = { ageMs: 7 * 86_400_000, messages: 1_000 } as const;
@@ -155,7 +158,8 @@ export class GroupSending {
     const isOver = isSpent || key?.devices.some((device) => !wanted.has(device)) === true;
     if (key === undefined || isOver) {
       const distribution = distributionName(random(16));
-      key = { distribution, createdAtMs: clock.now(), count: 0, devices: [], pending: [] };
+      const before = key?.devices.filter((device) => wanted.has(device)) ?? [];
+      key = { distribution, createdAtMs: clock.now(), count: 0, devices: [], before, pending: [] };
     }
     const has = new Set(key.devices);
     const needy = targets.filter((device) => !has.has(device));
@@ -181,29 +185,44 @@ export class GroupSending {
     return store.transaction(() => {
       store.groups.putSenderKeys(row.groupId, writes, clock.now());
       store.groups.pruneSenderKeys(row.groupId, own.deviceId, 1);
-      const seqs = people.map((account) => this.#queueKey(row, account, message));
+      const chain = this.#chainFor(row.groupId, key);
+      const seqs = people.map((account) => this.#queueKey(row, account, { message, chain: chain(account) }));
       this.#hasQueued = seqs.length > 0;
-      const devices = targetDevices(this.#context, members);
-      const next = { ...key, devices, pending: [...key.pending, ...seqs] };
-      store.chains.putOwn({ ...ownChainOf(this.#context, row.groupId), devices });
+      const next = {
+        ...key,
+        devices: targetDevices(this.#context, members),
+        pending: [...key.pending, ...seqs],
+      };
       store.groups.putOwnKey(row.groupId, next);
       return next;
     });
   }
 
-  #queueKey({ groupId, state }: GroupRow, to: KnownAccount, distribution: Uint8Array<ArrayBuffer>): number {
+  /** Where the own chain to a group begins for somebody who is given a key. */
+  #chainFor(groupId: GroupId, key: OwnSenderKey): (account: KnownAccount) => SenderKeyChain {
+    const { head } = ownChainOf(this.#context, groupId);
+    const before = new Set([this.#context.own.deviceId, ...(key.before ?? [])]);
+    return (account) => {
+      // Whom it was for before, for them it goes on: what they have not got is missing, whatever key comes.
+      const goesOn = activeDevices(account).every((device) => before.has(device));
+      return { chain: head.id, seq: goesOn ? 0 : head.seq, link: head.link };
+    };
+  }
+
+  #queueKey(
+    { groupId, state }: GroupRow,
+    { personId }: KnownAccount,
+    { message: distribution, chain }: { message: Uint8Array<ArrayBuffer>; chain: SenderKeyChain },
+  ): number {
     const { store, clock } = this.#context;
     const groupKey = store.groups.getKey(groupId, state.key.number);
     if (groupKey === undefined) throw new KuvertError('group_changed');
-    const { head, devices } = ownChainOf(this.#context, groupId);
-    // Whom it was for before, for them it goes on: what they have not got is missing, whatever key comes.
-    const goesOn = activeDevices(to).every((device) => devices.includes(device));
     return store.outbox.add({
       contentId: newId(this.#context, 'content'),
       kind: 'sender-key',
       class: CLASSES.control,
       toMail: undefined,
-      toPerson: to.personId,
+      toPerson: personId,
       content: encodeContent({
         kind: 'sender-key',
         minReader: READER_VERSION,
@@ -211,7 +230,7 @@ export class GroupSending {
         epoch: state.epoch,
         key: groupKey,
         distribution,
-        chain: { chain: head.id, seq: goesOn ? 0 : head.seq, link: head.link },
+        chain,
       }),
       sentAtMs: clock.now(),
     });
@@ -227,7 +246,7 @@ export class GroupSending {
     if (memberOf(row.state, person) === undefined) return;
     const staged = stageSessions(this.#context);
     const { message } = await distributeSenderKey(staged, own.deviceId, key.distribution);
-    this.#queueKey(row, account, message);
+    this.#queueKey(row, account, { message, chain: this.#chainFor(groupId, key)(account) });
   }
 
   /** Seals the next rows of a group. Runs in the operation queue. @returns how many */

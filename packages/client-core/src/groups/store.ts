@@ -23,6 +23,8 @@ export interface OwnSenderKey {
   readonly count: number;
   /** Devices that it was handed to, or is on its way to. */
   readonly devices: readonly DeviceId[];
+  /** Those that had the key before this one too, so that the own chain goes on for them; absent where there was none. */
+  readonly before?: readonly DeviceId[];
   /** Rows of the outbox with which it is on its way. */
   readonly pending: readonly number[];
 }
