@@ -25,3 +25,4 @@ export * from './people.ts';
 export * from './prekeys.ts';
 export * from './safety-code.ts';
 export * from './schemas.ts';
+export * from './special-networks.ts';

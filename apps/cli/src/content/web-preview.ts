@@ -7,7 +7,7 @@ import { lookup as lookUp } from 'node:dns';
 import { get as getPlain, type IncomingMessage } from 'node:http';
 import { get as getTls } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
-import { CONTENT_LIMITS, KuvertError, type LinkPreview, utf8 } from '@kuvert/protocol';
+import { CONTENT_LIMITS, KuvertError, type LinkPreview, SPECIAL_IPV4_NETWORKS, utf8 } from '@kuvert/protocol';
 import { Parser } from 'htmlparser2';
 import { picturePreview } from '../previews.ts';
 
@@ -18,20 +18,7 @@ const REDIRECTS_MAX = 5;
 
 // Two lists: one for both would hold an IPv4 address for the IPv6 one that stands for it.
 const PRIVATE = { ipv4: new BlockList(), ipv6: new BlockList() };
-for (const [net, bits] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 3],
-] as const) {
-  PRIVATE.ipv4.addSubnet(net, bits, 'ipv4');
-}
+for (const [net, bits] of SPECIAL_IPV4_NETWORKS) PRIVATE.ipv4.addSubnet(net, bits, 'ipv4');
 // Everything but the global unicast space, and within it the addresses that stand for others (6to4, Teredo, documentation).
 PRIVATE.ipv6.addSubnet('::', 3, 'ipv6');
 PRIVATE.ipv6.addSubnet('4000::', 2, 'ipv6');

@@ -5,7 +5,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { connect } from 'node:tls';
-import { KuvertError } from '@kuvert/protocol';
+import { KuvertError, SPECIAL_IPV4_NETWORKS } from '@kuvert/protocol';
 
 /** Where messages go. */
 export interface StreamTarget {
@@ -20,19 +20,7 @@ const DELIVERY_MS = 30_000;
 
 /** Addresses that a tenant has no business to make the server speak to. */
 const INSIDE = new BlockList();
-for (const [net, bits] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['224.0.0.0', 3],
-] as const)
-  INSIDE.addSubnet(net, bits, 'ipv4');
+for (const [net, bits] of SPECIAL_IPV4_NETWORKS) INSIDE.addSubnet(net, bits, 'ipv4');
 for (const [net, bits] of [
   ['::', 127],
   ['64:ff9b::', 96],
