@@ -1,7 +1,8 @@
 /** The campaign's end of a person's process: starts it, kills it, gives it orders. */
 import { fileURLToPath } from 'node:url';
-import type { Child, Children } from '../children.ts';
+import type { Children } from '../children.ts';
 import type { TestPerson } from '../people.ts';
+import { OrderedProcess } from './ordered-process.ts';
 import type { Order, PersonSettings, Standing } from './person-talk.ts';
 
 const PROCESS = fileURLToPath(new URL('./person-process.ts', import.meta.url));
@@ -16,10 +17,8 @@ export class TalkingPerson {
   readonly #seed: string;
   readonly #environment: Readonly<Record<string, string | undefined>>;
   #colleagues: PersonSettings['colleagues'] = [];
-  #child: Child | undefined;
+  readonly #process = new OrderedProcess<Order>('the person has not come yet');
   #lives = 0;
-  /** How its process ended where nobody had killed it. */
-  readonly unexpectedEnds: string[] = [];
 
   constructor(options: {
     person: TestPerson;
@@ -35,6 +34,11 @@ export class TalkingPerson {
     this.#children = options.children;
     this.#seed = options.seed;
     this.#environment = options.environment;
+  }
+
+  /** How its process ended where nobody had killed it; whoever has told it takes it out. */
+  get unexpectedEnds(): string[] {
+    return this.#process.unexpectedEnds;
   }
 
   /** Who they talk to: their tenant, each person once, whatever devices they have. */
@@ -58,45 +62,36 @@ export class TalkingPerson {
       seed: this.#seed,
       colleagues: this.#colleagues,
     };
-    this.#child = this.#children.start(process.execPath, [PROCESS, JSON.stringify(settings)], {
-      env: this.#environment,
-      ipc: true,
-    });
-    const child = this.#child;
-    child.ended.then(
-      ({ code, signal }) => {
-        if (this.#child === child) this.unexpectedEnds.push(`code ${code} signal ${signal}: ${child.stderr}`);
-      },
-      () => undefined,
-    );
+    const options = { env: this.#environment, ipc: true };
+    this.#process.begin(this.#children.start(process.execPath, [PROCESS, JSON.stringify(settings)], options));
   }
 
   get pid(): number {
-    return this.#running.pid;
+    return this.#process.running.pid;
   }
 
   async ready(): Promise<void> {
-    await this.#running.until('the profile is open', () => this.#running.messages[0]);
+    await this.#process.running.until('the profile is open', () => this.#process.running.messages[0]);
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
+    this.#process.signal(signal);
   }
 
   /** Kills it and waits for its end. */
   async kill(): Promise<void> {
-    await this.#end((child) => child.kill('SIGKILL'));
+    await this.#process.kill();
   }
 
   beQuiet(): void {
-    this.#order({ do: 'be-quiet' });
+    this.#process.order({ do: 'be-quiet' });
   }
 
   /** Sends and fetches, and tells how things stand. @throws Error when it ended or does not answer */
   async flush(): Promise<Standing> {
-    const child = this.#running;
+    const child = this.#process.running;
     const heard = child.messages.length;
-    this.#order({ do: 'flush' });
+    this.#process.order({ do: 'flush' });
     const doubt = AbortSignal.timeout(DOUBT_MS);
     return child.until('it has flushed', () => {
       doubt.throwIfAborted();
@@ -106,31 +101,13 @@ export class TalkingPerson {
 
   /** Has it write down what is on its screen. */
   async show(): Promise<void> {
-    const child = this.#running;
-    this.#order({ do: 'show' });
+    const child = this.#process.running;
+    this.#process.order({ do: 'show' });
     await child.until('its screen is written down', () => child.messages.find(isShown));
   }
 
   async leave(): Promise<void> {
-    await this.#end(() => this.#order({ do: 'leave' }));
-  }
-
-  async #end(how: (child: Child) => void): Promise<void> {
-    const child = this.#running;
-    how(child);
-    // Only from here on its end is no surprise; one that had ended before is already told of.
-    this.#child = undefined;
-    await child.ended;
-  }
-
-  get #running(): Child {
-    if (this.#child === undefined) throw new Error('the person has not come yet');
-    return this.#child;
-  }
-
-  #order(order: Order): void {
-    const { process } = this.#running;
-    if (process.connected) process.send(order);
+    await this.#process.leave({ do: 'leave' });
   }
 }
 
