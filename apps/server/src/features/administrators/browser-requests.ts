@@ -32,29 +32,22 @@ export interface BegunRequest {
   readonly expiresAtMs: number;
 }
 
+interface Deps {
+  readonly store: Pick<Store, 'operator'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly audit: AuditRecords;
+  readonly sessions: Sessions;
+  readonly passkeys: Passkeys;
+  readonly publicOrigin: string | undefined;
+}
+
 /** @see the head of this file */
 export class BrowserRequests {
-  readonly #deps: {
-    readonly store: Pick<Store, 'operator'>;
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly audit: AuditRecords;
-    readonly sessions: Sessions;
-    readonly passkeys: Passkeys;
-    readonly publicOrigin: string | undefined;
-  };
+  readonly #deps: Deps;
   readonly #beginnings: LeakyBuckets;
 
-  constructor(deps: {
-    readonly store: Pick<Store, 'operator'>;
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly audit: AuditRecords;
-    readonly sessions: Sessions;
-    readonly passkeys: Passkeys;
-    readonly publicOrigin: string | undefined;
-    readonly onLimit: () => void;
-  }) {
+  constructor(deps: Deps & { readonly onLimit: () => void }) {
     this.#deps = deps;
     this.#beginnings = new LeakyBuckets({ limit: BEGINNINGS, clock: deps.clock, onClosed: deps.onLimit });
   }
