@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkLedger } from './checker.ts';
+import type { LedgerEvent } from './events.ts';
 import type { FindingCode } from './finding.ts';
 import { honestDevices } from './honest-devices.ts';
 import { honestHistory } from './honest-history.ts';
@@ -126,4 +127,39 @@ test('H8 a ledger on disk keeps every recorded event and passes over a line that
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('H8 A4 what a person had lost before a device was linked is new for it too when its sender sends it again', () => {
+  const ref = { from: 'anna 1', messageId: 'm' };
+  const shown = (device: string) => ({ kind: 'displayed', device, text: 'hello', ...ref }) as const;
+  const gone = {
+    kind: 'expired',
+    device: 'ben 1',
+    atMs: 1,
+    tombstone: true,
+    why: 'dormant',
+    ...ref,
+  } as const;
+  const told = (...between: LedgerEvent[]) =>
+    checkLedger([
+      { kind: 'enrolled', tenant: 't', person: 'anna', device: 'anna 1' },
+      { kind: 'enrolled', tenant: 't', person: 'ben', device: 'ben 1' },
+      { kind: 'intended', intent: 'i', from: 'anna 1', to: 'ben', text: 'hello' },
+      { kind: 'queued', intent: 'i', ...ref },
+      { kind: 'accepted', ...ref },
+      ...between,
+      { kind: 'linking', person: 'ben', device: 'ben 2' },
+      { kind: 'enrolled', tenant: 't', person: 'ben', device: 'ben 2' },
+      shown('ben 2'),
+    ]).map(({ code }) => code);
+
+  expect(told(gone)).toEqual([]);
+  expect(told(shown('ben 1'))).toEqual(['device_showed_the_past']);
+  expect(
+    told({ kind: 'copied', device: 'ben 1', copy: 'c' }, shown('ben 1'), {
+      kind: 'restored',
+      device: 'ben 1',
+      copy: 'c',
+    }),
+  ).toEqual([]);
 });

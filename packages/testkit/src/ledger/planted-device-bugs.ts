@@ -52,12 +52,17 @@ export const PLANTED_DEVICE_BUGS: readonly PlantedBug[] = [
     },
   },
   {
-    name: 'a new device is sent what was accepted before it was linked',
+    name: 'a new device is sent what its person had before it was linked',
     expected: 'device_showed_the_past',
     plant(history, choose) {
-      const linked = choose(places(history, 'linking'));
-      const { event } = choose(places(history, 'displayed').filter(({ at }) => at < linked.at));
-      return insert(history, history.length, { ...event, device: linked.event.device });
+      const putBack = new Set(places(history, 'restored').map(({ event }) => event.device));
+      const shown = places(history, 'displayed').filter(({ event }) => !putBack.has(event.device));
+      const pairs = places(history, 'linking').flatMap((linked) =>
+        shown
+          .filter(({ at, event }) => at < linked.at && owner(history, event.device) === linked.event.person)
+          .map(({ event }) => ({ ...event, device: linked.event.device })),
+      );
+      return insert(history, history.length, choose(pairs));
     },
   },
   {

@@ -28,7 +28,10 @@ export function screensByPerson(screens: readonly Screen[]): Screen[][] {
   return [...Map.groupBy(screens, ({ life }) => life.enrolled.person).values()];
 }
 
-/** Nothing comes to a device after its revocation, and nothing that was accepted before it was linked comes to it as new. */
+/**
+ * Nothing comes to a device after its revocation, and nothing that its person had before it was linked comes to it as new. What nobody of them
+ * had by then, because it was given up or forgotten, is new for all of them when its sender sends it again.
+ */
 function showsItsOwnTime(index: LedgerIndex, report: Report): void {
   for (const message of index.messages) {
     for (const { device, at } of message.displayed) {
@@ -36,9 +39,19 @@ function showsItsOwnTime(index: LedgerIndex, report: Report): void {
       if (!life) continue;
       const about = { ...message.ref, device };
       if (at > life.revokedAt) report('revoked_device_showed', at, about);
-      if ((message.accepted[0]?.at ?? Infinity) < life.linkingAt) report('device_showed_the_past', at, about);
+      if ((message.accepted[0]?.at ?? Infinity) < life.linkingAt && hadBefore(index, message, life))
+        report('device_showed_the_past', at, about);
     }
   }
+}
+
+/** True when another device of the same person had a message when this one was about to be linked. */
+function hadBefore(index: LedgerIndex, message: MessageLife, { enrolled, linkingAt }: DeviceLife): boolean {
+  return message.displayed.some(({ device, at }) => {
+    const other = index.devices.get(device);
+    if (other === undefined || device === enrolled.device || at >= linkingAt) return false;
+    return other.enrolled.person === enrolled.person && !isForgotten(other, at, linkingAt);
+  });
 }
 
 /** A message that nobody has taken away is on every screen it belongs on. */
