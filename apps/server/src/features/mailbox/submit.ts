@@ -8,8 +8,6 @@ import {
   type DeviceId,
   encodeSubmit,
   equalBytes,
-  ID_BYTES,
-  ID_TYPES,
   idToBytes,
   KuvertError,
   LIFETIME_MS,
@@ -20,7 +18,6 @@ import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
 import type { Clock, Random } from '../../clock.ts';
 import { ADMISSION, type Admission } from '../../limits/admission.ts';
-import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import { refusal } from '../../limits/refusal.ts';
 import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory, DeviceSet } from '../devices/index.ts';
@@ -31,10 +28,12 @@ import { mailboxRows, submitRecords } from './collections.ts';
 import type { FreshRow } from './delivery.ts';
 import { dormancyOps } from './dormancy.ts';
 import type { GroupBodies } from './group-bodies.ts';
-import { CONNECTION_SUBMITS_OPEN_MAX, TRAFFIC } from './limits.ts';
+import { CONNECTION_SUBMITS_OPEN_MAX, type TRAFFIC } from './limits.ts';
 import { type Entry, RefusedFirst } from './refused-first.ts';
 import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
-import { createGroupAccept, type GroupSubmit } from './submit-group.ts';
+import { accepted, devicesOf, isToGroup, sizeOf } from './submit-answer.ts';
+import { findMisfit } from './submit-fit.ts';
+import { createGroupAccept } from './submit-group.ts';
 import { SubmitOrder, type Turn } from './submit-order.ts';
 import {
   checkSubmitTime,
@@ -46,12 +45,12 @@ import {
   requestHash,
   submitIdIn,
 } from './submit-records.ts';
+import { createRoom } from './submit-room.ts';
+import { BucketNames, createTraffic } from './submit-traffic.ts';
 import type { Usage } from './usage.ts';
 
 /** How often a submit that lost against a change of devices is decided anew. */
 const TRIES_MAX = 5;
-/** Recipients of one connection whose keys of buckets are kept. */
-const BUCKET_KEYS_MAX = 256;
 /** Place of the sender's gate in the list of a submit; the conditions of dormant devices follow. */
 const GATE_OF_SENDER = 2;
 
@@ -60,20 +59,12 @@ interface Sender {
   readonly deviceId: DeviceId;
   readonly deviceBytes: Uint8Array;
   readonly gate: CommitOp;
-  /** Keys of buckets by recipient, which are long texts made once. */
-  readonly bucketKeys: Map<string, BucketKeys>;
+  readonly bucketNames: BucketNames;
   readonly order: SubmitOrder;
   readonly refusedFirst: RefusedFirst;
   /** Devices to which this connection has sent something, where there are several servers. */
   readonly met: Set<DeviceId>;
   open: number;
-}
-
-interface BucketKeys {
-  /** What this device sends them. Device ids are chosen by devices, so the tenant is a part. */
-  readonly pair: string;
-  /** What anybody sends them. */
-  readonly recipient: string;
 }
 
 interface PreparedLeg {
@@ -109,24 +100,14 @@ export function createSubmit(deps: {
   /** Something may be stored for these devices that was never handed over. */
   readonly onDoubt: (scope: TenantScope, devices: readonly DeviceId[]) => void;
 }): (connection: Connection, submit: Submit, record?: Uint8Array) => Promise<Accepted> {
-  const { store, clock, random, people, directory, usage, admission, push, onDoubt } = deps;
+  const { store, clock, random, people, directory, usage, push, onDoubt } = deps;
   const { ops } = store;
   const senders = new WeakMap<Connection, Sender>();
   const recordKeys = createRecordKeys(random);
   const rowIds = createRowIds(random);
   const acceptForGroup = createGroupAccept({ ...deps, rowIds });
-  const buckets = (limit: keyof typeof TRAFFIC): LeakyBuckets => {
-    const { burst, perSecond } = TRAFFIC[limit];
-    const factor = deps.trafficFactor ?? 1;
-    return new LeakyBuckets({
-      limit: { burst: burst * factor, perSecond: perSecond * factor },
-      clock,
-      onClosed: () => deps.onLimit?.(limit),
-    });
-  };
-  const pairSubmits = buckets('pairSubmits');
-  const pairEphemerals = buckets('pairEphemerals');
-  const recipientBytes = buckets('recipientBytes');
+  const room = createRoom({ ...deps, rowIds });
+  const traffic = createTraffic(deps);
 
   function senderOf(connection: Connection): Sender {
     let sender = senders.get(connection);
@@ -137,7 +118,7 @@ export function createSubmit(deps: {
         deviceId: connection.deviceId,
         deviceBytes,
         gate: directory.activeGate(deviceBytes),
-        bucketKeys: new Map(),
+        bucketNames: new BucketNames(connection.tenantId, connection.deviceId),
         order: new SubmitOrder(),
         refusedFirst: new RefusedFirst(),
         met: new Set(),
@@ -146,30 +127,6 @@ export function createSubmit(deps: {
       senders.set(connection, sender);
     }
     return sender;
-  }
-
-  /** Why this submit cannot be for these devices, or undefined when it fits. */
-  function findMisfit(
-    set: DeviceSet,
-    submit: Submit,
-    self: DeviceId,
-    isOwn: boolean,
-  ): KuvertError | undefined {
-    const isStale = !equalBytes(set.listHash, submit.listHash);
-    const expected = set.devices.filter((device) => device.deviceId !== self);
-    const [first] = expected;
-    const [leg] = submit.legs;
-    const isUsual = expected.length === 1 && submit.legs.length === 1 && leg?.device === first?.deviceId;
-    if (isUsual && !isStale) return undefined;
-    const legs = new Set(submit.legs.map((other) => other.device));
-    const missing = expected.flatMap(({ deviceId }) => (legs.delete(deviceId) ? [] : deviceId));
-    const extra = [...legs];
-    if (legs.size === 0 && missing.length === 0 && !isStale) {
-      return expected.length === 0 && !isOwn ? new KuvertError('no_device') : undefined;
-    }
-    return new KuvertError('devices_changed', {
-      details: { missing: missing.slice(0, 64), extra: extra.slice(0, 64), stale: isStale },
-    });
   }
 
   /** The answer that this submit was given before, if it was. @throws KuvertError `id_reused` */
@@ -207,62 +164,9 @@ export function createSubmit(deps: {
     });
   }
 
-  /** Looks into mailboxes that were not written to since the start. What is in them stays before what comes. */
-  async function loadUsage(scope: TenantScope, devices: readonly DeviceId[]): Promise<void> {
-    for (const deviceId of devices) {
-      const last = await usage.load(scope, deviceId);
-      if (last !== undefined) rowIds.goBeyond(last.subarray(ID_BYTES));
-    }
-  }
-
-  /**
-   * What this device has sent through another server a moment ago comes before what it sends here: its rows may have later ids, for
-   * that server's clock may be ahead, and its hints may still be on their way.
-   */
-  async function meet({ scope, met }: Sender, submit: Submit): Promise<void> {
-    const strangers = devicesOf(submit).filter((device) => !met.has(device));
-    for (const device of strangers) met.add(device);
-    try {
-      for (const device of strangers) {
-        const { rows } = await scope.list(mailboxRows, { equals: [device], order: 'desc', limit: 1 });
-        for (const { storedKey } of rows) rowIds.goBeyond(storedKey.subarray(ID_BYTES));
-      }
-    } catch (error) {
-      for (const device of strangers) met.delete(device);
-      throw error;
-    }
-    if (strangers.length > 0) onDoubt(scope, strangers);
-  }
-
-  /**
-   * Counts in the rows that have room. A device without room is dormant, unless it is connected and only has to catch up.
-   * @throws KuvertError `mailbox_full` with {devices}, with nothing counted in
-   */
-  function reserve(
-    scope: TenantScope,
-    legs: readonly PreparedLeg[],
-  ): { stored: PreparedLeg[]; dormant: DeviceId[] } {
-    const stored: PreparedLeg[] = [];
-    const dormant: DeviceId[] = [];
-    for (const leg of legs) {
-      if (usage.reserve(scope.tenant, leg.deviceId, leg.row.length)) stored.push(leg);
-      else dormant.push(leg.deviceId);
-    }
-    const busy = dormant.filter((device) => deps.isWaitedFor(scope, device));
-    if (busy.length > 0) {
-      release(scope, stored);
-      throw new KuvertError('mailbox_full', { details: { devices: busy.slice(0, 64) } });
-    }
-    return { stored, dormant };
-  }
-
   function sleeping(scope: TenantScope, dormant: readonly DeviceId[]): void {
     for (const device of dormant) usage.setDormant(scope.tenant, device);
     deps.onDormant(scope, dormant);
-  }
-
-  function release(scope: TenantScope, legs: readonly PreparedLeg[]): void {
-    for (const leg of legs) usage.release(scope.tenant, leg.deviceId, leg.row.length);
   }
 
   async function accept(
@@ -293,17 +197,17 @@ export function createSubmit(deps: {
     }
     // A submit is to a person or to a group.
     const to = submit.to as PersonId;
-    const isOwn = to === connection.personId;
+    const self = { deviceId: connection.deviceId, isOwn: to === connection.personId };
     let isRecounted = false;
 
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const remembered = directory.peek(scope.tenant, to);
       let set = remembered ?? (await loadSet(scope, to));
-      let misfit = findMisfit(set, submit, connection.deviceId, isOwn);
+      let misfit = findMisfit(set, submit, self);
       if (misfit !== undefined && remembered !== undefined) {
         // What is remembered may be out of date; a refusal never rests on it.
         set = await loadSet(scope, to);
-        misfit = findMisfit(set, submit, connection.deviceId, isOwn);
+        misfit = findMisfit(set, submit, self);
       }
       deps.exchange.requireBetween(connection.personId, to);
       if (misfit !== undefined) {
@@ -313,12 +217,12 @@ export function createSubmit(deps: {
         throw misfit;
       }
       if (!submit.legs.every((leg) => usage.knows(scope.tenant, leg.device))) {
-        await loadUsage(
+        await room.load(
           scope,
           devicesOf(submit).filter((device) => !usage.knows(scope.tenant, device)),
         );
       }
-      if (store.hints?.hasOthers === true) await meet(sender, submit);
+      if (store.hints?.hasOthers === true) await room.meet(scope, sender.met, devicesOf(submit));
       // Row ids are given out in the order of commits.
       const others = turn.wait();
       if (others !== undefined) await others;
@@ -329,10 +233,10 @@ export function createSubmit(deps: {
         for (const leg of legs) push(scope, leg.deviceId, { storedKey: undefined, record: leg.record });
         return accepted(submit, nowMs);
       }
-      let reserved: ReturnType<typeof reserve> | undefined;
+      let reserved: { readonly stored: PreparedLeg[]; readonly dormant: DeviceId[] } | undefined;
       let full: unknown;
       try {
-        reserved = reserve(scope, legs);
+        reserved = room.reserve(scope, legs);
       } catch (error) {
         full = error;
       }
@@ -340,7 +244,7 @@ export function createSubmit(deps: {
       if (store.hints !== undefined && !isRecounted && isNews) {
         // What other servers have handed over is not in our count, and nothing of this kind rests on a count like that.
         isRecounted = true;
-        if (reserved !== undefined) release(scope, reserved.stored);
+        if (reserved !== undefined) room.release(scope, reserved.stored);
         for (const deviceId of devicesOf(submit)) usage.forget(scope.tenant, deviceId);
         continue;
       }
@@ -379,7 +283,7 @@ export function createSubmit(deps: {
           if (before !== undefined) return before;
         }
       } finally {
-        if (!isCommitted) release(scope, stored);
+        if (!isCommitted) room.release(scope, stored);
       }
     }
     throw new KuvertError('store_busy');
@@ -411,30 +315,9 @@ export function createSubmit(deps: {
   }
 
   /** @throws KuvertError `overloaded`, `rate_limited`, each with the time after which there is room */
-  function enter(sender: Sender, submit: Submit, bytes: number): () => void {
+  function enter(sender: Sender, submit: Submit): () => void {
     if (sender.open >= CONNECTION_SUBMITS_OPEN_MAX) throw refusal('overloaded', ADMISSION.retryMs);
-    const { pair, recipient } = bucketKeysOf(sender, submit.to);
-    // Signs of writing use up nothing that messages need.
-    const ofPair = submit.class === CLASSES.ephemeral ? pairEphemerals : pairSubmits;
-    ofPair.take(pair);
-    recipientBytes.take(recipient, bytes);
-    try {
-      return admission.enter(bytes);
-    } catch (error) {
-      ofPair.giveBack(pair, 1);
-      recipientBytes.giveBack(recipient, bytes);
-      throw error;
-    }
-  }
-
-  function bucketKeysOf({ bucketKeys, scope, deviceId }: Sender, to: string): BucketKeys {
-    let keys = bucketKeys.get(to);
-    if (keys === undefined) {
-      if (bucketKeys.size >= BUCKET_KEYS_MAX) bucketKeys.clear();
-      keys = { pair: scope.tenant + deviceId + to, recipient: scope.tenant + to };
-      bucketKeys.set(to, keys);
-    }
-    return keys;
+    return traffic.enter(sender.bucketNames, submit, sizeOf(submit));
   }
 
   return async (connection, submit, record = encodeSubmit(submit)) => {
@@ -445,7 +328,7 @@ export function createSubmit(deps: {
     let leave: (() => void) | undefined;
     let turn: Turn | undefined;
     try {
-      leave = enter(sender, submit, sizeOf(submit));
+      leave = enter(sender, submit);
       turn = sender.order.take();
       sender.open++;
       return await accept(connection, sender, submit, record, { turn, entry });
@@ -461,29 +344,4 @@ export function createSubmit(deps: {
       leave?.();
     }
   };
-}
-
-/** Bytes that a submit brings into mailboxes. */
-function sizeOf(submit: Submit): number {
-  // The body of a message to a group is kept once.
-  let bytes = (submit.body?.length ?? 0) * Math.max(1, submit.legs.length);
-  for (const leg of submit.legs) bytes += leg.bytes.length;
-  return bytes;
-}
-
-function devicesOf({ legs }: Submit): DeviceId[] {
-  return legs.map(({ device }) => device);
-}
-
-const GROUP_PREFIX = `${ID_TYPES.group.prefix}_`;
-
-function isToGroup(submit: Submit): submit is GroupSubmit['submit'] {
-  return submit.to.startsWith(GROUP_PREFIX);
-}
-
-function accepted(submit: Submit, acceptedAtMs: number, dormant: readonly DeviceId[] = []): Accepted {
-  // A message to a group has no legs of its own; its answer names only who is dormant.
-  const devices = isToGroup(submit) ? dormant : devicesOf(submit);
-  const outcomeOf = (device: DeviceId) => (dormant.includes(device) ? 'dormant' : 'stored');
-  return { acceptedAtMs, legs: devices.map((device) => ({ device, outcome: outcomeOf(device) })) };
 }
