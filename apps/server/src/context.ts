@@ -1,8 +1,9 @@
 /** The wiring of a server: folders, keys, the engine that the configuration names, the features (`features/index.ts`), and what joins them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type DeviceId, type GroupId, KuvertError, type TenantId } from '@kuvert/protocol';
+import { type DeviceId, type ErrorCode, type GroupId, KuvertError, type TenantId } from '@kuvert/protocol';
 import { openFileBlobs } from './blobs/index.ts';
+import { AdmissionRecheck } from './channel/admission-recheck.ts';
 import type { ChannelHost } from './channel/channel-host.ts';
 import { LiveConnections } from './channel/live-connections.ts';
 import { TickFlusher } from './channel/outgoing.ts';
@@ -249,10 +250,17 @@ async function wire(
     isBusy: () => admission.isBusy,
     installationEpoch: store.installation.epoch,
   };
-  const locked = (tenantId: TenantId, deviceId: DeviceId): void => {
-    connections.closeDevice(tenantId, deviceId, 'person_locked');
+  const out = (tenantId: TenantId, deviceId: DeviceId, code: ErrorCode): void => {
+    connections.closeDevice(tenantId, deviceId, code);
     attachments.deviceGone(tenantId, deviceId);
   };
+  const locked = (tenantId: TenantId, deviceId: DeviceId): void => out(tenantId, deviceId, 'person_locked');
+  const recheck = new AdmissionRecheck({
+    connections: () => connections.all(),
+    door: devices.service,
+    close: out,
+    onError: (error) => log.warn({ event: 'admission-not-rechecked', ...describeError(error) }),
+  });
   const suspended = (tenantId: TenantId): void => {
     connections.closeTenant(tenantId, 'tenant_suspended');
     attachments.tenantGone(tenantId);
@@ -269,12 +277,12 @@ async function wire(
       else if (kind === 'suspended') suspended(tenantId);
       else if (kind === 'group') groups.changedElsewhere(tenantId, device as GroupId, visit ?? 0);
       else if (kind === 'locked') locked(tenantId, deviceId);
-      else {
-        connections.closeDevice(tenantId, deviceId, 'device_not_accepted');
-        attachments.deviceGone(tenantId, deviceId);
-      }
+      else out(tenantId, deviceId, 'device_not_accepted');
     },
-    onGap: () => mailbox.service.lookAgain(),
+    onGap() {
+      mailbox.service.lookAgain();
+      void recheck.run();
+    },
   });
   devices.service.whenRevoked(async (scope, device) => {
     store.hints?.publish({ space: scope.tenant, device, kind: 'revoked' });

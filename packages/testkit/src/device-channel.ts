@@ -34,8 +34,8 @@ export interface ChannelOptions {
 
 /** An open channel. */
 export class DeviceChannel implements Disposable {
-  /** Resolves when the connection has ended. */
-  readonly ended: Promise<void>;
+  /** Resolves when the connection has ended, with the reason that the server gave, if it gave one. */
+  readonly ended: Promise<string | undefined>;
   readonly #socket: WebSocket;
   readonly #channel: SecureChannel;
   readonly #waiting = new Map<
@@ -43,11 +43,12 @@ export class DeviceChannel implements Disposable {
     { readonly resolve: (answer: never) => void; readonly reject: (error: Error) => void }
   >();
   #lastNo = 0;
+  #closingCode: string | undefined;
 
   private constructor(socket: WebSocket, channel: SecureChannel) {
     this.#socket = socket;
     this.#channel = channel;
-    this.ended = new Promise((resolve) => socket.addEventListener('close', () => resolve()));
+    this.ended = new Promise((resolve) => socket.addEventListener('close', () => resolve(this.#closingCode)));
   }
 
   /** Connects. */
@@ -116,6 +117,9 @@ export class DeviceChannel implements Disposable {
       } else if (record[0] === RECORD_TYPES.response) {
         const { id, ...answer } = decodeControl(record) as unknown as RawAnswer & { id: number };
         this.#answer(`request ${id}`, answer);
+      } else if (record[0] === RECORD_TYPES.event) {
+        const { event, data } = decodeControl(record) as { event?: unknown; data?: { code?: string } };
+        if (event === 'closing') this.#closingCode = data?.code;
       }
     }
   }

@@ -28,6 +28,11 @@ export class LiveConnections implements Connections {
     return this.#live.size;
   }
 
+  /** Everybody who is connected at this moment. */
+  all(): Connection[] {
+    return Array.from(this.#live.values(), ({ connection }) => connection);
+  }
+
   find(tenantId: TenantId, deviceId: DeviceId): Connection | undefined {
     return this.#live.get(keyOf(tenantId, deviceId))?.connection;
   }
