@@ -60,8 +60,12 @@ export class TestAdministrator {
   }
 
   /** Signs in anew. */
-  async signIn(): Promise<this> {
-    const secondFactor = { kind: 'totp' as const, code: this.totp() };
+  signIn(): Promise<this> {
+    return this.signInWith({ kind: 'totp', code: this.totp() });
+  }
+
+  /** The same with a second factor of one's choice. */
+  async signInWith(secondFactor: { kind: 'totp' | 'recovery'; code: string }): Promise<this> {
     const body = { mail: this.mail, password: ADMIN_PASSWORD, secondFactor };
     const { result } = await this.#client.as(undefined).call('sessions.create', { body });
     this.#token = result.token ?? '';

@@ -136,7 +136,7 @@ export class Invitations {
   }
 
   /**
-   * Makes a code for somebody who has lost the second factor, and ends their sessions. What they hold may not be more than what `by` holds, or `by` would come to it.
+   * Makes a code for somebody who has lost the second factor, and ends their sessions and all factors that they had: whoever may have found them gets in no more. What they hold may not be more than what `by` holds, or `by` would come to it.
    * @throws KuvertError `not_found` for somebody who does not administer in this place, `not_allowed`
    */
   async reset(
@@ -149,6 +149,7 @@ export class Invitations {
     const invitationId = makeId('invitation', this.#random(16));
     const createdAt = this.#clock.nowMs();
     const expiresAt = createdAt + INVITATION_MS.reset;
+    const unknownSecret = newTotpSecret();
     await this.#store.operator().write(async (tx) => {
       await tx.guard('administrators', place);
       const row = await tx.get(administrators, administratorId);
@@ -162,6 +163,9 @@ export class Invitations {
       for (const other of rows)
         if (other.administratorId === administratorId) tx.delete(invitations, other.codeHash);
       await this.#sessions.endAll(tx, administratorId);
+      await removePasskeys(tx, administratorId);
+      // Nobody has seen this secret.
+      tx.put(administrators, { ...row, totpSecret: unknownSecret, recoveryHashes: [] });
       tx.insert(invitations, {
         codeHash: hashOfCode(code, 'invitationCode'),
         kind: 'reset',
@@ -300,7 +304,8 @@ export class Invitations {
           grants: present.grants,
           createdAt: nowMs,
         };
-        if (present.kind === 'first') await requireNoAdministrator(tx, present.place, 'invitation_not_valid');
+        if (present.kind === 'first' || present.kind === 'set-up')
+          await requireNoAdministrator(tx, present.place, 'invitation_not_valid');
         tx.delete(invitations, codeHash);
         putAdministrator(tx, row);
         const after = { name: row.name, mail: row.mail, roles: row.grants.map(({ role }) => role) };
@@ -330,8 +335,7 @@ export class Invitations {
     >,
   ): Promise<Administrator> {
     const row = { ...(await tx.get(administrators, administratorId)), ...factors };
-    const query = { index: 'byAdministrator', equals: [administratorId], limit: 100 } as const;
-    for (const { passkeyId } of (await tx.list(passkeys, query)).rows) tx.delete(passkeys, passkeyId);
+    await removePasskeys(tx, administratorId);
     await this.#sessions.endAll(tx, administratorId);
     tx.put(administrators, row);
     const event = { action: 'factor.renewed', actor: administratorId, object: administratorId } as const;
@@ -345,4 +349,9 @@ export class Invitations {
       throw new KuvertError('invitation_not_valid');
     return row;
   }
+}
+
+async function removePasskeys(tx: Tx<'operator'>, administratorId: AdministratorId): Promise<void> {
+  const query = { index: 'byAdministrator', equals: [administratorId], limit: 100 } as const;
+  for (const { passkeyId } of (await tx.list(passkeys, query)).rows) tx.delete(passkeys, passkeyId);
 }

@@ -80,9 +80,13 @@ export class OwnPassword {
     const logs = logsOf(account.grants);
     const tried = { mail: account.mail, address: shown.address };
     await delays.admit(tried);
-    if (!(await passwords.verify(shown.password, account.passwordHash))) {
+    const isRight = await passwords
+      .verify(shown.password, account.passwordHash)
+      .catch((error) => delays.takenBack(tried).then(() => Promise.reject(error)));
+    if (isRight) await delays.takenBack(tried);
+    else {
       const event = { action: 'password.refused', outcome: 'refused', object: administratorId } as const;
-      await delays.failed(tried, (tx) => audit.inOperator(tx, logs, event));
+      await delays.failed((tx) => audit.inOperator(tx, logs, event));
       throw new KuvertError('sign_in_failed');
     }
     if (shown.newPassword.normalize('NFC') === shown.password.normalize('NFC')) {

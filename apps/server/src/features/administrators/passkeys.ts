@@ -223,7 +223,7 @@ export class Passkeys {
         : await this.#verify(row, credential, challenge);
     if (row === undefined || found === undefined || counter === undefined) {
       const grants = to?.grants ?? found?.grants ?? [];
-      await this.#delays.failed(tried, (tx) =>
+      await this.#delays.failed((tx) =>
         this.#audit.inOperator(tx, logsOf(grants), {
           action: to === null ? 'sign-in.refused' : 'step-up.refused',
           outcome: 'refused',

@@ -91,12 +91,14 @@ export class AdministratorService {
   }): Promise<{ token: string; endsAtMs: number; passwordDue: PasswordDue | undefined }> {
     await this.delays.admit(tried);
     const found = await this.#store.operator().findBy(administrators, 'byMail', tried.mail);
-    const isRight = await this.passwords.verify(tried.password, found?.passwordHash);
+    const isRight = await this.passwords
+      .verify(tried.password, found?.passwordHash)
+      .catch((error) => this.delays.takenBack(tried).then(() => Promise.reject(error)));
     const isAccepted =
       found !== undefined && isRight && (await this.#useFactor(found.administratorId, tried.secondFactor));
     if (!isAccepted) {
       // Who has no account leaves a record too, but never what was typed: it may be a password in the wrong field.
-      await this.delays.failed(tried, (tx) =>
+      await this.delays.failed((tx) =>
         this.#audit.inOperator(tx, logsOf(found?.grants ?? []), {
           action: 'sign-in.refused',
           outcome: 'refused',
@@ -129,7 +131,7 @@ export class AdministratorService {
     const tried = { mail, address };
     await this.delays.admit(tried);
     if (!(await this.#useFactor(caller.administratorId, { kind: 'totp', code: totp }))) {
-      await this.delays.failed(tried, (tx) =>
+      await this.delays.failed((tx) =>
         this.#audit.inOperator(tx, logsOf(grants), { action: 'step-up.refused', outcome: 'refused' }),
       );
       throw new KuvertError('sign_in_failed');

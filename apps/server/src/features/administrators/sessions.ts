@@ -7,8 +7,7 @@ import type { SignedIn } from '../../http/admin/admin-routes.ts';
 import { STEP_UP_MS } from '../../http/admin/calls.ts';
 import type { RowOf, Store, Tx } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
-import type { administrators } from './collections.ts';
-import { adminSessions } from './collections.ts';
+import { administrators, adminSessions } from './collections.ts';
 import type { SignInRules } from './sign-in-rules.ts';
 
 /** When a session is over, and how long a second factor counts as fresh (ASVS 5.0 7.3, 7.5; NIST SP 800-63B AAL3). */
@@ -47,13 +46,12 @@ export class Sessions {
     this.#audit = deps.audit;
   }
 
-  /** Begins a session for somebody who has shown both factors. Beyond the greatest number the oldest one ends. @throws KuvertError `address_not_allowed` */
+  /**
+   * Begins a session for somebody who has shown both factors. Beyond the greatest number the oldest one ends.
+   * @throws KuvertError `address_not_allowed`, `sign_in_failed` where another has taken the place of what was shown meanwhile
+   */
   async begin(
-    {
-      administratorId,
-      name,
-      grants,
-    }: Pick<RowOf<typeof administrators>, 'administratorId' | 'name' | 'grants'>,
+    { administratorId, name, grants, passwordHash, totpSecret }: RowOf<typeof administrators>,
     address: string,
     how: { readonly factor: string; readonly passwordDue?: PasswordDue | undefined },
   ): Promise<{ token: string; endsAtMs: number }> {
@@ -68,10 +66,17 @@ export class Sessions {
     const sessionId = makeId('session', this.#random(16));
     const nowMs = this.#clock.nowMs();
     const endsAtMs = nowMs + SESSION_LIMITS.wholeMs;
-    const others = await this.list(administratorId);
-    await this.#store.operator().write((tx) => {
-      for (const { sessionId: old } of others.slice(SESSION_LIMITS.perAdministrator - 1))
-        tx.delete(adminSessions, old);
+    await this.#store.operator().write(async (tx) => {
+      // Rows of sessions that are over go too, so that there are never more of them than one list has: whoever ends all has them all before them.
+      await tx.guard('admin-sessions', administratorId);
+      const account = await tx.find(administrators, administratorId);
+      if (account?.passwordHash !== passwordHash || account.totpSecret !== totpSecret)
+        throw new KuvertError('sign_in_failed');
+      const { rows } = await tx.list(adminSessions, ownNewestFirst(administratorId));
+      const live = rows
+        .filter((row) => !this.#isOver(row, nowMs))
+        .slice(0, SESSION_LIMITS.perAdministrator - 1);
+      for (const row of rows) if (!live.includes(row)) tx.delete(adminSessions, row.sessionId);
       tx.insert(adminSessions, {
         sessionId,
         administratorId,
@@ -117,8 +122,7 @@ export class Sessions {
 
   /** Where somebody is signed in, newest first. */
   async list(administratorId: AdministratorId): Promise<SessionRow[]> {
-    const query = { index: 'byAdministrator', equals: [administratorId], order: 'desc', limit: 100 } as const;
-    const { rows } = await this.#store.operator().list(adminSessions, query);
+    const { rows } = await this.#store.operator().list(adminSessions, ownNewestFirst(administratorId));
     const nowMs = this.#clock.nowMs();
     return rows.filter((row) => !this.#isOver(row, nowMs));
   }
@@ -144,8 +148,7 @@ export class Sessions {
     administratorId: AdministratorId,
     kept: SessionId | undefined,
   ): Promise<number> {
-    const query = { index: 'byAdministrator', equals: [administratorId], limit: 100 } as const;
-    const { rows } = await tx.list(adminSessions, query);
+    const { rows } = await tx.list(adminSessions, ownNewestFirst(administratorId));
     const others = rows.filter(({ sessionId }) => sessionId !== kept);
     for (const { sessionId } of others) tx.delete(adminSessions, sessionId);
     return others.length;
@@ -165,6 +168,10 @@ export class Sessions {
       if (present !== undefined) tx.put(adminSessions, change(present, tx));
     });
   }
+}
+
+function ownNewestFirst(administratorId: AdministratorId) {
+  return { index: 'byAdministrator', equals: [administratorId], order: 'desc', limit: 100 } as const;
 }
 
 function hashOf(token: string): Uint8Array<ArrayBuffer> {

@@ -49,30 +49,45 @@ export class SignInDelays {
     });
   }
 
-  /** To be asked before a password is looked at. @throws KuvertError `rate_limited` with the time to wait */
+  /**
+   * To be asked before a password is looked at. Counts as a failure until it is known to be none, or of many at once each would be looked at as if it were the first.
+   * @throws KuvertError `rate_limited` with the time to wait
+   */
   async admit(tried: SignInTry): Promise<void> {
     this.#perAddress.take(tried.address);
-    const [here, everywhere, known] = await this.#read(tried);
-    const nowMs = this.#clock.nowMs();
-    const waitMs = here.lastAtMs + waitAfter(here.count) - nowMs;
-    if (waitMs > 0) throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: waitMs } });
-    if (everywhere.count > SIGN_IN_LIMITS.strangersUpTo && known.count === 0) {
-      const { waitMaxMs } = SIGN_IN_LIMITS;
-      throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: waitMaxMs } });
-    }
-  }
-
-  /** What was shown was wrong. @param record writes down, in the same commit, that it was */
-  async failed(tried: SignInTry, record: (tx: Tx<'operator'>) => void = () => undefined): Promise<void> {
-    const [here, everywhere] = await this.#read(tried);
-    const lastAtMs = this.#clock.nowMs();
-    const until = lastAtMs + SIGN_IN_LIMITS.rememberedMs;
     const keys = keysOf(tried);
     const { ops } = this.#store;
-    await this.#store.operator().write((tx) => {
-      tx.apply(ops.put(signInFailures, [keys.here], { count: here.count + 1, lastAtMs }, until));
-      tx.apply(ops.put(signInFailures, [keys.everywhere], { count: everywhere.count + 1, lastAtMs }, until));
-      record(tx);
+    await this.#store.operator().write(async (tx) => {
+      const nowMs = this.#clock.nowMs();
+      const here = await this.#count(tx, keys.here);
+      const everywhere = await this.#count(tx, keys.everywhere);
+      const waitMs = here.lastAtMs + waitAfter(here.count) - nowMs;
+      if (waitMs > 0) throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: waitMs } });
+      const isStrange = (await this.#count(tx, keys.known)).count === 0;
+      if (everywhere.count > SIGN_IN_LIMITS.strangersUpTo && isStrange)
+        throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: SIGN_IN_LIMITS.waitMaxMs } });
+      const until = nowMs + SIGN_IN_LIMITS.rememberedMs;
+      const more = ({ count }: Failures) => ({ count: count + 1, lastAtMs: nowMs });
+      tx.apply(ops.put(signInFailures, [keys.here], more(here), until));
+      tx.apply(ops.put(signInFailures, [keys.everywhere], more(everywhere), until));
+    });
+  }
+
+  /** What was shown was wrong, as was counted when it was admitted. @param record writes down that it was */
+  async failed(record: (tx: Tx<'operator'>) => void): Promise<void> {
+    await this.#store.operator().write(record);
+  }
+
+  /** It was no failure, or nobody came to look at it; what failed before still counts. */
+  async takenBack(tried: SignInTry): Promise<void> {
+    const keys = keysOf(tried);
+    const { ops } = this.#store;
+    await this.#store.operator().write(async (tx) => {
+      for (const key of [keys.here, keys.everywhere]) {
+        const { count, lastAtMs } = await this.#count(tx, key);
+        const until = lastAtMs + SIGN_IN_LIMITS.rememberedMs;
+        if (count > 0) tx.apply(ops.put(signInFailures, [key], { count: count - 1, lastAtMs }, until));
+      }
     });
   }
 
@@ -91,13 +106,8 @@ export class SignInDelays {
       ]);
   }
 
-  #read(tried: SignInTry): Promise<[Failures, Failures, Failures]> {
-    const keys = keysOf(tried);
-    return Promise.all([this.#count(keys.here), this.#count(keys.everywhere), this.#count(keys.known)]);
-  }
-
-  async #count(key: Uint8Array): Promise<Failures> {
-    const row = await this.#store.operator().find(signInFailures, key);
+  async #count(tx: Pick<Tx<'operator'>, 'find'>, key: Uint8Array): Promise<Failures> {
+    const row = await tx.find(signInFailures, key);
     const isOver = row?.expiresAt !== undefined && row.expiresAt <= this.#clock.nowMs();
     return row === undefined || isOver ? { count: 0, lastAtMs: 0 } : row.value;
   }
