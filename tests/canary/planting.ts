@@ -266,10 +266,10 @@ export const PLANTINGS: readonly Planting[] = [
           conversations.edit(entryId, canary('content edit: text'));
           conversations.react(entryId, canary('content reaction: emoji'));
         }
-        expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+        expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
       });
       await ben.with(async (profile) => {
-        await profile.flush({ timeoutMs: 20_000 });
+        await profile.flush({ timeoutMs: 60_000 });
         const kinds = profile.inbox().map(({ kind }) => kind);
         const shown = ['text', 'file', 'picture', 'video', 'location', 'contact', 'poll', 'edit', 'reaction'];
         expect(kinds).toEqual(expect.arrayContaining(shown));
@@ -288,7 +288,7 @@ export const PLANTINGS: readonly Planting[] = [
         texts.map((one) => ({ to: ben.mail, text: one })),
       );
       await ben.with(async (profile) => {
-        await profile.flush({ timeoutMs: 20_000 });
+        await profile.flush({ timeoutMs: 60_000 });
         expect(profile.inbox().map((message) => message.text)).toEqual(texts);
         expect((await profile.people()).map((person) => person.name)).toContain(anna.name);
       });
@@ -307,7 +307,7 @@ export const PLANTINGS: readonly Planting[] = [
       const text = canary('content text: text');
       const fileName = `${canary('shape AttachmentPointer: name')}.txt`;
       await anna.with(async (profile) => {
-        await profile.flush({ timeoutMs: 20_000 });
+        await profile.flush({ timeoutMs: 60_000 });
         const { groupId, conversationId } = await profile.groups.create(title, [ben.mail]);
         profile.groups.send(groupId, `${text} in a group`);
         const source = {
@@ -319,10 +319,10 @@ export const PLANTINGS: readonly Planting[] = [
         };
         const about = { kind: 'file', mediaType: 'text/plain' } as const;
         await profile.attachments.send(conversationId, source, about);
-        expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+        expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
       });
       await ben.with(async (profile) => {
-        await profile.flush({ timeoutMs: 20_000 });
+        await profile.flush({ timeoutMs: 60_000 });
         expect(profile.groups.list().map((group) => group.title)).toContain(title);
         expect(profile.inbox().map((message) => message.details?.file?.name)).toContain(fileName);
         profile.markPrinted(profile.inbox());
@@ -330,10 +330,10 @@ export const PLANTINGS: readonly Planting[] = [
       // And once so that it waits in the mailbox.
       await anna.with(async (profile) => {
         const { groupId } = profile.groups.find(title);
-        await profile.flush({ timeoutMs: 20_000 });
+        await profile.flush({ timeoutMs: 60_000 });
         await profile.groups.setTitle(groupId, `${title} again`);
         profile.groups.send(groupId, `${text} waits in a group`);
-        expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+        expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
       });
     },
   },
@@ -346,14 +346,14 @@ export const PLANTINGS: readonly Planting[] = [
       /** Names a device and begins a message; one's other devices are told of both. */
       const tell = (end: string) =>
         ben.with(async (profile) => {
-          await profile.flush({ timeoutMs: 20_000 });
+          await profile.flush({ timeoutMs: 60_000 });
           profile.devices.name(ben.deviceId, name + end);
           profile.conversations.setDraft(profile.conversations.withMail(anna.mail), draft + end);
-          expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+          expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
         });
       await tell('');
       await laptop.with(async (profile) => {
-        await profile.flush({ timeoutMs: 20_000 });
+        await profile.flush({ timeoutMs: 60_000 });
         expect(profile.devices.list().map((device) => device.name)).toContain(name);
         expect(profile.conversations.list().map((conversation) => conversation.draft)).toContain(draft);
       });
@@ -405,6 +405,6 @@ export function plantedFields(): string[] {
 async function say(person: TestPerson, messages: readonly { to: string; text: string }[]): Promise<void> {
   await person.with(async (profile) => {
     await profile.sendAll([...messages]);
-    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+    expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
   });
 }

@@ -14,9 +14,7 @@ const SEED = 2;
 const SCHEDULES = 5;
 const STEPS = 30;
 
-test('A4 P1 P2 P3 devices stay in step whatever is sent, linked, revoked, put back, away and expired, and harm nobody', {
-  timeout: 300_000,
-}, async () => {
+test('A4 P1 P2 P3 devices stay in step whatever is sent, linked, revoked, put back, away and expired, and harm nobody', async () => {
   const { failure, ...result } = await checkSchedules({
     seed: SEED,
     schedules: SCHEDULES,

@@ -154,7 +154,7 @@ export class World implements AsyncDisposable {
   async expectQuiet(): Promise<void> {
     const { server, log, failures } = this.installation;
     RawSocket.destroyAll();
-    await expect.poll(() => server.channel.size, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => server.channel.size).toBe(0);
     expect(log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
     expect(failures).toEqual([]);
     expect(this.#unhandled).toEqual([]);
@@ -169,10 +169,10 @@ export class World implements AsyncDisposable {
     const text = `Letter ${this.#letters}`;
     await this.anna.with(async (profile) => {
       await profile.send({ to: this.ben.mail, text });
-      expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+      expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
     });
     await this.ben.with(async (profile) => {
-      await profile.flush({ timeoutMs: 20_000 });
+      await profile.flush({ timeoutMs: 60_000 });
       const messages = profile.inbox();
       expect(messages.map((message) => message.text)).toEqual([text]);
       profile.markPrinted(messages);

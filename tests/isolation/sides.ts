@@ -57,7 +57,7 @@ export async function settle(installation: TestInstallation, name: string): Prom
   const token = decodeToken(await newcomer.token());
   await colleague.with(async (profile) => {
     await profile.send({ to: caller.mail, text: 'waiting' });
-    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+    expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
   });
   const channel = await device.connect();
   const page = await channel.request('people.list', { limit: 1 });

@@ -34,9 +34,7 @@ async function enrolled(tenantId: string, name: string): Promise<string[]> {
   return asPerson;
 }
 
-test('A1 B1 from an empty server to a message that was read, answered and confirmed', {
-  timeout: 120_000,
-}, async () => {
+test('A1 B1 from an empty server to a message that was read, answered and confirmed', async () => {
   const { tenantId } = await one('operator', 'tenant', 'create', '--data', server.dataDir, '--name', 'Acme');
   const anna = await enrolled(String(tenantId), 'Anna');
   const ben = await enrolled(String(tenantId), 'Ben');

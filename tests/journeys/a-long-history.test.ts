@@ -2,9 +2,7 @@
 import { PROJECT_ROOT, resultOf, Site } from '@kuvert/testkit';
 import { expect, test } from 'vitest';
 
-test('A4 A8 N9 of four thousand messages each query finds what there is, and a new device gets all of them once, also when both devices are killed on the way', {
-  timeout: 240_000,
-}, async () => {
+test('A4 A8 N9 of four thousand messages each query finds what there is, and a new device gets all of them once, also when both devices are killed on the way', async () => {
   await using site = new Site();
   const args = ['bench/main.ts', '--short', '--json', '--only', 'history,search'];
   const child = site.children.start(process.execPath, args, { cwd: PROJECT_ROOT, env: site.environment() });

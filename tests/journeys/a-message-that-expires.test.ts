@@ -10,11 +10,11 @@ test('P1 what waited for thirty days is given up; its reader is told how many th
   const write = (...texts: string[]) =>
     anna.with(async (profile) => {
       for (const text of texts) await profile.send({ to: ben.mail, text });
-      await profile.flush({ timeoutMs: 20_000 });
+      await profile.flush({ timeoutMs: 60_000 });
     });
   const read = () =>
     ben.with(async (profile) => {
-      await profile.flush({ timeoutMs: 20_000 });
+      await profile.flush({ timeoutMs: 60_000 });
       const [messages, notices] = [profile.inbox(), profile.notices()];
       profile.markPrinted(messages);
       profile.markNoticesSeen(notices.map((notice) => notice.noticeId));

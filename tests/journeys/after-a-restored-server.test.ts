@@ -20,9 +20,7 @@ function read(person: TestPerson): Promise<string[]> {
   });
 }
 
-test('P5 B6 a server that was put back to before an account key was renewed is led on by a signer, and nobody has to be compared again', {
-  timeout: 240_000,
-}, async () => {
+test('P5 B6 a server that was put back to before an account key was renewed is led on by a signer, and nobody has to be compared again', async () => {
   await using site = new Site();
   let server: ServerProcess = await site.startServer();
   const acme = await server.tenant('Acme');

@@ -2,7 +2,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type ServerProcess, Site, TestAuthority } from '@kuvert/testkit';
 import { generateSync } from 'otplib';
@@ -121,16 +120,16 @@ describe.each(PROXIES)('H10 behind $name', ({ program, configure }) => {
     const authority = new TestAuthority(folder);
     caFile = authority.certificate;
     const { cert: certFile, key: keyFile } = authority.server();
-    const port = await freePort();
+    const port = await site.reservePort();
     publicUrl = `https://localhost:${port}`;
-    const backend = await freePort();
+    const backend = await site.reservePort();
     server = await site.startServer({
       port: backend,
       env: { KUVERT_PUBLIC_URL: publicUrl, KUVERT_TRUSTED_PROXIES: '127.0.0.1' },
     });
     const args = configure({ folder, port, backend, certFile, keyFile });
     site.children.start(program, args, {});
-    await vi.waitFor(async () => expect((await ask('GET', '/installation')).status).toBe(200), 20_000);
+    await vi.waitFor(async () => expect((await ask('GET', '/installation')).status).toBe(200), 120_000);
   });
   afterAll(() => site?.[Symbol.asyncDispose]());
 
@@ -212,11 +211,3 @@ describe.each(PROXIES)('H10 behind $name', ({ program, configure }) => {
     expect(inbox.json.map((message) => message.text)).toEqual(['Through it']);
   });
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}

@@ -2,9 +2,7 @@
 import { Site } from '@kuvert/testkit';
 import { expect, test } from 'vitest';
 
-test('B6 A3 settings, a held message, and a safety number that both see, from the command line', {
-  timeout: 180_000,
-}, async () => {
+test('B6 A3 settings, a held message, and a safety number that both see, from the command line', async () => {
   await using site = new Site();
   const server = await site.startServer();
   const acme = await server.tenant('Acme');

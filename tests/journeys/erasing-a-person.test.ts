@@ -54,7 +54,7 @@ test('C3 F8 erasing takes two, happens once, ends devices and connections, and l
   await anna.call('pools.join', { params: { tenantId, poolId, personId: ben.personId } });
   await ben.with(async (profile) => {
     await profile.send({ to: carla.mail, text: 'remember me' });
-    await profile.flush({ timeoutMs: 20_000 });
+    await profile.flush({ timeoutMs: 60_000 });
   });
   const token = await ben.token();
   const kept = await anna.call('audit.checkpoint', { params: at() });
@@ -102,7 +102,7 @@ test('C3 F8 erasing takes two, happens once, ends devices and connections, and l
 
   // Others have what they were sent, and are told when they write again.
   const texts = await carla.with(async (profile) => {
-    await profile.flush({ timeoutMs: 20_000 });
+    await profile.flush({ timeoutMs: 60_000 });
     return profile.inbox().map(({ text }) => text);
   });
   expect(texts).toEqual(['remember me']);

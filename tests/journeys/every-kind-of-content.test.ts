@@ -58,9 +58,7 @@ function wave(): Buffer {
   return Buffer.concat([head, more, Buffer.alloc(8_000)]);
 }
 
-test('A1 voice messages, cards, links and mentions arrive as what they are', {
-  timeout: 240_000,
-}, async () => {
+test('A1 voice messages, cards, links and mentions arrive as what they are', async () => {
   writeFileSync(site.at('memo.wav'), wave());
   await send('--voice', site.at('memo.wav'));
   await send('--contact', anna.mail, '--phone', '+49 89 1234');
@@ -95,9 +93,7 @@ test('A1 voice messages, cards, links and mentions arrive as what they are', {
   expect(await site.kuvert(wrong)).toMatchObject({ errorCode: 'content_invalid' });
 });
 
-test('A1 only the sender asks the site that a link leads to, and only once', {
-  timeout: 240_000,
-}, async () => {
+test('A1 only the sender asks the site that a link leads to, and only once', async () => {
   const asked: (string | undefined)[] = [];
   const web = createServer((request, response) => {
     asked.push(request.headers['user-agent']);
@@ -116,9 +112,7 @@ test('A1 only the sender asks the site that a link leads to, and only once', {
   }
 });
 
-test('A1 the file of an older message is saved by its id, by who sent it as well', {
-  timeout: 240_000,
-}, async () => {
+test('A1 the file of an older message is saved by its id, by who sent it as well', async () => {
   writeFileSync(site.at('Plan.txt'), 'What stands in the plan');
   const plan = await send('--file', site.at('Plan.txt'));
   const text = await send('--text', 'no file');
@@ -137,9 +131,7 @@ test('A1 the file of an older message is saved by its id, by who sent it as well
   }
 });
 
-test('A1 of a video a small picture is made where ffmpeg is installed, and it is sent without one elsewhere', {
-  timeout: 240_000,
-}, async () => {
+test('A1 of a video a small picture is made where ffmpeg is installed, and it is sent without one elsewhere', async () => {
   const bin = site.at('bin');
   mkdirSync(bin, { recursive: true });
   writeFileSync(site.at('still.png'), png(64, 36));
@@ -162,9 +154,7 @@ test('A1 of a video a small picture is made where ffmpeg is installed, and it is
   expect(plain).not.toHaveProperty('file.hasPreview');
 });
 
-test('A1 P8 a group has a picture, which members see and save, and who administers it takes away again', {
-  timeout: 240_000,
-}, async () => {
+test('A1 P8 a group has a picture, which members see and save, and who administers it takes away again', async () => {
   writeFileSync(site.at('logo.png'), png(400, 300));
   await run(anna, 'group', 'create', 'Release', '--with', ben.mail);
   const [changed] = await run(anna, 'group', 'picture', 'Release', site.at('logo.png'));
@@ -186,9 +176,7 @@ test('A1 P8 a group has a picture, which members see and save, and who administe
   expect((await run(ben, 'group', 'list'))[0]).not.toHaveProperty('picture');
 });
 
-test('A1 every text that a message has had stays readable, by everybody who has it', {
-  timeout: 240_000,
-}, async () => {
+test('A1 every text that a message has had stays readable, by everybody who has it', async () => {
   const first = await send('--text', 'Lunch at noon?');
   await run(anna, 'send', '--edit', first, '--text', 'Lunch at one?');
   await run(ben, 'inbox');

@@ -20,9 +20,7 @@ async function run(person: TestPerson, ...args: string[]): Promise<readonly Reco
   return json;
 }
 
-test('A1 a group is made, written to, changed, listed and left by commands, and refuses what a role does not allow', {
-  timeout: 240_000,
-}, async () => {
+test('A1 a group is made, written to, changed, listed and left by commands, and refuses what a role does not allow', async () => {
   const anna = await acme.person('Anna');
   const ben = await acme.person('Ben');
   const cleo = await acme.person('Cleo');
@@ -46,9 +44,7 @@ test('A1 a group is made, written to, changed, listed and left by commands, and 
   expect(why.json).toMatchObject([{ may: true, reason: 'same-area' }]);
 });
 
-test('A1 files, answers, edits, reactions, polls and deletions go to everybody of a group, and from nobody who has left', {
-  timeout: 240_000,
-}, async () => {
+test('A1 files, answers, edits, reactions, polls and deletions go to everybody of a group, and from nobody who has left', async () => {
   const [dora, emil, fine] = [
     await acme.person('Dora'),
     await acme.person('Emil'),

@@ -21,9 +21,7 @@ async function chat(person: TestPerson, lines: readonly string[], lang = 'en'): 
   return said;
 }
 
-test('A1 a group is made, changed, looked at and left from within the chat', {
-  timeout: 240_000,
-}, async () => {
+test('A1 a group is made, changed, looked at and left from within the chat', async () => {
   const [anna, ben, cem] = [
     await acme.person('Anna'),
     await acme.person('Ben'),
@@ -58,9 +56,7 @@ test('A1 a group is made, changed, looked at and left from within the chat', {
   expect(gone.json).toMatchObject([{ role: null }]);
 });
 
-test('A1 every kind of content is sent from within the chat, and files of messages are saved there', {
-  timeout: 240_000,
-}, async () => {
+test('A1 every kind of content is sent from within the chat, and files of messages are saved there', async () => {
   const [dora, emil] = [await acme.person('Dora'), await acme.person('Emil Ernst')] as const;
   writeFileSync(site.at('plan.txt'), 'What stands in the plan');
   await chat(dora, [

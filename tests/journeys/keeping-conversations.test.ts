@@ -5,8 +5,8 @@ import { openProfile } from '@kuvert/client-core/node';
 import { type ServerProcess, Site, TemporaryFolder, type TestPerson } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const TIMEOUT = { timeout: 180_000 };
-const FLUSH = { timeoutMs: 20_000 };
+const TIMEOUT = { timeout: 300_000 };
+const FLUSH = { timeoutMs: 60_000 };
 
 let site: Site;
 let server: ServerProcess;
@@ -131,7 +131,7 @@ test(
         expect(texts()).toHaveLength(1);
         const readAt = Date.now();
         conversations.markRead(entryId);
-        await expect.poll(texts, { timeout: 30_000 }).toEqual([]);
+        await expect.poll(texts, { timeout: 120_000 }).toEqual([]);
         expect(Date.now() - readAt).toBeGreaterThan(2_500);
       } finally {
         await profile.close();
@@ -147,8 +147,8 @@ test('A8 messages disappear on both sides, with their words', TIMEOUT, async () 
   await run(anna, 'read');
   const isThere = async (person: TestPerson) =>
     (await run(person, 'history')).some(({ text }) => text === 'gone soon');
-  await expect.poll(() => isThere(ben), { timeout: 30_000 }).toBe(false);
-  await expect.poll(() => isThere(anna), { timeout: 30_000 }).toBe(false);
+  await expect.poll(() => isThere(ben), { timeout: 120_000 }).toBe(false);
+  await expect.poll(() => isThere(anna), { timeout: 120_000 }).toBe(false);
   expect(await run(anna, 'search', 'gone')).toEqual([]);
   expect(await run(anna, 'timer', '--with', ben.mail, 'off')).toEqual([
     { with: ben.mail, timerSeconds: null },

@@ -43,9 +43,7 @@ async function link(person: TestPerson, args: readonly string[] = []) {
   return { ...device, deviceId: linked.deviceId, approved };
 }
 
-test('A4 a new device shows a code and numbers, a signer approves it, and both know each other by name', {
-  timeout: 240_000,
-}, async () => {
+test('A4 a new device shows a code and numbers, a signer approves it, and both know each other by name', async () => {
   const anna = await acme.person('Anna');
   const ben = await acme.person('Ben');
   const laptop = await link(anna, ['--name', 'Laptop']);
@@ -71,9 +69,7 @@ test('A4 a new device shows a code and numbers, a signer approves it, and both k
   }
 });
 
-test('A4 a code that is cut, used before or confirmed with other numbers is refused, and nothing is linked', {
-  timeout: 240_000,
-}, async () => {
+test('A4 a code that is cut, used before or confirmed with other numbers is refused, and nothing is linked', async () => {
   const anna = await acme.person('Carla');
   const device = await startLink();
   const { code, numbers } = device;
@@ -100,9 +96,7 @@ test('A4 a code that is cut, used before or confirmed with other numbers is refu
   expect((await site.kuvert(['devices', 'list', ...ben.asPerson])).json).toHaveLength(1);
 });
 
-test('A4 E5 a device that is no signer links none and asks for a revocation; a signer revokes', {
-  timeout: 240_000,
-}, async () => {
+test('A4 E5 a device that is no signer links none and asks for a revocation; a signer revokes', async () => {
   const anna = await acme.person('Emma');
   const laptop = await link(anna, ['--name', 'Laptop']);
   const tablet = await link(anna, ['--name', 'Tablet']);
@@ -136,9 +130,7 @@ test('A4 E5 a device that is no signer links none and asks for a revocation; a s
   expect(none).toMatchObject({ code: 3, errorCode: 'device_unknown' });
 });
 
-test('A4 E1 an enrolment token for somebody who has a device leads to linking', {
-  timeout: 240_000,
-}, async () => {
+test('A4 E1 an enrolment token for somebody who has a device leads to linking', async () => {
   const anna = await acme.person('Fay');
   const asDevice = freshProfile();
   const enrolling = site.startKuvert([

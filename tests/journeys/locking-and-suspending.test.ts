@@ -66,13 +66,13 @@ test('C7 a person who is locked out is disconnected at once, cannot come back, b
   // Messages to them wait.
   await anna.with(async (profile) => {
     await profile.send({ to: ben.mail, text: 'for later' });
-    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+    expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
   });
   await chief.call('people.unlock', { params });
   expect((await chief.call('people.get', { params })).result.lockedAt).toBeNull();
   const texts = await ben.with(async (profile) => {
     await profile.connect();
-    await profile.flush({ timeoutMs: 20_000 });
+    await profile.flush({ timeoutMs: 60_000 });
     return profile.inbox().map(({ text }) => text);
   });
   expect(texts).toEqual(['for later']);

@@ -30,7 +30,7 @@ afterAll(async () => {
   await double.stop();
 });
 
-const long = { timeout: 180_000 };
+const long = { timeout: 300_000 };
 const send = (from: TestPerson, to: TestPerson, text: string) =>
   site.kuvert(['send', ...from.asPerson, '--to', to.mail, '--text', text]);
 const database = (name: string) => double.url.replace('/?', `/${name}?`);

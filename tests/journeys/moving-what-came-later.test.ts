@@ -20,9 +20,7 @@ const FILLED = [
   'pools',
 ];
 
-test('P5 H1 groups, files, pools and audit logs survive two moves that are killed, a backup and a restore; a file that was not brought along is told as gone', {
-  timeout: 240_000,
-}, async () => {
+test('P5 H1 groups, files, pools and audit logs survive two moves that are killed, a backup and a restore; a file that was not brought along is told as gone', async () => {
   await using site = new Site();
   const double = await startMongoDouble();
   try {

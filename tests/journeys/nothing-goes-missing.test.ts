@@ -9,7 +9,7 @@ import {
 } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const FLUSH = { timeoutMs: 20_000 };
+const FLUSH = { timeoutMs: 60_000 };
 const DAY_MS = 86_400_000;
 
 let installation: TestInstallation;
@@ -53,9 +53,7 @@ function read(person: TestPerson): Promise<string[]> {
   });
 }
 
-test('P3 dropped, swapped and withheld messages are named; what comes after all takes its sentence back', {
-  timeout: 120_000,
-}, async () => {
+test('P3 dropped, swapped and withheld messages are named; what comes after all takes its sentence back', async () => {
   const ben = await acme.person('Ben');
   const server = await hold(ben, ['one', 'two', 'three', 'four']);
   const [one, two, three, four] = server.held;
@@ -71,7 +69,7 @@ test('P3 dropped, swapped and withheld messages are named; what comes after all 
   expect(await read(ben)).toEqual(['one', 'two', 'three', 'four', 'five', 'messages_reordered 1']);
 });
 
-test('P3 a withheld tail is named with the heartbeat a day later', { timeout: 120_000 }, async () => {
+test('P3 a withheld tail is named with the heartbeat a day later', async () => {
   const cem = await acme.person('Cem');
   const first = await hold(cem, ['one', 'two', 'three']);
   const [one] = first.held;
@@ -85,9 +83,7 @@ test('P3 a withheld tail is named with the heartbeat a day later', { timeout: 12
   expect(await read(cem)).toEqual(['one', 'messages_missing 2']);
 });
 
-test('P3 bytes that come again are shown once and named; bytes for somebody else are not opened', {
-  timeout: 120_000,
-}, async () => {
+test('P3 bytes that come again are shown once and named; bytes for somebody else are not opened', async () => {
   const dora = await acme.person('Dora');
   const emil = await acme.person('Emil');
   const toEmil = await hold(emil, ['for Emil']);
@@ -110,9 +106,7 @@ test('P3 bytes that come again are shown once and named; bytes for somebody else
   expect(await emil.with((open) => open.notices().map(({ kind }) => kind))).toEqual(['refused']);
 });
 
-test('A4 P3 a device that is linked later misses nothing of what was never meant for it', {
-  timeout: 180_000,
-}, async () => {
+test('A4 P3 a device that is linked later misses nothing of what was never meant for it', async () => {
   const phone = await acme.person('Fay');
   for (const text of ['one', 'two']) await profile.send({ to: phone.mail, text });
   await profile.flush(FLUSH);

@@ -83,7 +83,7 @@ test.runIf(hasBrowser)(
     });
   },
   // A dozen commands, each of which starts a process.
-  180_000,
+  300_000,
 );
 
 test('C4 a request to a browser is good once, for five minutes, for the terminal that made it and for the passkeys of who is signed in there', async () => {

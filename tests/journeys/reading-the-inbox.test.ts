@@ -20,7 +20,7 @@ async function send(from: number, to: number): Promise<void> {
   await anna.with(async (profile) => {
     const numbers = Array.from({ length: to - from + 1 }, (_, index) => from + index);
     await profile.sendAll(numbers.map((number) => ({ to: ben.mail, text: String(number) })));
-    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+    expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
   });
 }
 

@@ -34,9 +34,7 @@ function read(person: TestPerson): Promise<{ texts: string[]; notices: Notice[] 
   });
 }
 
-test('A4 B6 with a signer that is revoked goes the account key; the new one is told to all and used by the other signer', {
-  timeout: 240_000,
-}, async () => {
+test('A4 B6 with a signer that is revoked goes the account key; the new one is told to all and used by the other signer', async () => {
   const anna = await acme.person('Anna');
   const phone = await acme.person('Ben');
   const tablet = await phone.addDevice({ isSigner: true });
@@ -80,9 +78,7 @@ test('A4 B6 with a signer that is revoked goes the account key; the new one is t
   });
 });
 
-test('A4 B6 whoever has lost all signers begins anew by a reset, which everybody they wrote with is told', {
-  timeout: 240_000,
-}, async () => {
+test('A4 B6 whoever has lost all signers begins anew by a reset, which everybody they wrote with is told', async () => {
   const anna = await acme.person('Carla');
   const lost = await acme.person('Dino');
   const laptop = await lost.addDevice();
@@ -123,9 +119,7 @@ function refusalOf(device: TestPerson, code: string): Promise<string | undefined
   });
 }
 
-test('A4 a signer that was not there when the key was renewed, or was put back from a copy of before, is given the new one', {
-  timeout: 240_000,
-}, async () => {
+test('A4 a signer that was not there when the key was renewed, or was put back from a copy of before, is given the new one', async () => {
   const phone = await acme.person('Greta');
   const anna = await acme.person('Hanna');
   const tablet = await phone.linkDevice({ isSigner: true });
@@ -167,9 +161,7 @@ test('A4 a signer that was not there when the key was renewed, or was put back f
   }
 });
 
-test('A4 E5 what an administrator has revoked is taken out of the list by a signer, with its account key if it had one', {
-  timeout: 240_000,
-}, async () => {
+test('A4 E5 what an administrator has revoked is taken out of the list by a signer, with its account key if it had one', async () => {
   const anna = await acme.person('Ida');
   const phone = await acme.person('Jakob');
   const laptop = await phone.addDevice();
@@ -205,9 +197,7 @@ test('A4 E5 what an administrator has revoked is taken out of the list by a sign
   expect((await read(unused)).texts).toEqual([]);
 });
 
-test('P1 what was accepted for a device that is lost before it fetched it reaches the one that takes its place; after a reset when its author accepts the keys', {
-  timeout: 240_000,
-}, async () => {
+test('P1 what was accepted for a device that is lost before it fetched it reaches the one that takes its place; after a reset when its author accepts the keys', async () => {
   const anna = await acme.person('Klara');
   const phone = await acme.person('Leo');
   const { operator } = installation;

@@ -8,7 +8,7 @@ test('B1 a profile put back from a copy is recognised: its one-time prekeys are 
   const [anna, ben] = [await acme.person('Anna'), await acme.person('Ben')];
   const visit = (person: typeof anna) =>
     person.with(async (profile) => {
-      await profile.flush({ timeoutMs: 20_000 });
+      await profile.flush({ timeoutMs: 60_000 });
       const notices = profile.notices();
       profile.markNoticesSeen(notices.map((notice) => notice.noticeId));
       return notices.map((notice) => notice.kind);
@@ -30,17 +30,15 @@ test('B1 a profile put back from a copy is recognised: its one-time prekeys are 
   // The new prekeys work: somebody who has never written to her begins a session with them.
   await ben.with(async (profile) => {
     await profile.send({ to: anna.mail, text: 'Hello' });
-    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+    expect(await profile.flush({ timeoutMs: 60_000 })).toEqual({ waiting: 0 });
   });
   await anna.with(async (profile) => {
-    await profile.flush({ timeoutMs: 20_000 });
+    await profile.flush({ timeoutMs: 60_000 });
     expect(profile.inbox().map((message) => message.text)).toEqual(['Hello']);
   });
 });
 
-test('B1 P3 what was on its way when a copy was put back comes all the same; what the copy lacks is named, or comes from another device', {
-  timeout: 120_000,
-}, async () => {
+test('B1 P3 what was on its way when a copy was put back comes all the same; what the copy lacks is named, or comes from another device', async () => {
   await using installation = await startInstallation();
   const acme = await installation.tenant('Acme');
   const anna = await acme.person('Anna');
@@ -49,11 +47,11 @@ test('B1 P3 what was on its way when a copy was put back comes all the same; wha
   const say = (text: string) =>
     anna.with(async (profile) => {
       for (const { mail } of [alone, phone]) await profile.send({ to: mail, text });
-      await profile.flush({ timeoutMs: 20_000 });
+      await profile.flush({ timeoutMs: 60_000 });
     });
   const everybody = [anna, alone, phone, laptop];
   const visit = async (people = everybody) => {
-    for (const person of people) await person.with((profile) => profile.flush({ timeoutMs: 20_000 }));
+    for (const person of people) await person.with((profile) => profile.flush({ timeoutMs: 60_000 }));
   };
   await say('first');
   await visit();
@@ -86,9 +84,7 @@ test('B1 P3 what was on its way when a copy was put back comes all the same; wha
   expect(await seen(laptop)).toEqual({ texts: all, notices: [] });
 });
 
-test('B1 A4 a copy of before the other device was linked gets what it lacks from that one', {
-  timeout: 120_000,
-}, async () => {
+test('B1 A4 a copy of before the other device was linked gets what it lacks from that one', async () => {
   await using installation = await startInstallation();
   const acme = await installation.tenant('Acme');
   const [anna, phone] = [await acme.person('Anna'), await acme.person('Ben')];
@@ -96,11 +92,11 @@ test('B1 A4 a copy of before the other device was linked gets what it lacks from
   cpSync(phone.profileDir, copy, { recursive: true });
   const laptop = await phone.addDevice();
   const visit = async (...people: (typeof anna)[]) => {
-    for (const person of people) await person.with((profile) => profile.flush({ timeoutMs: 20_000 }));
+    for (const person of people) await person.with((profile) => profile.flush({ timeoutMs: 60_000 }));
   };
   await anna.with(async (profile) => {
     await profile.send({ to: phone.mail, text: 'to both' });
-    await profile.flush({ timeoutMs: 20_000 });
+    await profile.flush({ timeoutMs: 60_000 });
   });
   await visit(phone, laptop, phone, laptop);
   rmSync(phone.profileDir, { recursive: true });

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { vi } from 'vitest';
 
 /** How long a screen may take to show something; only a failing test waits for it. */
-const SHOWN_WITHIN_MS = 40_000;
+const SHOWN_WITHIN_MS = 120_000;
 
 /** Windows of one test file; they end with it. */
 export class Terminals {

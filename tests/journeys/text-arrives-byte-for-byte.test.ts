@@ -65,7 +65,7 @@ describe('A1 byte for byte from standard input', () => {
   /** The one message that Ben has, read in this process, since the command's printing has been tried above. */
   function readOne(): Promise<string> {
     return ben.with(async (profile) => {
-      await profile.flush({ timeoutMs: 20_000 });
+      await profile.flush({ timeoutMs: 60_000 });
       const [message, ...more] = profile.inbox();
       expect(more).toEqual([]);
       if (message === undefined) throw new Error('nothing arrived');

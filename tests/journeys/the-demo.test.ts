@@ -47,9 +47,7 @@ async function paste(command: string, data: string): Promise<Record<string, unkn
   return [...result.json];
 }
 
-test('H1 A1 B1 the first start shows a message that the server could not read, and the second goes on', {
-  timeout: 120_000,
-}, async () => {
+test('H1 A1 B1 the first start shows a message that the server could not read, and the second goes on', async () => {
   const first = start('data');
   const screen = await shown(first, './kuvert --help');
   const port = Number(/Clients reach it at http:\/\/127\.0\.0\.1:(\d+)/.exec(screen)?.[1]);

@@ -15,7 +15,7 @@ import {
 } from '@kuvert/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-const FLUSH = { timeoutMs: 20_000 };
+const FLUSH = { timeoutMs: 60_000 };
 
 let installation: TestInstallation;
 let acme: TestTenant;

@@ -2,7 +2,7 @@
 import { startInstallation, type TestInstallation, type TestPerson, type TestTenant } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const FLUSH = { timeoutMs: 20_000 };
+const FLUSH = { timeoutMs: 60_000 };
 
 let installation: TestInstallation;
 let acme: TestTenant;
@@ -22,9 +22,7 @@ function read(person: TestPerson): Promise<string[]> {
   });
 }
 
-test('A1 a message to a group of three is read by everybody, under one title', {
-  timeout: 180_000,
-}, async () => {
+test('A1 a message to a group of three is read by everybody, under one title', async () => {
   const anna = await acme.person('Anna');
   const ben = await acme.person('Ben');
   const cleo = await acme.person('Cleo');

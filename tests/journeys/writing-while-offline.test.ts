@@ -27,9 +27,7 @@ async function stateOf(person: TestPerson, messageId: unknown): Promise<unknown>
   return json[0]?.state;
 }
 
-test('A8 what was written down offline survives a killed client and goes out with the next command', {
-  timeout: 120_000,
-}, async () => {
+test('A8 what was written down offline survives a killed client and goes out with the next command', async () => {
   await server.stop();
 
   const one = await site.kuvert(['send', ...anna.asPerson, '--to', ben.mail, '--text', 'one']);

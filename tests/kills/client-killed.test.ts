@@ -13,9 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => site[Symbol.asyncDispose]());
 
-test('P1 P2 A8 a client killed with -9 in the middle of sending loses nothing that it had written down', {
-  timeout: 120_000,
-}, async () => {
+test('P1 P2 A8 a client killed with -9 in the middle of sending loses nothing that it had written down', async () => {
   const chance = takeChances();
   const server = await site.startServer();
   const acme = await server.tenant('Acme');

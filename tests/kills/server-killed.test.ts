@@ -15,9 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => site[Symbol.asyncDispose]());
 
-test('P1 P2 a server killed with -9 twenty times loses nothing it had accepted and shows nothing twice', {
-  timeout: 300_000,
-}, async () => {
+test('P1 P2 a server killed with -9 twenty times loses nothing it had accepted and shows nothing twice', async () => {
   const chance = takeChances();
   let server = await site.startServer();
   const acme = await server.tenant('Acme');

@@ -6,7 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events';
 
 /** How long a process may take to say what a test waits for. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 240_000;
 
 /** How a process ended. */
 export interface Ending {
@@ -36,7 +36,8 @@ export class Child {
   #stderr: Buffer[] = [];
   #linesGiven = 0;
   #ending: Ending | undefined;
-  #wake: () => void = () => undefined;
+  /** All who wait for something that it says. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(command: string, args: readonly string[], options: StartOptions) {
     const stdio: SpawnOptions['stdio'] = options.ipc
@@ -113,10 +114,15 @@ export class Child {
       }
       if (deadline.aborted) throw new Error(`the process took too long for ${what}\n${this.stderr}`);
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#waiting.add(resolve);
         deadline.addEventListener('abort', () => resolve(), { once: true });
       });
     }
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
   }
 
   #heard(into: Buffer[], data: Buffer): void {

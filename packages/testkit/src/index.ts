@@ -14,6 +14,7 @@ export { Ledger } from './ledger/ledger.ts';
 export { holdMessages, lieAbout, loseSubmits } from './lies.ts';
 export { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
 export { makeTenant, type TestPerson, TestTenant } from './people.ts';
+export { ReservedPort } from './reserved-port.ts';
 export { type Chance, takeChances } from './seed.ts';
 export { PROJECT_ROOT, resultOf, type ServerOptions, type ServerProcess, Site } from './site.ts';
 export { AS_NOBODY, canBeNobody, canMount, SmallDisk } from './small-disk.ts';

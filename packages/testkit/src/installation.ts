@@ -14,6 +14,7 @@ import { buildInstallation, createLog, type Installation } from '@kuvert/server'
 import { becomeAdministrator, placeOn, type TestAdministrator } from './administrators.ts';
 import { Operator } from './operator.ts';
 import { makeTenant, type TestTenant } from './people.ts';
+import { ReservedPort } from './reserved-port.ts';
 import { StoreUnderTest } from './store-under-test.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 import { seededRandom, TestClock } from './test-clock.ts';
@@ -42,7 +43,8 @@ export class TestInstallation implements AsyncDisposable {
   readonly #random: ReturnType<typeof seededRandom> | undefined;
   readonly #store = new StoreUnderTest(() => this.folder.at('mongodb'));
   #server: Installation | undefined;
-  #ports = { port: 0, opsPort: 0 };
+  /** Its own, so that nobody else has them when it is started again. */
+  #ports: readonly [ReservedPort, ReservedPort] | undefined;
 
   /** Use {@link startInstallation}. */
   constructor(options: InstallationOptions) {
@@ -98,6 +100,8 @@ export class TestInstallation implements AsyncDisposable {
   /** Starts the server on the same data, keys and ports as before. */
   async start(): Promise<void> {
     await this.#store.start();
+    this.#ports ??= [await ReservedPort.take(), await ReservedPort.take()];
+    const [port, opsPort] = this.#ports;
     const dataFolder = this.folder.at('data');
     const url = this.#store.addressFor(dataFolder);
     const unset = { passwordFile: undefined, caFile: undefined, certFile: undefined, keyFile: undefined };
@@ -107,7 +111,8 @@ export class TestInstallation implements AsyncDisposable {
         database: url === undefined ? undefined : { url, ...unset },
         keysFolder: this.folder.at('keys'),
         host: '127.0.0.1',
-        ...this.#ports,
+        port: port.number,
+        opsPort: opsPort.number,
         tls: undefined,
         publicUrl: undefined,
         trustedProxies: this.#trustedProxies,
@@ -124,7 +129,6 @@ export class TestInstallation implements AsyncDisposable {
       },
     );
     await server.start();
-    this.#ports = { port: Number(new URL(server.url).port), opsPort: Number(new URL(server.opsUrl).port) };
     this.#server = server;
   }
 
@@ -146,6 +150,7 @@ export class TestInstallation implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
     await this.#store[Symbol.asyncDispose]();
+    for (const port of this.#ports ?? []) port[Symbol.dispose]();
     this.folder[Symbol.dispose]();
   }
 }

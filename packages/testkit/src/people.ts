@@ -89,7 +89,7 @@ export class TestPerson {
   async addDevice(options: { isSigner?: boolean } = {}): Promise<TestPerson> {
     const further = await this.linkDevice(options);
     // The first connection brings its prekeys; from then on others write to it.
-    await further.with((profile) => profile.flush({ timeoutMs: 20_000 }));
+    await further.with((profile) => profile.flush({ timeoutMs: 60_000 }));
     return further;
   }
 

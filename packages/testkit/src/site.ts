@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { type Child, Children, type Ending, type StartOptions } from './children.ts';
 import { Operator } from './operator.ts';
 import { makeTenant, type TestTenant } from './people.ts';
+import { ReservedPort } from './reserved-port.ts';
 import { StoreUnderTest } from './store-under-test.ts';
 import { TemporaryFolder } from './temporary-folder.ts';
 
@@ -72,6 +73,7 @@ export class Site implements AsyncDisposable {
   readonly folder = new TemporaryFolder();
   readonly children = new Children();
   readonly #store = new StoreUnderTest(() => this.at('mongodb'));
+  readonly #ports: ReservedPort[] = [];
 
   /** A path in the folder. */
   at(...parts: readonly string[]): string {
@@ -100,7 +102,8 @@ export class Site implements AsyncDisposable {
   /** Starts a server and waits until it serves. @throws Error with what it said when it does not */
   async startServer(options: ServerOptions = {}): Promise<ServerProcess> {
     await this.#store.start();
-    const child = this.#launch(options);
+    const { port = await this.reservePort(), opsPort = await this.reservePort() } = options;
+    const child = this.#launch({ ...options, port, opsPort });
     const ready = await child.until('it serves', () => child.messages.map(readReady).find(Boolean));
     const { url, opsUrl, dataDir, keysDir } = ready;
     const operator = new Operator({ opsUrl, keysDir });
@@ -126,6 +129,13 @@ export class Site implements AsyncDisposable {
         return child.ended;
       },
     };
+  }
+
+  /** A port that nobody else gets as long as this site is there, also between two starts of whoever listens on it. */
+  async reservePort(): Promise<number> {
+    const port = await ReservedPort.take();
+    this.#ports.push(port);
+    return port.number;
   }
 
   /** Starts a server that is expected to refuse, and waits for its end. */
@@ -160,6 +170,7 @@ export class Site implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.children[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
+    for (const port of this.#ports.splice(0)) port[Symbol.dispose]();
     this.folder[Symbol.dispose]();
   }
 

@@ -26,9 +26,7 @@ const stateOf = (device: TestDevice) =>
       ),
   }));
 
-test('A4 three devices converge after random schedules of sending, reading, setting and deleting', {
-  timeout: 120_000,
-}, async () => {
+test('A4 three devices converge after random schedules of sending, reading, setting and deleting', async () => {
   for (let schedule = 0; schedule < SCHEDULES; schedule++) {
     const seed = (Date.now() ^ (schedule * 7_919)) >>> 0;
     const random = randomFrom(seed);

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TenantId } from '@kuvert/protocol';
-import { type CertificateFiles, canMakeCertificates, TestAuthority } from '@kuvert/testkit';
+import { type CertificateFiles, canMakeCertificates, ReservedPort, TestAuthority } from '@kuvert/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestInstallation, type TestInstallation } from '../test-installation.ts';
 import { isInside } from './stream-connection.ts';
@@ -20,6 +20,7 @@ let folder: string;
 let installation: TestInstallation;
 let tenantId: TenantId;
 let collector: ChildProcess | undefined;
+let reserved: ReservedPort | undefined;
 let port: number;
 let files: CertificateFiles;
 let ca: string;
@@ -32,22 +33,15 @@ beforeEach(async () => {
   const authority = new TestAuthority(folder);
   files = authority.server();
   ca = readFileSync(authority.certificate, 'utf8');
-  port = await freePort();
+  reserved = await ReservedPort.take();
+  port = reserved.number;
 });
 afterEach(async () => {
   await stopCollector();
   await installation.close();
+  reserved?.[Symbol.dispose]();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: free } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return free;
-}
 
 async function startCollector(): Promise<void> {
   const config = join(folder, 'rsyslog.conf');

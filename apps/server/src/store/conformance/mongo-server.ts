@@ -5,9 +5,9 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { ReservedPort } from '@kuvert/testkit';
 import { type MongoDouble, startMongoDouble } from '@kuvert/testkit/mongo-double';
 import { MongoClient } from 'mongodb';
 import { type MongoEngineOptions, openMongoEngine } from '../engine-mongodb/engine.ts';
@@ -95,7 +95,8 @@ async function ofProgram(): Promise<Found | undefined> {
   const program = process.env.MONGOD_BIN || programOnPath();
   if (program === undefined) return undefined;
   const folder = mkdtempSync(join(tmpdir(), 'mongod-'));
-  const port = await freePort();
+  const reserved = await ReservedPort.take();
+  const port = reserved.number;
   const child = spawn(
     program,
     ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1', '--replSet', 'test', '--quiet'],
@@ -117,20 +118,10 @@ async function ofProgram(): Promise<Found | undefined> {
     async stop() {
       child.kill('SIGTERM');
       await ended;
+      reserved[Symbol.dispose]();
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Not one of our dependencies: it fetches a server from the network when it is asked for one. */
