@@ -55,11 +55,15 @@ export const PLANTED_DEVICE_BUGS: readonly PlantedBug[] = [
     name: 'a new device is sent what its person had before it was linked',
     expected: 'device_showed_the_past',
     plant(history, choose) {
-      const putBack = new Set(places(history, 'restored').map(({ event }) => event.device));
-      const shown = places(history, 'displayed').filter(({ event }) => !putBack.has(event.device));
+      const restored = places(history, 'restored');
       const pairs = places(history, 'linking').flatMap((linked) =>
-        shown
-          .filter(({ at, event }) => at < linked.at && owner(history, event.device) === linked.event.person)
+        places(history, 'displayed')
+          .filter(
+            ({ at, event: { device } }) =>
+              at < linked.at &&
+              owner(history, device) === linked.event.person &&
+              !restored.some((back) => back.event.device === device && at < back.at && back.at < linked.at),
+          )
           .map(({ event }) => ({ ...event, device: linked.event.device })),
       );
       return insert(history, history.length, choose(pairs));
