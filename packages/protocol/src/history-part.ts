@@ -57,12 +57,22 @@ export interface HistoryChange {
   readonly content: Bytes;
 }
 
+/** Numbers of a chain whose messages have no line of their own: changes, deletions, copies of what was sent, and what was removed. */
+export interface HistoryNumbers {
+  readonly senderDevice: DeviceId;
+  readonly chain: ChainId;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What a part holds. */
 export interface HistoryPart {
   readonly people: readonly Person[];
   readonly settings: readonly z.infer<typeof SettingState>[];
   readonly read: readonly ReadState[];
   readonly items: readonly HistoryItem[];
+  /** What whoever gives the history has had beside it, so that nobody takes it for missing. */
+  readonly numbers: readonly HistoryNumbers[];
 }
 
 const id = z.custom<Bytes>((value) => value instanceof Uint8Array && value.length === 17);
@@ -83,10 +93,12 @@ const part = z.object({
   changes: z
     .array(z.tuple([index, id, index, index, time, z.custom<Bytes>((value) => value instanceof Uint8Array)]))
     .default([]),
+  /** Device and chain by their index, first and last number. */
+  numbers: z.array(z.tuple([index, index, time, time])).default([]),
 });
 
 /** @see HistoryPart */
-export function encodeHistoryPart({ people, settings, read, items }: HistoryPart): Bytes {
+export function encodeHistoryPart({ people, settings, read, items, numbers }: HistoryPart): Bytes {
   const persons = new Table<PersonId | GroupId>();
   const devices = new Table<DeviceId>();
   const chains = new Table<ChainId>();
@@ -117,6 +129,12 @@ export function encodeHistoryPart({ people, settings, read, items }: HistoryPart
       content,
     ]),
   );
+  const ranges = numbers.map(({ senderDevice, chain, from, to }) => [
+    devices.indexOf(senderDevice),
+    chains.indexOf(chain),
+    from,
+    to,
+  ]);
   return encodeCbor({
     people: people.map(({ personId, mail, name }) => ({ personId: idToBytes(personId), mail, name })),
     settings,
@@ -126,13 +144,14 @@ export function encodeHistoryPart({ people, settings, read, items }: HistoryPart
     chains: chains.bytes(),
     items: encoded,
     ...(changes.length > 0 && { changes }),
+    ...(ranges.length > 0 && { numbers: ranges }),
   });
 }
 
 /** Undefined for what this release cannot read. */
 export function decodeHistoryPart(bytes: Uint8Array): HistoryPart | undefined {
   try {
-    const { people, settings, read, persons, devices, chains, items, changes } = part.parse(
+    const { people, settings, read, persons, devices, chains, items, changes, numbers } = part.parse(
       decodeCbor(bytes),
     );
     const changesOf = Map.groupBy(changes, ([at]) => at);
@@ -182,6 +201,13 @@ export function decodeHistoryPart(bytes: Uint8Array): HistoryPart | undefined {
             expiresAtMs: expiresAtMs ?? undefined,
             ...(own.length > 0 && { changes: own }),
           },
+        ];
+      }),
+      numbers: numbers.flatMap(([deviceAt, chainAt, from, to]): HistoryNumbers[] => {
+        const [device, chain] = [devices[deviceAt], chains[chainAt]];
+        if (device === undefined || chain === undefined || from > to) return [];
+        return [
+          { senderDevice: idFromBytes('device', device), chain: idFromBytes('chain', chain), from, to },
         ];
       }),
     };

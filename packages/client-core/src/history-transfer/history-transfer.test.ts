@@ -220,7 +220,7 @@ test('B6 nobody but a device of oneâ€™s own is given a history, and nobody elseâ
     timerMs: undefined,
     expiresAtMs: undefined,
   } as const;
-  const data = encodeHistoryPart({ people: [], settings: [], read: [], items: [past] });
+  const data = encodeHistoryPart({ people: [], settings: [], read: [], items: [past], numbers: [] });
   forge({ kind: 'history-request', minReader: 1, transfer, from: phone.own.deviceId });
   forge({
     kind: 'history',
@@ -264,4 +264,59 @@ test('P1 a device that the server had to give messages up for gets them from ano
     'while the laptop',
     'was in a drawer',
   ]);
+});
+
+test('A4 P3 what a history brings leaves nothing to be missed: changes, deletions and copies have had numbers too', async () => {
+  const { clock, server, phone, bela, say } = await world();
+  const laptop = await TestDevice.link(server, clock, phone);
+  const tablet = await TestDevice.link(server, clock, phone);
+  const visit = async (...devices: TestDevice[]) => {
+    for (const device of devices) await device.sync();
+    clock.advance(3_600_000);
+  };
+  const everybody = [laptop, tablet, phone, bela];
+  for (let round = 0; round < 2; round++) await visit(...everybody);
+  await say(bela, phone, 'to stay', 'to go');
+  await say(phone, bela, 'from the phone');
+  await say(tablet, bela, 'from the tablet');
+  await visit(...everybody);
+  await visit(...everybody);
+  const entriesOf = (device: TestDevice, other: TestDevice) => {
+    const { conversations } = device.messenger;
+    return conversations.entries(conversations.withMail(other.mail), { limit: 100 }).entries;
+  };
+
+  // All of this the server gives up for the laptop.
+  server.lies.store = (row, to) => (to === laptop.own.deviceId ? [] : [row]);
+  const gone = entriesOf(bela, phone).find((entry) => entry.direction === 'out' && entry.text === 'to go');
+  bela.messenger.conversations.deleteEntries([gone?.entryId ?? 0], 'everywhere');
+  await say(bela, phone, 'while it was away');
+  await say(phone, bela, 'one more from the phone');
+  await say(tablet, bela, 'one more from the tablet', 'and another');
+  for (let round = 0; round < 3; round++) await visit(bela, tablet, phone);
+  delete server.lies.store;
+  laptop.messenger.historyTransfer.ask();
+  await visit(laptop, phone, laptop);
+  // What comes now shows that there were numbers in between.
+  await say(bela, phone, 'afterwards');
+  await say(phone, bela, 'afterwards too');
+  await say(tablet, bela, 'and also');
+  for (let round = 0; round < 3; round++) await visit(...everybody);
+
+  expect(laptop.messenger.notices().filter(({ kind }) => kind === 'messages_missing')).toEqual([]);
+  const texts = (device: TestDevice) =>
+    entriesOf(device, bela).map((entry) => (entry.direction === 'system' ? entry.kind : entry.text));
+  expect(texts(laptop)).toEqual(texts(phone));
+
+  // What the one who gave the history lacks too is named.
+  server.lies.store = (row, to) => (to === bela.own.deviceId ? [row] : []);
+  await say(bela, phone, 'kept from everybody');
+  delete server.lies.store;
+  laptop.messenger.historyTransfer.ask();
+  await visit(laptop, phone, laptop);
+  await say(bela, phone, 'the last');
+  for (let round = 0; round < 3; round++) await visit(...everybody);
+  expect(laptop.messenger.notices()).toContainEqual(
+    expect.objectContaining({ kind: 'messages_missing', deviceId: bela.own.deviceId, count: 1 }),
+  );
 });

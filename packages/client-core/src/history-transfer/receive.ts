@@ -88,6 +88,8 @@ export function takePart(context: Context, sender: DeviceId, content: HistoryCon
   for (const { person, name, value, stamp: stampMs, device } of part?.settings ?? []) {
     takeSetting(context, { conversationId: conversationOf(context, person), name, value, stampMs, device });
   }
+  for (const { senderDevice, chain, from, to } of part?.numbers ?? [])
+    store.chains.addExcused(senderDevice, chain, { from, to });
   const items = part?.items ?? [];
   for (const item of items) takeItem(context, sender, item);
   const parts = incoming.parts + 1;

@@ -2,11 +2,13 @@
  * Gives the history to another device of one's own that has asked for it: part by part through the lane to one's own devices, the newest
  * messages first. Few parts wait in the outbox at a time, and how far it has come is written down with each, so it goes on after a cut.
  */
+import { conversationIdFor } from '@kuvert/crypto/session';
 import {
   type DeviceId,
   encodeHistoryPart,
   HISTORY_PART_MAX_BYTES,
   type HistoryItem,
+  type HistoryNumbers,
   type KnownContent,
   type Person,
   type PersonId,
@@ -35,6 +37,9 @@ const CHANGES_BYTES_MAX = 100_000;
 /** What the name of a person takes, and what a setting takes beside its value. */
 const PERSON_BYTES = 80;
 const SETTING_BYTES = 120;
+/** Ranges of numbers that the first part brings, and what one takes. */
+const RANGES_MAX = 3_000;
+const RANGE_BYTES = 10;
 /** Conversations whose names come first; of all others they come with their messages. */
 const STATES_PER_PART = 400;
 
@@ -84,7 +89,8 @@ function queuePart(context: Context, transfer: OutgoingTransfer): void {
   const { store } = context;
   const { to, part, total } = transfer;
   const states = part === 0 ? listStates(context) : undefined;
-  let size = states?.size ?? 0;
+  const numbers = part === 0 ? listNumbers(context) : [];
+  let size = (states?.size ?? 0) + numbers.length * RANGE_BYTES;
   const items: HistoryItem[] = [];
   let beforeEntry = transfer.beforeEntry;
   let isLast = true;
@@ -106,7 +112,7 @@ function queuePart(context: Context, transfer: OutgoingTransfer): void {
     ...(states?.peers ?? []),
     ...items.map(({ peer, author }) => author ?? peer),
   ]);
-  const data = encodeHistoryPart({ people, settings, read: [], items });
+  const data = encodeHistoryPart({ people, settings, read: [], items, numbers });
   const content: KnownContent = {
     kind: 'history',
     minReader: READER_VERSION,
@@ -117,7 +123,7 @@ function queuePart(context: Context, transfer: OutgoingTransfer): void {
     total,
     data:
       data.length > HISTORY_PART_MAX_BYTES
-        ? encodeHistoryPart({ people: [], settings: [], read: [], items: [] })
+        ? encodeHistoryPart({ people: [], settings: [], read: [], items: [], numbers: [] })
         : data,
   };
   queueForOwnDevices(context, { content });
@@ -145,6 +151,16 @@ function listStates({ store, ownStateDue }: Context) {
     return [{ person, name, value, stamp: stampMs, device }];
   });
   return { peers, settings, size };
+}
+
+/**
+ * What has come here without being a line in a conversation: whoever asks may have been sent it and lost it, and its number would be missing
+ * for ever although what it brought is part of the history. So are the numbers of the copies that this device has sent.
+ */
+function listNumbers({ store, own }: Context): HistoryNumbers[] {
+  const lane = store.chains.getOwn(conversationIdFor(own.tenantId, own.personId, own.personId));
+  const sent = lane && { senderDevice: own.deviceId, chain: lane.head.id, from: 1, to: lane.accepted.seq };
+  return [...(sent && sent.to > 0 ? [sent] : []), ...store.transfers.listNumbersBeside(RANGES_MAX)];
 }
 
 function peopleOf({ store }: Context, ids: readonly Lane[]): Person[] {

@@ -1,5 +1,5 @@
 /** The part of the store port that keeps how far transfers of history have come. */
-import type { DeviceId, PersonId, RequestId } from '@kuvert/protocol';
+import type { DeviceId, HistoryNumbers, PersonId, RequestId } from '@kuvert/protocol';
 import type { ListedEntry } from '../conversations/store.ts';
 import type { EntryId } from '../conversations/types.ts';
 
@@ -43,6 +43,8 @@ export interface TransferStore {
   /** Messages with a known person, and theirs; notices and what was removed stay where they are. */
   countMessages(): number;
   listMessages(beforeEntry: EntryId, limit: number): Exclude<ListedEntry, { direction: 'system' }>[];
+  /** Numbers of what has come and is not among the messages, at most so many ranges. */
+  listNumbersBeside(limit: number): HistoryNumbers[];
   /** The people of all conversations. */
   listPeers(): PersonId[];
 }

@@ -49,11 +49,23 @@ function isReached(
     : enrolled.person === person;
 }
 
-/** Word of a deletion lies in a mailbox as everything does: somebody with one device, which was away for too long, may never hear of it. */
+/**
+ * Word of a deletion lies in a mailbox as everything does: somebody with one device, which was away for too long or was put back from a copy
+ * of before, may never hear of it, nor do the devices that this one gives its history to.
+ */
 function mayHaveExpired(index: LedgerIndex, deleted: At<'deleted'>, { enrolled }: DeviceLife): boolean {
-  const isByOthers = index.devices.get(deleted.device)?.enrolled.person !== enrolled.person;
-  const lost = index.of('told').filter(({ notice, at }) => LOSSES.has(notice) && at > deleted.at);
-  return isByOthers && lost.some(({ device }) => device === enrolled.device);
+  const personOf = (device: string) => index.devices.get(device)?.enrolled.person;
+  const { person } = enrolled;
+  if (personOf(deleted.device) === person) return false;
+  const isLost = index
+    .of('told')
+    .some(({ notice, at, device }) => LOSSES.has(notice) && at > deleted.at && personOf(device) === person);
+  return isLost || [...index.devices.values()].some((life) => isForgottenBy(life, person, deleted.at));
+}
+
+/** A device of this person was put back to a time before this. */
+function isForgottenBy({ enrolled, forgotten }: DeviceLife, person: string, at: number): boolean {
+  return enrolled.person === person && forgotten.some(({ from, to }) => from < at && at < to);
 }
 
 /** What was deleted stays deleted, on every device that it was to be deleted on, and nothing else looks deleted. */

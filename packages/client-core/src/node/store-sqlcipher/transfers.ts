@@ -1,4 +1,12 @@
-import { type DeviceId, decodeCbor, encodeCbor, type PersonId, type RequestId } from '@kuvert/protocol';
+import {
+  type ChainId,
+  type DeviceId,
+  decodeCbor,
+  encodeCbor,
+  type HistoryNumbers,
+  type PersonId,
+  type RequestId,
+} from '@kuvert/protocol';
 import type { ListedEntry } from '../../conversations/store.ts';
 import type { EntryId } from '../../conversations/types.ts';
 import type { IncomingTransfer, OutgoingTransfer, TransferStore } from '../../history-transfer/store.ts';
@@ -63,6 +71,20 @@ export class SqlTransferStore implements TransferStore {
       .all(sql, beforeEntry, limit)
       .map(listedOf)
       .filter((row) => row.direction !== 'system');
+  }
+  listNumbersBeside(limit: number): HistoryNumbers[] {
+    // Numbers that follow each other differ from their place in the order by the same amount.
+    const sql = `SELECT sender_device, chain, min(chain_seq) AS first, max(chain_seq) AS last FROM (
+        SELECT sender_device, chain, chain_seq,
+          chain_seq - dense_rank() OVER (PARTITION BY sender_device, chain ORDER BY chain_seq) AS island
+        FROM entry WHERE direction = 0 AND kind = 'removed' AND chain IS NOT NULL)
+      GROUP BY sender_device, chain, island ORDER BY last - first DESC, last DESC LIMIT ?`;
+    return this.#sql.all(sql, limit).map((row) => ({
+      senderDevice: text<DeviceId>(row, 'sender_device'),
+      chain: text<ChainId>(row, 'chain'),
+      from: number(row, 'first'),
+      to: number(row, 'last'),
+    }));
   }
   listPeers(): PersonId[] {
     const sql =
