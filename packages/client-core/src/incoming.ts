@@ -64,6 +64,11 @@ export type Outcome =
       readonly commitment: Uint8Array<ArrayBuffer>;
     };
 
+/** A delivery that was opened, and whose sender and frame were checked. */
+export type Arrived = Extract<Outcome, { type: 'content' }>;
+/** A delivery that is not shown. */
+export type Refused = Extract<Outcome, { type: 'refused' }>;
+
 /** Takes the outer seal off. */
 export function unseal(context: Context, staged: StagedSessions, delivery: Delivery): Unsealed {
   const isGroup = isOfGroup(delivery);

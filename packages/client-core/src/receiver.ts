@@ -3,50 +3,28 @@
  * steps, message rows, chains and acknowledgements due committed in one transaction → acknowledged to the server. Whatever is not
  * committed is not acknowledged and comes again.
  */
-import {
-  CLASSES,
-  type Delivery,
-  type DeviceId,
-  type EventData,
-  ID_BYTES,
-  KuvertError,
-  LIFETIME_MS,
-  SUITES,
-} from '@kuvert/protocol';
-import { accountPrivateKey, answerAccountKeyRequest, takeAccountKey } from './account-keys.ts';
-import { queueDueAcks, takeAck } from './acks.ts';
-import { type ChainSender, takeIntoChain, takeStart, takeToldHead } from './chains/follow.ts';
-import { keepTombstone, reportGaps } from './chains/gaps.ts';
+import { CLASSES, type Delivery, type EventData, ID_BYTES, KuvertError, SUITES } from '@kuvert/protocol';
+import { AckTimer } from './ack-timer.ts';
+import { queueDueAcks } from './acks.ts';
+import { reportGaps } from './chains/gaps.ts';
 import { Sightings } from './chains/sightings.ts';
 import { type Context, stageSessions } from './context.ts';
-import { isMessageContent, keepArrived } from './conversations/arrived.ts';
-import { takeOwnState } from './conversations/own-state.ts';
-import { takeName } from './device-names.ts';
 import type { Directory } from './directory.ts';
 import { takeDormancy } from './dormancy.ts';
+import { takeExpired } from './expired.ts';
 import type { GroupLogs } from './groups/log-sync.ts';
 import { prepareGroups } from './groups/opening.ts';
-import { keepSenderKey, readSenderKey, type TakenSenderKey, takeGroupKeys } from './groups/receiving.ts';
-import { takePart } from './history-transfer/receive.ts';
-import { giveHistory } from './history-transfer/send.ts';
 import { type Outcome, openDelivery, type Sender, type Unsealed, unseal } from './incoming.ts';
+import { Intake } from './intake.ts';
 import type { Connection } from './ports.ts';
-import { requestAgain, requestOverdue, sendAgain } from './repairs.ts';
+import { requestOverdue } from './repairs.ts';
 import type { StagedSessions } from './staged-sessions.ts';
 import type { Activity } from './ticks/activity.ts';
-import { noteReceipt, queueDueReceipts, takeReceipt } from './ticks/receipts.ts';
+import { queueDueReceipts } from './ticks/receipts.ts';
 import { NamedLists } from './trust/named-lists.ts';
-import { takeChoices } from './trust/own-choices.ts';
 
 /** Deliveries that are committed together. */
 const BATCH_DELIVERIES = 64;
-/** Longest wait of an acknowledgement while messages come in one by one. */
-const ACK_DELAY_MAX_MS = 1_000;
-/** In large groups it is longer, so that its writer is not told by a thousand devices in one second. */
-const ACK_SPREAD = { perMemberMs: 10, maxMs: 10_000 } as const;
-/** No envelope expires sooner after it was accepted. */
-const LIFETIME_SHORTEST_MS = Math.min(...Object.values(LIFETIME_MS));
-const NOTICES_LOOKED_AT = 1_000;
 /** What was set aside and is tried again on one connection. */
 const RETRIED_MAX = 64;
 /** A gap in live delivery may still close: it is reported after this. */
@@ -54,8 +32,6 @@ const GAP_DELAY_MS = 30_000;
 
 type Tombstone = EventData<'expired'> & { readonly isDormant?: true };
 type Inbound = Delivery | Tombstone | 'drained';
-type Arrived = Extract<Outcome, { type: 'content' }>;
-type Refused = Extract<Outcome, { type: 'refused' }>;
 
 /** @see the top of this file */
 export class Receiver {
@@ -63,22 +39,16 @@ export class Receiver {
   readonly #directory: Directory;
   readonly #onStored: () => void;
   readonly #onOutgoing: () => void;
-  readonly #onHeard: Activity['heard'];
   #inbound: Inbound[] = [];
   #connection: Connection | undefined;
   #isRunning = false;
   #isDrained = false;
-  #cancelAcks: (() => void) | undefined;
-  /** The longest wait of acknowledgements that have become due, and of those that a timer runs for. */
-  #ackWaitMs = { due: Infinity, running: Infinity };
   #cancelGaps: (() => void) | undefined;
-  #isSendingAcks = false;
+  readonly #acks: AckTimer;
+  readonly #intake: Intake;
   readonly #lists: NamedLists;
   readonly #sightings: Sightings;
   readonly #logs: GroupLogs;
-  /** A sender key or group key has come: what was set aside for want of one is tried again. */
-  #hasNewKeys = false;
-  readonly #keysRead = new Map<object, TakenSenderKey>();
 
   /**
    * @param hooks.onStored new messages are there to be shown
@@ -96,8 +66,10 @@ export class Receiver {
     this.#lists = new NamedLists(context);
     this.#onStored = hooks.onStored;
     this.#onOutgoing = hooks.onOutgoing;
-    this.#onHeard = hooks.onHeard;
     this.#sightings = new Sightings(context);
+    this.#acks = new AckTimer(context, hooks.onOutgoing);
+    const { logs, onHeard } = hooks;
+    this.#intake = new Intake(context, { logs, lists: this.#lists, acks: this.#acks, onHeard });
   }
 
   /** @param visit a number that grows with each connection */
@@ -110,9 +82,8 @@ export class Receiver {
     this.#connection = undefined;
     this.#inbound = [];
     this.#isDrained = false;
-    this.#cancelAcks?.();
+    this.#acks.stop();
     this.#cancelGaps?.();
-    this.#cancelAcks = undefined;
     this.#cancelGaps = undefined;
   }
   /** @see Sightings.serverRestored */
@@ -128,14 +99,11 @@ export class Receiver {
   /** True when the mailbox was emptied, everything is stored and no acknowledgement is due. */
   isIdle(): boolean {
     const isQuiet = this.#isDrained && !this.#isRunning && this.#inbound.length === 0;
-    return isQuiet && this.#cancelAcks === undefined && !this.#isSendingAcks;
+    return isQuiet && this.#acks.isIdle();
   }
   /** Somebody waits for idleness: acknowledgements that are due go now. */
   hurry(): void {
-    if (this.#cancelAcks === undefined) return;
-    this.#cancelAcks();
-    this.#cancelAcks = undefined;
-    this.#sendAcks();
+    this.#acks.hurry();
   }
 
   #run(): void {
@@ -160,8 +128,7 @@ export class Receiver {
         this.#sightings.drained();
         await this.#retryUntrusted(connection);
         reportGaps(this.#context);
-        this.#cancelAcks?.();
-        this.#cancelAcks = undefined;
+        this.#acks.stop();
         await this.#context.operations.run(() => {
           queueDueAcks(this.#context);
           queueDueReceipts(this.#context);
@@ -181,31 +148,11 @@ export class Receiver {
     }
   }
 
-  /**
-   * The server says that messages have expired. Believed only when their time can have run out (wire.md §4): a server that calls
-   * withheld messages expired is told apart by that.
-   */
+  /** The server says that something expired, or that it was given up. */
   #takeTombstone(connection: Connection, told: Tombstone): void {
-    const { store, clock, serverOffset } = this.#context;
-    const { deliverySeq, count, toMs } = told;
-    if (told.isDormant === true) {
-      takeDormancy(this.#context, told);
-      connection.ack(deliverySeq);
-      return;
-    }
-    const isPossible = serverOffset.now() >= toMs + LIFETIME_SHORTEST_MS;
-    const kind = isPossible ? 'messages_expired' : 'refused';
-    store.transaction(() => {
-      const unseen = store.notices.listUnseen(NOTICES_LOOKED_AT);
-      const same = unseen.find((notice) => notice.kind === kind && notice.personId === undefined);
-      const before = isPossible ? (same?.count ?? 0) : 0;
-      store.notices.add({ kind, atMs: clock.now(), ...(isPossible && { count: before + count }) });
-      if (isPossible) {
-        keepTombstone(this.#context, told);
-        this.#context.historyMissed();
-      }
-    });
-    connection.ack(deliverySeq);
+    if (told.isDormant === true) takeDormancy(this.#context, told);
+    else takeExpired(this.#context, told);
+    connection.ack(told.deliverySeq);
   }
 
   async #takeBatch(connection: Connection, deliveries: readonly Delivery[]): Promise<void> {
@@ -227,7 +174,7 @@ export class Receiver {
         this.#context.store.sessions.apply(staged.writes());
         this.#sightings.keep(items);
         for (const [at, item] of items.entries()) if (sightings[at] === 'replayed') this.#applyReplay(item);
-        return this.#applyAll(outcomes, staged);
+        return this.#intake.take(outcomes, staged);
       });
     });
     connection.ack(deliveries[deliveries.length - 1]?.deliverySeq ?? 0);
@@ -245,30 +192,20 @@ export class Receiver {
       const sender = this.#senderOf(item);
       const outcome = await openDelivery(this.#context, staged, item, sender);
       outcomes.push(outcome);
-      if (outcome.type === 'content') await this.#readKey(staged, outcome);
+      if (outcome.type === 'content') await this.#intake.readKey(staged, outcome);
     }
     return { outcomes, staged };
-  }
-
-  /** A sender key counts from the next delivery on, so it is read where it stands. */
-  async #readKey(staged: StagedSessions, { content, sender }: Arrived): Promise<void> {
-    if (content.kind !== 'sender-key') return;
-    const from = { device: sender.entry.device, personId: sender.personId };
-    const taken = await readSenderKey(this.#context, staged, from, content);
-    if (taken === undefined) return;
-    this.#keysRead.set(content, taken);
-    staged.absorbSenderKeys(taken.writes);
   }
 
   /** What was set aside because its sender could not be verified is tried again: the server may tell the truth by now. */
   async #retryUntrusted(connection: Connection): Promise<void> {
     const { store, operations } = this.#context;
-    const rows = ['untrusted', ...(this.#hasNewKeys ? ['no-key', 'undecryptable'] : [])].flatMap((reason) =>
-      store.repairs
-        .listQuarantined(reason, RETRIED_MAX)
-        .filter(({ leg }) => reason === 'untrusted' || leg.length === ID_BYTES),
+    const rows = ['untrusted', ...(this.#intake.takeHasNewKeys() ? ['no-key', 'undecryptable'] : [])].flatMap(
+      (reason) =>
+        store.repairs
+          .listQuarantined(reason, RETRIED_MAX)
+          .filter(({ leg }) => reason === 'untrusted' || leg.length === ID_BYTES),
     );
-    this.#hasNewKeys = false;
     if (rows.length === 0) return;
     const outer = stageSessions(this.#context);
     const items = rows.map(({ leg, body, acceptedAtMs, expiresAtMs, class: submitClass }) => {
@@ -288,7 +225,7 @@ export class Receiver {
           store.repairs.release(item.hash);
           store.notices.withdraw({ kind: 'refused', deviceId: sender.entry.device });
         }
-        return this.#applyAll(good, staged);
+        return this.#intake.take(good, staged);
       });
     });
     if (hasNews) this.#onStored();
@@ -317,222 +254,20 @@ export class Receiver {
     return opened && this.#directory.sender(opened.senderDevice, delivery.acceptedAtMs);
   }
 
-  /** The same, and then the steps that sender keys have taken, of those too that came in the same batch. */
-  #applyAll(outcomes: readonly Outcome[], staged: StagedSessions): boolean {
-    const hasNews = this.#apply(outcomes);
-    this.#context.store.groups.updateSenderKeys(staged.senderKeyWrites());
-    return hasNews;
-  }
-
-  /** Writes down what a batch has brought. True when there is something new to show. */
-  #apply(outcomes: readonly Outcome[]): boolean {
-    let hasNews = false;
-    const unopened = new Map<string, { sender: ChainSender; hashes: Uint8Array<ArrayBuffer>[] }>();
-    for (const outcome of outcomes) {
-      if (outcome.type === 'content') hasNews = this.#applyContent(outcome) || hasNews;
-      else if (outcome.type === 'refused') {
-        this.#applyRefusal(outcome);
-        if (outcome.refusal !== 'undecryptable' || outcome.sender === undefined) continue;
-        const sender: ChainSender = {
-          device: outcome.sender.entry.device,
-          personId: outcome.sender.personId,
-        };
-        const entry = unopened.get(sender.device) ?? { sender, hashes: [] };
-        entry.hashes.push(outcome.item.hash);
-        unopened.set(sender.device, entry);
-      }
-    }
-    for (const { sender, hashes } of unopened.values()) requestAgain(this.#context, sender, hashes);
-    return hasNews;
-  }
-
-  #applyContent(arrived: Arrived): boolean {
-    const { content, item, commitment, header } = arrived;
-    const sender: ChainSender = {
-      device: arrived.sender.entry.device,
-      personId: arrived.sender.personId,
-      ...(header.group && { conversation: header.conversation }),
-    };
-    this.#lists.compare(header, sender);
-    this.#onHeard(sender, content, item.delivery.acceptedAtMs);
-    if (isMessageContent(content)) {
-      // A kind that only newer releases know, sent as control, is not for people.
-      if (item.delivery.class !== CLASSES.message || header.chain === undefined) return false;
-      const { store } = this.#context;
-      store.messages.markAckDue(sender.personId);
-      this.#ackWaitMs.due = Math.min(this.#ackWaitMs.due, ackWaitMs(this.#context, header));
-      const isKnown = store.messages.has(sender.device, header.contentId);
-      const { lifetimeMs, sentAtMs: writtenAtMs } = header;
-      const { acceptedAtMs } = item.delivery;
-      const facts = { entry: header.chain, commitment, lifetimeMs, writtenAtMs, acceptedAtMs };
-      const fits = takeIntoChain(this.#context, sender, facts);
-      // What a history has brought before it came is no news, but its number is.
-      if (isKnown) return false;
-      if (!fits) {
-        this.#applyRefusal({ type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
-        return false;
-      }
-      noteReceipt(this.#context, 'delivered', [{ senderPerson: sender.personId, chain: header.chain }]);
-      return keepArrived(this.#context, sender, { header, content, acceptedAtMs });
-    }
-    switch (content.kind) {
-      case 'own-choices':
-        takeChoices(this.#context, content);
-        return false;
-      case 'own-state':
-        takeOwnState(this.#context, content);
-        return false;
-      case 'history-request':
-        giveHistory(this.#context, sender.device, content);
-        return false;
-      case 'history':
-        return takePart(this.#context, sender.device, content);
-      case 'ack':
-        if (!takeAck(this.#context, sender, content)) this.#noticeInconsistent(sender);
-        return false;
-      case 'heartbeat':
-        if (content.startFor?.includes(this.#context.own.deviceId)) takeStart(this.#context, sender, content);
-        else if (content.startFor === undefined && !takeToldHead(this.#context, sender, content)) {
-          this.#noticeInconsistent(sender);
-        }
-        return false;
-      case 'receipt':
-        takeReceipt(this.#context, sender, content);
-        return false;
-      // What is ephemeral was told above and leaves nothing behind.
-      case 'typing':
-      case 'presence':
-        return false;
-      case 'device-name':
-        if (this.#isOwn(sender)) takeName(this.#context, content);
-        return false;
-      case 'account-key':
-        if (this.#isOwn(sender)) takeAccountKey(this.#context, content.copies);
-        return false;
-      case 'account-key-request':
-        if (this.#isOwn(sender)) answerAccountKeyRequest(this.#context, sender.device);
-        return false;
-      case 'revoke-request':
-        if (this.#isOwn(sender)) this.#noticeRevokeRequest(content.device);
-        return false;
-      case 'sender-key': {
-        const taken = this.#keysRead.get(content);
-        this.#keysRead.delete(content);
-        if (taken === undefined) return false;
-        keepSenderKey(this.#context, this.#logs, sender, content, taken);
-        this.#hasNewKeys = true;
-        return false;
-      }
-      case 'group-keys':
-        takeGroupKeys(this.#logs, content);
-        this.#hasNewKeys = true;
-        return false;
-      case 'retry-request':
-        sendAgain(this.#context, sender.device, content.legs);
-        return false;
-    }
-  }
-
-  #applyRefusal({ refusal, item, sender }: Refused): void {
-    const { store, clock } = this.#context;
-    const { delivery, hash, opened } = item;
-    if (delivery.class === CLASSES.ephemeral) return;
-    const atMs = clock.now();
-    const senderDevice = opened?.senderDevice;
-    const isMessage = delivery.class === CLASSES.message;
-    store.repairs.quarantine({
-      legHash: hash,
-      leg: Uint8Array.from(delivery.leg),
-      body: delivery.body && Uint8Array.from(delivery.body),
-      class: delivery.class,
-      acceptedAtMs: delivery.acceptedAtMs,
-      expiresAtMs: delivery.expiresAtMs,
-      senderDevice,
-      reason: refusal,
-      atMs,
-      isOpen: isMessage && refusal === 'undecryptable',
-    });
-    // What could not be opened is asked for again; people are told only when it does not come (`gaps.ts`).
-    if (refusal === 'undecryptable' || refusal === 'no-key' || (!isMessage && refusal !== 'untrusted'))
-      return;
-    store.notices.add({
-      kind: 'refused',
-      atMs,
-      ...(sender && { personId: sender.personId }),
-      ...(senderDevice && { deviceId: senderDevice }),
-      ...(refusal === 'untrusted' && { code: 'identity_not_trusted' as const }),
-      ...(refusal === 'too-new' && { code: 'client_too_old' as const }),
-    });
-  }
-
   #applyReplay({ delivery, opened }: Unsealed): void {
     const sender = this.#senderOf({ delivery, opened });
     if (sender === undefined || delivery.class !== CLASSES.message) return;
     this.#sightings.tellReplay({ device: sender.entry.device, personId: sender.personId });
   }
 
-  #noticeInconsistent(sender: ChainSender): void {
-    const { store, clock } = this.#context;
-    const { device: deviceId, personId } = sender;
-    store.notices.add({ kind: 'refused', atMs: clock.now(), personId, deviceId });
-  }
-
-  /** What one's own devices tell each other is nobody else's to say. */
-  #isOwn(sender: ChainSender): boolean {
-    if (sender.personId === this.#context.own.personId) return true;
-    this.#noticeInconsistent(sender);
-    return false;
-  }
-
-  #noticeRevokeRequest(deviceId: DeviceId): void {
-    const { store, own, clock } = this.#context;
-    if (accountPrivateKey(this.#context) === undefined) return;
-    store.notices.add({ kind: 'revoke_asked', atMs: clock.now(), personId: own.personId, deviceId });
-  }
-
-  /** While messages come in one by one, acknowledgements wait a moment for company. */
+  /** While messages come in one by one: what is due waits for company, and what is missing may still come. */
   #settleLater(): void {
-    const { clock, random, store } = this.#context;
-    const { due, running } = this.#ackWaitMs;
-    this.#ackWaitMs.due = Infinity;
-    // Nobody who wrote to this person alone waits for a group.
-    if (this.#cancelAcks !== undefined && due < running) {
-      this.#cancelAcks();
-      this.#cancelAcks = undefined;
-    }
-    if (store.messages.listAcksDue().length > 0 && this.#cancelAcks === undefined) {
-      const [high = 0, low = 0] = random(2);
-      const waitMs = due === Infinity ? ACK_DELAY_MAX_MS : due;
-      this.#ackWaitMs.running = waitMs;
-      this.#cancelAcks = clock.after(Math.floor(((high * 256 + low) / 65_536) * waitMs), () => {
-        this.#cancelAcks = undefined;
-        this.#sendAcks();
-      });
-    }
-    this.#cancelGaps ??= clock.after(GAP_DELAY_MS, () => {
+    this.#acks.start();
+    this.#cancelGaps ??= this.#context.clock.after(GAP_DELAY_MS, () => {
       this.#cancelGaps = undefined;
       reportGaps(this.#context);
     });
   }
-
-  #sendAcks(): void {
-    this.#isSendingAcks = true;
-    this.#context.operations
-      .run(() => queueDueAcks(this.#context))
-      .then(() => this.#onOutgoing())
-      .catch((cause: unknown) => this.#context.failed(cause))
-      .finally(() => {
-        this.#isSendingAcks = false;
-        this.#context.changed();
-      });
-  }
-}
-
-/** How long the acknowledgement of a message may wait. */
-function ackWaitMs({ store }: Context, header: Arrived['header']): number {
-  if (header.group === undefined) return ACK_DELAY_MAX_MS;
-  const members = store.groups.findByConversation(header.conversation)?.state.members.length ?? 0;
-  return Math.max(ACK_DELAY_MAX_MS, Math.min(members * ACK_SPREAD.perMemberMs, ACK_SPREAD.maxMs));
 }
 
 function isDelivery(item: Inbound): item is Delivery {
