@@ -2,39 +2,28 @@
  * The only place where the chat meets the messenger: does what the state asks for (`Effect`) and tells what has become of it
  * (`ChatEvent`). What reads the container answers at once; what needs the server runs on its own and never holds up a key.
  */
-import type {
-  ConversationChanges,
-  ConversationSummary,
-  Entry,
-  EntryId,
-  MessageEntry,
-  SystemEntry,
-} from '@kuvert/client-core';
+import type { ConversationChanges, EntryId } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
-import type { ConversationId, DeviceId, Person, PersonId } from '@kuvert/protocol';
+import type { ConversationId, DeviceId, PersonId } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
-import { messageWords } from '../content-text.ts';
 import { describeFailure } from '../failure.ts';
-import { groupTextsIn } from '../group-texts.ts';
-import { noticeSentence } from '../profile-session.ts';
-import { textsIn } from '../texts.ts';
+import { ChatItems } from './chat-items.ts';
 import { KeptConnection } from './connection.ts';
 import { readPlace } from './entry-pages.ts';
 import { FilesBinding } from './files-binding.ts';
 import { GroupBinding } from './group-binding.ts';
 import { actOnMessage, sendText } from './message-effects.ts';
-import type { ChatEvent, Connection, ConversationItem, Effect, EntryItem } from './model.ts';
+import type { ChatEvent, Connection, Effect } from './model.ts';
 import { OwnBinding } from './own-binding.ts';
-import { peopleNamed } from './people-named.ts';
+import { PeopleBinding } from './people-binding.ts';
 import { dayAndTime } from './render/times.ts';
+import { searchHits } from './search-hits.ts';
 import { type ChatTexts, chatTextsIn } from './texts/texts.ts';
 
 /** Changes that come within this time are shown at once, so that a full mailbox does not draw the list a thousand times. */
 const GATHER_MS = 60;
 /** How long somebody who leaves waits for what was just written. */
 const LEAVE_MS = 3_000;
-/** Found messages that are shown; more words narrow it down. */
-const HITS_MAX = 200;
 
 /** What a binding needs. */
 export interface BindingOptions {
@@ -57,9 +46,10 @@ export class Binding {
   readonly #own: OwnBinding;
   readonly #groups: GroupBinding;
   readonly #files: FilesBinding;
+  readonly #people: PeopleBinding;
+  readonly #items: ChatItems;
   readonly #undo: (() => void)[];
   readonly #changed = new Set<string>();
-  #people: readonly Person[] = [];
   #gathering: NodeJS.Timeout | undefined;
   #listTookMs = 0;
 
@@ -72,6 +62,14 @@ export class Binding {
     this.#own = new OwnBinding({ profile, texts: this.#texts, tell });
     this.#groups = new GroupBinding({ profile, language, tell });
     this.#files = new FilesBinding({ profile, texts: this.#texts, tell });
+    this.#people = new PeopleBinding({ profile, texts: this.#texts, tell });
+    this.#items = new ChatItems({
+      profile,
+      language,
+      groups: this.#groups,
+      files: this.#files,
+      people: this.#people,
+    });
     this.#connection = new KeptConnection({
       profile,
       language,
@@ -127,7 +125,7 @@ export class Binding {
       case 'saveDraft':
         return conversations.setDraft(conversationIdOf(effect.id), effect.text);
       case 'people':
-        return this.#showPeople();
+        return this.#people.show();
       case 'begin':
         return this.#begin(effect.mail);
       case 'setPinned':
@@ -135,7 +133,11 @@ export class Binding {
       case 'setMuted':
         return conversations.setMuted(conversationIdOf(effect.id), effect.untilMs);
       case 'search':
-        return this.#search(effect.query);
+        return this.#tell({
+          kind: 'found',
+          query: effect.query,
+          hits: searchHits(this.#profile, effect.query),
+        });
       case 'setTimer':
         return conversations.setTimer(conversationIdOf(effect.id), effect.timerMs);
       case 'deleteEntry':
@@ -185,7 +187,7 @@ export class Binding {
     // Whoever is looked at is told that one is there, and asked.
     if (place.at !== 'again') this.#withPerson(id, (personId) => this.#profile.activity.lookAt(personId));
     const page = readPlace(this.#profile.conversations, conversationId, place);
-    const entries = page.entries.map((entry) => this.#entryOf(entry));
+    const entries = page.entries.map((entry) => this.#items.entry(entry));
     if (page.isBeyondEnd) this.#tell({ kind: 'told', sentence: this.#texts.noDay(), isError: false });
     const shown = page.isBeyondEnd ? ({ at: 'end' } as const) : place;
     this.#tell({
@@ -245,61 +247,9 @@ export class Binding {
     return this.#profile.conversations.get(conversationIdOf(id)).peer.mail ?? '';
   }
 
-  #search(query: string): void {
-    const { found } = this.#profile.conversations.search(query, { limit: HITS_MAX });
-    const names = new Map(
-      this.#profile.conversations.list().map(({ conversationId, peer }) => [conversationId, peer]),
-    );
-    const hits = found.map(({ entry, matches }) => {
-      const peer = names.get(entry.conversationId);
-      return {
-        conversationId: entry.conversationId,
-        key: String(entry.entryId),
-        name: peer?.name ?? peer?.mail ?? '',
-        isOwn: entry.direction === 'out',
-        atMs: entry.atMs,
-        text: entry.text,
-        matches,
-      };
-    });
-    this.#tell({ kind: 'found', query, hits });
-  }
-
-  /** Everybody, first as known, then as the server has it. */
-  async #showPeople(): Promise<void> {
-    const known = JSON.stringify(this.#people);
-    if (this.#people.length > 0) this.#tellPeople();
-    this.#people = await this.#profile.people();
-    if (this.#people.length === 0 || JSON.stringify(this.#people) !== known) this.#tellPeople();
-  }
-
-  #tellPeople(): void {
-    const own = this.#profile.whoami().personId;
-    const people = this.#people
-      .filter(({ personId }) => personId !== own)
-      .map(({ personId, name, mail }) => ({ id: personId, name, mail }));
-    this.#tell({ kind: 'people', people });
-  }
-
-  /** @param wanted an address, or a name that only one person has */
   async #begin(wanted: string): Promise<void> {
-    const typed = wanted.trim().toLowerCase();
-    const find = (): readonly Person[] => peopleNamed(this.#people, wanted);
-    if (find().length !== 1) this.#people = await this.#profile.people();
-    const found = find();
-    const [one] = found;
-    if (found.length > 1) {
-      const names = found.slice(0, 8).map(({ name, mail }) => `${name} <${mail}>`);
-      this.#tell({ kind: 'told', sentence: this.#texts.severalNamed(names.join(', ')), isError: true });
-      return;
-    }
-    // Without a connection nobody can say whether an address exists; what is written to it waits and is told then.
-    const isGuess = one === undefined && !this.#profile.isConnected && /^\S+@\S+$/.test(typed);
-    if (one === undefined && !isGuess) {
-      this.#tell({ kind: 'told', sentence: this.#texts.nobodyNamed(wanted), isError: true });
-      return;
-    }
-    const id = await this.#profile.conversationAt(one?.mail ?? typed);
+    const id = await this.#people.begin(wanted);
+    if (id === undefined) return;
     this.#showList();
     this.#tell({ kind: 'begun', id });
   }
@@ -333,7 +283,7 @@ export class Binding {
 
   #showList(): void {
     const beganAt = performance.now();
-    const items = this.#profile.conversations.list().map((summary) => this.#itemOf(summary));
+    const items = this.#profile.conversations.list().map((summary) => this.#items.conversation(summary));
     this.#tell({ kind: 'conversations', items });
     this.#listTookMs = performance.now() - beganAt;
   }
@@ -346,134 +296,9 @@ export class Binding {
       .filter(({ personId }) => personId === undefined || personId === own);
     if (notices.length === 0) return;
     for (const notice of notices) {
-      this.#tell({ kind: 'told', sentence: this.#sentenceOf(notice), isError: true });
+      this.#tell({ kind: 'told', sentence: this.#items.sentence(notice), isError: true });
     }
     this.#profile.markNoticesSeen(notices.map(({ noticeId }) => noticeId));
-  }
-
-  #sentenceOf(notice: Parameters<typeof noticeSentence>[0] & { personId?: PersonId | undefined }): string {
-    const name = notice.personId && this.#profile.person(notice.personId)?.name;
-    return noticeSentence(notice, { language: this.#language, texts: textsIn(this.#language) }, name);
-  }
-
-  /** What was done in a group, in a sentence; undefined for any other notice. */
-  #changeOf({ action, personId, people = [], role, part }: SystemEntry): string | undefined {
-    if (action === undefined || personId === undefined) return undefined;
-    const texts = groupTextsIn(this.#language);
-    const own = this.#profile.whoami();
-    const nameOf = (id: PersonId, you = texts.you()) =>
-      id === own.personId
-        ? you
-        : (this.#people.find((person) => person.personId === id)?.name ?? texts.someone());
-    return texts.change(action, {
-      by: nameOf(personId),
-      people: people.map((id) => nameOf(id, texts.youToo())).join(', '),
-      role: role === undefined ? '' : texts.role(role),
-      part,
-    });
-  }
-
-  #itemOf(summary: ConversationSummary): ConversationItem {
-    const {
-      conversationId,
-      peer,
-      last,
-      lastAtMs,
-      unread,
-      isPinned,
-      mutedUntilMs,
-      draft,
-      timerMs,
-      hasProblem,
-    } = summary;
-    const { group } = summary;
-    const mail = group === undefined ? (peer.mail ?? peer.personId ?? '') : this.#groups.factsOf(group);
-    const writers = (group ? this.#profile.activity.inGroups.writers(group.groupId) : []).map(
-      (person) => this.#profile.person(person)?.name ?? groupTextsIn(this.#language).someone(),
-    );
-    const activity = peer.personId && this.#profile.activity.of(peer.personId);
-    return {
-      id: conversationId,
-      name: group === undefined ? (peer.name ?? mail) : this.#groups.titleOf(group.title),
-      mail,
-      group,
-      picture: group && this.#groups.pictureOf(group.groupId),
-      unread,
-      lastAtMs,
-      last: last && this.#entryOf(last),
-      isPinned,
-      mutedUntilMs,
-      draft,
-      timerMs,
-      hasProblem,
-      verification:
-        peer.personId === undefined ? 'unverified' : this.#profile.safety.verificationOf(peer.personId),
-      isTyping: (activity?.isTyping ?? false) || writers.length > 0,
-      writers,
-      presence: activity?.presence,
-    };
-  }
-
-  #entryOf(entry: Entry): EntryItem {
-    const { atMs, expiresAtMs } = entry;
-    const key = String(entry.entryId);
-    if (entry.direction === 'system') {
-      const change = this.#changeOf(entry);
-      const text = change ?? this.#sentenceOf(entry);
-      return {
-        key,
-        direction: 'system',
-        kind: 'notice',
-        atMs,
-        text,
-        isUnread: false,
-        isQuiet: change !== undefined,
-      };
-    }
-    const { direction, isUnread, timerMs, state, problem } = entry;
-    const kind =
-      entry.kind === 'too-new' || entry.kind === 'deleted' || entry.kind === 'timer' ? entry.kind : 'text';
-    const text =
-      kind === 'text'
-        ? messageWords(entry, this.#language, (person) => this.#profile.person(person)?.name ?? person)
-        : '';
-    const author = entry.sender?.name;
-    const more = kind === 'text' ? this.#moreOf(entry) : {};
-    return {
-      key,
-      direction,
-      kind,
-      atMs,
-      author,
-      text,
-      isUnread,
-      timerMs,
-      state,
-      problem,
-      expiresAtMs,
-      ...more,
-    };
-  }
-
-  #moreOf(entry: MessageEntry): Partial<EntryItem> {
-    const own = this.#profile.whoami().personId;
-    const { file, poll, edited, mentions, direction, kind, text } = entry;
-    const isOwn = direction === 'out';
-    const isText = ['text', 'file', 'picture', 'video'].includes(kind);
-    const can = [
-      ...(poll !== undefined && poll.endedAtMs === undefined ? (['vote'] as const) : []),
-      ...(poll !== undefined && poll.endedAtMs === undefined && isOwn ? (['endPoll'] as const) : []),
-      ...(file === undefined ? [] : (['save'] as const)),
-      ...(isOwn && isText ? (['edit'] as const) : []),
-      ...(edited === undefined ? [] : (['versions'] as const)),
-    ];
-    return {
-      said: text,
-      can,
-      file: file?.attachment,
-      picture: this.#files.pictureOf(entry),
-      namesMe: mentions?.some(({ person }) => person === own) === true,
-    };
   }
 }
 

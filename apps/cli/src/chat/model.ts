@@ -1,5 +1,5 @@
 /**
- * What the chat shows, as plain data. The binding (`binding.ts`) makes it from the messenger; state, rendering and plain mode
+ * What the chat shows, as plain data. The binding (`binding.ts`, `chat-items.ts`) makes it from the messenger; state, rendering and plain mode
  * know nothing else of it. Text is as it came: whoever shows it makes it safe for a terminal (`text/cells.ts`).
  */
 import type { ErrorCode } from '@kuvert/protocol';
