@@ -33,6 +33,8 @@ export class AdminWorld implements AsyncDisposable {
   readonly installation: TestInstallation;
   readonly own: Ids;
   readonly foreign: Ids;
+  /** Another pool of one's own tenant, with somebody in it who has a device. */
+  readonly besides: Ids;
   readonly callers: readonly Caller[];
   readonly operator: TestAdministrator;
   /** Two of the same right, so that one can approve what the other asks for. */
@@ -42,6 +44,7 @@ export class AdminWorld implements AsyncDisposable {
     installation: TestInstallation;
     own: Ids;
     foreign: Ids;
+    besides: Ids;
     callers: readonly Caller[];
     operator: TestAdministrator;
     chiefs: readonly [TestAdministrator, TestAdministrator];
@@ -49,6 +52,7 @@ export class AdminWorld implements AsyncDisposable {
     this.installation = parts.installation;
     this.own = parts.own;
     this.foreign = parts.foreign;
+    this.besides = parts.besides;
     this.callers = parts.callers;
     this.operator = parts.operator;
     this.chiefs = parts.chiefs;
@@ -62,17 +66,18 @@ export class AdminWorld implements AsyncDisposable {
     const { tenantId } = acme;
     const tenant = { kind: 'tenant' as const, tenantId };
     const poolId = acme.ids.pool as never;
-    const delegate = async (role: 'help-desk' | 'group-admin', name: string) => {
+    const delegate = async (role: 'help-desk' | 'group-admin', name: string, where: { poolId?: never }) => {
       const mail = `${name.toLowerCase()}@admin.test`;
-      const where = role === 'group-admin' ? { poolId } : {};
       const { result } = await acme.chief.call('administrators.invite', {
         params: { tenantId },
         body: { role, mail, ...where },
       });
       return installation.accept(result.code, { name, mail });
     };
-    const helper = await delegate('help-desk', 'Hugo');
-    const group = await delegate('group-admin', 'Gina');
+    const helper = await delegate('help-desk', 'Hugo', {});
+    const group = await delegate('group-admin', 'Gina', { poolId });
+    const poolHelper = await delegate('help-desk', 'Paula', { poolId });
+    const pool = { kind: 'pool' as const, tenantId, poolId };
     const second = await installation.administrator('tenant-admin', 'Berta', tenantId);
     const auditor = await installation.administrator('auditor', 'Rita', tenantId);
     const program = await acme.chief.call('integrations.create', {
@@ -82,8 +87,9 @@ export class AdminWorld implements AsyncDisposable {
     const callers: Caller[] = [
       caller('operator', operator, { role: 'operator', scope: { kind: 'installation' } }),
       caller('tenant-admin', acme.chief, { role: 'tenant-admin', scope: tenant }),
-      caller('group-admin', group, { role: 'group-admin', scope: { kind: 'pool', tenantId, poolId } }),
+      caller('group-admin', group, { role: 'group-admin', scope: pool }),
       caller('help-desk', helper, { role: 'help-desk', scope: tenant }),
+      caller('help-desk of a pool', poolHelper, { role: 'help-desk', scope: pool }),
       caller('auditor', auditor, { role: 'auditor', scope: tenant }),
       { name: 'integration', token: program.result.key, grants: [{ role: 'integration', scope: tenant }] },
     ];
@@ -92,6 +98,7 @@ export class AdminWorld implements AsyncDisposable {
       installation,
       own,
       foreign: other.ids,
+      besides: { ...own, ...(await acme.anotherPool()) },
       callers,
       operator,
       chiefs: [acme.chief, second],
@@ -201,5 +208,12 @@ async function fill(installation: TestInstallation, name: string) {
     approval: asked.waiting?.approvalId ?? '',
     integration: program.result.integrationId,
   };
-  return { tenantId, chief, ids };
+  const anotherPool = async (): Promise<Ids> => {
+    const made = await chief.call('pools.create', { params, body: { name: 'Storehouse' } });
+    const somebody = await tenant.person('Ben');
+    const { personId, deviceId } = somebody;
+    await chief.call('pools.join', { params: { tenantId, poolId: made.result.poolId, personId } });
+    return { pool: made.result.poolId, person: personId, device: deviceId };
+  };
+  return { tenantId, chief, ids, anotherPool };
 }

@@ -1,6 +1,6 @@
 /**
- * P4 and C3 from the table of operations: every operation, by every role, in one's own tenant, another's and one that is not there; and whoever may, on things of
- * another tenant under the name of one's own. An operation that is added is tried from that moment on.
+ * P4 and C3 from the table of operations: every operation, by every role, in one's own tenant, another's and one that is not there, and in one's own pool and another of the
+ * same tenant; and whoever may, on things of another tenant or pool under the name of one's own. An operation that is added is tried from that moment on.
  */
 import {
   ADMIN_OPERATIONS,
@@ -8,6 +8,7 @@ import {
   type AdminOperationId,
   type GrantScope,
   isAllowed,
+  ROLE_SCOPES,
 } from '@kuvert/protocol/admin';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AdminWorld, type Caller, exampleBody, type Ids, operationOf } from './admin-world.ts';
@@ -19,7 +20,15 @@ beforeAll(async () => {
 });
 afterAll(() => world?.[Symbol.asyncDispose]());
 
-const ROLES = ['operator', 'tenant-admin', 'group-admin', 'help-desk', 'auditor', 'integration'] as const;
+const ROLES = [
+  'operator',
+  'tenant-admin',
+  'group-admin',
+  'help-desk',
+  'help-desk of a pool',
+  'auditor',
+  'integration',
+] as const;
 const closed = (Object.entries(ADMIN_OPERATIONS) as [AdminOperationId, AdminOperation][])
   .filter(([, { access }]) => access !== 'public')
   .map(([id]) => id);
@@ -74,6 +83,55 @@ describe.each(closed)('P4 C3 %s', (id) => {
   });
 });
 
+/** Operations on one pool and what is in it. */
+const ofPools = closed.filter((id) => operationOf(id).path.includes('{poolId}'));
+/** What somebody who holds a role for one pool is told of another of the same tenant and of one that is not there. */
+const held = ['group-admin', 'help-desk of a pool'] as const;
+
+describe.each(ofPools)('P4 C3 %s of another pool', (id) => {
+  const one = operationOf(id);
+
+  test.each(ROLES)('by %s', async (role) => {
+    const send = (ids: Ids) => world.send(id, ids, { token: callerOf(role).token, ...harmless(one) });
+    const { pool = '', person = '', device = '' } = world.besides;
+    const other = await send({ ...world.own, pool, person, device });
+    if (may(callerOf(role), one, world.besides)) expect(other.code, other.text).not.toBe('not_allowed');
+    else expect(other.code, other.text).toBe('not_allowed');
+    if (!held.some((name) => name === role)) return;
+    const missing = await send({ ...world.missing, tenant: world.own.tenant ?? '' });
+    expect([other.status, other.text]).toEqual([missing.status, missing.text]);
+    expect(other.code).toBe('not_allowed');
+  });
+
+  test.runIf(/\{(personId|deviceId)\}/.test(one.path) && one.access !== 'pools.members')(
+    'of somebody in it by the name of one’s own pool is answered as of somebody who is not there',
+    async () => {
+      const { person = '', device = '' } = world.besides;
+      for (const role of ['tenant-admin', ...held]) {
+        const send = (ids: Ids) => world.send(id, ids, { token: callerOf(role).token, ...harmless(one) });
+        const other = await send({ ...world.own, person, device });
+        const missing = await send({
+          ...world.missing,
+          tenant: world.own.tenant ?? '',
+          pool: world.own.pool ?? '',
+        });
+        expect([other.status, other.text]).toEqual([missing.status, missing.text]);
+        expect(other.status).toBeGreaterThanOrEqual(400);
+      }
+    },
+  );
+});
+
+test('C3 every role that can be held in a place is tried in it', () => {
+  const tried = world.callers.flatMap(({ grants }) =>
+    grants.map(({ role, scope }) => `${role} in ${scope.kind}`),
+  );
+  const all = Object.entries(ROLE_SCOPES).flatMap(([role, kinds]) =>
+    kinds.map((kind) => `${role} in ${kind}`),
+  );
+  expect(tried.sort()).toEqual(all.sort());
+});
+
 /** Operations whose path names something inside the tenant. */
 const inner = closed.filter(
   (id) =>
@@ -114,7 +172,7 @@ test('P4 H8 every route below /api/v1 is an operation of the table, or tells of 
 test('C3 nothing of all that has changed anything', async () => {
   const [chief] = world.chiefs;
   const params = { tenantId: world.own.tenant as never };
-  expect((await chief.call('people.list', { params })).result.people).toHaveLength(1);
-  expect((await chief.call('administrators.list', { params })).result.administrators).toHaveLength(5);
+  expect((await chief.call('people.list', { params })).result.people).toHaveLength(2);
+  expect((await chief.call('administrators.list', { params })).result.administrators).toHaveLength(6);
   expect((await chief.call('integrations.list', { params })).result.integrations).toHaveLength(2);
 });

@@ -9,7 +9,7 @@ const ABOUT: { readonly [R in Role]: string } = {
   operator:
     'looks after tenants and machines, and has no right inside a tenant: not to its people, devices, records or content',
   'tenant-admin': 'administers a tenant',
-  'group-admin': 'looks after the people of a group, which is called a pool',
+  'group-admin': 'looks after the people of one group of people, which is a pool, and reaches nobody else',
   'help-desk': 'helps people with their devices',
   auditor: 'reads and changes nothing; always takes two to name',
   integration:
@@ -32,10 +32,11 @@ export function permissionsPage(): string {
   return `# Permissions
 
 Who may do what in the administration API. One table, \`packages/protocol/src/admin/permissions.ts\`, decides every request, prints this page and \`/api/v1/docs\`, and is what
-\`tests/isolation/administration-roles.test.ts\` tries: every operation, by every role, in one's own tenant, another's and one that is not there.
+\`tests/isolation/administration-roles.test.ts\` tries: every operation, by every role in every kind of place in which it can be held, in one's own tenant and pool, another's and one that is not there.
 
 A grant is a role in a place. It reaches down, from a tenant into its pools, never up or across. A **pool** is a named group of people: a role can be held for its people alone, and features be allowed or denied to them
-([api.md](api.md#who-may-do-what)). There is no grant for a group in which people write: who is in it is signed by its members, and no administrator has a part in that.
+([api.md](api.md#who-may-do-what)); wherever somebody speaks of a right, a feature or an administrator of a group of people, it is a pool. There is no grant for a group in which people write: who is in it is signed by its members, and no administrator has a part in that
+([decision](decisions/0015-pools-are-the-groups-of-administration.md)).
 
 Nobody gives a role with a permission that they do not hold in that place. ² marks what wants a fresh second factor, ⁴ what somebody else has to approve, always or in some cases.
 
