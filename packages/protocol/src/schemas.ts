@@ -28,13 +28,17 @@ export const uint32 = z.number().int().min(0).max(0xffffffff);
 /** A page marker as the server gave it. */
 export const cursor = z.string().min(1).max(512);
 
-/** Name of a person or tenant: visible text on one line. */
+/**
+ * Name of a person or tenant: visible text on one line. Nothing that turns the direction of what stands beside it (U+202A to U+202E, U+2066 to U+2069), because such a name could make a list or a request for
+ * approval look like another.
+ */
 export const displayName = z
   .string()
   .trim()
   .min(1)
   .max(200)
-  .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u, 'control characters are not allowed');
+  .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]*$/u, 'control characters are not allowed')
+  .regex(/[^\p{C}\p{Z}\p{M}]/u, 'nothing of it can be seen');
 
 /** What somebody calls a device of their own: visible text on one line. */
 export const deviceName = z

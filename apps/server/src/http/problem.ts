@@ -19,6 +19,9 @@ export interface Problem {
 /** For how long somebody whose body was refused for its size may go on sending it. */
 const LINGER_MS = 1_000;
 
+/** Headers of which Node would take the first and others the last, so that two of them would be two requests in one. */
+const ONCE = ['host', 'authorization', 'content-type', 'content-encoding', 'origin', 'sec-fetch-site'];
+
 /** Media type of {@link Problem}. */
 const PROBLEM_TYPE = 'application/problem+json';
 
@@ -48,6 +51,8 @@ export function problemAnswer(problem: Problem): ProblemAnswer {
     headers: {
       'content-type': `${PROBLEM_TYPE}; charset=utf-8`,
       ...SECURITY_HEADERS,
+      // RFC 9110 §11.6.1. Browsers ask nobody for a password over it.
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(retry.kind === 'after' ? { 'retry-after': String(Math.ceil(retry.ms / 1_000)) } : {}),
     },
     body: JSON.stringify(problem),
@@ -93,6 +98,8 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
     if (closing) throw new KuvertError('shutting_down');
     if (request.raw.httpVersionMinor > 0 && request.headers.host === undefined)
       throw new KuvertError('bad_request');
+    const lines = request.raw.headersDistinct;
+    if (ONCE.some((name) => (lines[name]?.length ?? 0) > 1)) throw new KuvertError('bad_request');
   });
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, new KuvertError('not_found')));
   app.setErrorHandler((error: unknown, request, reply) =>

@@ -26,6 +26,7 @@ import { BROWSER_PAGE_PATH, browserPage, browserPageHeaders } from './browser-pa
 import { type AdminCall, AdminCalls, type AdminGate, operationOf } from './calls.ts';
 import { credentialOf, refuseForeignOrigin } from './credentials.ts';
 import { keyedRequest } from './idempotency.ts';
+import { hasRepeatedName } from './json-names.ts';
 
 /** Greatest size of a request's body. */
 const BODY_BYTES_MAX = 65_536;
@@ -184,11 +185,16 @@ function jsonOf(request: FastifyRequest): unknown {
   const isEncoded = (request.headers['content-encoding'] ?? 'identity') !== 'identity';
   if (isEncoded || !JSON_TYPE.test(request.headers['content-type'] ?? ''))
     throw new KuvertError('bad_request');
+  let text: string;
+  let json: unknown;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(request.body as Buffer));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(request.body as Buffer);
+    json = JSON.parse(text);
   } catch (cause) {
     throw new KuvertError('bad_request', { cause });
   }
+  if (hasRepeatedName(text)) throw new KuvertError('bad_request');
+  return json;
 }
 
 function noBody(request: FastifyRequest): undefined {
