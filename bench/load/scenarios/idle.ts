@@ -6,6 +6,11 @@ import type { Network } from '../network.ts';
 import { pause } from './closed-loop.ts';
 
 const OPENING_MAX = 32;
+/** A server that has just said that it serves may still start threads: its memory stands still when it has hardly grown for so long. */
+const STILL_MS = 2_000;
+const STILL_SHARE = 0.005;
+/** Then it is measured in any case. */
+const STILL_WAIT_MS_MAX = 20_000;
 
 /**
  * Memory of connections that are signed in and do nothing: `kb_per_conn` with what the server keeps of their accounts, as ejabberd keeps all
@@ -17,7 +22,7 @@ export async function idle(
   pids: readonly number[],
 ): Promise<JobResult> {
   const { first, count } = scenario.accounts;
-  const baseBytes = residentBytesOf(pids);
+  const baseBytes = await residentBytesAtRest(pids);
   await network.prepare(Array.from({ length: count }, (_, i) => first + i));
   const preparedBytes = residentBytesOf(pids);
   const fromMs = Date.now();
@@ -41,4 +46,15 @@ export async function idle(
     },
     window: { fromMs, toMs, messages: 0 },
   };
+}
+
+/** Resident memory once it has stopped to change, so that what a start takes is not told as that of connections. */
+async function residentBytesAtRest(pids: readonly number[]): Promise<number> {
+  const until = performance.now() + STILL_WAIT_MS_MAX;
+  for (let before = residentBytesOf(pids); ; ) {
+    await pause(STILL_MS);
+    const bytes = residentBytesOf(pids);
+    if (Math.abs(bytes - before) < before * STILL_SHARE || performance.now() >= until) return bytes;
+    before = bytes;
+  }
 }

@@ -18,12 +18,16 @@ export class ChannelCipher {
    * @throws ChannelError `too_long`, `exhausted`, `closed`
    */
   seal(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
-    return this.#guarded(({ send }) => {
+    const { send } = this.#opened();
+    try {
       if (plaintext.length > NOISE_PLAINTEXT_BYTES_MAX) {
         throw new ChannelError('too_long', 'a plaintext does not fit into one Noise message');
       }
       return send.encrypt(plaintext);
-    });
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /**
@@ -32,12 +36,16 @@ export class ChannelCipher {
    * `too_long`, `exhausted`, `closed`
    */
   open(message: Uint8Array): Uint8Array {
-    return this.#guarded(({ receive }) => {
+    const { receive } = this.#opened();
+    try {
       if (message.length > NOISE_MESSAGE_BYTES_MAX) {
         throw new ChannelError('too_long', 'a Noise message is longer than 65,535 bytes');
       }
       return receive.decrypt(message);
-    });
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Forgets both keys. */
@@ -47,13 +55,8 @@ export class ChannelCipher {
     this.#directions = undefined;
   }
 
-  #guarded<Result>(action: (directions: { send: CipherState; receive: CipherState }) => Result): Result {
+  #opened(): { readonly send: CipherState; readonly receive: CipherState } {
     if (this.#directions === undefined) throw new ChannelError('closed', 'the channel is closed');
-    try {
-      return action(this.#directions);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    return this.#directions;
   }
 }

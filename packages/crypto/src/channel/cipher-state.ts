@@ -21,12 +21,13 @@ export const MESSAGES_PER_KEY_MAX = 2 ** 32;
 
 const ALGORITHM = 'aes-256-gcm';
 const OPTIONS = { authTagLength: TAG_BYTES } as const;
+/** Where nonces are written for Node to copy: one for all, because an array of its own is 300 bytes of every connection. */
+const NONCE = new Uint8Array(12);
 
 /** A key and its counter. Every failure is final: the caller gives the whole channel up. */
 export class CipherState {
   // Memory of their own: a slice of Node's pool would keep the whole pool as long as the connection lives.
   readonly #key: Uint8Array<ArrayBuffer>;
-  readonly #nonce = new Uint8Array(12);
   #counter: number;
 
   /** @param counter number of the next message; other than 0 only in tests of the last one */
@@ -71,11 +72,12 @@ export class CipherState {
     this.#counter = MESSAGES_PER_KEY_MAX;
   }
 
+  /** The nonce is only there until the next call, of whichever cipher: nobody keeps it. */
   #nextNonce(): Uint8Array {
     if (this.#counter >= MESSAGES_PER_KEY_MAX) {
       throw new ChannelError('exhausted', 'a channel key has protected all the messages it may');
     }
-    const nonce = this.#nonce;
+    const nonce = NONCE;
     const counter = this.#counter++;
     nonce[8] = counter >>> 24;
     nonce[9] = (counter >>> 16) & 0xff;

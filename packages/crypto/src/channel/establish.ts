@@ -184,8 +184,6 @@ function establish(opening: Opening, handshake: Handshake): SecureChannel {
   return new SecureChannel({
     mode: opening.mode,
     version: opening.chosen,
-    remoteStatic: handshake.remoteStatic,
-    handshakeHash: handshake.handshakeHash,
     cipher: handshake.split(),
   });
 }

@@ -12,10 +12,6 @@ export class SecureChannel {
   readonly mode: ChannelMode;
   /** The protocol version that both sides agreed on. */
   readonly version: number;
-  /** The other side's static key, authenticated; undefined at the server's end of an enrolment. */
-  readonly remoteStatic: Uint8Array | undefined;
-  /** Names this connection and no other, for binding something to it. */
-  readonly handshakeHash: Uint8Array;
   readonly #cipher: ChannelCipher;
   readonly #writer = new RecordWriter();
   readonly #reader = new RecordReader();
@@ -23,14 +19,10 @@ export class SecureChannel {
   constructor(established: {
     readonly mode: ChannelMode;
     readonly version: number;
-    readonly remoteStatic: Uint8Array | undefined;
-    readonly handshakeHash: Uint8Array;
     readonly cipher: ChannelCipher;
   }) {
     this.mode = established.mode;
     this.version = established.version;
-    this.remoteStatic = established.remoteStatic;
-    this.handshakeHash = established.handshakeHash;
     this.#cipher = established.cipher;
   }
 
