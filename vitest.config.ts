@@ -4,11 +4,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['packages/**/src/**/*.test.ts', 'apps/**/src/**/*.test.ts', 'tests/**/*.test.ts'],
+    setupFiles: ['tests/seeds.ts'],
     pool: 'forks',
     maxWorkers: 2,
     // Only what hangs takes so long, or a machine that is busy with other things: a test of whose time a promise speaks measures it itself.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     expect: { poll: { timeout: 30_000 } },
     silent: 'passed-only',
   },

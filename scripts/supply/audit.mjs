@@ -15,7 +15,13 @@ const FAILS = ['high', 'critical'];
  * @returns {Promise<Audit>}
  */
 export async function runAudit(root) {
-  const { stdout } = await runNpm(root, ['audit', '--json', '--omit=dev', '--fetch-retries=0']);
+  const { stdout } = await runNpm(root, [
+    'audit',
+    '--json',
+    '--omit=dev',
+    '--fetch-retries=0',
+    '--fetch-timeout=60000',
+  ]);
   return readAudit(stdout);
 }
 

@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => folder[Symbol.dispose]());
 
 test('P1 P2 P3 P4 B1 what was accepted arrives once, in order, with whom it is for, whatever is killed, cut or filled', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async () => {
   const result = await runCampaign({
     seed: takeChances().seed,
@@ -57,7 +57,7 @@ test('P1 P2 P3 P4 B1 what was accepted arrives once, in order, with whom it is f
 });
 
 test('P1 P2 P3 P4 H1 H2 nothing is lost, doubled, crossed or out of order with two servers on MongoDB, whatever is killed, cut before or after it is applied, or steps down', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async () => {
   const result = await runCampaign({
     seed: takeChances().seed,
@@ -72,7 +72,7 @@ test('P1 P2 P3 P4 H1 H2 nothing is lost, doubled, crossed or out of order with t
 });
 
 test('P1 P2 P3 P4 A1 what is written in a group is on the screen of each member once and in order, whatever is killed or cut', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async () => {
   const result = await runGroupCampaign({
     seed: takeChances().seed,
@@ -91,7 +91,7 @@ test('P1 P2 P3 P4 A1 what is written in a group is on the screen of each member 
 });
 
 test('P1 a disk that says it has written and has not is found out by a power cut', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async ({ skip }) => {
   skip(!canCutPower || !canInject, 'needs root, loop devices and ptrace');
   const result = await runCampaign({

@@ -173,7 +173,7 @@ function call(
         }),
       );
     });
-    outgoing.setTimeout(30_000, () => outgoing.destroy(new Error('the server does not answer')));
+    outgoing.setTimeout(120_000, () => outgoing.destroy(new Error('the server does not answer')));
     outgoing.on('error', (error) => {
       if (body !== undefined && body.length > 65_536)
         resolve({ status: 0, contentType: undefined, body: '' });

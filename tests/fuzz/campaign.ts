@@ -1,8 +1,7 @@
 /**
- * How long and from which seed the fuzzing runs. Within `npm test` each property runs a few dozen times from a fresh seed; `npm run fuzz`
- * sets the number (and, to replay, the seed) through the environment. fast-check adds the path of the smallest failing input to its message.
+ * How long and from which seed the fuzzing runs. Within `npm test` each property runs a few dozen times, always from the same seed; `npm run fuzz`
+ * sets the number and the seed, a new one each time, through the environment. fast-check adds the path of the smallest failing input to its message.
  */
-import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 
 /** How much of a failure is printed, in characters. */
@@ -12,7 +11,7 @@ const MESSAGE_MAX = 3_000;
 export const isLong = process.env.KUVERT_FUZZ_RUNS !== undefined;
 
 /** The seed of this process. */
-const seed = Number(process.env.KUVERT_FUZZ_SEED ?? randomInt(2 ** 31 - 1));
+const seed = Number(process.env.KUVERT_FUZZ_SEED ?? 1);
 
 /**
  * Runs one property and says from which seed.

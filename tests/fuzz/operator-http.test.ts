@@ -84,7 +84,7 @@ async function call(
         resolve({ status: answer.statusCode ?? 0, contentType: answer.headers['content-type'], body: text }),
       );
     });
-    outgoing.setTimeout(5_000, () => reject(new Error('the server does not answer')));
+    outgoing.setTimeout(120_000, () => reject(new Error('the server does not answer')));
     outgoing.on('error', (error) => {
       // A body that is far too large is refused while it is being sent, and the refusal may be lost with the connection.
       if (body !== undefined && body.length > BODY_BYTES_MAX)

@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { CHANNEL_PATH } from '@kuvert/protocol';
 
 /** How long the server may think before it counts as hanging. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 120_000;
 
 /** How a frame is sent; the defaults are those of a binary message in one piece. */
 export interface FrameForm {

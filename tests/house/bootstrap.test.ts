@@ -8,6 +8,8 @@ import { CHECKS, conclude, readChecks, readVitest, sum } from '../../scripts/boo
 import { makeTemporaryFolder, plantTree, ROOT, runProgram, type TemporaryFolder } from './planted-tree.ts';
 
 const MACHINE = { nodeVersion: '20.0.0', platform: 'linux-x64', glibcVersion: GLIBC_MIN };
+/** A registry that is out of reach is given up before the test is. */
+const HURRIED = ['--fetch-retries=1', '--fetch-timeout=60000'];
 const OLD_NODE = `node-${process.platform}-${process.arch}@18.20.8`;
 
 let folder: TemporaryFolder;
@@ -16,7 +18,9 @@ let oldNode: string | undefined;
 beforeAll(async () => {
   folder = makeTemporaryFolder();
   const cwd = folder.path;
-  const packed = await runProgram('npm', ['pack', '--silent', '--prefer-offline', OLD_NODE], { cwd });
+  const packed = await runProgram('npm', ['pack', '--silent', '--prefer-offline', ...HURRIED, OLD_NODE], {
+    cwd,
+  });
   if (packed.code !== 0) return;
   await runProgram('tar', ['-xzf', packed.stdout.trim(), 'package/bin/node'], { cwd });
   oldNode = join(cwd, globSync('package/bin/node', { cwd })[0] ?? 'missing');

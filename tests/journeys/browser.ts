@@ -66,14 +66,22 @@ async function startBrowser(folder: string): Promise<{ browser: ChildProcess; pa
     await new Promise((resolve) => setImmediate(resolve));
   }
   const [port] = readFileSync(portFile, 'utf8').split('\n');
-  const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as {
-    type: string;
-    webSocketDebuggerUrl: string;
-  }[];
-  const target = targets.find(({ type }) => type === 'page');
-  const socket = new WebSocket(target?.webSocketDebuggerUrl ?? '');
+  const socket = new WebSocket(await addressOfPage(Number(port)));
   await once(socket, 'open');
   return { browser, page: new Page(socket) };
+}
+
+/** Where its first page is spoken to; the port is open before there is one. */
+async function addressOfPage(port: number): Promise<string> {
+  for (;;) {
+    const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as {
+      type: string;
+      webSocketDebuggerUrl: string;
+    }[];
+    const target = targets.find(({ type }) => type === 'page');
+    if (target !== undefined) return target.webSocketDebuggerUrl;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Runs work in a browser whose authenticator has a user who is verified. */
@@ -103,6 +111,7 @@ export async function withBrowser(
     const ended = once(browser, 'exit');
     browser.kill('SIGKILL');
     await ended;
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    // Its other processes end a moment later, and write until then.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
   }
 }

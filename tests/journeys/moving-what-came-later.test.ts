@@ -63,8 +63,14 @@ test('P5 H1 groups, files, pools and audit logs survive two moves that are kille
     expect(log.entries.map(({ action }) => action)).toContain('administrator.created');
     await server.stop();
 
-    const there = await copyKilled(site, server.dataDir, database('moved'));
-    const back = await copyKilled(site, database('moved'), site.at('back'));
+    let tries = 0;
+    let there: Copied[] | 'too late';
+    do there = await copyKilled(site, server.dataDir, database(`moved-${++tries}`));
+    while (there === 'too late');
+    const moved = database(`moved-${tries}`);
+    let back: Copied[] | 'too late';
+    do back = await copyKilled(site, moved, site.at(`back-${++tries}`));
+    while (back === 'too late');
     expect(back).toEqual(there);
     const filled = there.filter(({ rows }) => rows > 0).map(({ collection }) => collection);
     expect(filled).toEqual(expect.arrayContaining(FILLED));
@@ -72,7 +78,7 @@ test('P5 H1 groups, files, pools and audit logs survive two moves that are kille
     const inStore = (args: readonly string[], more: Readonly<Record<string, string>>) =>
       site.kuvert(['store', ...args], { env: { ...site.environment(), ...more } });
     const backup = site.at('backup');
-    const made = await inStore(['backup', '--to', backup], { ...env, KUVERT_DATA: site.at('back') });
+    const made = await inStore(['backup', '--to', backup], { ...env, KUVERT_DATA: site.at(`back-${tries}`) });
     expect(made, made.stderr).toMatchObject({ code: 0 });
     const restored = { ...env, KUVERT_DATA: site.at('new'), KUVERT_STORE: database('restored') };
     const came = await inStore(['restore', '--from', backup], restored);
@@ -113,8 +119,8 @@ interface Copied {
   readonly sha256: string;
 }
 
-/** Copies, is killed in the middle, and copies again. */
-async function copyKilled(site: Site, from: string, to: string): Promise<Copied[]> {
+/** Copies, is killed in the middle, and copies again. @returns `too late` when the copy had come to its end before the kill came to it */
+async function copyKilled(site: Site, from: string, to: string): Promise<Copied[] | 'too late'> {
   const main = join(PROJECT_ROOT, 'apps', 'server', 'src', 'store-command.ts');
   const order = JSON.stringify({ command: 'copy', from, to });
   const child = site.children.start(process.execPath, [main, order], {
@@ -125,6 +131,7 @@ async function copyKilled(site: Site, from: string, to: string): Promise<Copied[
     expect(JSON.parse(await child.nextLine())).toHaveProperty('progress');
   child.kill('SIGKILL');
   await child.ended;
+  if (child.stdout.includes('"result"')) return 'too late';
   // Whoever was killed counts as being at work for a while.
   let copied: Awaited<ReturnType<typeof site.kuvert>>;
   do copied = await site.kuvert(['store', 'copy', '--from', from, '--to', to], { env: site.environment() });

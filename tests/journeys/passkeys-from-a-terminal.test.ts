@@ -83,7 +83,7 @@ test.runIf(hasBrowser)(
     });
   },
   // A dozen commands, each of which starts a process.
-  300_000,
+  600_000,
 );
 
 test('C4 a request to a browser is good once, for five minutes, for the terminal that made it and for the passkeys of who is signed in there', async () => {

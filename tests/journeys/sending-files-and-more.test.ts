@@ -2,10 +2,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ServerProcess, Site, type TestPerson } from '@kuvert/testkit';
+import { makeTenant, type ServerProcess, Site, type TestPerson } from '@kuvert/testkit';
+import { TcpProxy } from '@kuvert/testkit/faults';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const MB = 1_000_000;
+/** Beside files nothing is so large. */
+const STILL_AFTER_BYTES = 2_500_000;
 
 let site: Site;
 let server: ServerProcess;
@@ -109,34 +112,55 @@ test('A1 what is written offline, files included, goes out later, and the origin
   expect(readFileSync(join(site.at('late'), 'later.bin')).equals(bytes)).toBe(true);
 });
 
+/** Of each connection one direction stands still after so many bytes, until it is healed. @returns what resolves when the first does */
+function standStill(proxy: TcpProxy, way: 'up' | 'down'): Promise<void> {
+  return new Promise((resolve) => {
+    proxy.onConnection = (connection) => {
+      connection[way].limit(STILL_AFTER_BYTES, () => {
+        connection[way].mode = 'held';
+        resolve();
+      });
+    };
+  });
+}
+
 test('P1 an upload and a download that are killed go on where they were, and nothing half stands under a name', async () => {
-  const bytes = randomBytes(48 * MB);
+  // Through a network that stands still in the middle of the file, so that the kill is in the middle of it on every machine.
+  await using proxy = new TcpProxy();
+  await proxy.start();
+  proxy.forwardTo(Number(new URL(server.url).port));
+  const globex = await makeTenant(
+    { url: proxy.url, operator: server.operator, folder: site.at('far') },
+    'Globex',
+  );
+  const [cora, dan] = [await globex.person('Cora'), await globex.person('Dan')];
+  const bytes = randomBytes(12 * MB);
   writeFileSync(site.at('film.bin'), bytes);
-  const sending = site.startKuvert([
-    'send',
-    ...anna.asPerson,
-    '--to',
-    ben.mail,
-    '--file',
-    site.at('film.bin'),
-  ]);
+  let isStill = standStill(proxy, 'up');
+  const film = ['--to', dan.mail, '--file', site.at('film.bin')];
+  const sending = site.startKuvert(['send', ...cora.asPerson, ...film]);
+  await isStill;
   const began = () => blobs().some((path) => path.endsWith('.part') && readFileSync(path).length > 0);
-  await expect.poll(began, { timeout: 20_000, interval: 5 }).toBe(true);
+  await expect.poll(began, { interval: 5 }).toBe(true);
   sending.kill('SIGKILL');
   await sending.ended;
+  proxy.onConnection = () => undefined;
   const reached = Math.max(
     ...blobs().map((path) => (path.endsWith('.part') ? readFileSync(path).length : 0)),
   );
   expect(reached).toBeGreaterThan(0);
-  await run(anna, 'send', '--to', ben.mail, '--text', 'and on');
+  await run(cora, 'send', '--to', dan.mail, '--text', 'and on');
   const folder = site.at('films');
-  const fetching = site.startKuvert(['inbox', ...ben.asPerson, '--save-files', folder]);
+  isStill = standStill(proxy, 'down');
+  const fetching = site.startKuvert(['inbox', ...dan.asPerson, '--save-files', folder]);
+  await isStill;
   const parts = () =>
-    readdirSync(ben.profileDir, { recursive: true }).filter((name) => String(name).endsWith('.part'));
-  await expect.poll(parts, { timeout: 20_000, interval: 5 }).not.toEqual([]);
+    readdirSync(dan.profileDir, { recursive: true }).filter((name) => String(name).endsWith('.part'));
+  await expect.poll(parts, { interval: 5 }).not.toEqual([]);
   fetching.kill('SIGKILL');
   await fetching.ended;
-  const printed = await run(ben, 'inbox', '--save-files', folder);
+  proxy.onConnection = () => undefined;
+  const printed = await run(dan, 'inbox', '--save-files', folder);
   expect(printed.map(({ text }) => text)).toContain('and on');
   expect(readdirSync(folder)).toEqual(['film.bin']);
   expect(readFileSync(join(folder, 'film.bin')).equals(bytes)).toBe(true);

@@ -1,4 +1,5 @@
 /** A server that cannot start says in one sentence what to do, damages nothing, and starts once that was done (H1). */
+import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -62,11 +63,11 @@ async function expectStart(options: ServerOptions, tenants: number): Promise<voi
   expect(await server.stop()).toEqual({ code: 0, signal: null });
 }
 
-function listenSomewhere(): Promise<{ other: Server; port: number }> {
-  const other = createServer();
-  return new Promise((resolve) => {
-    other.listen(0, '127.0.0.1', () => resolve({ other, port: (other.address() as { port: number }).port }));
-  });
+async function listenSomewhere(): Promise<{ other: Server; port: number }> {
+  const port = await site.reservePort();
+  const other = createServer().listen(port, '127.0.0.1');
+  await once(other, 'listening');
+  return { other, port };
 }
 
 describe('H1 a port in use', () => {

@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 test('A4 P1 P2 P3 P4 three people with three devices each are in step after cuts, half-open, slow, late and reordered connections and kills', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async () => {
   const { seed } = takeChances();
   const dice = new Dice(`three by three ${seed}`);

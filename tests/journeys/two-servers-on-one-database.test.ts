@@ -34,7 +34,7 @@ afterAll(async () => {
   await double.stop();
 });
 
-const inBoth = { timeout: 300_000 };
+const inBoth = { timeout: 600_000 };
 
 test(
   'H1 what is submitted at one server reaches a device that is connected to the other',

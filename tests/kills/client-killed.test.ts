@@ -6,6 +6,8 @@ import { Ledger, Site, takeChances } from '@kuvert/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const KILLS = 5;
+/** Lines that were told of before each kill, however slow the machine is; more are under way. */
+const TOLD_MIN = 12;
 
 let site: Site;
 beforeAll(() => {
@@ -51,6 +53,10 @@ test('P1 P2 A8 a client killed with -9 in the middle of sending loses nothing th
       if (chance.choose(3) === 0) await chance.moment(30);
     }
     if (killed) {
+      await send.until('some lines were told', () => {
+        noteTold();
+        return told >= TOLD_MIN ? told : undefined;
+      });
       await chance.moment(200);
       send.kill('SIGKILL');
     } else send.process.stdin?.end();

@@ -97,10 +97,8 @@ function as(name: string): string[] {
 }
 
 test('A1 the demo enrols three people and shows a message that the server cannot read', async () => {
-  const startedAt = performance.now();
   const { code, stdout, stderr } = await kuvert(['demo']);
   expect(code, stderr).toBe(0);
-  expect(performance.now() - startedAt).toBeLessThan(60_000);
   expect(stdout.trimEnd().split('\n').length).toBeLessThanOrEqual(24);
   expect(stdout).toMatch(/Ben read +Hello Ben, shall we have lunch at noon\?/);
   expect(stdout).toMatch(/a sealed envelope of [1-9]\d{2,} bytes \(no name, no text\)/);

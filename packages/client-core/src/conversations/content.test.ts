@@ -290,6 +290,9 @@ test('A1 what is too long or not of its form is refused before it is written dow
   expect(anna.store.outbox.countWaitingMessages()).toBe(0);
 });
 
+/** Of schedules that are always the same, unless another one is asked for. */
+const SEED = Number.parseInt(process.env.KUVERT_SEED ?? '1', 16);
+
 /** Numbers from a seed, so that a failing schedule can be run again. */
 function randomFrom(seed: number): (below: number) => number {
   let state = seed;
@@ -301,7 +304,7 @@ function randomFrom(seed: number): (below: number) => number {
 
 test('A1 A4 all devices of both sides converge after random edits, reactions, votes and deletions in any order', async () => {
   for (let schedule = 0; schedule < 6; schedule++) {
-    const seed = (Date.now() ^ (schedule * 104_729)) >>> 0;
+    const seed = (SEED ^ (schedule * 104_729)) >>> 0;
     const random = randomFrom(seed);
     const { clock, server, devices } = await people('Anna', 'Bela');
     const [anna, bela] = devices;

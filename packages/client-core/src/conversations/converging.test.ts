@@ -7,6 +7,9 @@ import { TestDevice } from '../node/doubles/test-device.ts';
 const SCHEDULES = 6;
 const STEPS = 25;
 
+/** Of schedules that are always the same, unless others are asked for. */
+const SEED = Number.parseInt(process.env.KUVERT_SEED ?? '1', 16);
+
 /** Numbers from a seed, so that a failing schedule can be run again. */
 function randomFrom(seed: number): (below: number) => number {
   let state = seed;
@@ -28,7 +31,7 @@ const stateOf = (device: TestDevice) =>
 
 test('A4 three devices converge after random schedules of sending, reading, setting and deleting', async () => {
   for (let schedule = 0; schedule < SCHEDULES; schedule++) {
-    const seed = (Date.now() ^ (schedule * 7_919)) >>> 0;
+    const seed = (SEED ^ (schedule * 7_919)) >>> 0;
     const random = randomFrom(seed);
     const clock = new ManualClock();
     const server = new ServerDouble(() => clock.now());

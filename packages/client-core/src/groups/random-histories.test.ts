@@ -184,7 +184,7 @@ async function live(seed: number, lies: boolean) {
 }
 
 test('A1 A4 B8 random histories of joins, leaves, messages, edits and re-keys: each device shows what was written while its person was a member, as it was last edited, and no more', async () => {
-  const seed = Date.now() >>> 0;
+  const seed = Number.parseInt(process.env.KUVERT_SEED ?? '3', 16);
   const { log, rows } = await live(seed, false);
   for (const { device, is, must } of rows) {
     expect({ seed, log, who: device.mail, texts: is }).toEqual({ seed, log, who: device.mail, texts: must });
@@ -196,9 +196,6 @@ const LYING_SEEDS = [1, 2, 6];
 
 test.each(LYING_SEEDS)(
   'B8 P2 P3 the same (%i) on a server that doubles, drops, changes, withholds, rolls back and answers wrongly: nothing is shown that was not written for whoever reads it, nothing twice, and what was withheld comes when it stops, or is told as missing',
-  {
-    timeout: 300_000,
-  },
   async (seed) => {
     const { log, rows, mayLack } = await live(seed, true);
     for (const { device, is, must, isTold } of rows) {

@@ -1,10 +1,10 @@
 /**
  * Looks for canaries in the memory of a process (Linux, same user or root): all readable mappings of `/proc/PID/maps`, read through
- * `/proc/PID/mem`. Pages of memory that were never touched hold nothing and are passed over (`/proc/PID/pagemap`). A heap snapshot would not do, because it does not show Buffers. The process goes on running meanwhile, so a
- * mapping may vanish or a page refuse to be read; both are counted, so that a search that saw nothing cannot pass for one that
- * found nothing.
+ * `/proc/PID/mem`. Pages of memory that were never touched hold nothing and are passed over (`/proc/PID/pagemap`). A heap snapshot would not do, because it does not show Buffers. The process stands still meanwhile, since its
+ * garbage collector would give pages back under the search. What refuses to be read is counted, so that a search that saw nothing cannot pass
+ * for one that found nothing.
  */
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { findIn, type Hit, type Needle, overlapFor } from './canary.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -31,6 +31,23 @@ interface Mapping {
 
 /** Searches the memory of a process. @throws Error when there is no such process or it may not be read */
 export function scanMemory(pid: number, needles: readonly Needle[]): MemoryScan {
+  process.kill(pid, 'SIGSTOP');
+  try {
+    while (!standsStill(pid));
+    return scanStanding(pid, needles);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
+/** Whether all threads of a process are stopped. */
+function standsStill(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) =>
+    /^State:\s+[Tt]/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')),
+  );
+}
+
+function scanStanding(pid: number, needles: readonly Needle[]): MemoryScan {
   const mappings = readableMappings(readFileSync(`/proc/${pid}/maps`, 'utf8'));
   const scan = { hits: [] as Hit[], bytesRead: 0, mappings: mappings.length, bytesRefused: 0 };
   const memory = openSync(`/proc/${pid}/mem`, 'r');

@@ -15,7 +15,7 @@ import {
   UPLOAD_TYPE,
 } from '@kuvert/protocol';
 import fastify from 'fastify';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestInstallation, type TestDevice, type TestInstallation } from '../test-installation.ts';
 import { attachmentUsage } from './collections.ts';
 import { EXPIRY_MARGIN_MS, LEFTOVER_MS, UNFINISHED_MS } from './limits.ts';
@@ -199,9 +199,9 @@ test('C9 of two who are separated neither fetches anything more with the capabil
   // What begins behind the end opens nothing that somebody would have to close. The file of the answer before may
   // still be open for a moment after its last byte has arrived.
   const open = () => readdirSync('/proc/self/fd').flatMap((fd) => targetOf(fd)).length;
-  await vi.waitFor(() => expect(open()).toBe(0), { timeout: 30_000 });
+  await expect.poll(open).toBe(0);
   for (let times = 0; times < 5; times++) expect((await get('bytes=99-')).ok).toBe(false);
-  expect(open()).toBe(0);
+  await expect.poll(open).toBe(0);
   apart.add(`${anna.personId} ${ben.personId}`);
   const refused = await get();
   expect(refused.ok).toBe(false);

@@ -9,6 +9,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectMongo } from './connecting.ts';
 
 const unset = { passwordFile: undefined, caFile: undefined, certFile: undefined, keyFile: undefined };
+/** How long the driver looks for a server. What it says at the end is only right if it has come to speak to one. */
+const FOR_MS = 5_000;
 const folder = mkdtempSync(join(tmpdir(), 'mongo-connecting-'));
 let double: MongoDouble;
 
@@ -30,8 +32,8 @@ test.each(['mongodb://', 'mongodb://127.0.0.1:9/kuvert?foo=bar', 'mongodb://127.
   },
 );
 
-test('H2 a database of another replica set is named as that', async () => {
-  const url = `${double.url.replace('replicaSet=double', 'replicaSet=other')}&serverSelectionTimeoutMS=500`;
+test.concurrent('H2 a database of another replica set is named as that', async ({ expect }) => {
+  const url = `${double.url.replace('replicaSet=double', 'replicaSet=other')}&serverSelectionTimeoutMS=${FOR_MS}`;
   await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
     code: 'store_unavailable',
     details: { about: expect.stringContaining('another replica set') },
@@ -45,7 +47,9 @@ test('H2 a database that does not take the kind of sign-in refuses us, and no fa
   await expect(connectMongo({ url, ...unset, passwordFile })).rejects.toMatchObject({ code: 'store_denied' });
 });
 
-test('H2 a name that is not found is told as that, never as an address to listen on', async () => {
+test.concurrent('H2 a name that is not found is told as that, never as an address to listen on', async ({
+  expect,
+}) => {
   const url = 'mongodb+srv://nobody.invalid/kuvert?tls=true';
   await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
     code: 'store_unavailable',
@@ -53,22 +57,26 @@ test('H2 a name that is not found is told as that, never as an address to listen
   });
 });
 
-test('H2 a database that speaks no TLS where it is asked for is named as that', async () => {
-  const url = `${double.url}&tls=true&serverSelectionTimeoutMS=500`;
+test.concurrent('H2 a database that speaks no TLS where it is asked for is named as that', async ({
+  expect,
+}) => {
+  const url = `${double.url}&tls=true&serverSelectionTimeoutMS=${FOR_MS}`;
   await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
     code: 'store_unavailable',
     details: { about: expect.stringContaining('speaks no TLS') },
   });
 });
 
-test('H2 whoever ends the connection at once is told as no MongoDB, or one that wants TLS', async () => {
+test.concurrent('H2 whoever ends the connection at once is told as no MongoDB, or one that wants TLS', async ({
+  expect,
+}) => {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', () => socket.end());
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   try {
-    const url = `mongodb://127.0.0.1:${(server.address() as AddressInfo).port}/?serverSelectionTimeoutMS=500`;
+    const url = `mongodb://127.0.0.1:${(server.address() as AddressInfo).port}/?serverSelectionTimeoutMS=${FOR_MS}`;
     await expect(connectMongo({ url, ...unset })).rejects.toMatchObject({
       code: 'store_unavailable',
       details: { about: expect.stringContaining('wants TLS') },
