@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { Database } from '@signalapp/sqlcipher';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FORMAT_VERSION } from './space-file.ts';
+import { FORMAT_VERSION } from './space-tables.ts';
 import { codeOf, key, newFolder, openEngine, put } from './testing.ts';
 
 let folder: string;

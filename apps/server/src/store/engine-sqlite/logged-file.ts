@@ -7,9 +7,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { runList } from './commit-lists.ts';
+import { openErrorFrom, sqliteCode } from './file-errors.ts';
 import { Unpacker } from './packing.ts';
 import { RedoLog, SALT_BYTES } from './redo-log.ts';
-import { openErrorFrom, SpaceFile, type SpaceFileSettings, sqliteCode } from './space-file.ts';
+import { SpaceFile } from './space-file.ts';
+import type { SpaceFileSettings } from './space-tables.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

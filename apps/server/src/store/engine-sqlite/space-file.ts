@@ -1,23 +1,9 @@
-/**
- * One SQLCipher file: a table per collection, the statements on it, and how a row gets there. A table is a rowid table with
- * unique index on the key, because rows appended to a b-tree of random keys cost four times as much (facts: 121 k against
- * 28 k rows a second). A clustered collection, whose keys are not random, is its own index (docs/decisions/0006).
- */
+/** One SQLCipher file: the statements on its tables (`space-tables.ts`), and how a row gets there. */
 import { randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { Database } from '@signalapp/sqlcipher';
+import type { Database } from '@signalapp/sqlcipher';
 import type { CollectionLayout } from '../engine.ts';
-import type { OpenFailure } from './thread-messages.ts';
-
-/** Version of the layout of a file, kept in its `user_version`. */
-export const FORMAT_VERSION = 1;
-/** `KVRT`, so that a file says whose it is. */
-const APPLICATION_ID = 0x4b565254;
-const PAGE_BYTES = 4096;
-/** One row: the salt of the turn of the redo log (redo-log.ts) whose lists are not in here yet. No collection has such a name. */
-const REDO_TABLE = '"/redo"';
-/** Memory for pages of one file, in KiB; pages that the open transaction has changed stay in memory beyond it. */
-const CACHE_KIB = 8_192;
+import { sqliteCode } from './file-errors.ts';
+import { openSpaceDatabase, REDO_TABLE, type SpaceFileSettings } from './space-tables.ts';
 
 /** What a step of removing expired rows should take, its commit included. */
 const EXPIRE_STEP_MS = 5;
@@ -35,34 +21,11 @@ type Row = { k: Bytes; ver: number; doc: Bytes; exp: number | null; ix: Bytes };
 type Bytes = Uint8Array<ArrayBuffer>;
 type Statement = ReturnType<Database['prepare']>;
 
-/** Which file, and what is in it. */
-export interface SpaceFileSettings {
-  readonly file: string;
-  readonly keyHex: string;
-  readonly create: boolean;
-  readonly layouts: readonly CollectionLayout[];
-  readonly spaces: 'tenants' | 'control';
-  readonly reserveBytes: number;
-}
-
-/** A file that cannot be opened, with the code that the operator gets to see. */
-export class OpenError extends Error {
-  readonly failure: OpenFailure;
-  constructor(failure: OpenFailure, detail: string) {
-    super(detail);
-    this.failure = failure;
-  }
-}
-
-/** The code of a driver error, `''` for anything else. */
-export function sqliteCode(error: unknown): string {
-  return String((error as { code?: unknown } | undefined)?.code ?? '');
-}
-
 function textOf(key: Bytes): string {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
+/** @see the top of this file */
 export class SpaceFile {
   readonly #db: Database;
   readonly #layouts: readonly CollectionLayout[];
@@ -87,84 +50,7 @@ export class SpaceFile {
   /** @throws OpenError */
   constructor(settings: SpaceFileSettings) {
     this.#layouts = settings.layouts;
-    if (!settings.create && !existsSync(settings.file))
-      throw new OpenError('data_damaged', 'the file is missing');
-    this.#db = new Database(settings.file);
-    try {
-      this.#db.pragma('cipher_log_level = NONE');
-      this.#db.pragma(`key = "x'${settings.keyHex}'"`);
-      // Before anything is read: the index of the log is then kept in memory and not in a mapped file, whose pages a full disk takes
-      // away from under the process (SIGBUS). Nobody else opens the file.
-      this.#db.pragma('locking_mode = EXCLUSIVE');
-      this.#checkFormat();
-      this.#db.pragma('journal_mode = WAL');
-      this.#db.pragma('synchronous = FULL');
-      // SQLite's log is written back before it outgrows what the reserve could make room for: it grows by what is folded at once
-      // (logged-file.ts), and the file by both.
-      const logBytes = settings.reserveBytes / 4;
-      this.#db.pragma(`wal_autocheckpoint = ${Math.floor(logBytes / PAGE_BYTES)}`);
-      this.#db.pragma(`journal_size_limit = ${settings.reserveBytes}`);
-      this.#db.pragma('temp_store = MEMORY');
-      this.#db.pragma(`cache_size = -${CACHE_KIB}`);
-      // Only a COMMIT writes, so only there can the disk turn out to be full.
-      this.#db.pragma('cache_spill = OFF');
-      this.#db.exec('BEGIN IMMEDIATE');
-      this.#makeTables(settings.spaces);
-      this.#db.exec('COMMIT');
-    } catch (error) {
-      this.#db.close();
-      throw openErrorFrom(error);
-    }
-  }
-
-  #checkFormat(): void {
-    const version = Number(this.#db.pragma('user_version', { simple: true }));
-    if (version > FORMAT_VERSION)
-      throw new OpenError('data_too_new', `format ${version}, this server knows ${FORMAT_VERSION}`);
-  }
-
-  #makeTables(kind: 'tenants' | 'control'): void {
-    if (this.#db.pragma('user_version', { simple: true }) !== FORMAT_VERSION) {
-      this.#db.pragma(`user_version = ${FORMAT_VERSION}`);
-      this.#db.pragma(`application_id = ${APPLICATION_ID}`);
-    }
-    this.#db.exec(`CREATE TABLE IF NOT EXISTS ${REDO_TABLE} (id INTEGER PRIMARY KEY, salt BLOB NOT NULL)`);
-    for (const { name, indexes, expires, clustered, spaces } of this.#layouts) {
-      if (spaces !== 'all' && spaces !== kind) continue;
-      const columns = indexes.map((index) => `, "ix_${index.name}" BLOB`).join('');
-      this.#db.exec(
-        clustered
-          ? `CREATE TABLE IF NOT EXISTS "${name}" (k BLOB PRIMARY KEY NOT NULL, ver INTEGER NOT NULL, doc BLOB NOT NULL, exp INTEGER${columns}) WITHOUT ROWID`
-          : `CREATE TABLE IF NOT EXISTS "${name}" (id INTEGER PRIMARY KEY, k BLOB NOT NULL, ver INTEGER NOT NULL, doc BLOB NOT NULL, exp INTEGER${columns});
-         CREATE UNIQUE INDEX IF NOT EXISTS "${name}/k" ON "${name}" (k)`,
-      );
-      this.#addColumns(name, indexes);
-      for (const index of indexes) {
-        const column = `"ix_${index.name}"`;
-        this.#db.exec(
-          index.unique
-            ? `CREATE UNIQUE INDEX IF NOT EXISTS "${name}/${index.name}" ON "${name}" (${column}) WHERE ${column} IS NOT NULL`
-            : `CREATE INDEX IF NOT EXISTS "${name}/${index.name}" ON "${name}" (${column}, k) WHERE ${column} IS NOT NULL`,
-        );
-      }
-      if (expires) {
-        this.#db.exec(`CREATE INDEX IF NOT EXISTS "${name}/exp" ON "${name}" (exp) WHERE exp IS NOT NULL`);
-      }
-    }
-  }
-
-  /** Columns of indexes that came with a later release; migrations.ts fills them. */
-  #addColumns(name: string, indexes: CollectionLayout['indexes']): void {
-    const there = new Set(
-      this.#db
-        .prepare(`SELECT name FROM pragma_table_info('${name}')`)
-        .all<{ name: string }>()
-        .map((column) => column.name),
-    );
-    for (const index of indexes) {
-      if (!there.has(`ix_${index.name}`))
-        this.#db.exec(`ALTER TABLE "${name}" ADD COLUMN "ix_${index.name}" BLOB`);
-    }
+    this.#db = openSpaceDatabase(settings);
   }
 
   #prepare(sql: string): Statement {
@@ -435,13 +321,4 @@ export class SpaceFile {
     this.#statements.clear();
     this.#db.close();
   }
-}
-
-/** What an operator gets to see of a driver's error. */
-export function openErrorFrom(error: unknown): OpenError {
-  if (error instanceof OpenError) return error;
-  const code = sqliteCode(error);
-  if (code.startsWith('SQLITE_NOTADB')) return new OpenError('keys_wrong', code);
-  if (code.startsWith('SQLITE_FULL')) return new OpenError('disk_full', code);
-  return new OpenError('data_damaged', code === '' ? String((error as Error).message) : code);
 }

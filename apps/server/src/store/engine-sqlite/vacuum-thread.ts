@@ -2,7 +2,7 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Database } from '@signalapp/sqlcipher';
-import { sqliteCode } from './space-file.ts';
+import { sqliteCode } from './file-errors.ts';
 import type { VacuumWork } from './vacuum.ts';
 
 const { file, to, key } = workerData as VacuumWork;

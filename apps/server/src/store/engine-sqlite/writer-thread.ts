@@ -5,8 +5,8 @@
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { DiskReserve } from './disk-reserve.ts';
+import { OpenError, sqliteCode } from './file-errors.ts';
 import { LoggedFile } from './logged-file.ts';
-import { OpenError, sqliteCode } from './space-file.ts';
 import { syncFolder } from './sync-folder.ts';
 import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts';
 import { runGroup, type Surroundings } from './work-group.ts';
