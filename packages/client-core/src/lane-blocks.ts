@@ -1,7 +1,23 @@
+import type { KuvertError } from '@kuvert/protocol';
 import type { Clock } from './ports.ts';
 
 /** A pause up to this long is worth waiting for; a longer one means that nothing can be done now. */
 const SHORT_PAUSE_MS = 15_000;
+/** Pause of a lane whose recipient cannot be written to for a reason that does not pass quickly. */
+export const LONG_PAUSE_MS = 10 * 60_000;
+/** From here on a pause is news. */
+const TELLING_PAUSE_MS = 30_000;
+
+/** How long a lane waits after a refusal, in milliseconds. */
+export function pauseAfter(error: KuvertError): number {
+  if (error.retry.kind === 'now') return 1_000;
+  return error.retry.kind === 'after' ? error.retry.ms : LONG_PAUSE_MS;
+}
+
+/** A short hiccup of the server is no news; what holds a message up for longer is. */
+export function isWorthTelling(error: KuvertError): boolean {
+  return error.retry.kind !== 'after' || error.retry.ms >= TELLING_PAUSE_MS;
+}
 
 /**
  * Lanes (one per recipient) that wait for a while, because the server said so or because what it says cannot be used.

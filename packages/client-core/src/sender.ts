@@ -17,14 +17,14 @@ import {
   type SubmitId,
   submitIdTimeMs,
 } from '@kuvert/protocol';
-import { isGroupLane } from './chains/own-chain.ts';
+import { Addressees } from './addressees.ts';
+import { advanceAccepted, isGroupLane } from './chains/own-chain.ts';
 import { type Context, newSubmitId } from './context.ts';
-import { conversationWith } from './conversations/known.ts';
 import { tellOutgoing } from './conversations/outgoing.ts';
 import { takeAccepted } from './conversations/own-state.ts';
 import type { Directory } from './directory.ts';
 import type { GroupSending } from './groups/sending.ts';
-import { LaneBlocks } from './lane-blocks.ts';
+import { isWorthTelling, LaneBlocks, LONG_PAUSE_MS, pauseAfter } from './lane-blocks.ts';
 import type { Accepted, Connection } from './ports.ts';
 import { listDevicesWithoutSession, sealNextRows } from './sealing.ts';
 import type { KnownAccount, Lane, OutboxRow } from './store.ts';
@@ -34,8 +34,6 @@ import { awaitsConfirmation, isAskedAtFirst } from './trust/confirmation.ts';
 const IN_FLIGHT_MAX = 64;
 /** Lanes for which keys are fetched at once. */
 const LANES_AT_ONCE = 8;
-/** Pause of a lane whose recipient cannot be written to for a reason that does not pass quickly. */
-const LONG_PAUSE_MS = 10 * 60_000;
 /** `devices_changed` in a row after which a lane pauses: the server contradicts itself. */
 const RESEALS_MAX = 3;
 /** What the server takes of the time in a submit id, less a margin (wire.md §4: it remembers submits for seven days). */
@@ -62,7 +60,7 @@ export class Sender {
   readonly #groups: GroupSending;
   readonly #inFlight = new Map<number, InFlight>();
   readonly #lanes: LaneBlocks<Lane>;
-  readonly #mails: LaneBlocks<string>;
+  readonly #addressees: Addressees;
   /** Lanes that stand still until their answers are in. */
   readonly #paused = new Set<Lane>();
   /** Lanes whose device list must be fetched again before sealing. */
@@ -81,14 +79,14 @@ export class Sender {
     this.#directory = directory;
     this.#groups = groups;
     this.#lanes = new LaneBlocks(context.clock, () => this.kick());
-    this.#mails = new LaneBlocks(context.clock, () => this.kick());
+    this.#addressees = new Addressees(context, directory, () => this.kick());
   }
 
   /** From now on rows go out through this connection. */
   connected(connection: Connection): void {
     this.#connection = connection;
     this.#lanes.clear();
-    this.#mails.clear();
+    this.#addressees.clear();
     this.#paused.clear();
     this.#reseals.clear();
     this.#renewedIds.clear();
@@ -100,7 +98,7 @@ export class Sender {
     this.#connection = undefined;
     this.#inFlight.clear();
     this.#lanes.clear();
-    this.#mails.clear();
+    this.#addressees.clear();
   }
 
   /** There may be something to do. */
@@ -120,13 +118,13 @@ export class Sender {
   /** True when nothing is under way and nothing can be done soon. */
   isIdle(): boolean {
     const isBusy = this.#isPumping || this.#isSettling || this.#answers.length > 0 || this.#inFlight.size > 0;
-    return !isBusy && !this.#lanes.hasShort() && !this.#mails.hasShort();
+    return !isBusy && !this.#lanes.hasShort() && !this.#addressees.isWaiting();
   }
 
   async #pump(connection: Connection): Promise<void> {
     while (this.#again && this.#connection === connection) {
       this.#again = false;
-      await this.#resolveMails(connection);
+      await this.#addressees.resolve(connection, () => this.#connection === connection);
       const { outbox } = this.#context.store;
       const ready = outbox
         .listLanesToSeal()
@@ -141,30 +139,6 @@ export class Sender {
         this.#submitReady(connection);
       }
       this.#submitReady(connection);
-    }
-  }
-
-  async #resolveMails(connection: Connection): Promise<void> {
-    const { store, clock } = this.#context;
-    for (const mail of store.outbox.listUnresolvedMails(1_000)) {
-      if (this.#mails.has(mail) || this.#connection !== connection) continue;
-      try {
-        const person = await this.#directory.findByMail(connection, mail);
-        store.transaction(() => {
-          store.outbox.resolveMail(mail, person.personId);
-          this.#context.changes.entriesOf(conversationWith(this.#context, person.personId, mail));
-        });
-      } catch (error) {
-        if (!(error instanceof KuvertError)) throw error;
-        if (this.#connection !== connection) return;
-        const isUnknown = error.code === 'recipient_unknown';
-        if (isUnknown) {
-          store.notices.add({ kind: 'recipient_unknown', atMs: clock.now(), code: error.code });
-          store.outbox.setMailProblem(mail, error.code);
-          tellOutgoing(this.#context, mail);
-        }
-        this.#mails.block(mail, pauseAfter(error));
-      }
     }
   }
 
@@ -326,7 +300,7 @@ export class Sender {
         if (outcome instanceof KuvertError) this.#refused(row, lane, outcome);
       }
       const chains = new Set(answers.map(({ row }) => row.chain?.id).filter((id) => id !== undefined));
-      for (const id of chains) this.#advanceAccepted(id);
+      for (const id of chains) advanceAccepted(this.#context, id);
       takeAccepted(this.#context);
       for (const { row, outcome } of answers) {
         if (row.kind !== 'history' || outcome instanceof KuvertError) continue;
@@ -339,20 +313,6 @@ export class Sender {
     for (const lane of this.#paused) {
       if (![...this.#inFlight.values()].some((one) => one.lane === lane)) this.#paused.delete(lane);
     }
-  }
-
-  #advanceAccepted(id: NonNullable<OutboxRow['chain']>['id']): void {
-    const { store } = this.#context;
-    const chain = store.chains.findOwn(id);
-    if (chain === undefined) return;
-    let { accepted, acceptedAtMs } = chain;
-    for (;;) {
-      const next = store.outbox.findByChain(id, accepted.seq + 1);
-      if (next?.chain === undefined || next.acceptedAtMs === undefined) break;
-      accepted = { id, seq: next.chain.seq, link: next.chain.linkAfter };
-      acceptedAtMs = next.acceptedAtMs;
-    }
-    if (accepted.seq > chain.accepted.seq) store.chains.putOwn({ ...chain, accepted, acceptedAtMs });
   }
 
   #refused(row: OutboxRow, lane: Lane, error: KuvertError): void {
@@ -400,14 +360,4 @@ export class Sender {
       code: error.code,
     });
   }
-}
-
-function pauseAfter(error: KuvertError): number {
-  if (error.retry.kind === 'now') return 1_000;
-  return error.retry.kind === 'after' ? error.retry.ms : LONG_PAUSE_MS;
-}
-
-/** A short hiccup of the server is no news; what holds a message up for longer is. */
-function isWorthTelling(error: KuvertError): boolean {
-  return error.retry.kind !== 'after' || error.retry.ms >= 30_000;
 }

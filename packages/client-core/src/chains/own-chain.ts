@@ -1,6 +1,7 @@
 /** The own end of chains (P3): which head the others are told, and when; and to whom the start of one is news. */
 import { type ChainHead, conversationIdFor, startChain } from '@kuvert/crypto/session';
 import {
+  type ChainId,
   CLASSES,
   type DeviceId,
   encodeContent,
@@ -107,4 +108,18 @@ export function isGroupLane(lane: Lane): lane is GroupId {
 
 function recipient(lane: Lane): { toPerson: PersonId | undefined; toGroup: GroupId | undefined } {
   return isGroupLane(lane) ? { toPerson: undefined, toGroup: lane } : { toPerson: lane, toGroup: undefined };
+}
+
+/** Moves the accepted end of a chain over everything that the server has accepted without a gap. */
+export function advanceAccepted({ store }: Context, id: ChainId): void {
+  const chain = store.chains.findOwn(id);
+  if (chain === undefined) return;
+  let { accepted, acceptedAtMs } = chain;
+  for (;;) {
+    const next = store.outbox.findByChain(id, accepted.seq + 1);
+    if (next?.chain === undefined || next.acceptedAtMs === undefined) break;
+    accepted = { id, seq: next.chain.seq, link: next.chain.linkAfter };
+    acceptedAtMs = next.acceptedAtMs;
+  }
+  if (accepted.seq > chain.accepted.seq) store.chains.putOwn({ ...chain, accepted, acceptedAtMs });
 }
