@@ -9,11 +9,19 @@ const STEPS = 16;
 
 /** What one device is to show: the messages written while its person was a member, as they were last edited. */
 class Screen {
-  readonly texts: string[] = [];
+  /** By what a message was at first: whoever lacks an edit in between is shown the next one all the same. */
+  readonly #now = new Map<string, string>();
 
-  edit(before: string, after: string): void {
-    const at = this.texts.indexOf(before);
-    if (at >= 0) this.texts[at] = after;
+  get texts(): string[] {
+    return [...this.#now.values()];
+  }
+
+  add(text: string): void {
+    this.#now.set(text, text);
+  }
+
+  edit(first: string, after: string): void {
+    if (this.#now.has(first)) this.#now.set(first, after);
   }
 }
 
@@ -104,7 +112,7 @@ async function live(seed: number, lies: boolean) {
   const members = new Set(others);
   const screens = new Map(all.map((device): [TestDevice, Screen] => [device, new Screen()]));
   /** Messages by who wrote them, with who was there. */
-  const written: { writer: TestDevice; text: string; readers: TestDevice[] }[] = [];
+  const written: { writer: TestDevice; first: string; text: string; readers: TestDevice[] }[] = [];
   /** What somebody may lack, who was taken out before what the server had withheld could be repaired. */
   const mayLack = new Set<TestDevice>();
   const log: string[] = [];
@@ -145,7 +153,7 @@ async function live(seed: number, lies: boolean) {
       clock.advance(1_000);
       await online(writer, () => writer.messenger.conversations.edit(entry.entryId, after));
       // Whoever is no member any more keeps what they have read.
-      for (const reader of [anna, laptop, ...members]) screens.get(reader)?.edit(message.text, after);
+      for (const reader of [anna, laptop, ...members]) screens.get(reader)?.edit(message.first, after);
       message.text = after;
     } else {
       const writer = random(2) === 0 ? laptop : members.has(device) ? device : anna;
@@ -154,8 +162,8 @@ async function live(seed: number, lies: boolean) {
         if (!(error instanceof KuvertError)) throw error;
       });
       const readers = [anna, laptop, ...members];
-      for (const reader of readers) screens.get(reader)?.texts.push(text);
-      if (writer !== laptop) written.push({ writer, text, readers });
+      for (const reader of readers) screens.get(reader)?.add(text);
+      if (writer !== laptop) written.push({ writer, first: text, text, readers });
     }
     await syncAll(all, 2);
     if (lies) {
