@@ -132,6 +132,11 @@ test('C3 nobody gives what they do not hold, and a role for one pool ends at its
     body: { role: 'group-admin', mail: 'x@acme.test' },
   });
   expect(await codeOf(wrong)).toBe('bad_request');
+  // What nobody could approve is refused at once, and waits for nobody.
+  const never = { role: 'auditor' as const, mail: 'x@acme.test', poolId };
+  expect(await codeOf(anna.call('administrators.invite', { params: params(), body: never }))).toBe(
+    'bad_request',
+  );
 });
 
 test('C3 a feature is denied by any pool, else allowed by any, else as the tenant says; and the server sees to it', async () => {

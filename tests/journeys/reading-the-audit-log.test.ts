@@ -48,6 +48,22 @@ test('F4 F6 actions, sign-ins and refusals are found, exported and verified offl
   });
   expect(refused.result.entries).toMatchObject([{ object: acme.tenantId, outcome: 'refused' }]);
 
+  // The operator, who knows of the tenant, is seen trying; and nobody blurs what they have done themselves.
+  const tried = () =>
+    acme.admin
+      .call('audit.search', { params, query: { action: 'authorisation.refused' } })
+      .then(({ result }) => result.entries.map(({ actorName, via }) => [actorName, via]));
+  expect(await tried()).toEqual([['Olga', 'audit.search']]);
+  await acme.admin.stepUp();
+  const { administratorId: oneself } = (await acme.admin.call('me')).result;
+  expect(await acme.admin.call('audit.erase', { params: { ...params, id: oneself } }).catch(codeOf)).toBe(
+    'not_allowed',
+  );
+  expect(await tried()).toEqual([
+    ['Anna Acme', 'audit.erase'],
+    ['Olga', 'audit.search'],
+  ]);
+
   const { result: found } = await acme.admin.call('audit.search', { params, query: { limit: 100 } });
   expect(found.entries.map(({ action }) => action)).toEqual(
     expect.arrayContaining(['tenant.created', 'administrator.created', 'sign-in.done', 'person.added']),

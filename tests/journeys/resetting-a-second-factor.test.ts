@@ -56,4 +56,27 @@ test('C4 a second administrator resets a lost factor: old ones end, nobody choos
   expect(log.entries.map(({ action }) => action)).toEqual(
     expect.arrayContaining(['factor.reset', 'factor.renewed']),
   );
+
+  // Nobody is left who could reset Olga; whoever holds the operator key brings her back to her own account, and every tenant in which she has a part is told.
+  const { code } = await installation.operator.call('administratorInvite', {
+    role: 'tenant-admin',
+    mail: 'olga@example.test',
+    tenantId: tenant.tenantId,
+  });
+  const olgaAgain = await becomeAdministrator(place, code, {
+    name: 'Olga',
+    mail: 'olga@example.test',
+    password,
+  });
+  expect((await olgaAgain.call('me')).result.grants.map(({ role }) => role)).toEqual([
+    'operator',
+    'tenant-admin',
+  ]);
+  expect(await olga.signIn().catch(codeOf)).toBe('sign_in_failed');
+  const { result: seen } = await back.call('audit.search', { params, query: { limit: 4 } });
+  expect(seen.entries.map(({ action }) => action)).toEqual(
+    expect.arrayContaining(['sign-in.done', 'factor.renewed']),
+  );
+  const broken = await back.call('audit.search', { params, query: { action: 'break-glass.invited' } });
+  expect(broken.result.entries).toMatchObject([{ actor: 'operator-key', after: { role: 'tenant-admin' } }]);
 });

@@ -334,7 +334,7 @@ async function wire(
       administrators: administrators.service,
       approvals: approvals.service,
       tenants: tenants.service,
-      checks: erasure.checks,
+      checks: { ...erasure.checks, ...administrators.checks },
       audit: audit.records,
       promises: audit,
       log,

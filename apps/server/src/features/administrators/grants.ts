@@ -149,7 +149,8 @@ async function holderIn(
   return row;
 }
 
-function isSame(a: Grant, b: Grant): boolean {
+/** Whether two grants give the same. */
+export function isSame(a: Grant, b: Grant): boolean {
   return a.role === b.role && JSON.stringify(scopeParts(a.scope)) === JSON.stringify(scopeParts(b.scope));
 }
 

@@ -62,6 +62,7 @@ export function createAdministratorsFeature(deps: {
   const { sessions, rules, delays } = service;
   const parts = { sessions, rules, delays };
   const own = new Passkeys({ ...rest, publicOrigin, ...parts });
+  const roles = roleAdminRoutes({ ...deps, administrators: service });
   return {
     service,
     adminRoutes: {
@@ -69,8 +70,9 @@ export function createAdministratorsFeature(deps: {
       ...passkeyAdminRoutes(own),
       ...browserAdminRoutes(new BrowserRequests({ ...rest, publicOrigin, sessions, passkeys: own })),
       ...signInRulesAdminRoutes(service.rules),
-      ...roleAdminRoutes({ ...deps, administrators: service }),
+      ...roles.routes,
     },
+    checks: roles.checks,
     operatorRoutes: administratorOperatorRoutes({ ...deps, invitations: service.invitations }),
     /** Removes up to `limit` rows of each kind that nobody needs any more. @returns how many */
     async sweep(limit: number): Promise<number> {

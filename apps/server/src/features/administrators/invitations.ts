@@ -12,6 +12,7 @@ import { type AuditRecords, logsOf } from '../audit/index.ts';
 import { administrators, invitations, passkeys } from './collections.ts';
 import {
   INSTALLATION,
+  isSame,
   type Place,
   placeOfScope,
   putAdministrator,
@@ -99,10 +100,17 @@ export class Invitations {
    * @throws KuvertError `administrator_present`
    */
   async make(
-    made: { readonly grant: Grant; readonly mail: string; readonly kind: 'invitation' | 'first' },
+    made: {
+      readonly grant: Grant;
+      readonly mail: string;
+      readonly kind: 'invitation' | 'first';
+      /** Whoever accepts comes back to this account, with new factors, and has the role besides. */
+      readonly renews?: AdministratorId | undefined;
+    },
     note: (made: MadeInvitation) => NoteEffect<'operator'>,
   ): Promise<MadeInvitation> {
-    const { grant, mail, kind } = made;
+    const { grant, mail, renews } = made;
+    const kind = renews === undefined ? made.kind : 'reset';
     const code = newCode(this.#random);
     const invitationId = makeId('invitation', this.#random(16));
     const createdAt = this.#clock.nowMs();
@@ -124,6 +132,7 @@ export class Invitations {
         codeHash: hashOfCode(code, 'invitationCode'),
         kind,
         invitationId,
+        ...(renews === undefined ? {} : { administratorId: renews }),
         place,
         mail,
         grants: [grant],
@@ -293,7 +302,12 @@ export class Invitations {
           const { passwordHash, totpSecret } = chosen;
           const factors = { passwordHash, totpSecret, totpStep: step, recoveryHashes: recovery.hashes };
           tx.delete(invitations, codeHash);
-          return this.#renew(tx, present.administratorId, { ...factors, passwordSetAt: nowMs });
+          return this.#renew(
+            tx,
+            present.administratorId,
+            { ...factors, passwordSetAt: nowMs },
+            present.grants,
+          );
         }
         const row: Administrator = {
           administratorId,
@@ -325,7 +339,7 @@ export class Invitations {
     }
   }
 
-  /** Puts new factors in the place of all that somebody had, passkeys included. */
+  /** Puts new factors in the place of all that somebody had, passkeys included. @param given roles that they get besides */
   async #renew(
     tx: Tx<'operator'>,
     administratorId: AdministratorId,
@@ -333,11 +347,14 @@ export class Invitations {
       Administrator,
       'passwordHash' | 'passwordSetAt' | 'totpSecret' | 'totpStep' | 'recoveryHashes'
     >,
+    given: readonly Grant[],
   ): Promise<Administrator> {
-    const row = { ...(await tx.get(administrators, administratorId)), ...factors };
+    const account = await tx.get(administrators, administratorId);
+    const more = given.filter((grant) => !account.grants.some((other) => isSame(other, grant)));
+    const row = { ...account, ...factors, grants: [...account.grants, ...more] };
     await removePasskeys(tx, administratorId);
     await this.#sessions.endAll(tx, administratorId);
-    tx.put(administrators, row);
+    putAdministrator(tx, row);
     const event = { action: 'factor.renewed', actor: administratorId, object: administratorId } as const;
     this.#audit.inOperator(tx, logsOf(row.grants), event);
     return row;

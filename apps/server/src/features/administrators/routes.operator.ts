@@ -2,9 +2,10 @@
 import { KuvertError } from '@kuvert/protocol';
 import type { Grant } from '@kuvert/protocol/admin';
 import { defineOperatorRoutes } from '../../http/operator-routes.ts';
-import type { AuditRecords } from '../audit/index.ts';
+import type { Store } from '../../store/index.ts';
+import { type AuditRecords, logsOf } from '../audit/index.ts';
 import type { TenantService } from '../tenants/index.ts';
-import { signInRules } from './collections.ts';
+import { administrators, signInRules } from './collections.ts';
 import { INSTALLATION } from './grants.ts';
 import type { Invitations } from './invitations.ts';
 
@@ -13,6 +14,7 @@ export const administratorOperatorRoutes = (parts: {
   readonly invitations: Invitations;
   readonly tenants: TenantService;
   readonly audit: AuditRecords;
+  readonly store: Pick<Store, 'operator'>;
 }) =>
   defineOperatorRoutes({
     administratorInvite: async ({ tenantId, role, mail, liftSignInRules }) => {
@@ -23,16 +25,19 @@ export const administratorOperatorRoutes = (parts: {
           ? ({ kind: 'installation' } as const)
           : ({ kind: 'tenant', tenantId } as const);
       const grant: Grant = { role, scope };
-      const logs = tenantId === undefined ? (['operator'] as const) : (['operator', tenantId] as const);
+      // Who has lost all access has an account, and comes back to it.
+      const known = await parts.store.operator().findBy(administrators, 'byMail', mail);
+      const about = tenantId === undefined ? (['operator'] as const) : (['operator', tenantId] as const);
+      const logs = known === undefined ? about : [...about, ...logsOf(known.grants)];
       const made = await parts.invitations.make(
-        { grant, mail, kind: 'invitation' },
+        { grant, mail, kind: 'invitation', renews: known?.administratorId },
         () =>
           async (tx, { object, after }) => {
             if (liftSignInRules) tx.delete(signInRules, tenantId ?? INSTALLATION);
             parts.audit.inOperator(tx, logs, {
               action: 'break-glass.invited',
               object,
-              after: { ...after, liftSignInRules },
+              after: { ...after, liftSignInRules, renews: known?.administratorId },
             });
           },
       );

@@ -1,8 +1,8 @@
 /** Operations about who administers what: roles, invitations, programs. */
-import type { PoolId, TenantId } from '@kuvert/protocol';
+import { type AdministratorId, KuvertError, type PoolId, type TenantId } from '@kuvert/protocol';
 import type { Grant, GrantScope, Role } from '@kuvert/protocol/admin';
 import type { Noted } from '../../effects.ts';
-import { defineAdminRoutes, isoTime, signedIn } from '../../http/admin/admin-routes.ts';
+import { defineAdminRoutes, isoTime, type SignedIn, signedIn } from '../../http/admin/admin-routes.ts';
 import type { Store } from '../../store/index.ts';
 import type { TenantService } from '../tenants/index.ts';
 import { INSTALLATION, requireGivable } from './grants.ts';
@@ -28,10 +28,7 @@ export const roleAdminRoutes = (parts: {
   const { grants, invitations, integrations } = administrators;
 
   /** @throws KuvertError `not_found` for a pool that this tenant does not have */
-  async function grantOf(
-    tenantId: TenantId,
-    { role, poolId }: { role: Role; poolId?: PoolId | undefined },
-  ): Promise<Grant> {
+  async function grantOf(tenantId: TenantId, { role, poolId }: AskedRole): Promise<Grant> {
     if (poolId !== undefined) await pools.get(store.tenant(tenantId), poolId);
     return {
       role,
@@ -52,7 +49,7 @@ export const roleAdminRoutes = (parts: {
     return { result: shownInvitation(made) };
   }
 
-  return defineAdminRoutes({
+  const routes = defineAdminRoutes({
     'tenants.appoint': async ({ params, body, noted }) => {
       await tenants.facts(params.tenantId);
       const scope = { kind: 'tenant', tenantId: params.tenantId } as const;
@@ -158,7 +155,31 @@ export const roleAdminRoutes = (parts: {
       return { result: undefined };
     },
   });
+
+  /** What nobody could approve is not asked of anybody. */
+  const checks = {
+    'administrators.invite': async (params: InTenant, body: AskedRole, by: SignedIn) =>
+      requireGivable(by.grants, await grantOf(params.tenantId, body)),
+    'administrators.grant': async (params: InTenant & Whom, body: AskedRole, by: SignedIn) => {
+      requireGivable(by.grants, await grantOf(params.tenantId, body));
+      const here = await grants.list(params.tenantId);
+      if (!here.some(({ administratorId }) => administratorId === params.administratorId))
+        throw new KuvertError('not_found');
+    },
+  };
+  return { routes, checks };
 };
+
+interface InTenant {
+  readonly tenantId: TenantId;
+}
+interface Whom {
+  readonly administratorId: AdministratorId;
+}
+interface AskedRole {
+  readonly role: Role;
+  readonly poolId?: PoolId | undefined;
+}
 
 function shownInvitation({ invitationId, code, expiresAtMs }: MadeInvitation) {
   return { invitationId, code, expiresAt: isoTime(expiresAtMs) };

@@ -42,6 +42,11 @@ export class AuditErasure {
   async erase(log: LogName, id: string): Promise<void> {
     const { scope, tables } = placeOfLog(this.#store, log);
     const about = keyOf(id);
+    // Told first, so that nothing is ever gone without it; a crash in between leaves the rest for another try.
+    await scope.write((tx) => {
+      tx.delete(tables.identities, id);
+      this.#record(tx, log, { action: 'identity.erased', object: id });
+    });
     for (;;) {
       const { rows } = await scope.list(tables.details, {
         index: 'byAbout',
@@ -54,9 +59,9 @@ export class AuditErasure {
       });
     }
     await scope.write((tx) => {
+      // Somebody may have done something meanwhile.
       tx.delete(tables.identities, id);
       tx.destroyKey(about);
-      this.#record(tx, log, { action: 'identity.erased', object: id });
     });
   }
 

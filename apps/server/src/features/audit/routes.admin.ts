@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { type AuditEntryId, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { AuditExportFormat } from '@kuvert/protocol/admin';
-import { defineAdminRoutes } from '../../http/admin/admin-routes.ts';
+import { type AdminCaller, defineAdminRoutes, signedIn } from '../../http/admin/admin-routes.ts';
 import type { AuditErasure } from './erasure.ts';
 import type { AuditProofs } from './proofs.ts';
 import type { AuditFilter, AuditReading } from './reading.ts';
@@ -83,7 +83,9 @@ export function auditAdminRoutes(parts: Parts) {
 
   const get = async (log: LogName, entryId: AuditEntryId) => ({ result: await reading.get(log, entryId) });
 
-  async function erase(log: LogName, id: string) {
+  async function erase(log: LogName, id: string, caller: AdminCaller | undefined) {
+    // What somebody has done is not theirs to blur.
+    if (id === signedIn(caller).administratorId) throw new KuvertError('not_allowed');
     await erasure.erase(log, id);
     return { result: undefined };
   }
@@ -120,7 +122,7 @@ export function auditAdminRoutes(parts: Parts) {
     'audit.stream': ({ params }) => stream(of(params)),
     'audit.set-stream': ({ params, body }) => setStream(of(params), body),
     'audit.stop-stream': ({ params }) => stopStream(of(params)),
-    'audit.erase': ({ params }) => erase(of(params), params.id),
+    'audit.erase': ({ params, caller }) => erase(of(params), params.id, caller),
     'operator-audit.search': ({ query }) => search('operator', query),
     'operator-audit.get': ({ params }) => get('operator', params.auditEntryId),
     'operator-audit.checkpoint': ({ query }) => checkpoint('operator', query),
@@ -128,7 +130,7 @@ export function auditAdminRoutes(parts: Parts) {
     'operator-audit.stream': () => stream('operator'),
     'operator-audit.set-stream': ({ body }) => setStream('operator', body),
     'operator-audit.stop-stream': () => stopStream('operator'),
-    'operator-audit.erase': ({ params }) => erase('operator', params.id),
+    'operator-audit.erase': ({ params, caller }) => erase('operator', params.id, caller),
   });
 }
 

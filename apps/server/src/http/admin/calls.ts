@@ -19,6 +19,9 @@ import type { Store, Tx } from '../../store/index.ts';
 import type { AdminCaller, AdminHandler, AdminTable, Alongside, Execute, SignedIn } from './admin-routes.ts';
 import { AnswerKeptError, KeptAnswers, type KeyedRequest } from './idempotency.ts';
 
+/** Refusals for want of a right that only the handler can tell of. */
+const REFUSED_BY_HANDLER: ReadonlySet<string> = new Set(['not_allowed', 'approval_own']);
+
 /** How long a second factor counts as fresh. */
 export const STEP_UP_MS = 5 * 60_000;
 
@@ -101,6 +104,8 @@ export class AdminCalls {
   readonly #clock: Pick<Clock, 'nowMs'>;
   readonly #log: Log;
   readonly #kept: KeptAnswers;
+  /** Refusals that are in the audit log. */
+  readonly #told = new WeakSet<object>();
 
   constructor(deps: {
     readonly gate: AdminGate;
@@ -123,13 +128,16 @@ export class AdminCalls {
    * have it from elsewhere, `tenant_suspended`, `step_up_required`, `password_change_required`
    */
   async authorise(caller: AdminCaller, asked: Pick<AdminCall, 'id' | 'place'>): Promise<void> {
+    const refuse = async (code: 'address_not_allowed' | 'not_allowed' | 'not_found' | 'tenant_suspended') => {
+      await this.#gate.onRefused(caller, asked.id, asked.place);
+      const refusal = new KuvertError(code);
+      this.#told.add(refusal);
+      return refusal;
+    };
     const { access, stepUp, method, beforeNewPassword } = operationOf(asked.id);
     if (access === 'public') return;
     const { grants, elsewhere } = caller;
-    if (grants.length === 0 && elsewhere.length > 0) {
-      await this.#gate.onRefused(caller, asked.id, asked.place);
-      throw new KuvertError('address_not_allowed');
-    }
+    if (grants.length === 0 && elsewhere.length > 0) throw await refuse('address_not_allowed');
     if (caller.kind === 'administrator' && caller.passwordDue !== undefined && !beforeNewPassword)
       throw new KuvertError('password_change_required', { details: { reason: caller.passwordDue } });
     const may =
@@ -138,22 +146,19 @@ export class AdminCalls {
         : isAllowed(grants, access, asked.place) &&
           (caller.kind === 'administrator' || caller.permissions.includes(access));
     if (!may) {
-      await this.#gate.onRefused(caller, asked.id, asked.place);
       if (access !== 'signed-in' && isAllowed(elsewhere, access, asked.place))
-        throw new KuvertError('address_not_allowed');
+        throw await refuse('address_not_allowed');
       // Of a tenant in which somebody has no part it is not even said that it is there.
       const isKnown = [...grants, ...elsewhere].some(({ scope }) => touches(scope, asked.place));
-      throw new KuvertError(isKnown ? 'not_allowed' : 'not_found');
+      throw await refuse(isKnown ? 'not_allowed' : 'not_found');
     }
     // While a tenant is suspended people may read, and programs do nothing.
     const isReading = method === 'GET' && caller.kind === 'administrator';
-    if (!isReading && 'tenantId' in asked.place && (await this.#gate.isSuspended(asked.place.tenantId))) {
-      await this.#gate.onRefused(caller, asked.id, asked.place);
-      throw new KuvertError('tenant_suspended');
-    }
+    if (!isReading && 'tenantId' in asked.place && (await this.#gate.isSuspended(asked.place.tenantId)))
+      throw await refuse('tenant_suspended');
     if (!stepUp) return;
     // A program has no second factor, and nothing that asks for one is for programs.
-    if (caller.kind !== 'administrator') throw new KuvertError('not_allowed');
+    if (caller.kind !== 'administrator') throw await refuse('not_allowed');
     if (this.#clock.nowMs() - caller.stepUpAtMs > STEP_UP_MS) throw new KuvertError('step_up_required');
   }
 
@@ -183,6 +188,17 @@ export class AdminCalls {
   }
 
   async #perform(call: AdminCall): Promise<CallAnswer> {
+    try {
+      return await this.#requestOrRun(call);
+    } catch (error) {
+      const isRefusal = error instanceof KuvertError && REFUSED_BY_HANDLER.has(error.code);
+      if (call.caller !== undefined && isRefusal && !this.#told.has(error))
+        await this.#gate.onRefused(call.caller, call.id, call.place);
+      throw error;
+    }
+  }
+
+  async #requestOrRun(call: AdminCall): Promise<CallAnswer> {
     const one = operationOf(call.id);
     if (one.fourEyes?.(call.body) === true && call.caller?.kind === 'administrator') {
       const { id: operation, place, params, body = {} } = call;

@@ -64,7 +64,9 @@ export function createAdminGate(parts: {
   };
   readonly tenants: Pick<TenantService, 'stateOf'>;
   /** What has to hold before something may be asked for that takes two: that what it is about is there. */
-  readonly checks: { readonly [Id in AdminOperationId]?: (params: never) => Promise<void> };
+  readonly checks: {
+    readonly [Id in AdminOperationId]?: (params: never, body: never, by: SignedIn) => Promise<void>;
+  };
   readonly audit: AuditRecords;
   readonly promises: Pick<AdminGate, 'promiseFor'>;
   readonly log: Log;
@@ -81,7 +83,11 @@ export function createAdminGate(parts: {
       const object = 'tenantId' in place ? place.tenantId : undefined;
       const event = { action: 'authorisation.refused', outcome: 'refused', object } as const;
       // In the log of where they come from: of a tenant in which they have no part not even the time may tell that it is there.
-      await audit.note(logsOf([...caller.grants, ...caller.elsewhere]), event);
+      const logs = logsOf([...caller.grants, ...caller.elsewhere]);
+      // The operator knows all of them, and what the operator has tried in one stands in its log too.
+      const isThere =
+        logs.includes('operator') && object !== undefined && (await tenants.stateOf(object)) !== undefined;
+      await audit.note(isThere ? [...logs, object] : logs, event);
     },
 
     async onUnrecorded(caller, place) {
@@ -105,7 +111,7 @@ export function createAdminGate(parts: {
     },
 
     async requestApproval(caller: SignedIn, { operation, place, params, body }, noted) {
-      await checks[operation]?.(params as never);
+      await checks[operation]?.(params as never, body as never, caller);
       const payload = {
         operation,
         params: params as Record<string, string>,
