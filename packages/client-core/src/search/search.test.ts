@@ -90,7 +90,9 @@ test('A8 a search is narrowed to who wrote, with whom, and to days', async () =>
   for (const query of ['from:kovacs', 'von:"Béla Kovács"', 'from:bela@acme.test']) {
     expect(find(anna, query)).toEqual(['plan four', 'plan one']);
   }
-  expect(find(anna, 'plan from:me')).toEqual(['plan three']);
+  for (const query of ['plan from:me', 'plan von:ich', 'plan from:anna', `plan from:${anna.mail}`]) {
+    expect(find(anna, query)).toEqual(['plan three']);
+  }
   expect(find(anna, 'plan mit:bela')).toEqual(['plan four', 'plan three', 'plan one']);
   expect(find(anna, 'from:nobody plan')).toEqual([]);
   expect(find(anna, `plan on:${dayOf(second)}`)).toEqual(['plan three', 'plan two']);

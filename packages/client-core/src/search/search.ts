@@ -39,7 +39,7 @@ export interface SearchPage {
 
 /** Messages that fit the query; what can be typed is told in `query.ts`. Nothing is found by a query without words or filters. */
 export function searchMessages(context: Context, input: string, options: SearchOptions = {}): SearchPage {
-  const { store, own, clock } = context;
+  const { store, clock } = context;
   const query = parseQuery(input, clock.now());
   const { terms, without, fromMs, beforeMs } = query;
   const hasFilter =
@@ -53,7 +53,7 @@ export function searchMessages(context: Context, input: string, options: SearchO
     {
       terms,
       without,
-      senders: query.from.length > 0 ? people?.named(query.from, own.personId) : undefined,
+      senders: query.from.length > 0 ? people?.named(query.from) : undefined,
       conversations: conversationId === undefined ? within : onlyOne(conversationId, within),
       fromMs,
       beforeMs,
@@ -79,35 +79,51 @@ function onlyOne(
   return among === undefined || among.includes(id) ? [id] : [];
 }
 
-/** The people of the conversations, by the words of their names and by their addresses. */
-class KnownPeople {
-  readonly #people: { id: ConversationId; personId: PersonId | undefined; mail: string; words: string[] }[];
+/** Somebody as they are searched for. */
+interface Findable {
+  readonly mail: string;
+  readonly words: readonly string[];
+}
 
-  constructor({ store }: Context) {
-    this.#people = store.conversations.list(CONVERSATIONS_MAX).map(({ conversationId, personId, mail }) => {
-      const person = personId && store.directory.getPerson(personId);
-      const { plain, expanded } = fold(person?.name ?? '');
-      const words = [...tokensOf(plain), ...tokensOf(expanded)];
-      return { id: conversationId, personId, mail: person?.mail ?? mail ?? '', words };
-    });
+function findable(mail: string, name: string): Findable {
+  const { plain, expanded } = fold(name);
+  return { mail, words: [...tokensOf(plain), ...tokensOf(expanded)] };
+}
+
+/** People by the words of their names and by their addresses. */
+class KnownPeople {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
   }
 
-  named(values: readonly string[], own: PersonId): PersonId[] {
-    const named = values.flatMap((value) => {
-      if (ME.has(value.toLowerCase())) return [own];
-      return this.#people.flatMap((person) =>
-        person.personId && fits(person, value) ? [person.personId] : [],
-      );
-    });
+  /** Everybody who is known, also from groups alone, and the person of this profile. */
+  named(values: readonly string[]): PersonId[] {
+    const { store, own } = this.#context;
+    const everybody = [own, ...store.directory.listPeople()].map(({ personId, mail, name }) => ({
+      personId,
+      ...findable(mail, name),
+    }));
+    const named = values.flatMap((value) =>
+      ME.has(value.toLowerCase())
+        ? [own.personId]
+        : everybody.filter((person) => fits(person, value)).map(({ personId }) => personId),
+    );
     return [...new Set(named)];
   }
   conversationsWith(values: readonly string[]): ConversationId[] {
-    return this.#people.filter((person) => values.some((value) => fits(person, value))).map(({ id }) => id);
+    const { store } = this.#context;
+    return store.conversations.list(CONVERSATIONS_MAX).flatMap(({ conversationId, personId, mail }) => {
+      const person = personId && store.directory.getPerson(personId);
+      const other = findable(person?.mail ?? mail ?? '', person?.name ?? '');
+      return values.some((value) => fits(other, value)) ? [conversationId] : [];
+    });
   }
 }
 
 /** An address from its beginning, or all words of the name, each from its beginning. */
-function fits(person: { mail: string; words: readonly string[] }, value: string): boolean {
+function fits(person: Findable, value: string): boolean {
   const wanted = value.trim().toLowerCase();
   if (wanted === '') return false;
   if (person.mail === wanted || (!wanted.includes(' ') && person.mail.startsWith(wanted))) return true;

@@ -152,7 +152,7 @@ export class Community implements AsyncDisposable {
     const { store, sweeper } = server.context;
     const scope = store.tenant(device.owner.tenantId as TenantId);
     await scope.commit([store.ops.put(dormantDevices, [device.deviceId], clock.nowMs())]);
-    device.isDormant = true;
+    device.beforeWaking = () => this.#givenUp(device);
     this.#givenUp(device);
     await sweeper.pass();
   }
@@ -165,13 +165,6 @@ export class Community implements AsyncDisposable {
       const event = { kind: 'expired', device: deviceId, from, messageId, atMs, tombstone: true } as const;
       this.ledger.record({ ...event, why: 'dormant' });
     }
-  }
-
-  /** A device is there again; if it was dormant, all that it was not given until now was given up. */
-  comeBack(device: HeldDevice): void {
-    if (device.isDormant) this.#givenUp(device);
-    device.isDormant = false;
-    device.comeBack();
   }
 
   /** Messages that were accepted for a device and that it has not shown. */
@@ -223,7 +216,7 @@ export class Community implements AsyncDisposable {
   /** Everybody comes back and stays until nothing is left to do; then their screens go into the ledger. */
   async settle(): Promise<void> {
     const left = this.devices.filter((device) => !device.isGone);
-    for (const device of left) this.comeBack(device);
+    for (const device of left) device.comeBack();
     let calm = 0;
     for (let round = 0; round < ROUNDS_MAX && calm < 2; round++) {
       const before = this.ledger.events.length;

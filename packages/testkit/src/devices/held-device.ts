@@ -49,8 +49,8 @@ export class HeldDevice {
   /** The server has met the device since the last copy was made or put back. */
   #wasServed = false;
   isAway = false;
-  /** The server keeps nothing for it until it comes back. */
-  isDormant = false;
+  /** Of one that is dormant, until it connects again: writes down what the server has given up for it. */
+  beforeWaking: (() => void) | undefined;
   /** Never to be seen again: revoked, or in a drawer. */
   isGone = false;
 
@@ -133,6 +133,8 @@ export class HeldDevice {
 
   /** Sends and takes what there is. @returns own messages that wait */
   async flush(): Promise<number> {
+    this.beforeWaking?.();
+    this.beforeWaking = undefined;
     if (this.hasCopy && !this.#wasServed) this.#ledger.record({ kind: 'served', device: this.deviceId });
     this.#wasServed = true;
     for (let tries = 1; ; tries++) {

@@ -167,7 +167,7 @@ async function act(community: Community, installation: TestInstallation, step: S
       );
       break;
     case 'come-back':
-      community.comeBack(device);
+      device.comeBack();
       break;
     case 'flush':
       break;

@@ -1,3 +1,4 @@
+import { sentenceFor } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { conversation, messages, NOON, Stage } from '../stage.ts';
 import { encodeLine, themeOf } from '../terminal/theme.ts';
@@ -115,6 +116,18 @@ test('A8 the bar says how the connection is, and what that means for what is wri
   stage.send({ kind: 'connection', connection: { kind: 'offline', sinceMs: NOON, retryAtMs: NOON + 5_000 } });
   expect(stage.screen()).toContain('✕ offline since 12:00');
   expect(stage.screen()).toContain('what you write waits here');
+});
+
+test('E1 A8 a refused device reads why in full, at 80 columns in both languages, and what to do where there is room', () => {
+  const at = (columns: number, language: 'en' | 'de') => {
+    const stage = new Stage({ size: { columns, rows: 24 }, language });
+    const sentence = sentenceFor('device_not_accepted', language);
+    stage.send({ kind: 'connection', connection: { kind: 'refused', sentence } });
+    return stage.lines()[0];
+  };
+  expect(at(80, 'en')).toContain('it may have been revoked.');
+  expect(at(80, 'de')).toContain('es wurde vielleicht gesperrt.');
+  expect(at(120, 'en')).toContain('Ask your administrator.');
 });
 
 test('A8 days are separated, and the sender is named again after a pause', () => {

@@ -1,6 +1,6 @@
 /** The whole screen: a bar at the top, panes, a line of help at the bottom. Pure: state in, lines out. */
 import type { ChatState } from '../state.ts';
-import { wrapText } from '../text/cells.ts';
+import { widthOf, wrapText } from '../text/cells.ts';
 import { layoutNow } from '../update/conversation.ts';
 import { besides, type Frame, fillLine, type Line, type Span, type Style, spread } from './line.ts';
 import { listLines, oneLine } from './list.ts';
@@ -68,8 +68,13 @@ function connectionSpan({ connection, texts, language, nowMs }: ChatState, colum
       const words = columns < 90 ? texts.offlineSince(since) : texts.offlineLong(since, seconds);
       return { text: ` ✕ ${words} `, style: 'barBad' };
     }
-    case 'refused':
-      return { text: ` ✕ ${connection.sentence} `, style: 'barBad' };
+    case 'refused': {
+      // What happened, where there is no room for what to do about it as well.
+      const { sentence } = connection;
+      const isWhole = widthOf(sentence) + 4 <= columns;
+      const words = isWhole ? sentence : (/^.*?[.!](?= )/.exec(sentence)?.[0] ?? sentence);
+      return { text: ` ✕ ${words} `, style: 'barBad' };
+    }
   }
 }
 
