@@ -31,8 +31,9 @@ const PEOPLE_COUNT = PEOPLE.first.length + PEOPLE.second.length;
 /** How long everything may take to come to rest, and the pause before what was not at rest is asked again. */
 const SETTLE_MS = 120_000;
 const SETTLE_PAUSE_MS = 500;
-/** How long people talk over a disk that lies before its power is cut, so that there is something to lose. */
-const LYING_FOR_MS = 2_000;
+/** What has to wait for somebody on a disk that lies before its power is cut, so that there is something to lose, and how long senders have to hear of it. */
+const TO_LOSE = 5;
+const HEARD_WITHIN_MS = 1_000;
 /** People talk, so the next one comes at once; on a machine that is busy with other things it may take a while. */
 const FSYNC_FAILS_WITHIN_MS = 60_000;
 
@@ -233,7 +234,7 @@ class Campaign {
         break;
       }
       case 'power-cut':
-        if (this.#options.lyingDisk === true) await pause(LYING_FOR_MS);
+        if (this.#options.lyingDisk === true) await this.#untilMuchCanBeLost();
         if (this.#database?.isReal === false && fault.of !== 'clients')
           return this.tally.skipped('power-cut');
         if (!(await this.#cutPower(this.#options.lyingDisk === true ? 'server' : fault.of))) {
@@ -307,6 +308,16 @@ class Campaign {
       }
     }
     this.tally.done(fault.kind);
+  }
+
+  /** Somebody stays away until messages lie there that exist nowhere else any more. */
+  async #untilMuchCanBeLost(): Promise<void> {
+    this.#network.keepAway(0);
+    const { deviceId } = this.#person(0).person;
+    const { operator } = this.#server;
+    while ((await operator.call('mailboxPeek', { deviceId, limit: TO_LOSE })).envelopes.length < TO_LOSE)
+      await pause(100);
+    await pause(HEARD_WITHIN_MS);
   }
 
   #person(index: number): TalkingPerson {

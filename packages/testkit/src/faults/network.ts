@@ -6,6 +6,8 @@ import { type ProxiedConnection, TcpProxy } from './tcp-proxy.ts';
 /** @see the head of this file */
 export class Network implements AsyncDisposable {
   readonly #proxies: readonly TcpProxy[];
+  /** People who are kept away. */
+  readonly #away = new Set<number>();
   #comingAndGoing: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
   /** @param dice choose among several servers, for each connection anew */
@@ -46,19 +48,29 @@ export class Network implements AsyncDisposable {
     const stop = new AbortController();
     const comeAndGo = async (): Promise<void> => {
       while (!stop.signal.aborted) {
-        const proxy = this.#proxy(dice.below(this.#proxies.length));
+        const person = dice.below(this.#proxies.length);
+        const proxy = this.#proxy(person);
         proxy.isReachable = false;
         for (const connection of proxy.connections) connection.reset();
         await pause(300 + dice.below(1_700));
-        proxy.isReachable = true;
+        proxy.isReachable = !this.#away.has(person);
         await pause(dice.below(300));
       }
     };
     this.#comingAndGoing = { stop, ended: comeAndGo() };
   }
 
+  /** Lets somebody neither come nor stay, until everything heals. */
+  keepAway(person: number): void {
+    this.#away.add(person);
+    const proxy = this.#proxy(person);
+    proxy.isReachable = false;
+    for (const connection of proxy.connections) connection.reset();
+  }
+
   /** Everybody is there and stays; connections that were broken stay broken. */
   async heal(): Promise<void> {
+    this.#away.clear();
     this.#comingAndGoing?.stop.abort();
     await this.#comingAndGoing?.ended;
     this.#comingAndGoing = undefined;
