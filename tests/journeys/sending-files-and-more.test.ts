@@ -136,9 +136,14 @@ test('P1 an upload and a download that are killed go on where they were, and not
   const [cora, dan] = [await globex.person('Cora'), await globex.person('Dan')];
   const bytes = randomBytes(12 * MB);
   writeFileSync(site.at('film.bin'), bytes);
-  let isStill = standStill(proxy, 'up');
   const film = ['--to', dan.mail, '--file', site.at('film.bin')];
-  const sending = site.startKuvert(['send', ...cora.asPerson, ...film]);
+  // Written down while nobody can be reached: what is sent while it is sealed is not promised yet.
+  proxy.isReachable = false;
+  const queued = await site.kuvert(['send', ...cora.asPerson, ...film]);
+  expect([queued.code, queued.json[0]?.state]).toEqual([0, 'queued']);
+  proxy.isReachable = true;
+  let isStill = standStill(proxy, 'up');
+  const sending = site.startKuvert(['send', ...cora.asPerson, '--to', dan.mail, '--text', 'beside it']);
   await isStill;
   const began = () => blobs().some((path) => path.endsWith('.part') && readFileSync(path).length > 0);
   await expect.poll(began, { interval: 5 }).toBe(true);
@@ -164,6 +169,27 @@ test('P1 an upload and a download that are killed go on where they were, and not
   expect(printed.map(({ text }) => text)).toContain('and on');
   expect(readdirSync(folder)).toEqual(['film.bin']);
   expect(readFileSync(join(folder, 'film.bin')).equals(bytes)).toBe(true);
+});
+
+test('P1 whoever is killed while a file is sealed and sent at once has sent nothing, and the next file arrives', async () => {
+  writeFileSync(site.at('long.bin'), randomBytes(64 * MB));
+  writeFileSync(site.at('short.txt'), 'short');
+  const before = new Set(blobs());
+  const to = ['--to', ben.mail];
+  const sending = site.startKuvert(['send', ...anna.asPerson, ...to, '--file', site.at('long.bin')]);
+  const sealing = () =>
+    readdirSync(anna.profileDir, { recursive: true }).some((name) => String(name).endsWith('.part')) ||
+    blobs().some((path) => !before.has(path));
+  await expect.poll(sealing, { timeout: 20_000, interval: 2 }).toBe(true);
+  sending.kill('SIGKILL');
+  await sending.ended;
+  await run(anna, 'send', ...to, '--file', site.at('short.txt'));
+  const folder = site.at('after-a-kill');
+  await run(ben, 'inbox', '--save-files', folder);
+  // On a fast machine the message was written down already: then the file arrives too, and whole.
+  const saved = readdirSync(folder);
+  expect(saved).toContain('short.txt');
+  for (const name of saved) expect(readFileSync(join(folder, name))).toEqual(readFileSync(site.at(name)));
 });
 
 test('A1 a name that comes from others writes nothing but a file in the folder', async () => {

@@ -33,6 +33,7 @@ export interface Blobs {
    * client that comes again has given up the connection before.
    *
    * @param from where the first byte belongs: has to be where the file ends
+   * @param bytes each part need only be good until the next is asked for
    * @param untilBytes the file may become this large
    * @returns the size that is durable now, also when `bytes` ended with an error
    * @throws KuvertError `attachment_offset` with {offset} for another `from`, `too_large`, `disk_full`

@@ -10,7 +10,8 @@ import { syncFolder } from '@kuvert/safe-folder';
 import type { BlobPlace, BlobState, Blobs, ListedBlob } from './blobs.ts';
 
 const READ_BYTES = 256 * 1_024;
-const BATCH_BYTES = 512 * 1_024;
+/** So much is written before the disk is told to begin. */
+const SYNC_BYTES = 4 * 1_048_576;
 /** Uploads whose hash is carried along; others are read again when they are finished. */
 const HASHES_MAX = 1_000;
 const PART = '.part';
@@ -39,17 +40,24 @@ export function openFileBlobs(folder: string): Blobs {
     return part === undefined ? undefined : { sizeBytes: part, isComplete: false };
   }
 
-  async function openPart(path: string, tenantId: TenantId): Promise<FileHandle> {
+  /** @returns `placed`: its name is durable */
+  async function openPart(
+    path: string,
+    tenantId: TenantId,
+  ): Promise<{ file: FileHandle; placed: Promise<void> }> {
     try {
-      return await open(path, 'r+');
+      return { file: await open(path, 'r+'), placed: Promise.resolve() };
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
     }
     await mkdir(join(folder, tenantId), { recursive: true, mode: 0o700 });
     const file = await open(path, 'wx+', 0o600);
-    await syncFolder(join(folder, tenantId));
-    await syncFolder(folder);
-    return file;
+    // While the first bytes come.
+    const placed = Promise.all([syncFolder(join(folder, tenantId)), syncFolder(folder)]).then(
+      () => undefined,
+    );
+    placed.catch(() => undefined);
+    return { file, placed };
   }
 
   async function write(
@@ -64,8 +72,11 @@ export function openFileBlobs(folder: string): Blobs {
     if (present?.isComplete || offset !== from) {
       throw new KuvertError('attachment_offset', { details: { offset } });
     }
-    const file = await openPart(path + PART, place.tenantId);
+    const { file, placed } = await openPart(path + PART, place.tenantId);
     let at = from;
+    // The disk begins with what is there while more comes, so that little is left for the end.
+    let syncing: Promise<void> = Promise.resolve();
+    let unsynced = 0;
     try {
       const running = hashes.get(path) ?? { hash: createHash('sha256'), bytes: 0 };
       const carries = running.bytes === from;
@@ -74,28 +85,35 @@ export function openFileBlobs(folder: string): Blobs {
       const stopped = new Promise<IteratorResult<Uint8Array>>((resolve) => {
         signal.addEventListener('abort', () => resolve({ done: true, value: undefined }), { once: true });
       });
-      const writer = new BehindWriter(file, from);
       try {
         for (;;) {
           const next = await Promise.race([source.next(), stopped]).catch(() => undefined);
           // A connection that ends in the middle leaves what it has brought.
           if (next === undefined || next.done) break;
           if (at + next.value.length > untilBytes) throw new KuvertError('too_large');
-          await writer.add(next.value);
-          at += next.value.length;
+          const written = writeAll(file, next.value, at);
           if (carries) running.hash.update(next.value);
+          await written;
+          at += next.value.length;
+          unsynced += next.value.length;
+          if (unsynced < SYNC_BYTES) continue;
+          unsynced = 0;
+          await syncing;
+          syncing = file.datasync();
+          syncing.catch(() => undefined);
         }
-        void source.return?.();
       } finally {
-        await writer.flush();
+        void source.return?.();
       }
       running.bytes = at;
       if (carries) remember(path, running);
+      await syncing;
     } catch (error) {
       hashes.delete(path);
+      await syncing.catch(() => undefined);
       throw diskFailure(error);
     } finally {
-      await file.datasync().finally(() => file.close());
+      await Promise.all([file.datasync(), placed]).finally(() => file.close());
     }
     return at;
   }
@@ -207,65 +225,11 @@ async function* piecesOf(path: string, from: number): AsyncGenerator<Uint8Array>
   }
 }
 
-/**
- * Writes what comes in small pieces together, one batch while the next one comes: a connection brings 16 KiB at a time, and a trip to the disk for
- * each takes longer than all else that is done with them.
- */
-class BehindWriter {
-  readonly #file: FileHandle;
-  #at: number;
-  #batch: Uint8Array[] = [];
-  #batchBytes = 0;
-  #writing: Promise<void> = Promise.resolve();
-
-  constructor(file: FileHandle, at: number) {
-    this.#file = file;
-    this.#at = at;
+async function writeAll(file: FileHandle, bytes: Uint8Array, from: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, from + done);
+    done += bytesWritten;
   }
-
-  /** Takes bytes, which must not change any more. @throws what an earlier batch met */
-  async add(bytes: Uint8Array): Promise<void> {
-    this.#batch.push(bytes);
-    this.#batchBytes += bytes.length;
-    if (this.#batchBytes >= BATCH_BYTES) await this.#begin();
-  }
-
-  /** Resolves when everything has been written. */
-  async flush(): Promise<void> {
-    await this.#begin();
-    await this.#writing;
-  }
-
-  async #begin(): Promise<void> {
-    await this.#writing;
-    const [batch, at] = [this.#batch, this.#at];
-    this.#at += this.#batchBytes;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    if (batch.length === 0) return;
-    this.#writing = this.#write(batch, at);
-    // Whoever comes next hears of it.
-    this.#writing.catch(() => undefined);
-  }
-
-  async #write(batch: readonly Uint8Array[], at: number): Promise<void> {
-    let left = batch;
-    for (let to = at; left.length > 0; ) {
-      const { bytesWritten } = await this.#file.writev(left, to);
-      to += bytesWritten;
-      left = behind(left, bytesWritten);
-    }
-  }
-}
-
-/** What is left of these after so many bytes. */
-function behind(batch: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
-  let skip = bytes;
-  return batch.flatMap((part) => {
-    const skipped = Math.min(skip, part.length);
-    skip -= skipped;
-    return skipped === part.length ? [] : part.subarray(skipped);
-  });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

@@ -8,6 +8,7 @@ import type { ServerConfig } from '../config.ts';
 import { refuseOpenKeyFile } from '../keys/key-file-mode.ts';
 import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
+import { limitBodyTime } from './body-time.ts';
 import type { IsTrusted } from './client-address.ts';
 import { answerProblems, problemOptions } from './problem.ts';
 import { noteRoutes } from './route-list.ts';
@@ -17,7 +18,8 @@ import { preferredLanguage, STATUS_PAGE_HEADERS, statusPage } from './status-pag
 const HTTP_OPTIONS = {
   maxHeaderSize: 8_192,
   headersTimeout: 10_000,
-  requestTimeout: 10_000,
+  // Of bodies each has its own (`body-time.ts`): those of uploads may be large, and lines slow.
+  requestTimeout: 0,
   connectionsCheckingInterval: 5_000,
   // Looked at by ourselves, so that the refusal is one of ours.
   requireHostHeader: false,
@@ -50,6 +52,8 @@ export async function createPublicListener(parts: {
   });
   app.server.maxConnections = SOCKETS_MAX;
   noteRoutes(app);
+  // First, so that it holds for refusals too.
+  app.addHook('onRequest', async (request) => limitBodyTime(request.raw));
   answerProblems(app, parts.log);
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(SECURITY_HEADERS);

@@ -19,6 +19,7 @@ import {
   ATTACHMENTS_MAX,
   CAPABILITY_MS,
   EXPIRY_MARGIN_MS,
+  TRANSFER_IDLE_BYTES,
   TRANSFER_IDLE_MS,
   TRANSFERS_MAX,
   UNFINISHED_MS,
@@ -34,6 +35,7 @@ import {
 } from '../features/mailbox/limits.ts';
 import { HIT_COST, PROBE_LIMIT } from '../features/people/probes.ts';
 import { TAKE_LIMITS } from '../features/prekeys/service.ts';
+import { BODY_MS } from '../http/body-time.ts';
 import { NONCES_MAX, REQUEST_AGE_MS } from '../http/operator-gate.ts';
 import { ADMISSION } from './admission.ts';
 import type { BucketLimit } from './leaky-buckets.ts';
@@ -194,6 +196,13 @@ const FILES: readonly Row[] = [
     ATTACHMENTS,
   ],
   ['Standstill of a transfer', time(TRANSFER_IDLE_MS), 'the connection ends', ATTACHMENTS],
+  [
+    'The least that an upload brings in that time',
+    size(TRANSFER_IDLE_BYTES),
+    'the connection ends',
+    ATTACHMENTS,
+  ],
+  ['Any other body of a request', time(BODY_MS), '`request_timeout`', '`http/body-time.ts`'],
   ['A capability', time(CAPABILITY_MS), '`capability_invalid`: ask for another', ATTACHMENTS],
   ['An upload that nobody goes on with', time(UNFINISHED_MS), 'removed', ATTACHMENTS],
   [

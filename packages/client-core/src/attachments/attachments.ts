@@ -20,7 +20,7 @@ import type { EntryId } from '../conversations/types.ts';
 import type { Connection } from '../ports.ts';
 import { harmlessName } from './names.ts';
 import type { AttachmentPorts, FileSource, FileTarget } from './ports.ts';
-import { type OnBytes, openFile, sealFile, takeSealed } from './sealing.ts';
+import { type OnBytes, openFile, sealedBytesOf, sealFile, takeSealed } from './sealing.ts';
 import { Uploads } from './uploads.ts';
 
 /** Sealed files beyond this are not kept here once they are sent or saved. */
@@ -81,22 +81,29 @@ export class Attachments {
     const { random, store } = this.#context;
     const { files } = this.#platform();
     const attachment = makeId('attachment', random(16));
+    const sealedBytes = sealedBytesOf(source.sizeBytes);
     const writing = await files.write(attachment);
+    const growing = this.uploads.whileSealing(attachment, sealedBytes);
     try {
-      const sealed = await sealFile(source, writing, { random, ...(onBytes && { onBytes }) });
+      const sealed = await sealFile(source, writing, {
+        random,
+        ...(onBytes && { onBytes }),
+        onWritten: (bytes) => growing.grewTo(bytes),
+      });
       const file: AttachmentPointer = { ...sealed, attachment, name: shortName(source.name), mediaType };
       const content = contentOf({ ...message, file } as FileDraft);
       await writing.finish();
       const contentId = store.transaction(() => {
         const queued = queueShown(this.#context, conversationId, content);
         store.outbox.hold(queued);
-        const { sealedBytes, sealedSha256 } = sealed;
+        const { sealedSha256 } = sealed;
         store.uploads.add({ attachment, contentId: queued, sealedBytes, sealedSha256 });
         return queued;
       });
       this.uploads.look();
       return contentId;
     } catch (error) {
+      growing.giveUp();
       await writing.close().catch(() => undefined);
       await files.remove(attachment).catch(() => undefined);
       throw error;

@@ -20,6 +20,7 @@ export interface FileWriting {
 export interface SealedFiles {
   /** Size of a whole file. */
   size(attachment: AttachmentId): Promise<number | undefined>;
+  /** What is there of a file, also while it is being written. Each piece is good until the next is asked for. */
   read(attachment: AttachmentId, range: { from: number; to: number }): AsyncIterable<Uint8Array>;
   /** Begins a file, or goes on with one that was begun. */
   write(attachment: AttachmentId): Promise<FileWriting>;
@@ -31,7 +32,10 @@ export interface SealedFiles {
 
 /** Moves bytes. Every call rejects with a KuvertError: what the server answered, or `server_unreachable`. */
 export interface BlobTransfer {
-  /** Sends `bytes`, which are `count`, as what comes from `offset` on. @returns how much the server has then */
+  /**
+   * Sends `bytes`, which are `count`, as what comes from `offset` on; each part need only be good until the next is asked for.
+   * @returns how much the server has then
+   */
   send(piece: {
     readonly capability: string;
     readonly offset: number;
@@ -48,6 +52,7 @@ export interface BlobTransfer {
 export interface FileSource {
   readonly name: string;
   readonly sizeBytes: number;
+  /** Each piece need only be good until the next is asked for. */
   read(): AsyncIterable<Uint8Array>;
 }
 

@@ -8,13 +8,13 @@ import {
   openingCipher,
   paddedBytes,
   type SegmentPlace,
+  type StreamingLayout,
   sealingCipher,
 } from '@kuvert/crypto/attachments';
 import {
   ATTACHMENT_LIMITS,
   type AttachmentId,
   type AttachmentPointer,
-  concatBytes,
   equalBytes,
   KuvertError,
 } from '@kuvert/protocol';
@@ -22,46 +22,76 @@ import type { Random } from '../ports.ts';
 import type { FileSource, FileTarget, FileWriting, SealedFiles } from './ports.ts';
 
 type Hashes = Pick<AttachmentPointer, 'key' | 'sizeBytes' | 'sha256' | 'sealedBytes' | 'sealedSha256'>;
+/** Sealed segments that are hashed and written at once. */
+const BATCH_BYTES = 1_048_576;
+
 /** Told now and then how far something has come. */
 export type OnBytes = (doneBytes: number, totalBytes: number) => void;
 
+/** What a file of this size takes when it is sealed. @throws KuvertError `attachment_too_large` */
+export function sealedBytesOf(sizeBytes: number): number {
+  if (sizeBytes > ATTACHMENT_LIMITS.fileBytesMax) throw new KuvertError('attachment_too_large');
+  return attachmentLayout(paddedBytes(sizeBytes)).sealedBytes;
+}
+
 /**
- * Seals a file under a key of its own.
- * @throws KuvertError `attachment_too_large`; `file_changed` when it has not the size that it was said to have
+ * Seals a file of a size that {@link sealedBytesOf} takes, under a key of its own.
+ * @throws KuvertError `file_changed` when it has not the size that it was said to have
  */
 export async function sealFile(
   source: FileSource,
   writing: FileWriting,
-  { random, onBytes }: { readonly random: Random; readonly onBytes?: OnBytes },
+  {
+    random,
+    onBytes,
+    onWritten,
+  }: {
+    readonly random: Random;
+    readonly onBytes?: OnBytes;
+    /** So much of the sealed file can be read now. */
+    readonly onWritten?: (sealedBytes: number) => void;
+  },
 ): Promise<Hashes> {
   const { sizeBytes } = source;
-  if (sizeBytes > ATTACHMENT_LIMITS.fileBytesMax) throw new KuvertError('attachment_too_large');
   const key = random(ATTACHMENT_KEY_BYTES);
   const cipher = sealingCipher(key, random);
   const layout = attachmentLayout(paddedBytes(sizeBytes));
   const [plainHash, sealedHash] = [createHash('sha256'), createHash('sha256')];
   const input = new Pieces(source.read());
   let written: Promise<void> = Promise.resolve();
-  // The disk writes one part while the next is sealed.
-  const write = async (bytes: Uint8Array) => {
-    sealedHash.update(bytes);
+  // Two buffers take turns: the disk writes one while the next is sealed.
+  const batchBytes = Math.min(layout.sealedBytes, BATCH_BYTES);
+  let [filling, other] = [new Uint8Array(batchBytes), new Uint8Array(0)];
+  let filled = 0;
+  let sealedTo = 0;
+  const write = async () => {
+    const batch = filling.subarray(0, filled);
+    sealedTo += filled;
+    const to = sealedTo;
     await written;
-    written = writing.write(bytes);
+    written = writing.write(batch).then(() => onWritten?.(to));
     written.catch(() => undefined);
+    sealedHash.update(batch);
+    if (other.length === 0) other = new Uint8Array(batchBytes);
+    [filling, other, filled] = [other, filling, 0];
   };
+  const segment = segmentBuffer(layout);
   await writing.truncate(0);
   try {
-    await write(cipher.header);
+    filling.set(cipher.header);
+    filled = cipher.header.length;
     for (let index = 0; index < layout.segmentCount; index++) {
       const place = layout.segment(index);
-      const plain = new Uint8Array(place.plainEnd - place.plainStart);
+      if (filled + place.sealedEnd - place.sealedStart > filling.length) await write();
+      const plain = segment.subarray(0, place.plainEnd - place.plainStart);
       const wanted = Math.max(0, Math.min(plain.length, sizeBytes - place.plainStart));
       if ((await input.fill(plain.subarray(0, wanted))) < wanted) throw new KuvertError('file_changed');
+      plain.fill(0, wanted);
       plainHash.update(plain.subarray(0, wanted));
-      const [ciphertext, tag] = cipher.seal(place, plain);
-      await write(concatBytes(ciphertext, tag));
+      filled += cipher.seal(place, plain, filling.subarray(filled));
       onBytes?.(Math.min(place.plainEnd, sizeBytes), sizeBytes);
     }
+    await write();
     // Whoever writes to it while it is read would have half of each sent.
     if ((await input.fill(new Uint8Array(1))) > 0) throw new KuvertError('file_changed');
     await written;
@@ -69,6 +99,8 @@ export async function sealFile(
     // Nobody closes the file under a write.
     await written.catch(() => undefined);
     cipher.wipe();
+    segment.fill(0);
+    await input.close();
   }
   const sha256 = Uint8Array.from(plainHash.digest());
   const sealedSha256 = Uint8Array.from(sealedHash.digest());
@@ -98,9 +130,10 @@ export async function takeSealed(
     if (next > 0) header.set(await writing.read(0, header.length));
     else if ((await input.fill(header)) < header.length) throw damaged();
     const cipher = openingCipher(pointer.key, header);
+    const buffer = segmentBuffer(layout);
     for (; next < layout.segmentCount; next++) {
       const place = layout.segment(next);
-      const sealed = new Uint8Array(place.sealedEnd - place.sealedStart);
+      const sealed = buffer.subarray(0, place.sealedEnd - place.sealedStart);
       if ((await input.fill(sealed)) < sealed.length) throw new KuvertError('server_unreachable');
       checkPadding(cipher.open(place, sealed), place, pointer.sizeBytes);
       if (next === 0) await writing.write(header);
@@ -131,9 +164,10 @@ export async function openFile(
     const header = new Uint8Array(ATTACHMENT_HEADER_BYTES);
     if ((await input.fill(header)) < header.length) throw damaged();
     const cipher = openingCipher(pointer.key, header);
+    const buffer = segmentBuffer(layout);
     for (let index = 0; index < layout.segmentCount; index++) {
       const place = layout.segment(index);
-      const sealed = new Uint8Array(place.sealedEnd - place.sealedStart);
+      const sealed = buffer.subarray(0, place.sealedEnd - place.sealedStart);
       if ((await input.fill(sealed)) < sealed.length) throw damaged();
       const plain = cipher.open(place, sealed).subarray(0, Math.max(0, pointer.sizeBytes - place.plainStart));
       hash.update(plain);
@@ -153,6 +187,13 @@ function layoutOf({ sizeBytes, sealedBytes }: AttachmentPointer) {
   const layout = attachmentLayout(paddedBytes(sizeBytes));
   if (layout.sealedBytes !== sealedBytes) throw damaged();
   return layout;
+}
+
+/** Room for the largest sealed segment. */
+function segmentBuffer(layout: StreamingLayout): Uint8Array {
+  const { sealedStart, sealedEnd } = layout.segment(Math.min(1, layout.segmentCount - 1));
+  const first = layout.segment(0);
+  return new Uint8Array(Math.max(first.sealedEnd - first.sealedStart, sealedEnd - sealedStart));
 }
 
 /** What is behind the file is nothing but zeros: no room for anything that nobody sees. */

@@ -6,14 +6,17 @@ import { type AttachmentId, KuvertError } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
 import type { Connection } from '../ports.ts';
+import { GrowingFile } from './growing-file.ts';
+import { PieceSize } from './piece-size.ts';
 import type { AttachmentPorts } from './ports.ts';
 import type { OnBytes } from './sealing.ts';
 import type { UploadRow } from './store.ts';
 
 const AT_ONCE = 3;
-const PIECE_BYTES = { first: 1_048_576, min: 65_536, max: 16 * 1_048_576 } as const;
-/** A piece is made larger when it took less, and smaller when it took more. */
-const PIECE_MS = { quick: 1_000, slow: 4_000 } as const;
+/** Files that are sent while they are sealed; others wait until they are. */
+const SEALING_MAX = 2;
+/** A file that is being sealed is sent as soon as so much more of it is there. */
+const SEALED_BYTES_MIN = 1_048_576;
 const RETRY_MS = { min: 1_000, max: 60_000 } as const;
 /** Changed on the way to the server; more often than this is no accident. */
 const DAMAGES_MAX = 3;
@@ -28,11 +31,16 @@ export class Uploads {
   readonly #ports: AttachmentPorts | undefined;
   readonly #hooks: {
     readonly onReleased: () => void;
-    readonly onBytes: (row: UploadRow, ...bytes: Parameters<OnBytes>) => void;
+    readonly onBytes: (file: Pick<UploadRow, 'attachment'>, ...bytes: Parameters<OnBytes>) => void;
   };
   readonly #underWay = new Set<AttachmentId>();
   readonly #paused = new Map<AttachmentId, { readonly cancel: () => void; readonly isShort: boolean }>();
   readonly #failures = new Map<AttachmentId, number>();
+  readonly #sealing = new Map<
+    AttachmentId,
+    { readonly connection: Connection; readonly arrived: Promise<boolean> }
+  >();
+  readonly #pieceSize = new PieceSize();
   #connection: Connection | undefined;
 
   constructor(
@@ -41,7 +49,7 @@ export class Uploads {
     hooks: {
       /** A message may go out. */
       readonly onReleased: () => void;
-      readonly onBytes: (row: UploadRow, ...bytes: Parameters<OnBytes>) => void;
+      readonly onBytes: (file: Pick<UploadRow, 'attachment'>, ...bytes: Parameters<OnBytes>) => void;
     },
   ) {
     this.#context = context;
@@ -92,33 +100,79 @@ export class Uploads {
     }
   }
 
-  async #upload(connection: Connection, { files, transfer }: AttachmentPorts, row: UploadRow): Promise<void> {
+  /**
+   * A file is being sealed: what is there of it is sent already. Only when its message was written down does it become an upload that outlives this
+   * process, so what a killed one has left here is forgotten, and given up by the server after two days.
+   */
+  whileSealing(attachment: AttachmentId, sealedBytes: number): GrowingFile {
+    const file = new GrowingFile();
+    const connection = this.#connection;
+    if (connection === undefined || this.#ports === undefined || this.#sealing.size >= SEALING_MAX)
+      return file;
+    const arrived = this.#bring(connection, this.#ports, { attachment, sealedBytes, file }).catch(
+      () => false,
+    );
+    this.#sealing.set(attachment, { connection, arrived });
+    void arrived.then((isThere) => {
+      if (isThere || !file.isGivenUp) return;
+      this.#sealing.delete(attachment);
+      connection.request('attachments.remove', { attachment }).catch(() => undefined);
+    });
+    return file;
+  }
+
+  async #upload(connection: Connection, ports: AttachmentPorts, row: UploadRow): Promise<void> {
     const { attachment, sealedBytes, sealedSha256 } = row;
-    if ((await files.size(attachment)) !== sealedBytes) throw new KuvertError('attachment_damaged');
-    let pieceBytes: number = PIECE_BYTES.first;
-    const begun = await connection.request('attachments.create', { attachment, sizeBytes: sealedBytes });
-    let { offset } = begun;
-    while (!begun.isStored && offset < sealedBytes && this.#connection === connection) {
-      this.#hooks.onBytes(row, offset, sealedBytes);
-      const count = Math.min(pieceBytes, sealedBytes - offset);
-      const from = offset;
-      const bytes = counted(files.read(attachment, { from, to: from + count }), (done) =>
-        this.#hooks.onBytes(row, from + done, sealedBytes),
-      );
-      const startedAt = performance.now();
-      const reached = await transfer.send({ capability: begun.capability, offset, count, bytes });
-      const tookMs = performance.now() - startedAt;
-      // A server that goes back and forth is not followed for ever.
-      if (reached > offset) this.#failures.delete(attachment);
-      else throw new KuvertError('server_unreachable');
-      offset = reached;
-      if (tookMs < PIECE_MS.quick) pieceBytes = Math.min(pieceBytes * 2, PIECE_BYTES.max);
-      if (tookMs > PIECE_MS.slow) pieceBytes = Math.max(pieceBytes / 2, PIECE_BYTES.min);
-    }
-    if (this.#connection !== connection) return;
+    if ((await ports.files.size(attachment)) !== sealedBytes) throw new KuvertError('attachment_damaged');
+    const begun = this.#sealing.get(attachment);
+    const isThere = (await begun?.arrived) === true && begun?.connection === connection;
+    this.#sealing.delete(attachment);
+    if (!isThere && !(await this.#bring(connection, ports, { attachment, sealedBytes }))) return;
     await connection.request('attachments.finish', { attachment, sha256: sealedSha256 });
     this.#hooks.onBytes(row, sealedBytes, sealedBytes);
     await this.#context.operations.run(() => this.#stored(row));
+  }
+
+  /** @returns false when the connection ended, or the file was given up, before all of it was there */
+  async #bring(
+    connection: Connection,
+    { files, transfer }: AttachmentPorts,
+    {
+      attachment,
+      sealedBytes,
+      file,
+    }: Pick<UploadRow, 'attachment' | 'sealedBytes'> & { readonly file?: GrowingFile },
+  ): Promise<boolean> {
+    const begun = await connection.request('attachments.create', { attachment, sizeBytes: sealedBytes });
+    if (begun.isStored) return true;
+    // While it is sealed a person is told of that.
+    const tell = (doneBytes: number) => {
+      if (file === undefined || file.bytes === sealedBytes)
+        this.#hooks.onBytes({ attachment }, doneBytes, sealedBytes);
+    };
+    for (let { offset } = begun; offset < sealedBytes; ) {
+      const enough = Math.min(offset + SEALED_BYTES_MIN, sealedBytes);
+      const readable = file === undefined ? sealedBytes : await file.reaches(enough);
+      if (this.#connection !== connection || file?.isGivenUp) return false;
+      tell(offset);
+      const count = Math.min(this.#pieceSize.bytes, readable - offset);
+      const from = offset;
+      const bytes = counted(files.read(attachment, { from, to: from + count }), (done) => tell(from + done));
+      const startedAt = performance.now();
+      const reached = await transfer
+        .send({ capability: begun.capability, offset, count, bytes })
+        .catch((error: unknown) => {
+          if (error instanceof KuvertError && error.code === 'server_unreachable')
+            this.#pieceSize.failed(count);
+          throw error;
+        });
+      // A server that goes back and forth is not followed for ever.
+      if (reached <= offset) throw new KuvertError('server_unreachable');
+      if (reached === offset + count) this.#pieceSize.arrived(count, performance.now() - startedAt);
+      this.#failures.delete(attachment);
+      offset = reached;
+    }
+    return this.#connection === connection;
   }
 
   #stored({ attachment, contentId }: UploadRow): void {
@@ -133,6 +187,8 @@ export class Uploads {
   }
 
   async #remove(connection: Connection, { attachment }: UploadRow): Promise<void> {
+    await this.#sealing.get(attachment)?.arrived;
+    this.#sealing.delete(attachment);
     await connection.request('attachments.remove', { attachment });
     this.#context.store.uploads.delete(attachment);
   }

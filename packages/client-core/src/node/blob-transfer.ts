@@ -1,13 +1,12 @@
 /** Moves the bytes of attachments over HTTPS, one request for a piece of an upload or a whole download. */
 import {
+  type ClientRequest,
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import {
   CAPABILITY_SCHEME,
   fromWireError,
@@ -29,7 +28,7 @@ export function createBlobTransfer(serverUrl: string): BlobTransfer {
   const isTls = url.protocol === 'https:';
   const agent = isTls ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
 
-  function begin(options: RequestOptions): ReturnType<typeof httpRequest> {
+  function begin(options: RequestOptions): ClientRequest {
     const request = (isTls ? httpsRequest : httpRequest)(url, { ...options, agent, timeout: IDLE_MS });
     request.on('timeout', () => request.destroy(new Error('the server stands still')));
     return request;
@@ -47,11 +46,13 @@ export function createBlobTransfer(serverUrl: string): BlobTransfer {
       const request = begin({ method: 'PATCH', headers });
       const answered = answerTo(request);
       // The answer of a server that does not want all of it comes before the end.
-      await Promise.race([pipeline(Readable.from(bytes, { objectMode: false }), request), answered]).catch(
-        () => undefined,
-      );
+      await sendAll(request, bytes, answered).catch(() => undefined);
       const response = await answered;
-      if (response.statusCode !== 204) throw await problemIn(response);
+      try {
+        if (response.statusCode !== 204) throw await problemIn(response);
+      } finally {
+        if (!request.writableEnded) request.destroy();
+      }
       response.resume();
       const reached = Number(response.headers[UPLOAD_OFFSET_HEADER]);
       if (!Number.isSafeInteger(reached)) throw new KuvertError('server_unreachable');
@@ -71,7 +72,27 @@ export function createBlobTransfer(serverUrl: string): BlobTransfer {
   };
 }
 
-async function answerTo(request: ReturnType<typeof httpRequest>): Promise<IncomingMessage> {
+/** Sends until all is sent or an answer has come. Each part is used up before the next is asked for. */
+async function sendAll(
+  request: ClientRequest,
+  bytes: AsyncIterable<Uint8Array>,
+  answered: Promise<unknown>,
+): Promise<void> {
+  try {
+    for await (const part of bytes) {
+      const sent = new Promise<'sent'>((resolve, reject) => {
+        request.write(part, (error) => (error ? reject(error) : resolve('sent')));
+      });
+      if ((await Promise.race([sent, answered])) !== 'sent') return;
+    }
+    request.end();
+  } catch (error) {
+    request.destroy();
+    throw error;
+  }
+}
+
+async function answerTo(request: ClientRequest): Promise<IncomingMessage> {
   const answer = new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve);
     request.once('error', reject);

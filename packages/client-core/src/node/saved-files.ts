@@ -6,8 +6,8 @@ import { basename, join, resolve } from 'node:path';
 import { KuvertError } from '@kuvert/protocol';
 import { numberedName } from '../attachments/names.ts';
 import type { FileSource, FileTarget } from '../attachments/ports.ts';
+import { readAhead } from './reading-ahead.ts';
 
-const READ_BYTES = 1_048_576;
 const NAMES_MAX = 10_000;
 
 /** A file of this machine. @throws KuvertError `file_unreadable` for what is no ordinary file or cannot be read */
@@ -24,16 +24,8 @@ export async function fileSource(path: string): Promise<FileSource> {
         throw new KuvertError('file_unreadable', { cause });
       });
       try {
-        for (;;) {
-          const { bytesRead, buffer } = await file.read(
-            Buffer.allocUnsafeSlow(READ_BYTES),
-            0,
-            READ_BYTES,
-            null,
-          );
-          if (bytesRead === 0) return;
-          yield buffer.subarray(0, bytesRead);
-        }
+        // One byte more than it is said to have: whoever reads sees that it has grown.
+        yield* readAhead(file, { from: 0, to: facts.size + 1 });
       } finally {
         await file.close();
       }

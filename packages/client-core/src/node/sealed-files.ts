@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { type AttachmentId, isId, KuvertError } from '@kuvert/protocol';
 import { syncFolder } from '@kuvert/safe-folder';
 import type { FileWriting, SealedFiles } from '../attachments/ports.ts';
+import { readAhead } from './reading-ahead.ts';
 
-const READ_BYTES = 262_144;
 const PART = '.part';
+const SYNC_BYTES = 8 * 1_048_576;
 
 /** @param folder made when the first file comes */
 export function openSealedFiles(folder: string): SealedFiles {
@@ -50,6 +51,8 @@ class PartFile implements FileWriting {
   readonly #folder: string;
   #at: number;
   #isOpen = true;
+  #unsynced = 0;
+  #syncing: Promise<void> = Promise.resolve();
 
   constructor(file: FileHandle, { path, folder, size }: { path: string; folder: string; size: number }) {
     this.#file = file;
@@ -74,8 +77,16 @@ class PartFile implements FileWriting {
       done += bytesWritten;
       this.#at += bytesWritten;
     }
+    this.#unsynced += bytes.length;
+    if (this.#unsynced < SYNC_BYTES) return;
+    this.#unsynced = 0;
+    // The disk begins while more comes, so that little is left for the end.
+    await this.#syncing;
+    this.#syncing = this.#file.datasync();
+    this.#syncing.catch(() => undefined);
   }
   async finish(): Promise<void> {
+    await this.#syncing.catch(rethrow);
     await this.#file.datasync().catch(rethrow);
     await this.close();
     await rename(this.#path + PART, this.#path);
@@ -84,20 +95,19 @@ class PartFile implements FileWriting {
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    await this.#syncing.catch(() => undefined);
     await this.#file.close();
   }
 }
 
+/** A file that is being written is read under the name that it has until then. */
 async function* piecesOf(path: string, range: { from: number; to: number }): AsyncGenerator<Uint8Array> {
-  const file = await open(path, 'r');
+  const file = await open(path, 'r')
+    .catch(() => open(path + PART, 'r'))
+    // Finished in between.
+    .catch(() => open(path, 'r'));
   try {
-    for (let at = range.from; at < range.to; ) {
-      const count = Math.min(READ_BYTES, range.to - at);
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(count), 0, count, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    }
+    yield* readAhead(file, range);
   } finally {
     await file.close();
   }

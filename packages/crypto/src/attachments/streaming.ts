@@ -15,6 +15,7 @@ import { AttachmentError } from './attachment-error.ts';
 
 const PREFIX_BYTES = 7;
 const TAG_BYTES = 16;
+const UPDATE_BYTES = 65_536;
 
 /** What two sides have to agree on beforehand. */
 export interface StreamingParameters {
@@ -99,14 +100,21 @@ export class StreamingCipher {
     this.#algorithm = derivedKeyBytes === 32 ? 'aes-256-gcm' : 'aes-128-gcm';
   }
 
-  /** Ciphertext and tag, to be written one behind the other. */
-  seal(place: Pick<SegmentPlace, 'index' | 'isLast'>, plaintext: Uint8Array): [Uint8Array, Uint8Array] {
+  /**
+   * Writes ciphertext and tag to the beginning of `into`, and nothing behind them.
+   * @returns how many bytes
+   */
+  seal(place: Pick<SegmentPlace, 'index' | 'isLast'>, plaintext: Uint8Array, into: Uint8Array): number {
     const cipher = createCipheriv(this.#algorithm, this.#key, this.#nonce(place), {
       authTagLength: TAG_BYTES,
     });
-    const body = cipher.update(plaintext);
+    // Each result is memory of its own: small ones are used again by the allocator, large ones are new pages each time.
+    for (let at = 0; at < plaintext.length; at += UPDATE_BYTES) {
+      into.set(cipher.update(plaintext.subarray(at, at + UPDATE_BYTES)), at);
+    }
     cipher.final();
-    return [body, cipher.getAuthTag()];
+    into.set(cipher.getAuthTag(), plaintext.length);
+    return plaintext.length + TAG_BYTES;
   }
 
   /** The plaintext of a sealed segment. @throws AttachmentError `not_authentic` */

@@ -97,6 +97,24 @@ export function blobConformance(name: string, fixture: BlobFixture): void {
       expect((await blobs.find(place))?.sizeBytes).toBeLessThanOrEqual(100);
     });
 
+    test('A9 a part of what comes need only be good until the next is asked for', async () => {
+      const blobs = await fixture.open();
+      const place = placeOf();
+      const bytes = randomBytes(9_000_000);
+      async function* inOneBuffer(): AsyncGenerator<Uint8Array> {
+        const buffer = Buffer.alloc(1_000_000);
+        for (let at = 0; at < bytes.length; at += buffer.length) {
+          buffer.set(bytes.subarray(at, at + buffer.length));
+          yield buffer;
+          buffer.fill(0);
+        }
+      }
+      expect(await blobs.append(place, 0, inOneBuffer(), bytes.length)).toBe(bytes.length);
+      expect(await blobs.hash(place)).toEqual(sha256(bytes));
+      await blobs.complete(place);
+      expect((await readAll(blobs, place)).equals(bytes)).toBe(true);
+    });
+
     test('A9 a client that comes again takes over from a connection that hangs', async () => {
       const blobs = await fixture.open();
       const place = placeOf();

@@ -28,5 +28,10 @@ export const EXPIRY_MARGIN_MS = 2 * 86_400_000;
 /** A file without a row is a leftover of a crash once it is so old. */
 export const LEFTOVER_MS = 3_600_000;
 
-/** A transfer whose peer takes or brings nothing for so long is ended. */
+/** A transfer whose peer takes or brings nothing for so long is ended; an upload that brings less than {@link TRANSFER_IDLE_BYTES} too. */
 export const TRANSFER_IDLE_MS = 30_000;
+/** Less than any line that people use brings in {@link TRANSFER_IDLE_MS}. */
+export const TRANSFER_IDLE_BYTES = 4_096;
+
+/** What is hashed and written at once of an upload. Each one under way holds two such buffers. */
+export const PIECE_BYTES = 512 * 1_024;

@@ -14,6 +14,7 @@ import {
   UPLOAD_TYPE,
 } from '@kuvert/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { bodyPieces } from './body-pieces.ts';
 import type { Capabilities, Capability } from './capability.ts';
 import { TRANSFER_IDLE_MS } from './limits.ts';
 import type { AttachmentService } from './service.ts';
@@ -52,7 +53,7 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
     const length = Number(request.headers['content-length']);
     if (!(request.body instanceof Readable) || !(length > 0)) throw new KuvertError('bad_request');
     if (length > ATTACHMENT_LIMITS.pieceBytesMax) throw new KuvertError('too_large');
-    const body: AsyncIterable<Uint8Array> = request.body;
+    const body = bodyPieces(request.raw, length);
     endWhenIdle(request.raw);
     const offset = await transfers.run(capability, cutOff(request.raw), () =>
       attachments.append(capability, from, body),
