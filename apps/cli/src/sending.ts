@@ -203,7 +203,8 @@ const GROUP_PICTURE_SIDES = [128, 96, 64, 32];
 export async function groupPictureOf(path: string): Promise<GroupPicture> {
   const parts: Uint8Array[] = [];
   const source = await fileSource(path);
-  if (source.sizeBytes <= PICTURE_BYTES_MAX) for await (const part of source.read()) parts.push(Uint8Array.from(part));
+  if (source.sizeBytes <= PICTURE_BYTES_MAX)
+    for await (const part of source.read()) parts.push(Uint8Array.from(part));
   for (const sideMax of GROUP_PICTURE_SIDES) {
     const limits = { sideMax, bytesMax: GROUP_LIMITS.pictureBytesMax };
     const preview = picturePreview(Buffer.concat(parts), limits)?.preview;
