@@ -163,3 +163,31 @@ test('H8 A4 what a person had lost before a device was linked is new for it too 
     }),
   ).toEqual([]);
 });
+
+test('H8 P3 word of a deletion that was given up with its message is missing too, and may be named', () => {
+  const refs = ['m1', 'm2'].map((messageId) => ({ from: 'anna 1', messageId }));
+  const [gone, later] = refs as [(typeof refs)[0], (typeof refs)[0]];
+  const noticed = (count: number, ...losses: LedgerEvent[]) =>
+    checkLedger([
+      { kind: 'enrolled', tenant: 't', person: 'anna', device: 'anna 1' },
+      { kind: 'enrolled', tenant: 't', person: 'ben', device: 'ben 1' },
+      ...refs.flatMap((ref, at): LedgerEvent[] => [
+        { kind: 'intended', intent: `i${at}`, from: 'anna 1', to: 'ben', text: ref.messageId },
+        { kind: 'queued', intent: `i${at}`, ...ref },
+        { kind: 'accepted', ...ref },
+      ]),
+      { kind: 'deleted', device: 'anna 1', scope: 'everywhere', ...gone },
+      ...losses,
+      { kind: 'displayed', device: 'ben 1', text: 'm2', ...later },
+      { kind: 'noticed', device: 'ben 1', from: 'anna 1', count },
+      { kind: 'settled', drained: ['ben 1'], flushed: [] },
+    ]).map(({ code }) => code);
+  const given: LedgerEvent[] = [
+    { kind: 'expired', device: 'ben 1', atMs: 1, tombstone: true, why: 'dormant', ...gone },
+    { kind: 'told', device: 'ben 1', notice: 'was_dormant_alone' },
+  ];
+
+  expect(noticed(2, ...given)).toEqual([]);
+  expect(noticed(3, ...given)).toEqual(['P3_noticed_nothing']);
+  expect(noticed(1)).toEqual(['P3_noticed_nothing']);
+});

@@ -12,6 +12,9 @@ import {
   type Screen,
 } from './ledger-index.ts';
 
+/** What a device is told of that was given up before it came for it. */
+export const LOSSES: ReadonlySet<string> = new Set(['messages_expired', 'was_dormant', 'was_dormant_alone']);
+
 /** Whom a message concerns: the two people. */
 export function partiesOf(index: LedgerIndex, message: MessageLife): (string | undefined)[] {
   return [index.devices.get(message.ref.from)?.enrolled.person, message.intended?.to];

@@ -14,10 +14,7 @@ import {
   type Rest,
   type Screen,
 } from './ledger-index.ts';
-import { isWhole, partiesOf, screensByPerson } from './rules-devices.ts';
-
-/** What a device is told of that was given up before it came for it. */
-const LOSSES: ReadonlySet<string> = new Set(['messages_expired', 'was_dormant', 'was_dormant_alone']);
+import { isWhole, LOSSES, partiesOf, screensByPerson } from './rules-devices.ts';
 
 /** Whether what somebody did on a device must be known everywhere by now: the device is there, has told, and has not forgotten it. */
 function mustBeKnown(index: LedgerIndex, act: { device: string; at: number }, { settled }: Rest): boolean {

@@ -1,6 +1,7 @@
 /** P2 to P4 as readers see them: once, in order, unaltered, nothing missing in silence, nothing of others. */
 import type { Report } from './finding.ts';
-import { type At, isForgotten, type LedgerIndex, type MessageLife } from './ledger-index.ts';
+import { type At, type DeviceLife, isForgotten, type LedgerIndex, type MessageLife } from './ledger-index.ts';
+import { LOSSES } from './rules-devices.ts';
 
 /** A reader sees a message once on each device, and again only on one that has forgotten it. */
 function shownOnce(index: LedgerIndex, report: Report): void {
@@ -97,6 +98,17 @@ function missingAt(
   }).length;
 }
 
+/** How many deletions for everybody a device may not have heard of: each has taken a number, and is lost as messages are. */
+function lostWords(index: LedgerIndex, from: string, { enrolled, forgotten }: DeviceLife): number {
+  const { device, person } = enrolled;
+  const isTold = index.of('told').some((told) => told.device === device && LOSSES.has(told.notice));
+  if (!isTold && forgotten.length === 0) return 0;
+  return index.messages
+    .filter((message) => index.isFor(message, person))
+    .flatMap(({ deleted }) => deleted)
+    .filter((act) => act.device === from && act.scope === 'everywhere').length;
+}
+
 /** A device that shows a later message and never an earlier one says that something is missing; and only then. */
 function gapsNoticed(index: LedgerIndex, report: Report): void {
   const settled = index.of('settled').at(-1);
@@ -126,7 +138,8 @@ function gapsNoticed(index: LedgerIndex, report: Report): void {
         message.ref.from === from &&
         message.displayed.some((event) => event.device === device && life && isForgotten(life, event.at, at)),
     ).length;
-    if (count > missing + expired + forgotten)
+    const words = life === undefined ? 0 : lostWords(index, from, life);
+    if (count > missing + expired + forgotten + words)
       report('P3_noticed_nothing', at, { from, device, missing, noticed: count });
   }
 }
