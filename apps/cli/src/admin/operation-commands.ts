@@ -86,14 +86,13 @@ function addOperation(command: Command, id: AdminOperationId, context: CommandCo
   const fields = fieldsOf(one);
   command.description(one.summary);
   for (const field of fields) {
-    const { flag, kind, isRequired, choices, part, isSecret, isNullable, canBeNo } = field;
+    const { flag, kind, isRequired, choices, isSecret, isNullable, canBeNo } = field;
     if (isSecret) continue;
     const about = [
       field.about,
       choices.join(', '),
       isNullable && kind !== 'json' ? 'none for nothing' : '',
       kind === 'json' ? 'as JSON' : '',
-      part === 'body' ? '' : `of the ${part}`,
     ]
       .filter((text) => text !== '')
       .join('; ');
@@ -259,11 +258,24 @@ function fieldsOf(one: AdminOperation): Field[] {
         isRequired: !(schema as z.ZodType).safeParse(undefined).success,
         isNullable: (schema as z.ZodType).safeParse(null).success,
         canBeNo: kindOf(inner) === 'flag' && (schema as z.ZodType).safeParse(undefined).data === undefined,
-        about: descriptionOf(schema as z.ZodType),
+        about: descriptionOf(schema as z.ZodType) || commonWordsFor(name),
         choices: Object.values((inner as { entries?: Record<string, string> }).entries ?? {}),
       };
     }),
   );
+}
+
+/** Fields that stand in many operations and need no words of their own in the table. */
+const COMMON_WORDS: Readonly<Record<string, string>> = {
+  limit: 'rows of one page; all pages if not given',
+  cursor: 'goes on where a page has ended',
+  q: 'words to look for',
+  mail: 'mail address',
+};
+
+function commonWordsFor(name: string): string {
+  if (!name.endsWith('Id')) return COMMON_WORDS[name] ?? '';
+  return `id of the ${name.slice(0, -2).replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)}`;
 }
 
 /** What a schema says of itself, under what was put around it. */
