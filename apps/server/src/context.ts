@@ -194,6 +194,7 @@ async function wire(
         locked(tenantId, deviceId);
       },
       onErased: (tenant, person) => ledger.append({ kind: 'erasure', tenant, person }),
+      onIdentityErased: (log, id) => ledger.append({ kind: 'identity', log, id }),
       onDeliveryError: (error) => log.error({ event: 'delivery-failed', ...describeError(error) }),
       onAttachmentStored({ tenantId, sizeBytes, sha256 }) {
         metrics.attachmentsStored.add();
@@ -363,6 +364,7 @@ async function wire(
       replayLedger(ledger, {
         revoke: (device) => devices.service.revoke(device),
         erase: (tenant, person) => erasure.service.eraseAgain(tenant, person),
+        eraseIdentity: (log, id) => audit.erasure.erase(log, id),
       }),
     async close() {
       admission.stop();

@@ -77,6 +77,8 @@ export interface FeatureEvents {
   readonly onLocked: (tenantId: TenantId, deviceId: DeviceId) => void;
   /** Awaited before whoever has asked for it is answered. */
   readonly onErased: (tenantId: TenantId, personId: PersonId) => Promise<void>;
+  /** Names are about to go from an audit log; awaited before they do. */
+  readonly onIdentityErased: Parameters<typeof createAuditFeature>[0]['onErasing'];
   readonly onDeliveryError: (error: unknown) => void;
   readonly onAttachmentStored: Parameters<typeof createAttachmentsFeature>[0]['onStored'];
   readonly onAuditError: (error: unknown) => void;
@@ -97,6 +99,7 @@ export async function createFeatures(parts: FeatureParts, told: FeatureEvents) {
     onError: told.onAuditError,
     onNumbered: told.onAuditNumbered,
     onStreamed: told.onAuditStreamed,
+    onErasing: told.onIdentityErased,
     streamHosts: parts.streamHosts ?? [],
     terms: {
       addressMs: (parts.auditAddressDays ?? AUDIT_PRESETS.addressDays) * DAY_MS,

@@ -230,6 +230,7 @@ export async function openTestInstallation(
         onLimit: (limit) => limits.push(limit),
         onLocked: (tenantId, deviceId) => connections.closeDevice(tenantId, deviceId, 'person_locked'),
         onErased: async () => undefined,
+        onIdentityErased: async () => undefined,
         onDeliveryError: (error) => errors.push(error),
         onAttachmentStored: () => undefined,
         onAuditError: (error) => errors.push(error),

@@ -1,5 +1,5 @@
 /**
- * What must never un-happen, in a second place (wire.md §5, P5): revocations and erasures today, wipes when there are such. A backup knows
+ * What must never un-happen, in a second place (wire.md §5, P5): revocations and erasures (of people, and of what an audit log says of somebody) today, wipes when there are such. A backup knows
  * nothing of what came after it, so a restore goes through this file before anybody is served. It lies outside the data folder and
  * outside backups of it, and holds ids only.
  *
@@ -15,6 +15,12 @@ import { z } from 'zod';
 const LedgerEntry = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('revocation'), tenant: idSchema('tenant'), device: idSchema('device') }),
   z.object({ kind: z.literal('erasure'), tenant: idSchema('tenant'), person: idSchema('person') }),
+  /** What a log says of somebody beyond the id was erased, who may go on being there. */
+  z.object({
+    kind: z.literal('identity'),
+    log: z.union([z.literal('operator'), idSchema('tenant')]),
+    id: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/),
+  }),
   /** A restore came to pass with this epoch; the next one needs a higher one. */
   z.object({ kind: z.literal('restore'), epoch: z.int().min(1) }),
 ]);

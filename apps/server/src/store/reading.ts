@@ -92,13 +92,32 @@ export async function listRows(
   const paged = await cursorScope(space, collection, query.index, range);
   const after = query.cursor === undefined ? undefined : readCursor(paged, query.cursor);
   const stored = await space.engine.range(space.name, { ...range, after });
-  const rows: unknown[] = [];
-  for (const row of stored) {
-    seen(number, row.key, row.version);
-    rows.push(await decodeRow(collection, row, space));
-  }
+  for (const row of stored) seen(number, row.key, row.version);
+  const rows = await openRows(space, collection, stored);
   const last = stored[limit - 1];
   return { rows, next: last === undefined ? undefined : writeCursor(paged, positionOf(last)) };
+}
+
+/** All at once, so that the keys of all subjects are fetched together and not one after the other. */
+async function openRows(
+  space: Space,
+  collection: AnyCollection,
+  stored: readonly StoredRow[],
+): Promise<unknown[]> {
+  const opened = await Promise.all(
+    stored.map(async (row) => {
+      try {
+        return { row: await decodeRow(collection, row, space) };
+      } catch (error) {
+        // The key of whoever was erased since the page was read is gone, and so is the row.
+        if (!(error instanceof KuvertError && error.code === 'not_found')) throw error;
+        const again = await space.engine.get(space.name, space.numberOf(collection), row.key);
+        if (again !== undefined) throw error;
+        return undefined;
+      }
+    }),
+  );
+  return opened.flatMap((found) => (found === undefined ? [] : [found.row]));
 }
 
 /** How many rows have these leading key values. */

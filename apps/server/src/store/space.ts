@@ -88,17 +88,34 @@ export class Space implements SealingSpace {
   /** To be called once the key of a subject was destroyed. */
   forgetKey(subject: string): void {
     this.#cache.forget(this.name, subject);
+    this.#fetching.delete(subject);
   }
 
-  async #findKey(subject: string): Promise<DataKey | undefined> {
+  /** Rows that are opened together ask for the key of one subject once. */
+  #findKey(subject: string): Promise<DataKey | undefined> | DataKey {
     const cached = this.#cache.get(this.name, subject);
     if (cached !== undefined) return cached;
+    const known = this.#fetching.get(subject);
+    if (known !== undefined) return known;
+    const fetching = this.#fetchKey(subject);
+    this.#fetching.set(subject, fetching);
+    const isLast = () => this.#fetching.get(subject) === fetching && this.#fetching.delete(subject);
+    void fetching.then(
+      // One that was destroyed meanwhile is not kept.
+      (dataKey) => {
+        if (isLast() && dataKey !== undefined) this.#cache.set(this.name, subject, dataKey);
+      },
+      () => isLast(),
+    );
+    return fetching;
+  }
+  readonly #fetching = new Map<string, Promise<DataKey | undefined>>();
+
+  async #fetchKey(subject: string): Promise<DataKey | undefined> {
     const row = await this.engine.get(this.name, this.numbers.of(dataKeys), encodeTuple([subject]));
     if (row === undefined) return undefined;
     const wrapped = WrappedDataKey.parse(await decodeDocument(dataKeys, row, this));
-    const dataKey = await unwrapDataKey(this.#provider, { space: this.name, subject }, wrapped);
-    this.#cache.set(this.name, subject, dataKey);
-    return dataKey;
+    return unwrapDataKey(this.#provider, { space: this.name, subject }, wrapped);
   }
 
   /** The condition under which a fresh data key may be committed; see {@link wrappingStates}. @throws KuvertError `keys_wrong` */

@@ -82,16 +82,14 @@ function tablesOf<const S extends ScopeKind>(scope: S, prefix: string) {
       key: ['id'],
       sealed: { name: { subject: 'about' } },
     }),
-    /** Addresses. They go long before the entry. */
+    /** Addresses. They go long before the entry, in order of their ids, which begin with the time (`erasure.ts`). */
     origins: collection(`${prefix}origins`, {
       scope,
       document: z.object({
         entryId: idSchema('auditEntry'),
         origin: bytesSchema({ min: 1, max: 512 }),
-        expiresAt: timeMs,
       }),
       key: ['entryId'],
-      indexes: { byExpiry: ['expiresAt'] },
       sealed: ['origin'],
     }),
     /** Where the log is streamed to, and how far; one row, `main`. */

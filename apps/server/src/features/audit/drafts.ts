@@ -61,8 +61,6 @@ export type Draft = z.infer<typeof DraftSchema>;
 /** A part of an entry with its salt, as it is kept. */
 const Part = z.object({ salt: bytesSchema(32), bytes: bytesSchema({ min: 0, max: 65_536 }) });
 
-/** Until when an address may be kept at the latest (F9); the term that was set is at most that (`erasure.ts`). */
-const ORIGIN_MS_MAX = 180 * 86_400_000;
 /** People and administrators have a key of their own, which can be destroyed for them. */
 const HAS_KEY = /^(?:pe|ad)_/;
 /** The key of the whole space. */
@@ -147,7 +145,7 @@ export function putDraft(
   tx.insert(tables.entries, { entryId, at, action, actor, object, salt, entry });
   if (detail !== null) tx.insert(tables.details, { entryId, about, detail });
   for (const { id, name } of names) tx.put(tables.identities, { id, about: keyOf(id), name });
-  if (origin !== null) tx.insert(tables.origins, { entryId, origin, expiresAt: at + ORIGIN_MS_MAX });
+  if (origin !== null) tx.insert(tables.origins, { entryId, origin });
   tx.apply(ops.insert(tables.pending, [entryId as AuditEntryId], leafOf(draft)));
 }
 

@@ -27,6 +27,8 @@ export async function createAuditFeature(deps: {
   readonly onNumbered: (count: number) => void;
   /** A delivery to a collector has arrived, or not. */
   readonly onStreamed: (outcome: { readonly delivered: number } | { readonly error: unknown }) => void;
+  /** What a log says of somebody is about to be erased; awaited first, so that from then on no restore brings it back. */
+  readonly onErasing: (log: LogName, id: string) => Promise<void>;
   /** Hosts inside private nets to which tenants may stream too. */
   readonly streamHosts: readonly string[];
   readonly terms: AuditTerms;
@@ -56,7 +58,10 @@ export async function createAuditFeature(deps: {
     reading,
     erasure,
     streams,
-    adminRoutes: auditAdminRoutes({ reading, proofs, records, erasure, streams, mayGoInside }),
+    adminRoutes: auditAdminRoutes({
+      ...{ reading, proofs, records, erasure, streams, mayGoInside },
+      onErasing: deps.onErasing,
+    }),
     promiseFor: (recorded: readonly Recorded[]) => proofs.promiseFor(recorded),
     /** Does for a log what is to be done now and then: numbers what a server that died has left, removes up to `limit` of each kind of what is over. @returns how many */
     async sweep(log: LogName, limit: number): Promise<number> {

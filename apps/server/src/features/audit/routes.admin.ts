@@ -18,6 +18,8 @@ interface Parts {
   readonly streams: AuditStreams;
   /** Whether a log may be sent to a host inside private nets. */
   readonly mayGoInside: (log: LogName, host: string) => boolean;
+  /** Awaited before anything is erased. */
+  readonly onErasing: (log: LogName, id: string) => Promise<void>;
 }
 
 interface SearchQuery {
@@ -32,7 +34,7 @@ const MEDIA_TYPES = { json: 'application/json', csv: 'text/csv; charset=utf-8; h
 
 /** @see ADMIN_OPERATIONS */
 export function auditAdminRoutes(parts: Parts) {
-  const { reading, proofs, records, erasure, streams, mayGoInside } = parts;
+  const { reading, proofs, records, erasure, streams, mayGoInside, onErasing } = parts;
 
   async function search(
     log: LogName,
@@ -86,6 +88,7 @@ export function auditAdminRoutes(parts: Parts) {
   async function erase(log: LogName, id: string, caller: AdminCaller | undefined) {
     // What somebody has done is not theirs to blur.
     if (id === signedIn(caller).administratorId) throw new KuvertError('not_allowed');
+    await onErasing(log, id);
     await erasure.erase(log, id);
     return { result: undefined };
   }
