@@ -207,7 +207,7 @@ export const de: ChatTexts = {
 
   unknownCommand: (name) =>
     `Den Befehl „/${name}“ gibt es nicht; /hilfe zeigt alle. Eine Nachricht, die mit / beginnt, schreiben Sie mit //.`,
-  needsConversation: () => 'Öffnen Sie zuerst eine Unterhaltung: /öffnen NAME oder F2.',
+  needsConversation: () => 'Öffnen Sie zuerst eine Unterhaltung: /öffnen NAME oder /schreiben NAME.',
   needsMessage: () => 'Diese Nachricht gibt es hier nicht.',
   nobodyNamed: (name) => `Niemand heißt „${name}“; /leute zeigt alle.`,
   severalNamed: (names) =>

@@ -196,7 +196,7 @@ export const en: ChatTexts = {
 
   unknownCommand: (name) =>
     `There is no command “/${name}”; /help shows all. A message that begins with / is written //.`,
-  needsConversation: () => 'Open a conversation first: /open NAME, or F2.',
+  needsConversation: () => 'Open a conversation first: /open NAME, or /write NAME.',
   needsMessage: () => 'There is no such message here.',
   nobodyNamed: (name) => `Nobody is called “${name}”; /people lists everybody.`,
   severalNamed: (names) =>
