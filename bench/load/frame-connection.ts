@@ -2,7 +2,8 @@
  * A WebSocket client as small as can be, because the load client shares the machine with the server that is measured: plain TCP on
  * loopback, binary messages, masked with zeros (RFC 6455 §5.3 asks for a mask, not for a good one).
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { connectReading } from './read-into-one.ts';
 
 const HEAD_END = '\r\n\r\n';
 const OPCODE = { binary: 2, close: 8, ping: 9, pong: 10 } as const;
@@ -10,6 +11,8 @@ const OPCODE = { binary: 2, close: 8, ping: 9, pong: 10 } as const;
 /** An open WebSocket. */
 export class FrameConnection {
   readonly #socket: Socket;
+  /** Whoever reads at the moment: the head of the answer first, then frames. */
+  #onBytes: (bytes: Buffer) => void = () => undefined;
   #rest: Buffer | undefined;
   #onFrame: (frame: Buffer) => void = () => undefined;
   #onEnd: () => void = () => undefined;
@@ -25,12 +28,16 @@ export class FrameConnection {
 
   /** @throws Error when the server does not switch to WebSocket */
   static async open(options: { readonly port: number; readonly path: string }): Promise<FrameConnection> {
-    const socket = connect({ host: '127.0.0.1', port: options.port, noDelay: true });
+    // Out of Node's pool: most chunks are no allocation at all.
+    const socket = connectReading(options.port, (bytes) => {
+      if (connection !== undefined) connection.#onBytes(Buffer.from(bytes));
+    });
+    let connection: FrameConnection | undefined;
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);
     });
-    const connection = new FrameConnection(socket);
+    connection = new FrameConnection(socket);
     const head = [
       `GET ${options.path} HTTP/1.1`,
       'Host: 127.0.0.1',
@@ -103,18 +110,17 @@ export class FrameConnection {
         head = Buffer.concat([head, data]);
         const end = head.indexOf(HEAD_END);
         if (end < 0) return;
-        this.#socket.off('data', read);
+        this.#onBytes = (more) => this.#read(more);
         this.#socket.off('close', fail);
         if (!head.subarray(0, end).toString('latin1').startsWith('HTTP/1.1 101')) {
           reject(new Error(`no WebSocket: ${head.subarray(0, 40).toString('latin1')}`));
           return;
         }
         const rest = head.subarray(end + HEAD_END.length);
-        this.#socket.on('data', (more: Buffer) => this.#read(more));
         resolve();
         if (rest.length > 0) this.#read(rest);
       };
-      this.#socket.on('data', read);
+      this.#onBytes = read;
     });
   }
 

@@ -2,10 +2,11 @@
  * Users of an XMPP server on loopback (RFC 6120, 6121; XEP-0045 for rooms, XEP-0077 to register): plain TCP, SASL PLAIN, and as much of
  * XML as the stanzas of a load test need. What is sent in one tick leaves with one write, as with our own devices.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { XMPP_BODY_CHARACTERS } from '../wire/layout.ts';
 import { inParallel } from './in-parallel.ts';
 import { type Endpoint, failRun, type Group, type Network, TickFlusher } from './network.ts';
+import { connectReading } from './read-into-one.ts';
 
 const HOST = 'localhost';
 const ROOMS = `conference.${HOST}`;
@@ -103,12 +104,6 @@ class XmppStream implements Endpoint {
     this.#socket = socket;
     this.#flusher = flusher;
     this.#onArrival = onArrival;
-    socket.setEncoding('latin1');
-    socket.on('data', (text: string) => {
-      this.#text += text;
-      if (this.#isOpen) this.#readStanzas();
-      this.#wake?.();
-    });
     socket.on('error', () => undefined);
     this.#ended = new Promise((resolve) => socket.once('close', () => resolve()));
     socket.once('close', () => {
@@ -121,12 +116,23 @@ class XmppStream implements Endpoint {
     readonly flusher: TickFlusher;
     readonly onArrival: (tag: number) => void;
   }): Promise<XmppStream> {
-    const socket = connect({ host: '127.0.0.1', port: options.port, noDelay: true });
+    // Its server says nothing before it was spoken to.
+    const socket = connectReading(options.port, (bytes) => {
+      if (stream !== undefined) stream.#read(bytes.toString('latin1'));
+    });
+    let stream: XmppStream | undefined;
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);
     });
-    return new XmppStream(socket, options.flusher, options.onArrival);
+    stream = new XmppStream(socket, options.flusher, options.onArrival);
+    return stream;
+  }
+
+  #read(text: string): void {
+    this.#text += text;
+    if (this.#isOpen) this.#readStanzas();
+    this.#wake?.();
   }
 
   async signIn(as: { readonly user: string; readonly register: boolean }): Promise<void> {

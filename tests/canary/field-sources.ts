@@ -91,8 +91,10 @@ function records(): FoundField[] {
     body: bytes,
   };
   const answer = { requestNo: 1, acceptedAtMs: 1, legs: [{ device, outcome: 'stored' as const }] };
+  const decoded = protocol.decodeSubmit(protocol.encodeSubmit(submit));
   return [
-    ...sampleFields('record submit', protocol.decodeSubmit(protocol.encodeSubmit(submit))),
+    // The id is no field of it, because it becomes text only for who asks.
+    ...sampleFields('record submit', { ...decoded, submitId: decoded.submitId }),
     ...sampleFields('record submit answer', protocol.decodeSubmitAnswer(protocol.encodeSubmitAnswer(answer))),
     ...sampleFields('record deliver', protocol.decodeDelivery(protocol.encodeDelivery(delivery))),
   ];

@@ -97,6 +97,17 @@ export function idToBytes<T extends IdType>(id: Id<T>): Uint8Array<ArrayBuffer> 
   return decodeText(type.byte, id.slice(type.prefix.length + 1));
 }
 
+/** The same for who only reads them: ids that are answered again and again are not decoded each time. */
+export function readonlyIdBytes<T extends IdType>(id: Id<T>): Readonly<Uint8Array> {
+  let bytes = RECENT_BYTES.get(id);
+  if (bytes === undefined) {
+    bytes = idToBytes(id);
+    if (RECENT_BYTES.size >= RECENT.length) RECENT_BYTES.clear();
+    RECENT_BYTES.set(id, bytes);
+  }
+  return bytes;
+}
+
 /** Reads 17 bytes as an id of `type`. @throws InvalidIdError for another length or type byte. */
 export function idFromBytes<T extends IdType>(type: T, bytes: Uint8Array): Id<T> {
   if (bytes.length !== ID_BYTES || bytes[0] !== ID_TYPES[type].byte) {
@@ -111,6 +122,15 @@ export function idFromBytes<T extends IdType>(type: T, bytes: Uint8Array): Id<T>
   return text as Id<T>;
 }
 
+/** The same from the middle of a record, which must have 17 bytes there. One that was read lately takes no memory. @throws InvalidIdError */
+export function idAt<T extends IdType>(type: T, bytes: Uint8Array, at: number): Id<T> {
+  const known = RECENT[placeOf(bytes, at)];
+  if (known !== undefined && bytes[at] === ID_TYPES[type].byte && sameId(known.bytes, bytes, at)) {
+    return known.text as Id<T>;
+  }
+  return idFromBytes(type, bytes.subarray(at, at + ID_BYTES));
+}
+
 /**
  * Ids that were read lately, each at the place that its last bytes say. A server reads the same ones again and again, and a text that is
  * the same object each time is found in a map without being compared.
@@ -119,13 +139,16 @@ const RECENT: ({ readonly bytes: Uint8Array; readonly text: string } | undefined
   undefined,
 );
 
+/** The other way round. */
+const RECENT_BYTES = new Map<string, Uint8Array>();
+
 /** Its last bytes are random in ids of every type. */
-function placeOf(bytes: Uint8Array): number {
-  return (((bytes[ID_BYTES - 2] ?? 0) << 8) | (bytes[ID_BYTES - 1] ?? 0)) & (RECENT.length - 1);
+function placeOf(bytes: Uint8Array, at = 0): number {
+  return (((bytes[at + ID_BYTES - 2] ?? 0) << 8) | (bytes[at + ID_BYTES - 1] ?? 0)) & (RECENT.length - 1);
 }
 
-function sameId(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < ID_BYTES; i++) if (a[i] !== b[i]) return false;
+function sameId(id: Uint8Array, bytes: Uint8Array, at = 0): boolean {
+  for (let i = 0; i < ID_BYTES; i++) if (id[i] !== bytes[at + i]) return false;
   return true;
 }
 

@@ -53,7 +53,8 @@ test('A1 a submit survives its binary layout', () => {
   fc.assert(
     fc.property(submit, (value) => {
       const expected = withoutUndefined(value);
-      expect(decodeSubmit(encodeSubmit(expected as Parameters<typeof encodeSubmit>[0]))).toEqual(expected);
+      const decoded = decodeSubmit(encodeSubmit(expected as Parameters<typeof encodeSubmit>[0]));
+      expect({ ...decoded, submitId: decoded.submitId }).toEqual(expected);
     }),
   );
 });

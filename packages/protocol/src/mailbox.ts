@@ -23,9 +23,10 @@ import {
   type GroupId,
   ID_BYTES,
   ID_TYPES,
-  idFromBytes,
+  idAt,
   idToBytes,
   type PersonId,
+  readonlyIdBytes,
   type SubmitId,
 } from './ids.ts';
 
@@ -106,6 +107,7 @@ const GROUP_PREFIX = `${ID_TYPES.group.prefix}_`;
 const SUBMIT_HEAD = 1 + 4 + ID_BYTES + ID_BYTES + LIST_HASH_BYTES + 5 + 2;
 const DELIVER_HEAD = 1 + 4 + 8 + 8 + 3;
 const SUBMIT_CLASSES: readonly number[] = Object.values(CLASSES);
+const NO_LEGS: readonly Leg[] = [];
 
 /** @see Submit */
 export function encodeSubmit(submit: Submit): Uint8Array<ArrayBuffer> {
@@ -135,10 +137,8 @@ export function encodeSubmit(submit: Submit): Uint8Array<ArrayBuffer> {
 export function decodeSubmit(record: Uint8Array): Submit {
   const reader = new Reader(record, RECORD_TYPES.submit);
   const requestNo = reader.u32();
-  const submitIdBytes = reader.take(ID_BYTES);
-  if (submitIdBytes[0] !== ID_TYPES.submit.byte) throw new KuvertError('bad_request');
-  const toBytes = reader.take(ID_BYTES);
-  const to = toBytes[0] === ID_TYPES.group.byte ? asId('group', toBytes) : asId('person', toBytes);
+  if (record[reader.skip(ID_BYTES)] !== ID_TYPES.submit.byte) throw new KuvertError('bad_request');
+  const to = reader.recipient();
   const listHash = reader.take(LIST_HASH_BYTES);
   const suite = reader.u8();
   const submitClass = reader.u8();
@@ -165,21 +165,39 @@ export function decodeSubmit(record: Uint8Array): Submit {
   if (suite === SUITES.groupSenderKey && (legCount > 0 || body === undefined)) {
     throw new KuvertError('bad_request');
   }
-  return {
-    requestNo,
-    // Each is read once in the life of an installation, and mostly nobody wants its text.
-    get submitId() {
-      return asId('submit', submitIdBytes);
-    },
-    to,
-    listHash,
-    suite,
-    class: submitClass as SubmitClass,
-    urgency,
-    lifetime: lifetime as LifetimeClass,
-    legs,
-    ...(body === undefined ? {} : { body }),
-  };
+  const submit = new DecodedSubmit(record, to, listHash);
+  submit.requestNo = requestNo;
+  submit.suite = suite;
+  submit.class = submitClass as SubmitClass;
+  submit.urgency = urgency;
+  submit.lifetime = lifetime as LifetimeClass;
+  submit.legs = legs;
+  if (body !== undefined) submit.body = body;
+  return submit;
+}
+
+/** A submit that was read. Its id becomes text only for who asks: each is read once in the life of an installation, and mostly nobody does. */
+class DecodedSubmit implements Submit {
+  readonly #record: Uint8Array;
+  readonly to: PersonId | GroupId;
+  readonly listHash: Uint8Array;
+  requestNo = 0;
+  suite = 0;
+  class: SubmitClass = CLASSES.message;
+  urgency = 0;
+  lifetime: LifetimeClass = 1;
+  legs: readonly Leg[] = NO_LEGS;
+  declare body?: Uint8Array;
+
+  constructor(record: Uint8Array, to: PersonId | GroupId, listHash: Uint8Array) {
+    this.#record = record;
+    this.to = to;
+    this.listHash = listHash;
+  }
+
+  get submitId(): SubmitId {
+    return asId('submit', this.#record, SUBMIT_ID_AT);
+  }
 }
 
 /** @see SubmitAnswer */
@@ -200,7 +218,7 @@ export function encodeSubmitAnswer(answer: SubmitAnswer): Uint8Array<ArrayBuffer
   writer.u64(answer.acceptedAtMs);
   writer.u16(answer.legs.length);
   for (const leg of answer.legs) {
-    writer.bytes(idToBytes(leg.device));
+    writer.bytes(readonlyIdBytes(leg.device));
     writer.u8(leg.outcome === 'stored' ? 1 : 2);
   }
   return writer.done();
@@ -295,34 +313,37 @@ function readCbor(bytes: Uint8Array): unknown {
   }
 }
 
-function asId<T extends 'person' | 'group' | 'device' | 'submit'>(type: T, bytes: Uint8Array) {
+function asId<T extends 'person' | 'group' | 'device' | 'submit'>(type: T, record: Uint8Array, at: number) {
   try {
-    return idFromBytes(type, bytes);
+    return idAt(type, record, at);
   } catch (cause) {
     throw new KuvertError('bad_request', { cause });
   }
 }
 
 class Writer {
+  // No DataView: for a few numbers it costs more than it saves.
   readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #view: DataView;
   #at = 0;
 
   constructor(size: number) {
     this.#bytes = sliceBytes(size);
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, size);
   }
   u8(value: number): void {
-    this.#view.setUint8(this.#at, value);
-    this.#at += 1;
+    this.#bytes[this.#at++] = value;
   }
   u16(value: number): void {
-    this.#view.setUint16(this.#at, value);
-    this.#at += 2;
+    this.u8(value >>> 8);
+    this.u8(value);
   }
   u32(value: number): void {
-    this.#view.setUint32(this.#at, value);
-    this.#at += 4;
+    const bytes = this.#bytes;
+    const at = this.#at;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
+    this.#at = at + 4;
   }
   u64(value: number): void {
     this.u32(Math.floor(value / 2 ** 32));
@@ -343,32 +364,36 @@ class Writer {
 
 class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 1;
 
   constructor(bytes: Uint8Array, type: number) {
     if (bytes[0] !== type) throw new KuvertError('bad_request');
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
   take(size: number): Uint8Array {
-    const at = this.#skip(size);
+    const at = this.skip(size);
     return this.#bytes.subarray(at, at + size);
   }
-  #skip(size: number): number {
+  /** Moves on. @returns from where */
+  skip(size: number): number {
     const at = this.#at;
     if (size > this.#bytes.length - at) throw new KuvertError('bad_request');
     this.#at = at + size;
     return at;
   }
   u8(): number {
-    return this.#view.getUint8(this.#skip(1));
+    return this.#bytes[this.skip(1)] as number;
   }
   u16(): number {
-    return this.#view.getUint16(this.#skip(2));
+    const at = this.skip(2);
+    return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number);
   }
   u32(): number {
-    return this.#view.getUint32(this.#skip(4));
+    const at = this.skip(4);
+    const bytes = this.#bytes;
+    const low =
+      ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+    return (bytes[at] as number) * 2 ** 24 + low;
   }
   u64(): number {
     const high = this.u32();
@@ -376,7 +401,13 @@ class Reader {
     return high * 2 ** 32 + this.u32();
   }
   id<T extends 'device' | 'submit'>(type: T) {
-    return asId(type, this.take(ID_BYTES));
+    return asId(type, this.#bytes, this.skip(ID_BYTES));
+  }
+  /** A person or a group. */
+  recipient(): PersonId | GroupId {
+    const at = this.skip(ID_BYTES);
+    const isGroup = this.#bytes[at] === ID_TYPES.group.byte;
+    return isGroup ? asId('group', this.#bytes, at) : asId('person', this.#bytes, at);
   }
   sized(max: number): Uint8Array {
     const size = this.u32();

@@ -20,6 +20,7 @@ import {
   encodeDelivery,
   encodeSubmit,
   encodeSubmitAnswer,
+  type Submit,
 } from './mailbox.ts';
 
 type Example = { about: string; text?: string; hex?: string };
@@ -76,13 +77,19 @@ const request = { id: 1, method: 'people.find', params: { mail: 'ben@acme.test' 
 const event = { event: 'drained', data: {} };
 const text = { kind: 'text', minReader: 1, text: 'Grüße 👋\r\n\0' } as const;
 
+/** With the id, which is made into text when it is asked for, as a field of its own. */
+function readSubmit(bytes: Uint8Array): Submit {
+  const read = decodeSubmit(bytes);
+  return { ...read, submitId: read.submitId };
+}
+
 const formats: [name: string, bytes: Uint8Array, decoded: unknown, read: (bytes: Uint8Array) => unknown][] = [
-  ['submit', encodeSubmit(submit), submit, decodeSubmit],
+  ['submit', encodeSubmit(submit), submit, readSubmit],
   [
     'submitWithBody',
     encodeSubmit({ ...submit, body: counting(0x70, 4) }),
     { ...submit, body: counting(0x70, 4) },
-    decodeSubmit,
+    readSubmit,
   ],
   ['submitAccepted', encodeSubmitAnswer(accepted), accepted, decodeSubmitAnswer],
   ['submitRefused', encodeSubmitAnswer(refused), refused, decodeSubmitAnswer],

@@ -166,9 +166,14 @@ export class ChannelSession {
       }
       const { personId } = device;
       const identity = { scope: host.store.tenant(tenantId), tenantId, personId, deviceId };
-      const isRestored = await host.door.noteState(identity, hello.stateCounter);
-      const prekeys = await host.door.countPrekeys(identity);
-      const deviceSet = await host.door.deviceSet(identity);
+      // Asked together: each question to the store alone would cost a login as much as a message.
+      const [isRestored, stock, deviceSet] = await Promise.all([
+        host.door.noteState(identity, hello.stateCounter),
+        host.door.countPrekeys(identity),
+        host.door.deviceSet(identity),
+      ]);
+      // One that was restored has just lost its one-time keys.
+      const prekeys = isRestored ? await host.door.countPrekeys(identity) : stock;
       const phase = this.#phase;
       if (phase.name !== 'checking') return;
       if (this.#endedWhileChecking !== undefined) {

@@ -54,7 +54,9 @@ export class Incoming {
     }
     this.#working = false;
     if (this.#ended) return;
-    this.#waiting = this.#waiting.slice(next);
+    // Nearly always nothing is left, and then it is the same list again.
+    if (next === this.#waiting.length) this.#waiting.length = 0;
+    else this.#waiting = this.#waiting.slice(next);
     if (this.#waiting.length > 0 !== this.#paused) {
       this.#paused = !this.#paused;
       if (this.#paused) this.#socket.pause();

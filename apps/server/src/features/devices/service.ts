@@ -303,12 +303,14 @@ export function createDeviceService(deps: {
       const state = await tenants.stateOf(tenantId);
       // As much is read in either case, so that the time does not tell which tenants and devices there are.
       if (state === undefined) {
-        for (let reads = 0; reads < 2; reads++) await tenants.stateOf(tenantId);
+        await Promise.all([tenants.stateOf(tenantId), tenants.stateOf(tenantId)]);
         return undefined;
       }
       const scope = store.tenant(tenantId);
-      const device = await scope.find(devices, deviceId);
-      const gate = await scope.find(activeDevices, deviceId);
+      const [device, gate] = await Promise.all([
+        scope.find(devices, deviceId),
+        scope.find(activeDevices, deviceId),
+      ]);
       if (device?.state !== 'active') return undefined;
       const { personId, noiseStatic } = device;
       const isLocked = gate === undefined;

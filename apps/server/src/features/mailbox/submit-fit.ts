@@ -5,6 +5,18 @@ import type { DeviceSet } from '../devices/index.ts';
 /** Devices that a refusal names at the most, of each sort. */
 const DEVICES_NAMED_MAX = 64;
 
+/** True for a submit with one leg, to a person who has that one device and no other: nearly all of them. It fits. */
+export function fitsOneDevice(set: DeviceSet, submit: Submit, sender: DeviceId): boolean {
+  const [only] = set.devices;
+  return (
+    set.devices.length === 1 &&
+    submit.legs.length === 1 &&
+    only?.deviceId === submit.legs[0]?.device &&
+    only?.deviceId !== sender &&
+    equalBytes(set.listHash, submit.listHash)
+  );
+}
+
 /**
  * Why this submit cannot be for these devices, or undefined when it fits. What one sends to oneself is for one's other devices only.
  * @param sender.isOwn the recipient is the sender's own person, who may have no other device

@@ -164,7 +164,15 @@ export function createGroupAccept(deps: {
         // Alone on its files a server commits everything at once; among others the rows go first.
         const isAlone = store.hints === undefined;
         if (!isAlone) await commitRows(scope, rows);
-        const committing = scope.commit(isAlone ? [...list, ...rows] : list);
+        const committing = scope.commit(isAlone ? [...list, ...rows] : list).then((outcome) => {
+          if (!outcome.committed) return outcome;
+          isCommitted = true;
+          bodies.stored(scope, rowId, stored.length);
+          // In the first step behind the commit: these run in the order of commits, whoever waits for what in the steps after.
+          for (const { deviceId, storedKey } of stored)
+            push(scope, deviceId, { storedKey, record, isShared: true });
+          return outcome;
+        });
         turn.done();
         const doubt = (): void =>
           onDoubt(
@@ -176,10 +184,6 @@ export function createGroupAccept(deps: {
           throw error;
         });
         if (outcome.committed) {
-          isCommitted = true;
-          bodies.stored(scope, rowId, stored.length);
-          for (const { deviceId, storedKey } of stored)
-            push(scope, deviceId, { storedKey, record, isShared: true });
           for (const device of dormant) usage.setDormant(scope.tenant, device);
           if (dormant.length > 0) deps.onDormant(scope, dormant);
           return {

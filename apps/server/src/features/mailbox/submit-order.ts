@@ -6,6 +6,8 @@
 
 /** The place of one submit among those of its connection. */
 export interface Turn {
+  /** True when nothing that came before is still to be handed to the store. */
+  readonly isNext: boolean;
   /** Resolves when all that came before have been handed to the store or refused; undefined when they have already. */
   wait(): Promise<void> | undefined;
   /** Lets the next one go on. May be called more than once. */
@@ -25,9 +27,14 @@ export class SubmitOrder {
     return new OneTurn(this, this.#last);
   }
 
+  /** @see Turn.isNext */
+  isNext(number: number): boolean {
+    return number <= this.#serving;
+  }
+
   /** @see Turn.wait */
   wait(number: number): Promise<void> | undefined {
-    if (number <= this.#serving) return undefined;
+    if (this.isNext(number)) return undefined;
     return new Promise((resolve) => this.#waiting.set(number, resolve));
   }
 
@@ -53,6 +60,10 @@ class OneTurn implements Turn {
   constructor(order: SubmitOrder, number: number) {
     this.#order = order;
     this.#number = number;
+  }
+
+  get isNext(): boolean {
+    return this.#order.isNext(this.#number);
   }
 
   wait(): Promise<void> | undefined {

@@ -72,6 +72,34 @@ test('P2 what comes after the clock was set back while the server was down is re
   expect(textsOf(connection.deliveries)).toEqual(['first', 'second', 'third']);
 });
 
+test('P3 what follows a submit that has to look into the mailbox first is handed over behind it, whenever it comes', async () => {
+  const connection = installation.connect(ben);
+  await connection.event('drained');
+  const from = installation.connect(anna);
+  const sent: string[] = [];
+  const send = (text: string): Promise<unknown> => {
+    sent.push(text);
+    return installation.mailbox.service.submit(from, installation.makeSubmit(ben, text));
+  };
+  for (let round = 0; round < 20; round++) {
+    // Nothing is known of any mailbox now, so the first one waits for the store, and those that come meanwhile for the first.
+    installation.mailbox.service.lookAgain();
+    let isFirstThere = false;
+    const first = send(`${round}: first`).then(() => {
+      isFirstThere = true;
+    });
+    const others: Promise<unknown>[] = [];
+    while (!isFirstThere) {
+      if (others.length < 10) others.push(send(`${round}: ${others.length}`));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all([first, ...others]);
+    await connection.delivered(sent.length);
+    installation.mailbox.service.acknowledge(connection, sent.length);
+  }
+  expect(textsOf(connection.deliveries)).toEqual(sent);
+});
+
 test('A1 a body travels with its leg', async () => {
   const body = Buffer.alloc(300_000, 7);
   await installation.send(anna, installation.makeSubmit(ben, 'key', { body }));

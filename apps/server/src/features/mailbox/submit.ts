@@ -30,7 +30,7 @@ import { dormancyOps } from './dormancy.ts';
 import type { GroupBodies } from './group-bodies.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, type TRAFFIC } from './limits.ts';
 import { type Entry, RefusedFirst } from './refused-first.ts';
-import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
+import { createRowIds } from './rows.ts';
 import { accepted, devicesOf, isToGroup, sizeOf } from './submit-answer.ts';
 import { findMisfit } from './submit-fit.ts';
 import { createGroupAccept } from './submit-group.ts';
@@ -47,6 +47,7 @@ import {
 } from './submit-records.ts';
 import { createRoom } from './submit-room.ts';
 import { BucketNames, createTraffic } from './submit-traffic.ts';
+import { createUsualAccept, type PreparedLeg, prepareLeg } from './submit-usual.ts';
 import type { Usage } from './usage.ts';
 
 /** How often a submit that lost against a change of devices is decided anew. */
@@ -65,13 +66,6 @@ interface Sender {
   /** Devices to which this connection has sent something, where there are several servers. */
   readonly met: Set<DeviceId>;
   open: number;
-}
-
-interface PreparedLeg {
-  readonly deviceId: DeviceId;
-  readonly storedKey: Uint8Array;
-  readonly record: Uint8Array;
-  readonly row: Uint8Array;
 }
 
 /** Takes submits of connections. */
@@ -107,6 +101,7 @@ export function createSubmit(deps: {
   const rowIds = createRowIds(random);
   const acceptForGroup = createGroupAccept({ ...deps, rowIds });
   const room = createRoom({ ...deps, rowIds });
+  const acceptUsual = createUsualAccept({ ...deps, recordKeys, rowIds });
   const traffic = createTraffic(deps);
 
   function senderOf(connection: Connection): Sender {
@@ -150,17 +145,10 @@ export function createSubmit(deps: {
   }
 
   function prepare(submit: Submit, set: DeviceSet, nowMs: number): PreparedLeg[] {
-    const times = { acceptedAtMs: nowMs, expiresAtMs: nowMs + LIFETIME_MS[submit.lifetime] };
     const [first] = set.devices;
     return submit.legs.map((leg) => {
-      const record = legRecord(submit, leg.bytes, times);
       const device = leg.device === first?.deviceId ? first.bytes : idToBytes(leg.device);
-      return {
-        deviceId: leg.device,
-        storedKey: rowIds.nextKey(device, nowMs),
-        record,
-        row: rowFromRecord(record),
-      };
+      return prepareLeg(rowIds, { submit, leg, device, nowMs });
     });
   }
 
@@ -256,9 +244,16 @@ export function createSubmit(deps: {
       const { stored, dormant } = reserved;
       let isCommitted = false;
       try {
-        const committing = scope.commit(
-          submitList(sender, { set, key, hash, legs: stored, dormant, nowMs, submit }),
-        );
+        const committing = scope
+          .commit(submitList(sender, { set, key, hash, legs: stored, dormant, nowMs, submit }))
+          .then((outcome) => {
+            if (!outcome.committed) return outcome;
+            isCommitted = true;
+            // In the first step behind the commit: these run in the order of commits, whoever waits for what in the steps after.
+            for (const { deviceId, storedKey, record } of stored)
+              push(scope, deviceId, { storedKey, record });
+            return outcome;
+          });
         turn.done();
         const outcome = await committing.catch((error: unknown) => {
           // A store that is not on this machine may have committed what it gives no answer to.
@@ -266,8 +261,6 @@ export function createSubmit(deps: {
           throw error;
         });
         if (outcome.committed) {
-          isCommitted = true;
-          for (const { deviceId, storedKey, record } of stored) push(scope, deviceId, { storedKey, record });
           if (dormant.length > 0) sleeping(scope, dormant);
           return accepted(submit, nowMs, dormant);
         }
@@ -331,7 +324,10 @@ export function createSubmit(deps: {
       leave = enter(sender, submit);
       turn = sender.order.take();
       sender.open++;
-      return await accept(connection, sender, submit, record, { turn, entry });
+      const letIn = { turn, entry };
+      const usual = acceptUsual(connection, sender, submit, record, letIn);
+      const answer = usual === undefined ? undefined : await usual;
+      return answer ?? (await accept(connection, sender, submit, record, letIn));
     } catch (error) {
       if (entry !== undefined) sender.refusedFirst.failed(submit, entry, error, clock.monotonicMs());
       throw error;

@@ -154,29 +154,37 @@ export class WriterLane {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#closing !== undefined) return Promise.reject(new KuvertError('shutting_down'));
     if (this.#room.isFull) return Promise.reject(new KuvertError('overloaded'));
-    const space = this.#spaces.get(name);
-    if (space !== undefined) return this.#enqueue(space, pack, read);
-    return this.#open(name).then((opened) => this.#enqueue(opened, pack, read));
+    // Each is answered in one step, also those that had to wait for the file: what was committed first is heard of first.
+    return new Promise<T>((resolve, reject) => {
+      const waiting = new Waiting(read, resolve as (value: unknown) => void, reject);
+      const space = this.#spaces.get(name);
+      if (space !== undefined) this.#enqueue(space, pack, waiting);
+      else
+        this.#open(name)
+          .then((opened) => this.#enqueue(opened, pack, waiting))
+          .catch(reject);
+    });
   }
 
-  #enqueue<T>(space: Space, pack: (packer: Packer) => void, read: (reader: Unpacker) => T): Promise<T> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise<T>((resolve, reject) => {
-      let group = space.groups[space.groups.length - 1];
-      if (group === undefined || group.waiting.length >= GROUP_REQUESTS_MAX) {
-        group = { packer: new Packer(this.#spare.pop() ?? PACKER_BYTES), waiting: [] };
-        space.groups.push(group);
-      }
-      const before = group.packer.length;
-      pack(group.packer);
-      this.#room.bytes += group.packer.length - before;
-      this.#room.requests++;
-      space.busy++;
-      space.usedAt = ++this.#clock;
-      group.waiting.push(new Waiting(read, resolve as (value: unknown) => void, reject));
-      this.#ready.add(space);
-      this.#schedule();
-    });
+  #enqueue(space: Space, pack: (packer: Packer) => void, waiting: Waiting): void {
+    if (this.#failure !== undefined) {
+      waiting.refuse(this.#failure);
+      return;
+    }
+    let group = space.groups[space.groups.length - 1];
+    if (group === undefined || group.waiting.length >= GROUP_REQUESTS_MAX) {
+      group = { packer: new Packer(this.#spare.pop() ?? PACKER_BYTES), waiting: [] };
+      space.groups.push(group);
+    }
+    const before = group.packer.length;
+    pack(group.packer);
+    this.#room.bytes += group.packer.length - before;
+    this.#room.requests++;
+    space.busy++;
+    space.usedAt = ++this.#clock;
+    group.waiting.push(waiting);
+    this.#ready.add(space);
+    this.#schedule();
   }
 
   /** Everything that arrives in one turn of the event loop goes into one batch. */

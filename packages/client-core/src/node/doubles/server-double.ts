@@ -341,7 +341,7 @@ export class ServerDouble {
   }
 
   #submit(open: Open, submit: Submitted): Accepted {
-    this.submits.push({ ...submit, from: open.device });
+    this.submits.push({ ...submit, submitId: submit.submitId, from: open.device });
     const before = this.#answers.get(submit.submitId);
     if (before !== undefined) return before;
     const refusal = this.lies.refuse?.(submit, open.device);
