@@ -138,6 +138,25 @@ test('C4 who has lost all access is invited past the API with the operator key, 
   expect(elsewhere.errorCode).toBe('usage');
 });
 
+test('F4 a checkpoint and the whole log are saved as files, which are checked without the server', async () => {
+  const [checkpoint, audit] = [site.at('checkpoint.txt'), site.at('audit.csv')];
+  const [head] = (await admin('otto', ['operator-audit', 'checkpoint', '--save', checkpoint])).json;
+  const taken = ['operator-audit', 'export', '--format', 'csv', '--save', audit];
+  const [saved] = (await admin('otto', taken)).json;
+  expect(saved).toMatchObject({ saved: [audit], next: null });
+  expect(statSync(audit).mode & 0o777).toBe(0o600);
+  const verified = await site.kuvert([
+    'verify',
+    audit,
+    '--key',
+    head?.key as string,
+    '--earlier',
+    checkpoint,
+  ]);
+  expect([verified.code, verified.json[0]]).toMatchObject([0, { ok: true, entries: saved?.entries }]);
+  expect((await admin('otto', taken)).errorCode).toBe('usage');
+});
+
 test('C5 a password is judged before it is chosen and changed from the command line, and a greatest age is shown as the deviation that it is', async () => {
   const [strength] = (await admin('otto', ['password', 'check'], 'Otto Kuvert 2026\n')).json;
   expect(strength).toMatchObject({

@@ -129,6 +129,9 @@ const GERMAN_FIELDS: Readonly<Record<string, string>> = {
   requestedAt: 'beantragt',
   decidedBy: 'entschieden von',
   decidedAt: 'entschieden',
+  saved: 'gespeichert in',
+  size: 'Einträge im Log',
+  entries: 'Einträge',
 };
 
 /** The sentences in one language. */

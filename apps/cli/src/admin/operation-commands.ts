@@ -18,6 +18,7 @@ import { UsageError } from '../failure.ts';
 import { adminTextsIn, fieldName } from './admin-texts.ts';
 import { type AdminOptions, adminOptions, callWithStepUp, signedInClient } from './connection.ts';
 import { type Prompts, withPrompts } from './prompts.ts';
+import { SAVED_FIELDS, saveAnswer } from './saving.ts';
 import { rowLine, thingLines } from './show.ts';
 
 /** What has a command of its own, with questions. */
@@ -46,6 +47,7 @@ type Options = AdminOptions & {
   readonly [option: string]: unknown;
   readonly ifMatch?: string;
   readonly idempotencyKey?: string;
+  readonly save?: string;
 };
 
 interface Field {
@@ -107,12 +109,18 @@ function addOperation(command: Command, id: AdminOperationId, context: CommandCo
       '--if-match <etag>',
       'refuse when it is not what you have read; otherwise the present one is changed',
     );
+  if (SAVED_FIELDS[id] !== undefined)
+    command.option(
+      '--save <file>',
+      'write what `kuvert verify` checks into this file; a long export into several',
+    );
   adminOptions(command)
     .option('--key-file <file>', 'the key of a program, in the place of a session; with --server')
     .action((options: Options) =>
       withPrompts(context, (prompts) => run(id, { fields, options }, context, prompts)),
     );
-  finishCommand(command, [exampleOf(id, one, fields)]);
+  const example = exampleOf(id, one, fields);
+  finishCommand(command, SAVED_FIELDS[id] === undefined ? [example] : [example, savingExampleOf(id, one)]);
 }
 
 async function run(
@@ -144,8 +152,27 @@ async function run(
     await output.result({ waiting }, () => texts.waiting(waiting.approvalId, waiting.expiresAt));
     return;
   }
-  const thing = { ...((result as object | undefined) ?? { state: 'done' }), ...(etag && { etag }) };
+  const field = SAVED_FIELDS[id];
+  const shown =
+    field === undefined || options.save === undefined || result === undefined
+      ? result
+      : await saveAnswer(result, {
+          field,
+          path: options.save,
+          more: isPart(options)
+            ? undefined
+            : async (start) => {
+                const next = { ...call, query: { ...call.query, start } };
+                return (await callWithStepUp(client, id, next as never, context, prompts)).result as object;
+              },
+        });
+  const thing = { ...((shown as object | undefined) ?? { state: 'done' }), ...(etag && { etag }) };
   await output.result(thing, () => (result === undefined ? texts.done : thingLines(thing, output.language)));
+}
+
+/** Whether one part of an export was asked for, and not all of it. */
+function isPart({ start, limit }: Options): boolean {
+  return start !== undefined || limit !== undefined;
 }
 
 /** The options with what is never an option. */
@@ -330,6 +357,13 @@ function exampleOf(id: AdminOperationId, one: AdminOperation, fields: readonly F
         `${flag} ${quoted(kind === 'list' ? (given[name] as string[]).join(',') : given[name])}`,
     );
   return ['kuvert admin', ...id.split('.'), ...words].join(' ');
+}
+
+function savingExampleOf(id: AdminOperationId, { params }: AdminOperation): string {
+  const where = 'tenantId' in params.shape ? ' --tenant tn_…' : '';
+  const entry = 'auditEntryId' in params.shape ? ' --audit-entry au_…' : '';
+  const file = SAVED_FIELDS[id] === 'checkpoint' ? 'checkpoint.txt' : 'audit.json';
+  return `kuvert admin ${id.replace('.', ' ')}${where}${entry} --save ${file}`;
 }
 
 function quoted(value: unknown): string {
