@@ -66,3 +66,11 @@ test('A1 plain mode says nothing twice and nothing that a terminal would obey', 
   expect(said(stage, { kind: 'conversations', items })).toEqual([]);
   expect(said(stage, { kind: 'tick', nowMs: stage.state.nowMs + 1_000 })).toEqual([]);
 });
+
+test('A1 plain mode names a message in one line, however many empty ones it has', () => {
+  const stage = new Stage({ isPlain: true });
+  const [last] = messages(1, { text: `${'\n'.repeat(200)}two   \n\t words` });
+  expect(said(stage, { kind: 'conversations', items: [{ ...ben, last }] })).toEqual([
+    'Conversation 1: Ben. Last: two words',
+  ]);
+});

@@ -179,6 +179,7 @@ function newSentence(entry: EntryItem, item: ConversationItem, state: ChatState,
 }
 
 function named(text: string): string {
-  const line = showLine(text.replaceAll('\n', ' '));
+  // In one line, however many empty ones somebody has written.
+  const line = showLine(text.replaceAll(/\s+/g, ' ').trim());
   return line.length > NAMED_LENGTH ? `${line.slice(0, NAMED_LENGTH).toWellFormed()}…` : line;
 }
