@@ -15,7 +15,10 @@ beforeAll(() => {
 });
 afterAll(() => site[Symbol.asyncDispose]());
 
-test('P1 P2 a server killed with -9 twenty times loses nothing it had accepted and shows nothing twice', async () => {
+test('P1 P2 a server killed with -9 twenty times loses nothing it had accepted and shows nothing twice', {
+  // Twenty starts of a server, each of which may take half a minute on a machine that is busy with other things.
+  timeout: 1_200_000,
+}, async () => {
   const chance = takeChances();
   let server = await site.startServer();
   const acme = await server.tenant('Acme');
