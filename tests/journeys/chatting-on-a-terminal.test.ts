@@ -179,7 +179,7 @@ test('A1 plain mode speaks in sentences, also through pipes', async () => {
   expect({ code, said }).toMatchObject({ code: 0 });
   expect(said).not.toContain('\u001b');
   expect(said).toContain('This is Kuvert, for Ben, ben@acme.test.');
-  expect(said).toMatch(/The conversation with Anna is open, with \d+ messages? to read\./);
+  expect(said).toMatch(/The conversation with Anna is open\. \d+ messages? follows?\./);
   expect(said).toContain('Conversation 1: Anna');
   expect(said).toContain('There is no command “/nonsense”');
   expect(said).toMatch(/Result 1: You, in the conversation with Anna, .*: Hello from a script/);

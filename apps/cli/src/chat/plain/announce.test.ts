@@ -26,7 +26,7 @@ test('A1 plain mode reads out what there is, what comes and what becomes of it',
   said(stage, { kind: 'line', line: '/open ben' });
   const entries = messages(20).map((entry, index) => ({ ...entry, isUnread: index >= 18 }));
   expect(said(stage, { ...answer, place: { at: 'unread' }, entries })).toEqual([
-    'The conversation with Ben is open, with 2 messages to read.',
+    'The conversation with Ben is open. 2 messages follow.',
     'Ben wrote, 11:59: message 19',
     'Ben wrote, 12:00: message 20',
   ]);

@@ -241,7 +241,7 @@ export const de: ChatTexts = {
   plainConversation: ({ number, name, unread, facts, last }) =>
     `Unterhaltung ${number}: ${name}${unread > 0 ? `, ${unread} ungelesen` : ''}${facts === '' ? '' : `, ${facts}`}.${last === '' ? '' : ` Zuletzt: ${last}`}`,
   plainOpened: (name, count) =>
-    `Die Unterhaltung mit ${name} ist offen, mit ${plural(count, 'Nachricht', 'Nachrichten')} zum Lesen.`,
+    `Die Unterhaltung mit ${name} ist offen. ${plural(count, 'Nachricht folgt', 'Nachrichten folgen')}.`,
   plainMessage: ({ who, isOwn, when, text, state }) =>
     `${isOwn ? 'Sie schrieben' : `${who} schrieb`}, ${when}: ${text}${state === '' ? '' : ` (${state})`}`,
   plainNew: ({ who, when, text, here }) =>

@@ -227,7 +227,7 @@ export const en: ChatTexts = {
   plainConversation: ({ number, name, unread, facts, last }) =>
     `Conversation ${number}: ${name}${unread > 0 ? `, ${unread} unread` : ''}${facts === '' ? '' : `, ${facts}`}.${last === '' ? '' : ` Last: ${last}`}`,
   plainOpened: (name, count) =>
-    `The conversation with ${name} is open, with ${plural(count, 'message', 'messages')} to read.`,
+    `The conversation with ${name} is open. ${plural(count, 'message follows', 'messages follow')}.`,
   plainMessage: ({ who, isOwn, when, text, state }) =>
     `${isOwn ? 'You wrote' : `${who} wrote`}, ${when}: ${text}${state === '' ? '' : ` (${state})`}`,
   plainNew: ({ who, when, text, here }) =>
