@@ -1,6 +1,6 @@
 /** Everything that people put into a chat, from the command line, against a real server (A1, A9, B1, B8). */
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeTenant, type ServerProcess, Site, type TestPerson } from '@kuvert/testkit';
 import { TcpProxy } from '@kuvert/testkit/faults';
@@ -35,6 +35,8 @@ const send = async (...args: string[]) => String((await run(anna, 'send', ...arg
 /** Files of the server that hold sealed bytes. */
 function blobs(): string[] {
   const folder = join(server.dataDir, 'blobs');
+  // Made with the first file.
+  if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
@@ -178,7 +180,7 @@ test('P1 whoever is killed while a file is sealed and sent at once has sent noth
   const to = ['--to', ben.mail];
   const sending = site.startKuvert(['send', ...anna.asPerson, ...to, '--file', site.at('long.bin')]);
   const sealing = () =>
-    readdirSync(anna.profileDir, { recursive: true }).some((name) => String(name).endsWith('.part')) ||
+    readdirSync(anna.profileDir, { recursive: true }).some((name) => String(name).endsWith('.new')) ||
     blobs().some((path) => !before.has(path));
   await expect.poll(sealing, { timeout: 20_000, interval: 2 }).toBe(true);
   sending.kill('SIGKILL');
@@ -190,6 +192,34 @@ test('P1 whoever is killed while a file is sealed and sent at once has sent noth
   const saved = readdirSync(folder);
   expect(saved).toContain('short.txt');
   for (const name of saved) expect(readFileSync(join(folder, name))).toEqual(readFileSync(site.at(name)));
+  const left = readdirSync(anna.profileDir, { recursive: true });
+  expect(left.filter((name) => String(name).endsWith('.new'))).toEqual([]);
+});
+
+test('A9 a file that changes while it is sealed and sent at once leaves nothing on either side', async () => {
+  const before = blobs();
+  await anna.with(async (profile) => {
+    await profile.connect();
+    const conversation = await profile.conversationAt(ben.mail);
+    const sizeBytes = 3 * MB;
+    const growing = {
+      name: 'log.txt',
+      sizeBytes,
+      async *read() {
+        yield randomBytes(sizeBytes);
+        // By now the server has begun to take what there is.
+        await expect.poll(() => blobs().length).toBeGreaterThan(before.length);
+        yield randomBytes(1);
+      },
+    };
+    await expect(
+      profile.attachments.send(conversation, growing, { kind: 'file', mediaType: 'text/plain' }),
+    ).rejects.toMatchObject({ code: 'file_changed' });
+    await expect.poll(blobs, { timeout: 20_000 }).toEqual(before);
+    expect(await profile.flush({ timeoutMs: 20_000 })).toEqual({ waiting: 0 });
+  });
+  const left = readdirSync(anna.profileDir, { recursive: true });
+  expect(left.filter((name) => String(name).endsWith('.new'))).toEqual([]);
 });
 
 test('A1 a name that comes from others writes nothing but a file in the folder', async () => {

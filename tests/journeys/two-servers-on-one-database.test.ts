@@ -116,6 +116,28 @@ test(
   },
 );
 
+test(
+  'A1 H1 who is connected to the other server hears of a change of a group at once, with no message',
+  inBoth,
+  async () => {
+    const run = async (...args: string[]) => {
+      const { code, stderr } = await site.kuvert([...args, ...anna.asPerson]);
+      expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+    };
+    await run('group', 'create', 'Before', '--with', ben.mail);
+    await ben.with(async (profile) => {
+      await profile.connect();
+      const titles = () => profile.groups.list().map(({ title }) => title);
+      await expect.poll(titles, { timeout: 30_000 }).toContain('Before');
+      await run('group', 'title', 'Before', 'After');
+      await expect.poll(titles, { timeout: 30_000 }).toContain('After');
+      await run('group', 'remove', 'After', ben.mail);
+      const role = () => profile.groups.list().find(({ title }) => title === 'After')?.role;
+      await expect.poll(role, { timeout: 30_000 }).toBeUndefined();
+    });
+  },
+);
+
 test('B5 keys that one server has rotated are at once those of the other', inBoth, async () => {
   const rotated = await a.operator.call('keysRotate', {});
   expect(rotated.rewrapped).toBeGreaterThan(0);

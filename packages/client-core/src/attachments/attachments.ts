@@ -49,6 +49,7 @@ export class Attachments {
   readonly #ports: AttachmentPorts | undefined;
   readonly #connection: () => Connection | undefined;
   readonly #listeners = new Set<(progress: TransferProgress) => void>();
+  readonly #sealing = new Set<AttachmentId>();
   readonly #fetching = new Map<AttachmentId, Promise<void>>();
   /** Brings files to the server. */
   readonly uploads: Uploads;
@@ -82,7 +83,8 @@ export class Attachments {
     const { files } = this.#platform();
     const attachment = makeId('attachment', random(16));
     const sealedBytes = sealedBytesOf(source.sizeBytes);
-    const writing = await files.write(attachment);
+    this.#sealing.add(attachment);
+    const writing = await files.create(attachment);
     const growing = this.uploads.whileSealing(attachment, sealedBytes);
     try {
       const sealed = await sealFile(source, writing, {
@@ -107,6 +109,8 @@ export class Attachments {
       await writing.close().catch(() => undefined);
       await files.remove(attachment).catch(() => undefined);
       throw error;
+    } finally {
+      this.#sealing.delete(attachment);
     }
   }
 
@@ -178,6 +182,7 @@ export class Attachments {
   async tidy(): Promise<void> {
     const { store } = this.#context;
     if (this.#ports === undefined) return;
+    await this.#ports.files.removeNew((attachment) => this.#sealing.has(attachment));
     for (const { attachment, sealedBytes } of store.uploads.takeDone(LISTED)) {
       if (sealedBytes > KEPT_BYTES_MAX) await this.#ports.files.remove(attachment);
     }

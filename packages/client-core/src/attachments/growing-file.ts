@@ -3,6 +3,7 @@ export class GrowingFile {
   #bytes = 0;
   #isGivenUp = false;
   #wake: (() => void) | undefined;
+  #onGivenUp: (() => void) | undefined;
 
   /** What can be read. */
   get bytes(): number {
@@ -22,6 +23,11 @@ export class GrowingFile {
   giveUp(): void {
     this.#isGivenUp = true;
     this.#wake?.();
+    this.#onGivenUp?.();
+  }
+  /** Calls `listener` when it is given up, for one listener. */
+  whenGivenUp(listener: () => void): void {
+    this.#onGivenUp = listener;
   }
 
   /** Waits until so much can be read, or it was given up. For one waiter at a time. @returns how much can be read */

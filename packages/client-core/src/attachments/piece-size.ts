@@ -37,7 +37,8 @@ export class PieceSize {
 
   /** A piece of so many bytes did not arrive as a whole. */
   failed(count: number): void {
-    this.#ceiling = Math.max(BYTES.min, Math.floor(count / 2));
+    // The rest of a file says nothing of what larger pieces would meet.
+    if (count >= this.#bytes) this.#ceiling = Math.max(BYTES.min, Math.floor(count / 2));
     this.#bytes = Math.max(BYTES.min, Math.min(this.#bytes, Math.floor(count / FAILED_SHARE)));
   }
 }

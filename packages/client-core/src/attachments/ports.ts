@@ -20,14 +20,16 @@ export interface FileWriting {
 export interface SealedFiles {
   /** Size of a whole file. */
   size(attachment: AttachmentId): Promise<number | undefined>;
-  /** What is there of a file, also while it is being written. Each piece is good until the next is asked for. */
+  /** What is there of a file, also while it is being sealed. Each piece is good until the next is asked for. */
   read(attachment: AttachmentId, range: { from: number; to: number }): AsyncIterable<Uint8Array>;
-  /** Begins a file, or goes on with one that was begun. */
+  /** Begins a file that is sealed here. It is whole once finished, and until then of no use to a later process. */
+  create(attachment: AttachmentId): Promise<FileWriting>;
+  /** Begins a file that is fetched, or goes on with one that was begun. */
   write(attachment: AttachmentId): Promise<FileWriting>;
   /** Removes it, begun or whole, if it is there. */
   remove(attachment: AttachmentId): Promise<void>;
-  /** Every file that is there, begun or whole. */
-  list(): Promise<AttachmentId[]>;
+  /** Removes what was begun with `create` and never finished, but not what is still needed. */
+  removeNew(isNeeded: (attachment: AttachmentId) => boolean): Promise<void>;
 }
 
 /** Moves bytes. Every call rejects with a KuvertError: what the server answered, or `server_unreachable`. */

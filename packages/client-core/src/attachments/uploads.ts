@@ -113,10 +113,12 @@ export class Uploads {
       () => false,
     );
     this.#sealing.set(attachment, { connection, arrived });
-    void arrived.then((isThere) => {
-      if (isThere || !file.isGivenUp) return;
-      this.#sealing.delete(attachment);
-      connection.request('attachments.remove', { attachment }).catch(() => undefined);
+    // Also when all of it has arrived: no message will ever name it.
+    file.whenGivenUp(() => {
+      void arrived.then(() => {
+        this.#sealing.delete(attachment);
+        connection.request('attachments.remove', { attachment }).catch(() => undefined);
+      });
     });
     return file;
   }

@@ -1,4 +1,7 @@
-/** Sealed files in the folder `attachments` of the profile: `<attachment>` when whole, `<attachment>.part` before. */
+/**
+ * Sealed files in the folder `attachments` of the profile: `<attachment>` when whole; before, `<attachment>.new` while it is sealed, and
+ * `<attachment>.part` while it is fetched, which a later process goes on with.
+ */
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AttachmentId, isId, KuvertError } from '@kuvert/protocol';
@@ -6,6 +9,7 @@ import { syncFolder } from '@kuvert/safe-folder';
 import type { FileWriting, SealedFiles } from '../attachments/ports.ts';
 import { readAhead } from './reading-ahead.ts';
 
+const NEW = '.new';
 const PART = '.part';
 const SYNC_BYTES = 8 * 1_048_576;
 
@@ -22,6 +26,12 @@ export function openSealedFiles(folder: string): SealedFiles {
       return facts?.size;
     },
     read: (attachment, range) => piecesOf(pathOf(attachment), range),
+    async create(attachment) {
+      const path = pathOf(attachment);
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const file = await open(path + NEW, 'wx+', 0o600).catch(rethrow);
+      return new PartFile(file, { path, folder, size: 0, suffix: NEW });
+    },
     async write(attachment) {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const path = pathOf(attachment);
@@ -29,17 +39,18 @@ export function openSealedFiles(folder: string): SealedFiles {
       await file.close();
       const writing = await open(path + PART, 'r+');
       const { size } = await writing.stat();
-      return new PartFile(writing, { path, folder, size });
+      return new PartFile(writing, { path, folder, size, suffix: PART });
     },
     async remove(attachment) {
       const path = pathOf(attachment);
-      await rm(path + PART, { force: true });
-      await rm(path, { force: true });
+      for (const suffix of [NEW, PART, '']) await rm(path + suffix, { force: true });
     },
-    async list() {
-      const names = await readdir(folder).catch(() => []);
-      const ids = names.map((name) => (name.endsWith(PART) ? name.slice(0, -PART.length) : name));
-      return [...new Set(ids)].filter((id): id is AttachmentId => isId('attachment', id));
+    async removeNew(isNeeded) {
+      for (const name of await readdir(folder).catch(() => [])) {
+        const attachment = name.endsWith(NEW) ? name.slice(0, -NEW.length) : '';
+        if (isId('attachment', attachment) && !isNeeded(attachment))
+          await rm(pathOf(attachment) + NEW, { force: true });
+      }
     },
   };
 }
@@ -49,12 +60,22 @@ class PartFile implements FileWriting {
   readonly #file: FileHandle;
   readonly #path: string;
   readonly #folder: string;
+  readonly #suffix: string;
   #at: number;
   #isOpen = true;
   #unsynced = 0;
   #syncing: Promise<void> = Promise.resolve();
 
-  constructor(file: FileHandle, { path, folder, size }: { path: string; folder: string; size: number }) {
+  constructor(
+    file: FileHandle,
+    {
+      path,
+      folder,
+      size,
+      suffix,
+    }: { path: string; folder: string; size: number; suffix: typeof NEW | typeof PART },
+  ) {
+    this.#suffix = suffix;
     this.#file = file;
     this.#path = path;
     this.#folder = folder;
@@ -89,7 +110,7 @@ class PartFile implements FileWriting {
     await this.#syncing.catch(rethrow);
     await this.#file.datasync().catch(rethrow);
     await this.close();
-    await rename(this.#path + PART, this.#path);
+    await rename(this.#path + this.#suffix, this.#path);
     await syncFolder(this.#folder);
   }
   async close(): Promise<void> {
@@ -100,10 +121,10 @@ class PartFile implements FileWriting {
   }
 }
 
-/** A file that is being written is read under the name that it has until then. */
+/** A file that is being sealed is read under the name that it has until then. */
 async function* piecesOf(path: string, range: { from: number; to: number }): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r')
-    .catch(() => open(path + PART, 'r'))
+    .catch(() => open(path + NEW, 'r'))
     // Finished in between.
     .catch(() => open(path, 'r'));
   try {
