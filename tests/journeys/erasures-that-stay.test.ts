@@ -77,7 +77,15 @@ test('F8 F9 P5 a restore from a backup of before brings back neither a person wh
   let server = await site.startServer();
   const tenant = await server.tenant('Acme');
   const { tenantId } = tenant;
-  const place: AdminPlace = { url: server.url, now: () => Date.now(), nextStep: () => undefined };
+  // Codes of an app, each good once, on a clock that nobody can move: the next one is accepted a step early.
+  let aheadMs = 0;
+  const place: AdminPlace = {
+    url: server.url,
+    now: () => Date.now() + aheadMs,
+    nextStep: () => {
+      aheadMs = 30_000;
+    },
+  };
   const administrator = async (name: string) => {
     const mail = `${name.toLowerCase()}@admin.test`;
     const role = 'tenant-admin' as const;
@@ -85,6 +93,8 @@ test('F8 F9 P5 a restore from a backup of before brings back neither a person wh
     return becomeAdministrator(place, code, { name, mail });
   };
   const zacharias = await administrator('Zacharias');
+  const anna = await administrator('Anna');
+  const berta = await administrator('Berta');
   await zacharias.call('people.create', {
     params: { tenantId },
     body: { name: 'Carla', mail: 'carla@acme.test' },
@@ -98,8 +108,8 @@ test('F8 F9 P5 a restore from a backup of before brings back neither a person wh
   await store(['backup', '--to', site.at('backup')]);
 
   server = await site.startServer(server.again);
-  const anna = await administrator('Anna');
-  const berta = await administrator('Berta');
+  await anna.stepUp();
+  await berta.stepUp();
   const { administratorId } = (await zacharias.call('me')).result;
   await erase([anna, berta], tenantId, ben.personId);
   await anna.call('administrators.take', {
@@ -111,16 +121,14 @@ test('F8 F9 P5 a restore from a backup of before brings back neither a person wh
 
   await store(['restore', '--from', site.at('backup')], { KUVERT_DATA: site.at('restored') });
   server = await site.startServer({ ...server.again, dataDir: site.at('restored') });
-  // Administrators who came later are not in the backup; who was one then is one again.
-  const again = new AdminClient({ url: server.url, fetch, token: zacharias.token });
+  const again = new AdminClient({ url: server.url, fetch, token: anna.token });
   expect(await codeOf(again.call('people.get', { params: { tenantId, personId: ben.personId } }))).toBe(
     'not_found',
   );
   expect(await codeOf(ben.with((profile) => profile.connect()))).toBe('device_not_accepted');
   const { entries } = (await again.call('audit.search', { params: { tenantId }, query: { limit: 500 } }))
     .result;
-  const ofBefore = entries.filter(({ action }) => action !== 'audit.searched');
-  expect(JSON.stringify(ofBefore)).not.toMatch(/Erasmus|Zacharias/);
-  expect(ofBefore.filter(({ actor }) => actor === administratorId).length).toBeGreaterThan(0);
+  expect(JSON.stringify(entries)).not.toMatch(/Erasmus|Zacharias/);
+  expect(entries.filter(({ actor }) => actor === administratorId).length).toBeGreaterThan(0);
   await server.stop();
 });
