@@ -3,10 +3,10 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { beginLink } from '@kuvert/client-core/node';
 import { type EnrolmentToken, LINK_LIFETIME_MS } from '@kuvert/protocol';
-import { renderUnicodeCompact } from 'uqr';
 import type { CommandContext } from './command-context.ts';
 import { deviceTextsIn } from './device-texts.ts';
 import { flushIfReachable, type ProfileOptions, withProfile } from './profile-session.ts';
+import { qrPicture } from './qr-picture.ts';
 import { showLine } from './terminal-text.ts';
 
 const NAME_LENGTH_MAX = 64;
@@ -35,9 +35,7 @@ export async function runLinkFlow(
   try {
     const { code, numbers } = linking;
     await output.result({ code, numbers, validForMs: LINK_LIFETIME_MS }, () =>
-      [renderUnicodeCompact(code, { border: 2 }), texts.scan(), '', code, '', texts.compare(numbers)].join(
-        '\n',
-      ),
+      [qrPicture(code, output), texts.scan(), '', code, '', texts.compare(numbers)].join('\n'),
     );
     await output.progress(texts.waiting(LINK_LIFETIME_MS / 60_000));
     const linked = await linking.wait(stop);

@@ -1,8 +1,8 @@
 /** Passkeys from a terminal: a terminal cannot speak WebAuthn, so it prints the address of a page, and whoever sits there brings back what the page shows. */
 import { KuvertError } from '@kuvert/protocol';
 import type { AdminClient } from '@kuvert/protocol/admin';
-import { renderUnicodeCompact } from 'uqr';
 import type { CommandContext } from '../command-context.ts';
+import { qrPicture } from '../qr-picture.ts';
 import { adminTextsIn } from './admin-texts.ts';
 import type { Prompts } from './prompts.ts';
 
@@ -58,7 +58,7 @@ export async function showPage(client: AdminClient, begun: Begun, { output }: Co
   if (THIS_MACHINE.includes(base.hostname)) base.hostname = 'localhost';
   const { href, hostname } = new URL(begun.page, base);
   // Another device, such as a telephone with the passkey, reaches what has a name of its own.
-  const picture = output.json || hostname === 'localhost' ? '' : `\n${renderUnicodeCompact(href)}`;
+  const picture = output.json || hostname === 'localhost' ? '' : `\n${qrPicture(href, output)}`;
   const { expiresAt } = begun;
   const text = `${adminTextsIn(output.language).openPage(href, expiresAt)}${picture}`;
   await output.notice('open-in-browser', text, { page: href, expiresAt });

@@ -2,8 +2,8 @@
 import { KuvertError, sentenceFor } from '@kuvert/protocol';
 import type { AdminClient, AdminOutput } from '@kuvert/protocol/admin';
 import type { Command } from 'commander';
-import { renderUnicodeCompact } from 'uqr';
 import { type CommandContext, finishCommand } from '../command-context.ts';
+import { qrPicture } from '../qr-picture.ts';
 import { type AdminTexts, adminTextsIn } from './admin-texts.ts';
 import { showPage, signInInBrowser, stepUp } from './browser-passkey.ts';
 import {
@@ -111,7 +111,7 @@ async function accept(options: ComeIn, context: CommandContext, prompts: Prompts
     await client.call('invitations.open', { body: { code, name, mail, password } })
   ).result;
   await output.result({ totpSecret, totpUri }, () => {
-    const picture = renderUnicodeCompact(totpUri);
+    const picture = qrPicture(totpUri, output);
     return `${texts.addSecret(totpSecret, totpUri)}\n${picture}`;
   });
   const { token, expiresAt, recoveryCodes } = await confirm(client, code, prompts, texts);

@@ -3,7 +3,6 @@ import type { SafetyInfo } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
 import { mailAddress } from '@kuvert/protocol';
 import type { Command } from 'commander';
-import { renderUnicodeCompact } from 'uqr';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { UsageError } from '../failure.ts';
 import type { Output } from '../output.ts';
@@ -13,6 +12,7 @@ import {
   type ProfileOptions,
   withProfile,
 } from '../profile-session.ts';
+import { qrPicture } from '../qr-picture.ts';
 import { safetyTextsIn } from '../safety-texts.ts';
 import { showLine } from '../terminal-text.ts';
 
@@ -91,6 +91,6 @@ function safetyText(info: SafetyInfo, output: Output, { isChange }: { isChange: 
   if (isChange) return [person, ...state].join('\n');
   const groups = info.number.match(/.{5}/g) ?? [];
   const lines = [0, 4, 8].map((at) => `    ${groups.slice(at, at + 4).join(' ')}`);
-  const picture = renderUnicodeCompact(info.code, { border: 2 });
+  const picture = qrPicture(info.code, output);
   return [person, ...state, '', ...lines, '', picture, info.code, '', texts.how()].join('\n');
 }
