@@ -80,8 +80,9 @@ function nested([leaf, depth, inArrays]: [CborValue, number, boolean]): CborValu
   return value;
 }
 
-/** How many values a repeated one may be made of. */
+/** How many values a repeated one may be made of, and about how long it may be when it is written as text. */
 const PLACES_MAX = 20_000;
+const TEXT_MAX = 4_000_000;
 
 type Damage =
   | { readonly kind: 'replace'; readonly by: CborValue }
@@ -116,6 +117,13 @@ function places(value: CborValue): number {
   return 1 + childrenOf(value).reduce((sum, [, child]) => sum + places(child), 0);
 }
 
+/** About the length of the value as JSON, where a byte is an entry of an object. */
+function textLength(value: CborValue): number {
+  if (typeof value === 'string') return value.length + 1;
+  if (value instanceof Uint8Array) return 10 * value.length + 1;
+  return 1 + childrenOf(value).reduce((sum, [, child]) => sum + textLength(child), 0);
+}
+
 function childrenOf(value: CborValue): [string, CborValue][] {
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return [];
   return Object.entries(value).filter((entry): entry is [string, CborValue] => entry[1] !== undefined);
@@ -144,7 +152,8 @@ function damageHere(value: CborValue, what: Damage): CborValue {
   if (what.kind === 'add' && isMap(value)) return { ...value, [what.name]: what.value };
   if (what.kind === 'repeat') {
     // Repetitions of repetitions would soon be larger than memory.
-    const times = Math.min(what.times, Math.max(2, Math.floor(PLACES_MAX / places(value))));
+    const most = Math.min(PLACES_MAX / places(value), TEXT_MAX / textLength(value));
+    const times = Math.min(what.times, Math.max(2, Math.floor(most)));
     return Array.isArray(value) ? repeated(value, times) : [value, value];
   }
   if (what.kind === 'resize' && value instanceof Uint8Array) return resized(value, what.bytes);

@@ -67,6 +67,9 @@ function signed(path: string, body: Uint8Array): Record<string, string> {
   };
 }
 
+/** The connection ended under a body that is too large. */
+class RefusalLostError extends Error {}
+
 async function call(
   path: string,
   options: { method?: string; headers?: Record<string, string>; body?: Uint8Array },
@@ -87,8 +90,7 @@ async function call(
     outgoing.setTimeout(120_000, () => reject(new Error('the server does not answer')));
     outgoing.on('error', (error) => {
       // A body that is far too large is refused while it is being sent, and the refusal may be lost with the connection.
-      if (body !== undefined && body.length > BODY_BYTES_MAX)
-        resolve({ status: 413, contentType: undefined, body: '' });
+      if (body !== undefined && body.length > BODY_BYTES_MAX) reject(new RefusalLostError());
       else reject(error);
     });
     outgoing.end(body);
@@ -130,7 +132,13 @@ test.each(names)('H9 operator call %s answers by its schema or refuses by the ca
       const isWellFormed = params.safeParse(readJson(bytes)).success;
       if (isWellFormed) wellFormed += 1;
       fc.pre(!isWellFormed || wellFormed <= (allWellFormed ? WELL_FORMED_MAX / 4 : WELL_FORMED_MAX));
-      const answer = await call(path, { headers: signed(path, bytes), body: bytes });
+      const answer = await call(path, { headers: signed(path, bytes), body: bytes }).catch(
+        (error: unknown) => {
+          if (error instanceof RefusalLostError) return undefined;
+          throw error;
+        },
+      );
+      if (answer === undefined) return;
       expectHttpAnswer(answer);
       if (answer.status === 200) expect(result.safeParse(JSON.parse(answer.body)).success).toBe(true);
       else expect(isWellFormed && answer.status === 400, 'a call that fits its schema').toBe(false);

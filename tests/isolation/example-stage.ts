@@ -135,7 +135,13 @@ const ARRANGE: { readonly [Id in AdminOperationId]?: Arrange } = {
     const { code, totp } = await opened(world, `${randomUUID()}@acme.test`);
     return { body: { code, totp: totp() } };
   },
-  'invitations.join': async (world) => ({ body: { code: await invited(world, world.chiefs[0].mail) } }),
+  'invitations.join': async ({ own, chiefs: [chief, second] }) => {
+    await chief.stepUp();
+    const params = { tenantId: own.tenant } as never;
+    const body = { role: 'help-desk', mail: second.mail } as const;
+    const { result } = await chief.call('administrators.invite', { params, body });
+    return { by: second, body: { code: result.code } };
+  },
   'sessions.create': async (world, { example }) => {
     const { client, code, totp } = await opened(world, String(example.body?.mail));
     await client.call('invitations.accept', { body: { code, totp: totp() } });

@@ -109,3 +109,34 @@ test('A1 files, answers, edits, reactions, polls and deletions go to everybody o
   const both = ['--group', 'Team', '--to', emil.mail, '--file', site.at('plan.txt')];
   expect(await site.kuvert(['send', ...both, ...dora.asPerson])).toMatchObject({ code: 2 });
 });
+
+test('A1 a dissolved group is over for everybody, also for what was written before its author heard of it; all keep what was said', {
+  timeout: 240_000,
+}, async () => {
+  const gina = await acme.person('Gina');
+  const hugo = await acme.person('Hugo');
+  const [made] = await run(gina, 'group', 'create', 'Fest', '--with', hugo.mail);
+  await run(gina, 'send', '--group', 'Fest', '--text', 'Saturday');
+  expect(await run(hugo, 'inbox')).toMatchObject([{ text: 'Saturday' }]);
+  expect(await site.kuvert(['group', 'dissolve', 'Fest', ...hugo.asPerson])).toMatchObject({
+    code: 3,
+    errorCode: 'group_forbidden',
+  });
+  await server.stop();
+  const late = await site.kuvert(['send', '--group', 'Fest', '--text', 'too late', ...hugo.asPerson]);
+  expect([late.code, late.json[0]?.state]).toEqual([0, 'queued']);
+  server = await site.startServer(server.again);
+  expect(await run(gina, 'group', 'dissolve', 'Fest')).toMatchObject([
+    { groupId: made?.groupId, dissolved: true },
+  ]);
+  await site.kuvert(['inbox', ...hugo.asPerson]);
+  expect(await run(gina, 'inbox')).toEqual([]);
+  for (const person of [gina, hugo]) {
+    expect(
+      await site.kuvert(['send', '--group', 'Fest', '--text', 'still there?', ...person.asPerson]),
+    ).toMatchObject({ code: 3, errorCode: 'group_forbidden' });
+  }
+  const log = await run(hugo, 'group', 'log', 'Fest');
+  expect(log.map(({ action }) => action)).toEqual(['create', 'dissolve']);
+  expect((await run(hugo, 'history')).map(({ text }) => text)).toContain('Saturday');
+});

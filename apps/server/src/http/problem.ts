@@ -20,7 +20,14 @@ export interface Problem {
 const LINGER_MS = 1_000;
 
 /** Headers of which Node would take the first and others the last, so that two of them would be two requests in one. */
-const ONCE = ['host', 'authorization', 'content-type', 'content-encoding', 'origin', 'sec-fetch-site'];
+const ONCE: ReadonlySet<string> = new Set([
+  'host',
+  'authorization',
+  'content-type',
+  'content-encoding',
+  'origin',
+  'sec-fetch-site',
+]);
 
 /** Media type of {@link Problem}. */
 const PROBLEM_TYPE = 'application/problem+json';
@@ -98,8 +105,7 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
     if (closing) throw new KuvertError('shutting_down');
     if (request.raw.httpVersionMinor > 0 && request.headers.host === undefined)
       throw new KuvertError('bad_request');
-    const lines = request.raw.headersDistinct;
-    if (ONCE.some((name) => (lines[name]?.length ?? 0) > 1)) throw new KuvertError('bad_request');
+    if (hasRepeatedHeader(request.raw.rawHeaders)) throw new KuvertError('bad_request');
   });
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, new KuvertError('not_found')));
   app.setErrorHandler((error: unknown, request, reply) =>
@@ -153,4 +159,16 @@ function toldOverHttp(error: unknown, log: Log): KuvertError {
     return new KuvertError('bad_request');
   log.error({ event: 'http-failed', ...describeError(error) });
   return new KuvertError('internal');
+}
+
+/** @param rawHeaders names and values in turn */
+function hasRepeatedHeader(rawHeaders: readonly string[]): boolean {
+  const seen = new Set<string>();
+  return rawHeaders.some((text, at) => {
+    const name = at % 2 === 0 ? text.toLowerCase() : '';
+    if (!ONCE.has(name)) return false;
+    const isRepeated = seen.has(name);
+    seen.add(name);
+    return isRepeated;
+  });
 }
