@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { key, newFolder, openEngine } from './testing.ts';
+import { controlRows, key, newFolder, openEngine } from './testing.ts';
 
 const child = new URL('./crash-child.ts', import.meta.url).pathname;
 
@@ -19,15 +19,7 @@ test.for([1, 2, 3, 4, 5, 6, 10, 11, 12])(
         .filter((line) => line !== '')
         .map(Number);
       const engine = await openEngine(folder);
-      const rows = await engine.range('control', {
-        collection: 0,
-        index: undefined,
-        from: new Uint8Array(0),
-        before: undefined,
-        after: undefined,
-        descending: false,
-        limit: 1000,
-      });
+      const rows = await controlRows(engine);
       const there = new Set(rows.map((row) => Buffer.from(row.key).readUInt32BE(0)));
       for (const first of confirmed) {
         expect(there.has(first)).toBe(true);

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { key, newFolder, openEngine, put } from './testing.ts';
+import { controlRows, key, newFolder, openEngine, put } from './testing.ts';
 
 const CHILD = new URL('./fold-child.ts', import.meta.url).pathname;
 /** What a fold and the log are made of: SQLite writes with the first, the log with the second. */
@@ -58,15 +58,7 @@ const killedAt = (call: Call, nth: number, foldAfterMs: number, lists?: number) 
 async function listIn(data: string): Promise<number> {
   const engine = await openEngine(data);
   try {
-    const rows = await engine.range('control', {
-      collection: 0,
-      index: undefined,
-      from: new Uint8Array(0),
-      before: undefined,
-      after: undefined,
-      descending: false,
-      limit: 1_000,
-    });
+    const rows = await controlRows(engine);
     const [row, count] = rows;
     const list = count?.doc.length ?? 0;
     expect(rows.map((one) => [...one.key])).toEqual(list === 0 ? [] : [[...key(list)], [...key(0xffff)]]);

@@ -2,7 +2,7 @@ import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync }
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Engine, EngineOp } from '../engine.ts';
-import { key, newFolder, openEngine, put } from './testing.ts';
+import { controlRows, key, newFolder, openEngine, put } from './testing.ts';
 
 let folder: string;
 let remove: () => void;
@@ -38,15 +38,7 @@ function redoOf(data: string): string {
 async function numbersIn(data: string): Promise<number[]> {
   const engine = await openEngine(data);
   try {
-    const rows = await engine.range('control', {
-      collection: 0,
-      index: undefined,
-      from: new Uint8Array(0),
-      before: undefined,
-      after: undefined,
-      descending: false,
-      limit: 1_000,
-    });
+    const rows = await controlRows(engine);
     return rows.map((row) => Buffer.from(row.key).readUInt32BE(0));
   } finally {
     await engine.close();

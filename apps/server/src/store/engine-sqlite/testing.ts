@@ -63,3 +63,16 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
   }
   throw new Error('this was expected to be refused');
 }
+
+/** The first thousand rows that tests have written with {@link put}, in order of their keys. */
+export function controlRows(engine: Engine): ReturnType<Engine['range']> {
+  return engine.range('control', {
+    collection: 0,
+    index: undefined,
+    from: new Uint8Array(0),
+    before: undefined,
+    after: undefined,
+    descending: false,
+    limit: 1_000,
+  });
+}
