@@ -8,6 +8,10 @@ import { randomInt } from 'node:crypto';
 
 /** Pairs that are asked. */
 const PAIRS = 100;
+/** Pairs that are asked before, because what is asked first warms up caches and the compiler. */
+const WARMING = 5;
+/** Questions of each kind that {@link measureTell} asks. */
+export const ASKED = WARMING + PAIRS;
 /** Share of the pairs in which one kind is slower, from which on it is not chance. */
 const SHARE = 0.8;
 /** What the medians may differ by. Because of the share, a small bound does not make a loaded machine fail. */
@@ -36,8 +40,7 @@ export async function measureTell<V>(questions: {
   const firsts: number[] = [];
   const seconds: number[] = [];
   let slower = 0;
-  // What is asked first warms up caches and the compiler.
-  for (let i = -5; i < PAIRS; i++) {
+  for (let i = -WARMING; i < PAIRS; i++) {
     const pair = [questions.first(), questions.second()] as const;
     const isFirstFirst = randomInt(2) === 0;
     const before = await timed(() => ask(pair[isFirstFirst ? 0 : 1]));
