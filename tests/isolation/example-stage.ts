@@ -74,6 +74,11 @@ const somebodyNew =
     return { ids: { administrator: (await somebody.call('me')).result.administratorId } };
   };
 
+/** Somebody whose factors nobody else of the world needs. */
+const somebodyOfTheirOwn = async ({ installation, own }: AdminWorld, _one: AdminOperation) => ({
+  by: await installation.administrator('auditor', `Somebody-${randomUUID()}`, own.tenant as never),
+});
+
 const anotherTenant: Arrange = async ({ installation }) => ({
   ids: { tenant: (await installation.tenant('Another')).tenantId },
 });
@@ -131,6 +136,16 @@ const ARRANGE: { readonly [Id in AdminOperationId]?: Arrange } = {
     const by = await installation.administrator('auditor', `Somebody-${randomUUID()}`, own.tenant as never);
     return { by, body: { password: ADMIN_PASSWORD } };
   },
+  'authenticator.begin': somebodyOfTheirOwn,
+  'authenticator.change': async (world, one) => {
+    const { by } = await somebodyOfTheirOwn(world, one);
+    const { totpSecret: secret } = (await by.call('authenticator.begin')).result;
+    return {
+      by,
+      body: { totp: generateSync({ secret, epoch: Math.floor(world.installation.clock.nowMs() / 1_000) }) },
+    };
+  },
+  'recovery-codes.renew': somebodyOfTheirOwn,
   'invitations.accept': async (world) => {
     const { code, totp } = await opened(world, `${randomUUID()}@acme.test`);
     return { body: { code, totp: totp() } };

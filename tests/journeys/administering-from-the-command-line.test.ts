@@ -105,6 +105,14 @@ test('C3 C4 the set-up code makes an operator, who makes a tenant and its first 
     ...as('anna'),
   ]);
   expect([german.code, german.stderr]).toEqual([2, expect.stringContaining('passt nicht')]);
+  const [renewed] = (await admin('anna', ['recovery-codes', 'renew'])).json;
+  expect(renewed?.recoveryCodes).toHaveLength(10);
+  const replacing = site.startKuvert(['admin', 'authenticator', 'change', ...as('anna')], {
+    keepsInputOpen: true,
+  });
+  const secret = await replacing.until('the secret is shown', () => secretIn(replacing));
+  replacing.write(`${wrongFor(secret)}\n${generateSync({ secret })}\n`);
+  expect((await resultOf(replacing)).json[1]).toEqual({ state: 'done' });
   const out = await admin('anna', ['sign-out']);
   expect(out.json).toEqual([{ state: 'signed-out' }]);
   expect((await admin('anna', ['me'])).errorCode).toBe('not_signed_in');

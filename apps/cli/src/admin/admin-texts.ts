@@ -9,6 +9,8 @@ export interface AdminTexts {
   readonly mail: string;
   readonly password: string;
   readonly totp: string;
+  readonly newTotp: string;
+  readonly authenticatorChanged: string;
   readonly recoveryCode: string;
   readonly stepUp: string;
   readonly stepUpOrPasskey: string;
@@ -37,6 +39,9 @@ const en: AdminTexts = {
   mail: 'Your mail address',
   password: 'Password (12 characters or more; not shown)',
   totp: 'Six digits of the authenticator app',
+  newTotp: 'Six digits of the new authenticator app',
+  authenticatorChanged:
+    'The new app counts from now on, the old one no more; take it out there. All your other sessions have ended.',
   recoveryCode: 'Recovery code (not shown)',
   stepUp: 'This needs a fresh second factor. Six digits of the authenticator app',
   stepUpOrPasskey:
@@ -72,6 +77,9 @@ const de: AdminTexts = {
   mail: 'Ihre Mailadresse',
   password: 'Passwort (mindestens 12 Zeichen; wird nicht gezeigt)',
   totp: 'Sechs Ziffern der Authenticator-App',
+  newTotp: 'Sechs Ziffern der neuen Authenticator-App',
+  authenticatorChanged:
+    'Ab jetzt gilt die neue App, die alte nicht mehr; bitte dort entfernen. Alle Ihre anderen Sitzungen sind beendet.',
   recoveryCode: 'Wiederherstellungscode (wird nicht gezeigt)',
   stepUp: 'Dafür ist ein frischer zweiter Faktor nötig. Sechs Ziffern der Authenticator-App',
   stepUpOrPasskey:

@@ -37,6 +37,9 @@ const OTHERWISE: readonly AdminOperationId[] = [
   'invitations.check-password',
   'password.check',
   'password.change',
+  'authenticator.begin',
+  'authenticator.change',
+  'recovery-codes.renew',
 ];
 
 /** What is asked for, because other users of a machine see the options of a command. */

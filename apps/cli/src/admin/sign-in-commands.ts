@@ -1,10 +1,8 @@
 /** `kuvert admin setup`, `accept`, `sign-in`, `sign-out` and `step-up`: how somebody comes in and goes. */
 import { KuvertError, sentenceFor } from '@kuvert/protocol';
-import type { AdminClient, AdminOutput } from '@kuvert/protocol/admin';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand } from '../command-context.ts';
-import { qrPicture } from '../qr-picture.ts';
-import { type AdminTexts, adminTextsIn } from './admin-texts.ts';
+import { adminTextsIn } from './admin-texts.ts';
 import { showPage, signInInBrowser, stepUp } from './browser-passkey.ts';
 import {
   type AdminOptions,
@@ -14,12 +12,10 @@ import {
   sessionFile,
   signedInClient,
 } from './connection.ts';
+import { confirmApp, showAppSecret } from './factor-commands.ts';
 import { askGoodPassword, chooseAnother } from './password-commands.ts';
 import { type Prompts, withPrompts } from './prompts.ts';
 import { forgetSession, writeSession } from './session-file.ts';
-
-/** How often the first digits may be wrong. */
-const CONFIRM_TRIES = 3;
 
 interface ComeIn extends AdminOptions {
   readonly name?: string;
@@ -110,33 +106,16 @@ async function accept(options: ComeIn, context: CommandContext, prompts: Prompts
   const { totpSecret, totpUri } = (
     await client.call('invitations.open', { body: { code, name, mail, password } })
   ).result;
-  await output.result({ totpSecret, totpUri }, () => {
-    const picture = qrPicture(totpUri, output);
-    return `${texts.addSecret(totpSecret, totpUri)}\n${picture}`;
-  });
-  const { token, expiresAt, recoveryCodes } = await confirm(client, code, prompts, texts);
+  await showAppSecret({ totpSecret, totpUri }, context);
+  const { token, expiresAt, recoveryCodes } = await confirmApp(
+    texts.totp,
+    prompts,
+    async (totp) => (await client.call('invitations.accept', { body: { code, totp } })).result,
+  );
   await keep(options, context, { token, expiresAt });
   await output.result({ expiresAt, recoveryCodes }, () =>
     [texts.recoveryCodes(recoveryCodes), texts.signedIn(expiresAt)].join('\n'),
   );
-}
-
-/** The app's digits for the new secret. A slip is no reason to begin anew with another one. */
-async function confirm(
-  client: AdminClient,
-  code: string,
-  prompts: Prompts,
-  texts: AdminTexts,
-): Promise<AdminOutput<'invitations.accept'>['result']> {
-  for (let tries = 1; ; tries++) {
-    const totp = await prompts.askDigits(texts.totp);
-    try {
-      return (await client.call('invitations.accept', { body: { code, totp } })).result;
-    } catch (error) {
-      const isSlip = error instanceof KuvertError && error.code === 'sign_in_failed';
-      if (!isSlip || tries === CONFIRM_TRIES) throw error;
-    }
-  }
 }
 
 async function begin(options: ComeIn, context: CommandContext, prompts: Prompts): Promise<void> {

@@ -1,5 +1,6 @@
 /** `kuvert admin …`: the administration API from the command line, and nothing else than that API. */
 import type { Command } from 'commander';
+import { addFactors } from '../admin/factor-commands.ts';
 import { addOperations } from '../admin/operation-commands.ts';
 import { addPassword } from '../admin/password-commands.ts';
 import { addPasskeyCommand, addSignIn } from '../admin/sign-in-commands.ts';
@@ -26,6 +27,7 @@ export function addAdmin(program: Command, context: CommandContext): void {
     .addHelpText('after', AFTER_HELP);
   addSignIn(admin, context);
   addPassword(admin, context);
+  addFactors(admin, context);
   addOperations(admin, context);
   addPasskeyCommand(admin, context);
 }

@@ -32,6 +32,9 @@ export const AUDIT_ACTIONS = {
   'factor.renewed': 'An administrator chose password and second factor anew.',
   'password.changed': 'An administrator chose another password.',
   'password.refused': 'An administrator who wanted to choose another password showed a wrong one.',
+  'authenticator.changed': 'An administrator replaced their authenticator app.',
+  'recovery-codes.renewed':
+    'An administrator drew new recovery codes; those of before are void from then on.',
   'passkey.added': 'An administrator added a passkey.',
   'passkey.removed': 'An administrator removed a passkey.',
   'session.ended': 'A session was ended.',

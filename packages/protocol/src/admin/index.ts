@@ -7,6 +7,7 @@ export * from './client.ts';
 export * from './features.ts';
 export * from './openapi.ts';
 export * from './operation.ts';
+export { RECOVERY_CODES } from './own-factors.ts';
 export type { PasskeyCreated, PasskeyShown } from './passkeys.ts';
 export {
   PASSWORD_DUE,

@@ -114,7 +114,7 @@ export const passkeyList = operation({
 export const passkeyDelete = operation({
   method: 'DELETE',
   path: '/passkeys/{passkeyId}',
-  summary: 'Removes one of one’s own passkeys.',
+  summary: 'Removes one of one’s own passkeys, and ends all of one’s other sessions.',
   access: 'signed-in',
   stepUp: true,
   params: z.object({ passkeyId: idSchema('passkey') }),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { displayName, idSchema, mailAddress } from '../schemas.ts';
 import { operation } from './operation.ts';
+import { RECOVERY_CODES } from './own-factors.ts';
 import { PASSWORD_DUE, passwordField as password } from './passwords.ts';
 import { GrantScope, PERMISSIONS, ROLES } from './permissions.ts';
 
@@ -52,14 +53,14 @@ export const invitationAccept = operation({
     'Accepts an invitation with a code of the authenticator app, and signs in. The recovery codes are shown this once.',
   access: 'public',
   body: z.object({ code, totp: totpCode, cookie: z.boolean().default(false) }),
-  result: SessionToken.extend({ recoveryCodes: z.array(z.string()).length(10) }),
+  result: SessionToken.extend({ recoveryCodes: z.array(z.string()).length(RECOVERY_CODES) }),
   errors: ['invitation_not_valid', 'sign_in_failed', 'mail_taken', 'address_not_allowed'],
   example: {
     body: { code: 'KV1-7Q2M-…', totp: '287082' },
     result: {
       token: 'jv0m…',
       expiresAt: '2026-01-02T20:00:00Z',
-      recoveryCodes: Array.from({ length: 10 }, () => 'k3fq-…'),
+      recoveryCodes: Array.from({ length: RECOVERY_CODES }, () => 'k3fq-…'),
     },
   },
 });

@@ -6,6 +6,7 @@ import * as browser from './browser-requests.ts';
 import { installationGet } from './installation.ts';
 import * as integrations from './integrations.ts';
 import type { AdminOperation } from './operation.ts';
+import * as ownFactors from './own-factors.ts';
 import * as passkeys from './passkeys.ts';
 import * as passwords from './passwords.ts';
 import * as people from './people.ts';
@@ -43,6 +44,9 @@ export const ADMIN_OPERATIONS = {
   me: signIn.me,
   'password.check': passwords.passwordCheck,
   'password.change': passwords.passwordChange,
+  'authenticator.begin': ownFactors.authenticatorBegin,
+  'authenticator.change': ownFactors.authenticatorChange,
+  'recovery-codes.renew': ownFactors.recoveryCodesRenew,
   'operators.list': administrators.operatorList,
   'operators.invite': administrators.operatorInvite,
   'operators.take': administrators.operatorTake,

@@ -7,6 +7,7 @@ import {
   PASSWORD_DUE,
   PERMISSIONS,
   type Permission,
+  RECOVERY_CODES,
   ROLES,
 } from '@kuvert/protocol/admin';
 import { z } from 'zod';
@@ -29,7 +30,7 @@ export const administrators = collection('administrators', {
     /** The last time step that was accepted: neither it nor an earlier one is accepted again. */
     totpStep: z.int(),
     /** SHA-256 of the recovery codes that are left. */
-    recoveryHashes: z.array(bytesSchema(32)).max(10),
+    recoveryHashes: z.array(bytesSchema(32)).max(RECOVERY_CODES),
     grants: z.array(Grant).max(100),
     createdAt: timeMs,
   }),
@@ -158,6 +159,8 @@ export const adminSessions = collection('admin-sessions', {
     stepUpAt: timeMs,
     /** Nothing but choosing another password may be done in it. */
     passwordDue: z.enum(PASSWORD_DUE).optional(),
+    /** Of an authenticator app that is to take the place of the present one (`own-factors.ts`). */
+    newTotpSecret: z.string().optional(),
     address: z.string(),
     /** From then on it is over, whatever happens in it. */
     endsAt: timeMs,
@@ -167,7 +170,7 @@ export const adminSessions = collection('admin-sessions', {
     byToken: { on: ['tokenHash'], unique: true },
     byAdministrator: ['administratorId', 'createdAt'],
   },
-  sealed: ['address'],
+  sealed: ['address', 'newTotpSecret'],
   retention: 'endsAt',
 });
 

@@ -17,10 +17,12 @@ import {
   signInFailures,
   signInRules,
 } from './collections.ts';
+import { OwnFactors } from './own-factors.ts';
 import { Passkeys } from './passkeys.ts';
 import { administratorAdminRoutes } from './routes.admin.ts';
 import { browserAdminRoutes } from './routes.browser.admin.ts';
 import { administratorOperatorRoutes } from './routes.operator.ts';
+import { ownFactorAdminRoutes } from './routes.own-factors.admin.ts';
 import { passkeyAdminRoutes } from './routes.passkeys.admin.ts';
 import { roleAdminRoutes } from './routes.roles.admin.ts';
 import { signInRulesAdminRoutes } from './routes.sign-in-rules.admin.ts';
@@ -67,6 +69,7 @@ export function createAdministratorsFeature(deps: {
     service,
     adminRoutes: {
       ...administratorAdminRoutes(service, own),
+      ...ownFactorAdminRoutes(new OwnFactors({ ...rest, sessions })),
       ...passkeyAdminRoutes(own),
       ...browserAdminRoutes(new BrowserRequests({ ...rest, publicOrigin, sessions, passkeys: own })),
       ...signInRulesAdminRoutes(service.rules),

@@ -1,12 +1,12 @@
 /** What is shown once: codes of an authenticator app (RFC 6238), recovery codes, invitation codes. */
 import { createHash } from 'node:crypto';
 import { LABELS, utf8 } from '@kuvert/protocol';
+import { RECOVERY_CODES } from '@kuvert/protocol/admin';
 import { generateSecret, generateURI, verifySync } from 'otplib';
 import type { Random } from '../../clock.ts';
 
 /** A step before and after the present one, because clocks of phones differ. */
 const TOLERANCE_S = 30;
-const RECOVERY_CODES = 10;
 /** 120 bits, so that a plain hash of it can be kept. */
 const CODE_BYTES = 15;
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';

@@ -141,8 +141,11 @@ export class Passkeys {
     return this.#of(administratorId);
   }
 
-  /** @throws KuvertError `not_found`, also for one of somebody else; `passkey_required` for the last one where nothing but passkeys signs in */
-  async remove({ administratorId, grants, elsewhere }: SignedIn, passkeyId: PasskeyId): Promise<void> {
+  /** Removes one, and ends all other sessions. @throws KuvertError `not_found`, also for one of somebody else; `passkey_required` for the last one where nothing but passkeys signs in */
+  async remove(
+    { administratorId, grants, elsewhere, sessionId }: SignedIn,
+    passkeyId: PasskeyId,
+  ): Promise<void> {
     const isNeeded = await this.#rules.wantsPasskeys([...grants, ...elsewhere]);
     await this.#store.operator().write(async (tx) => {
       // Two at once may not remove the last two.
@@ -153,6 +156,8 @@ export class Passkeys {
       if (isNeeded && (await tx.list(passkeys, query)).rows.length < 2)
         throw new KuvertError('passkey_required');
       tx.delete(passkeys, passkeyId);
+      // Whoever has it may have come in with it.
+      await this.#sessions.endOthers(tx, administratorId, sessionId);
       const before = { passkeyId };
       this.#audit.inOperator(tx, logsOf(grants), {
         action: 'passkey.removed',

@@ -51,10 +51,11 @@ export class Sessions {
    * @throws KuvertError `address_not_allowed`, `sign_in_failed` where another has taken the place of what was shown meanwhile
    */
   async begin(
-    { administratorId, name, grants, passwordHash, totpSecret }: RowOf<typeof administrators>,
+    shown: RowOf<typeof administrators>,
     address: string,
     how: { readonly factor: string; readonly passwordDue?: PasswordDue | undefined },
   ): Promise<{ token: string; endsAtMs: number }> {
+    const { administratorId, name, grants } = shown;
     try {
       await this.#rules.requireAddress(grants, address);
     } catch (error) {
@@ -70,8 +71,7 @@ export class Sessions {
       // Rows of sessions that are over go too, so that there are never more of them than one list has: whoever ends all has them all before them.
       await tx.guard('admin-sessions', administratorId);
       const account = await tx.find(administrators, administratorId);
-      if (account?.passwordHash !== passwordHash || account.totpSecret !== totpSecret)
-        throw new KuvertError('sign_in_failed');
+      if (account === undefined || !hasSameFactors(account, shown)) throw new KuvertError('sign_in_failed');
       const { rows } = await tx.list(adminSessions, ownNewestFirst(administratorId));
       const live = rows
         .filter((row) => !this.#isOver(row, nowMs))
@@ -168,6 +168,20 @@ export class Sessions {
       if (present !== undefined) tx.put(adminSessions, change(present, tx));
     });
   }
+}
+
+/** Whether nothing has taken the place of what was shown since it was looked at; a recovery code that was used up is none the less the same ones. */
+function hasSameFactors(
+  account: RowOf<typeof administrators>,
+  shown: Pick<RowOf<typeof administrators>, 'passwordHash' | 'totpSecret' | 'recoveryHashes'>,
+): boolean {
+  const { passwordHash, totpSecret, recoveryHashes } = account;
+  const known = new Set(shown.recoveryHashes.map((hash) => Buffer.from(hash).toString('base64')));
+  return (
+    passwordHash === shown.passwordHash &&
+    totpSecret === shown.totpSecret &&
+    recoveryHashes.every((hash) => known.has(Buffer.from(hash).toString('base64')))
+  );
 }
 
 function ownNewestFirst(administratorId: AdministratorId) {
