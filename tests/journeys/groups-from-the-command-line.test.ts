@@ -35,6 +35,16 @@ test('A1 a group is made, written to, changed, listed and left by commands, and 
   expect(await run(cleo, 'group', 'list')).toMatchObject([{ title: 'Großer Umzug', role: 'member' }]);
   const log = await run(anna, 'group', 'log', 'Großer Umzug');
   expect(log.map(({ action }) => action)).toEqual(['create', 'add', 'profile', 'leave']);
+  const told = await run(anna, 'history', '--notices', '--with', 'Großer Umzug');
+  expect(told.map(({ direction, kind, action, text }) => [direction, kind ?? text, action])).toEqual([
+    ['system', 'group_changed', 'create'],
+    ['out', 'Hallo', undefined],
+    ['system', 'group_changed', 'add'],
+    ['system', 'group_changed', 'profile'],
+    ['system', 'group_changed', 'leave'],
+  ]);
+  const elsewhere = ['send', '--to', ben.mail, '--reply-to', String(sent?.messageId), '--text', 'Hi'];
+  expect(await site.kuvert([...elsewhere, ...anna.asPerson])).toMatchObject({ code: 2, errorCode: 'usage' });
   const refused = await site.kuvert(['group', 'add', 'Großer Umzug', ben.mail, ...cleo.asPerson]);
   expect(refused).toMatchObject({ code: 3, errorCode: 'group_forbidden' });
   const why = await site.kuvert([

@@ -60,7 +60,9 @@ export function describeFailure(error: unknown, language: Language): Failure {
       ? showLine(error.about ?? '')
       : code === 'unexpected'
         ? unexpectedName(error)
-        : '';
+        : code === 'content_invalid'
+          ? invalidField(error)
+          : '';
   const failure = failureOf(code, name === '' ? sentence : `${sentence} (${name})`);
   const retry = (error as { retry?: Retry } | null)?.retry;
   return retry === undefined ? failure : { ...failure, retry };
@@ -93,6 +95,12 @@ function codeOf(error: unknown): ErrorCode {
 function unexpectedName(error: unknown): string {
   const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
   return showLine(String(typeof code === 'string' ? code : (name ?? typeof error))).slice(0, 60);
+}
+
+/** The field as `docs/cli.md` names it. */
+function invalidField(error: unknown): string {
+  const field = (error as KuvertError).details?.field;
+  return typeof field === 'string' ? showLine(field.replace(/E7$/, '')) : '';
 }
 
 const GERMAN_USAGE: Readonly<Record<string, (word: string) => string>> = {

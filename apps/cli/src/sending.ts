@@ -20,11 +20,11 @@ import { UsageError } from './failure.ts';
 import { mediaOf } from './media.ts';
 import { filePreview, FILE_BYTES_MAX as PICTURE_BYTES_MAX, picturePreview } from './previews.ts';
 
-/** A message by the id that `send` and `inbox` print. @throws KuvertError `message_unknown` */
+/** A message by the id that `send` and `inbox` print. @throws KuvertError `message_unknown`, `message_deleted` */
 export function messageNamed(profile: Profile, messageId: string): MessageEntry {
   const found = isId('content', messageId) ? profile.conversations.find(messageId as ContentId) : [];
   const entry = found.find(({ kind }) => kind !== 'deleted');
-  if (entry === undefined) throw new KuvertError('message_unknown');
+  if (entry === undefined) throw new KuvertError(found.length > 0 ? 'message_deleted' : 'message_unknown');
   return entry;
 }
 

@@ -4,6 +4,7 @@ import { detailsOf, onlyDetails } from './conversations/details.ts';
 import { viewOf } from './conversations/entry-view.ts';
 import { changeOf, shownOf, textOf } from './conversations/shown.ts';
 import type { ListedEntry } from './conversations/store.ts';
+import type { HistoryLine } from './conversations/types.ts';
 import type { OutboxRow, StoredMessage } from './store.ts';
 import { type ShownContext, shownReceipt } from './ticks/receipts.ts';
 import type { HistoryEntry, IncomingMessage, MessageGroup, MessageState } from './types.ts';
@@ -68,6 +69,17 @@ export function stateOf(context: ShownContext, row: OutboxRow): MessageState {
   return receipt ?? (row.acceptedAtMs === undefined ? 'queued' : 'accepted');
 }
 
+/** Messages and notices of a conversation, or of all, in order of their times, then ids. */
+export function historyLinesOf(
+  context: ShownContext,
+  { limit, ...options }: { conversationId?: ConversationId; withNotices: boolean; limit: number },
+): HistoryLine[] {
+  return context.store.entries.listLast(limit, options).flatMap((row): HistoryLine[] => {
+    const message = historyEntryOf(context, row);
+    return message.length > 0 ? message : [{ direction: 'notice', entry: viewOf(context, row) }];
+  });
+}
+
 /** Messages of a conversation, or of all, in order of their times, then ids. */
 export function historyOf(context: ShownContext, options: { with?: string; limit: number }): HistoryEntry[] {
   const { store } = context;
@@ -76,7 +88,7 @@ export function historyOf(context: ShownContext, options: { with?: string; limit
   const personId = store.directory.findPersonByMail(mail)?.personId;
   const row = personId ? store.conversations.findByPerson(personId) : store.conversations.findByMail(mail);
   if (row === undefined) return [];
-  return store.entries.listLast(limit, row.conversationId).flatMap((entry) => historyEntryOf(context, entry));
+  return store.entries.listLast(limit, row).flatMap((entry) => historyEntryOf(context, entry));
 }
 
 function historyEntryOf(context: ShownContext, row: ListedEntry): HistoryEntry[] {

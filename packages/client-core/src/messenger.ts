@@ -14,8 +14,9 @@ import type { Context } from './context.ts';
 import type { Conversations } from './conversations/conversations.ts';
 import { queueText } from './conversations/outgoing.ts';
 import { readMessages } from './conversations/reading.ts';
+import type { HistoryLine } from './conversations/types.ts';
 import type { Groups } from './groups/groups.ts';
-import { historyOf, incomingOf } from './history.ts';
+import { historyLinesOf, historyOf, incomingOf } from './history.ts';
 import type { HistoryTransfer } from './history-transfer/history-transfer.ts';
 import { statusOf } from './message-status.ts';
 import { createParts, type MessengerOptions, type MessengerParts } from './messenger-parts.ts';
@@ -141,6 +142,14 @@ export class Messenger {
   /** @param options.with mail address of the other person */
   history(options: { with?: string; limit: number }): HistoryEntry[] {
     return historyOf(this.#context, options);
+  }
+  /** The same with the notices between messages if they are wanted, of one conversation or of all. */
+  historyLines(options: {
+    conversationId?: ConversationId;
+    withNotices: boolean;
+    limit: number;
+  }): HistoryLine[] {
+    return historyLinesOf(this.#context, options);
   }
   /** How settings hold, everywhere or in the conversation with a person (by mail). @throws KuvertError `recipient_unknown` */
   settings(options: { with?: string } = {}): EffectiveSetting[] {

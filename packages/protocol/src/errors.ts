@@ -306,6 +306,13 @@ export const ERRORS = {
     'This cannot be sent as it is: a part of it is missing, too long or not of the right form.',
     'So kann das nicht gesendet werden: Ein Teil fehlt, ist zu lang oder hat nicht die richtige Form.',
   ),
+  title_invalid: entry(
+    400,
+    NEVER,
+    'A title has 1 to 200 characters on one line, without control characters.',
+    'Ein Titel hat 1 bis 200 Zeichen in einer Zeile, ohne Steuerzeichen.',
+  ),
+  message_deleted: entry(410, NEVER, 'This message was deleted.', 'Diese Nachricht wurde gelöscht.'),
   not_editable: entry(
     400,
     NEVER,
@@ -752,8 +759,8 @@ export const ERRORS = {
   not_own_message: entry(
     403,
     NEVER,
-    'Only messages of your own can be deleted for everybody; this one can be deleted for you.',
-    'Für alle lassen sich nur eigene Nachrichten löschen; diese lässt sich für Sie löschen.',
+    'Only messages of your own can be edited, ended or deleted for everybody; this one can be deleted for you.',
+    'Nur eigene Nachrichten lassen sich bearbeiten, beenden oder für alle löschen; diese lässt sich für Sie löschen.',
   ),
   message_unknown: entry(
     404,
@@ -804,6 +811,12 @@ export const ERRORS = {
     NEVER,
     'Your role in this group does not allow that; ask somebody who administers it.',
     'Ihre Rolle in dieser Gruppe erlaubt das nicht; fragen Sie jemanden, der sie verwaltet.',
+  ),
+  group_leave_instead: entry(
+    400,
+    NEVER,
+    'You cannot take yourself out of a group like this; leave it instead.',
+    'Sich selbst nimmt man so nicht aus einer Gruppe; verlassen Sie sie stattdessen.',
   ),
   group_invalid: entry(
     422,

@@ -5,6 +5,7 @@ import type { PersonId } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
 import { messageWords } from '../content-text.ts';
 import { groupTextsIn } from '../group-texts.ts';
+import { groupChangeSentence } from '../notice-view.ts';
 import { noticeSentence } from '../profile-session.ts';
 import { textsIn } from '../texts.ts';
 import type { FilesBinding } from './files-binding.ts';
@@ -41,18 +42,11 @@ export class ChatItems {
   }
 
   /** What was done in a group, in a sentence; undefined for any other notice. */
-  #changeOf({ action, personId, people = [], role, part }: SystemEntry): string | undefined {
-    if (action === undefined || personId === undefined) return undefined;
-    const texts = groupTextsIn(this.#language);
-    const own = this.#profile.whoami();
-    const nameOf = (id: PersonId, you = texts.you()) =>
-      id === own.personId ? you : (this.#people.nameOf(id) ?? texts.someone());
-    return texts.change(action, {
-      by: nameOf(personId),
-      people: people.map((id) => nameOf(id, texts.youToo())).join(', '),
-      role: role === undefined ? '' : texts.role(role),
-      part,
-    });
+  #changeOf(entry: SystemEntry): string | undefined {
+    const language = this.#language;
+    const nameOf = (id: PersonId) => this.#people.nameOf(id) ?? groupTextsIn(language).someone();
+    const output = { language, texts: textsIn(language) };
+    return groupChangeSentence(entry, { output, profile: this.#profile, nameOf });
   }
 
   /** A conversation as it stands in the list. */

@@ -5,7 +5,7 @@ import { fileTarget, type Profile } from '@kuvert/client-core/node';
 import { type GroupPicture, type GroupRole, KuvertError, mailAddress, type PersonId } from '@kuvert/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
-import { UsageError } from '../failure.ts';
+import { FailureAbout, UsageError } from '../failure.ts';
 import { groupTextsIn } from '../group-texts.ts';
 import type { Output } from '../output.ts';
 import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
@@ -57,13 +57,13 @@ function addCreate(group: Command, context: CommandContext): void {
     .command('create')
     .description('make a group of yourself and others; you administer it')
     .argument('<title>', 'what it is called; only its members can read that')
-    .requiredOption('--with <mail...>', "the others' mail addresses");
-  profileCommand(command).action((title: string, options: ProfileOptions & { with: string[] }) => {
+    .option('--with <mail...>', "the others' mail addresses; they can also be added later");
+  profileCommand(command).action((title: string, options: ProfileOptions & { with?: string[] }) => {
     const { output } = context;
-    const mails = options.with.map(readMail);
+    const mails = (options.with ?? []).map(readMail);
     return withProfile(options, output, async (profile) => {
       await profile.connect();
-      const made = await profile.groups.create(title, mails);
+      const made = await namingWhoIsUnknown(mails, profile.groups.create(title, mails));
       await output.result(groupJson(made, profile), () =>
         groupTextsIn(output.language).created(showLine(made.title), made.groupId, made.members.length),
       );
@@ -80,10 +80,11 @@ function addList(group: Command, context: CommandContext): void {
   profileCommand(command).action((options: ProfileOptions) => {
     const { output } = context;
     return withProfile(options, output, async (profile) => {
-      if (!(await flushIfReachable(profile)))
-        await output.notice('server_unreachable', output.texts.offlineLocal());
+      const isOnline = await flushIfReachable(profile);
+      if (!isOnline) await output.notice('server_unreachable', output.texts.offlineLocal());
       const groups = profile.groups.list();
-      for (const one of groups)
+      if (isOnline) for (const { groupId } of groups) await profile.groups.learnNames(groupId);
+      for (const one of profile.groups.list())
         await output.result(groupJson(one, profile), () => groupText(one, profile, output));
       if (groups.length === 0) await output.progress(groupTextsIn(output.language).none());
     });
@@ -125,7 +126,9 @@ function addPeople(
     .argument('<mail...>', 'mail addresses');
   profileCommand(command).action((title: string, mails: string[], options: ProfileOptions) => {
     const checked = mails.map(readMail);
-    return changeOne(context, options, title, (profile, found) => change(profile, found, checked));
+    return changeOne(context, options, title, (profile, found) =>
+      namingWhoIsUnknown(checked, change(profile, found, checked)),
+    );
   });
   finishCommand(command, [
     `kuvert group ${name} Release ben@acme.test --profile anna --secret-file anna.secret`,
@@ -143,7 +146,7 @@ function addRole(group: Command, context: CommandContext): void {
     (title: string, mails: string[], options: ProfileOptions & { as: GroupRole }) => {
       const checked = mails.map(readMail);
       return changeOne(context, options, title, (profile, { groupId }) =>
-        profile.groups.setRole(groupId, checked, options.as),
+        namingWhoIsUnknown(checked, profile.groups.setRole(groupId, checked, options.as)),
       );
     },
   );
@@ -339,6 +342,16 @@ async function namesOf(profile: Profile): Promise<Map<PersonId, string>> {
   const names = new Map((await profile.people()).map(({ personId, name }) => [personId, name]));
   const { personId, name } = profile.whoami();
   return names.set(personId, name);
+}
+
+/** Of several addresses, the one that nobody has is told. */
+async function namingWhoIsUnknown<T>(mails: readonly string[], work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof KuvertError) || error.code !== 'recipient_unknown') throw error;
+    throw new FailureAbout(error.code, mails[Number(error.details?.at)]);
+  }
 }
 
 function readMail(text: string): string {

@@ -5,7 +5,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { namesIn } from '../content-text.ts';
 import { conversationTextsIn } from '../conversation-texts.ts';
+import { entryJson, entryText, findConversation } from '../conversation-view.ts';
 import { historyJson, historyText } from '../message-view.ts';
+import { noticeJson, noticeText } from '../notice-view.ts';
 import type { Output } from '../output.ts';
 import { type ProfileOptions, TIME_LIMIT_MS, withProfile } from '../profile-session.ts';
 
@@ -19,18 +21,43 @@ export function addHistory(program: Command, context: CommandContext): void {
   const command = program
     .command('history')
     .description('show what was sent and received, oldest first; needs no server')
-    .option('--with <mail>', 'only with this person')
+    .option('--with <mail>', 'only with this person, or in the group of this title or id')
     .option('--limit <number>', 'at most so many, the newest', readLimit, 100)
+    .option('--notices', 'also what happened between messages: who came and went, keys that changed')
     .option('--fetch', 'first ask another device of yours for what is missing here; needs the server');
-  type Options = ProfileOptions & { with?: string; limit: number; fetch?: true };
+  type Options = ProfileOptions & { with?: string; limit: number; notices?: true; fetch?: true };
   profileCommand(command).action(async (options: Options) => {
     const { output } = context;
     await withProfile(options, output, async (profile) => {
       const { with: mail, limit } = options;
       if (options.fetch) await fetchHistory(profile, output);
       const nameOf = namesIn(profile);
-      for (const entry of profile.history({ limit, ...(mail === undefined ? {} : { with: mail }) })) {
-        await output.result(historyJson(entry, output, nameOf), () => historyText(entry, output, nameOf));
+      const summaries = profile.conversations.list();
+      const only = mail === undefined ? undefined : findConversation(profile, mail);
+      if (mail !== undefined && only === undefined) return;
+      const { conversationId } = only ?? {};
+      for (const line of profile.historyLines({
+        limit,
+        withNotices: options.notices === true,
+        ...(conversationId && { conversationId }),
+      })) {
+        if (line.direction !== 'notice') {
+          await output.result(historyJson(line, output, nameOf), () => historyText(line, output, nameOf));
+          continue;
+        }
+        if (!options.notices) continue;
+        const { entry } = line;
+        const summary = summaries.find((one) => one.conversationId === entry.conversationId);
+        if (summary === undefined) continue;
+        if (entry.direction !== 'system') {
+          await output.result(entryJson(entry, summary, output, nameOf), () =>
+            entryText(entry, summary, output, nameOf),
+          );
+        } else {
+          await output.result(noticeJson(entry, summary, { output, profile, nameOf }), () =>
+            noticeText(entry, summary, { output, profile, nameOf }),
+          );
+        }
       }
     });
   });

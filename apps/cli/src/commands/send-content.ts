@@ -2,6 +2,7 @@
 import type { Profile } from '@kuvert/client-core/node';
 import { type ContentId, type ConversationId, type Mention, mailAddress } from '@kuvert/protocol';
 import type { CommandContext } from '../command-context.ts';
+import { UsageError } from '../failure.ts';
 import type { ProfileOptions } from '../profile-session.ts';
 import {
   cardOf,
@@ -79,6 +80,7 @@ async function queueMessage(
       ? await profile.conversationAt(mailAddress.parse(to))
       : profile.groups.find(group).conversationId;
   const answers = options.replyTo === undefined ? undefined : messageNamed(profile, options.replyTo);
+  if (answers !== undefined && answers.conversationId !== conversationId) throw answeredElsewhere();
   const answering = answers === undefined ? {} : { replyTo: replyTo(answers) };
   const path = options.file ?? options.voice;
   const mentions = namedIn(profile, conversationId, options);
@@ -120,6 +122,14 @@ async function queueMessage(
     ...(links && { links }),
     ...(mentions && { mentions }),
     ...answering,
+  });
+}
+
+/** Others would read an answer to something that they have not, and learn that it was written. */
+function answeredElsewhere(): UsageError {
+  return new UsageError({
+    en: 'The message that you answer is in another conversation.',
+    de: 'Die Nachricht, auf die Sie antworten, steht in einer anderen Unterhaltung.',
   });
 }
 

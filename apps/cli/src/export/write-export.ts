@@ -12,8 +12,8 @@ import { conversationTextsIn } from '../conversation-texts.ts';
 import { conversationJson, entryJson, peerName } from '../conversation-view.ts';
 import { showDuration } from '../duration.ts';
 import { UsageError } from '../failure.ts';
+import { noticeFacts, systemSentence } from '../notice-view.ts';
 import type { Output } from '../output.ts';
-import { noticeSentence } from '../profile-session.ts';
 import { PAGE_END, type PageLine, type PageWords, pageBack, pageHead, pageIndex, pageLine } from './pages.ts';
 
 const PAGE = 500;
@@ -62,7 +62,7 @@ export async function writeExport(profile: Profile, folder: string, output: Outp
       await json.write(
         `${count > 0 ? ',' : ''}\n   ${JSON.stringify(dataOf(entry, summary, output, namesIn(profile)))}`,
       );
-      await page.write(pageLine(lineOf(entry, summary, output, namesIn(profile))));
+      await page.write(pageLine(lineOf(entry, summary, { profile, output, nameOf: namesIn(profile) })));
       count++;
     }
     await json.write(']}');
@@ -87,20 +87,18 @@ function* allEntries(profile: Profile, { conversationId }: ConversationSummary):
 /** A message with its text exactly as it was written, or a notice. */
 function dataOf(entry: Entry, summary: ConversationSummary, output: Output, nameOf: NameOf): object {
   if (entry.direction !== 'system') return { kind: entry.kind, ...entryJson(entry, summary, output, nameOf) };
-  const { direction, kind, atMs, count, deviceId } = entry;
-  return {
-    kind,
-    direction,
-    at: iso(atMs),
-    ...(count !== undefined && { count }),
-    ...(deviceId && { deviceId }),
-  };
+  const { kind, ...facts } = noticeFacts(entry, nameOf) as { kind: string };
+  return { kind, direction: entry.direction, ...facts };
 }
 
-function lineOf(entry: Entry, summary: ConversationSummary, output: Output, nameOf: NameOf): PageLine {
+function lineOf(
+  entry: Entry,
+  summary: ConversationSummary,
+  { profile, output, nameOf }: { profile: Profile; output: Output; nameOf: NameOf },
+): PageLine {
   const { texts } = output;
   if (entry.direction === 'system') {
-    const note = noticeSentence(entry, output, entry.personId && nameOf(entry.personId));
+    const note = systemSentence(entry, { profile, output, nameOf });
     return { at: iso(entry.atMs), who: 'Kuvert', isOwn: false, text: '', note };
   }
   const isOwn = entry.direction === 'out';

@@ -19,6 +19,9 @@ import { queueMessage, queueShown, recipientOf } from './outgoing.ts';
 import { captionOf, shownOf } from './shown.ts';
 import type { EntryRow } from './store.ts';
 
+/** What people take for one sign, however many code points it is made of. */
+const SIGNS = new Intl.Segmenter('und', { granularity: 'grapheme' });
+
 type Distribute<T> = T extends unknown ? Omit<T, 'minReader' | 'timerMs'> : never;
 
 /** Content as a person gives it: without what is filled in for them. */
@@ -42,6 +45,8 @@ function checkText(text: string): string {
 /** The content of a draft. @throws KuvertError `content_invalid` with {field}, `text_too_long`, `text_not_utf8` */
 export function contentOf(draft: Draft): ShownContent {
   if ('text' in draft && draft.text !== undefined) checkText(draft.text);
+  // Nobody could tell what a vote for one of two equal answers means. What others have made so is shown all the same.
+  if ('options' in draft && new Set(draft.options).size < draft.options.length) throw invalid('options');
   const content = { ...draft, minReader: READER_VERSION };
   return checked(SHOWN_SCHEMAS, content) as ShownContent;
 }
@@ -59,9 +64,9 @@ export function editMessage(
   mentions: readonly Mention[] | undefined,
 ): ContentId {
   const content = ownContent(context, row);
-  if (captionOf(content) === undefined || (content.kind === 'text' && text === '')) {
-    throw new KuvertError('not_editable');
-  }
+  if (captionOf(content) === undefined) throw new KuvertError('not_editable');
+  // Who wants nothing to stand there deletes it, so that others see that there was something.
+  if (content.kind === 'text' && text === '') throw invalid('text');
   checkText(text);
   const stamp = nextStamp(context, row, 'edit');
   return queueChange(context, row, {
@@ -77,6 +82,7 @@ export function editMessage(
 /** @see Conversations.react */
 export function reactTo(context: Context, row: EntryRow, emoji: string): ContentId {
   shownContent(row);
+  if ([...SIGNS.segment(emoji)].length > 1) throw invalid('emoji');
   const stamp = nextStamp(context, row, 'reaction');
   return queueChange(context, row, {
     kind: 'reaction',

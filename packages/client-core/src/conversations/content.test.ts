@@ -284,10 +284,19 @@ test('A1 what is too long or not of its form is refused before it is written dow
   expect(code({ kind: 'poll', question: '', options: ['one', 'two'], isMultiple: false })).toBe(
     'content_invalid',
   );
+  expect(code({ kind: 'poll', question: 'x', options: ['one', 'one'], isMultiple: false })).toBe(
+    'content_invalid',
+  );
   expect(code({ kind: 'contact', name: 'a\nb', mails: [], phones: [] })).toBe('content_invalid');
   expect(code({ kind: 'location', latitudeE7: 900_000_001, longitudeE7: 0 })).toBe('content_invalid');
   expect(code({ kind: 'ack', chains: [], also: [] })).toBe('content_invalid');
   expect(anna.store.outbox.countWaitingMessages()).toBe(0);
+  anna.messenger.conversations.write(conversation, { kind: 'text', text: 'there' });
+  const [entry] = anna.messenger.conversations.entries(conversation).entries;
+  const { conversations } = anna.messenger;
+  expect(() => conversations.react(entry?.entryId ?? 0, 'a text')).toThrow('content_invalid');
+  expect(() => conversations.edit(entry?.entryId ?? 0, '')).toThrow('content_invalid');
+  expect(conversations.react(entry?.entryId ?? 0, '👨‍👩‍👧')).toMatch(/^ms_/);
 });
 
 /** Of schedules that are always the same, unless another one is asked for. */

@@ -131,8 +131,11 @@ export interface EntryStore {
     range: { readonly after?: EntryPlace; readonly before?: EntryPlace; readonly from?: 'start' | 'end' },
     limit: number,
   ): ListedEntry[];
-  /** The newest messages that are shown, of all conversations by time, of one in display order. */
-  listLast(limit: number, conversationId?: ConversationId): ListedEntry[];
+  /** The newest messages that are shown, of all conversations by time, of one in display order; with the notices between them if wanted. */
+  listLast(
+    limit: number,
+    options?: { readonly conversationId?: ConversationId; readonly withNotices?: boolean },
+  ): ListedEntry[];
   /** Keeps a notice in the conversation; one like it that still stands is replaced in its place. */
   putNotice(conversationId: ConversationId, key: string, notice: Omit<Notice, 'noticeId'>): void;
   deleteNotices(match: { kind: Notice['kind']; personId?: PersonId; deviceId?: DeviceId }): ConversationId[];

@@ -9,7 +9,7 @@ import type {
   GroupRole,
   PersonId,
 } from '@kuvert/protocol';
-import type { MessageState, NoticeKind } from '../types.ts';
+import type { HistoryEntry, MessageState, NoticeKind } from '../types.ts';
 import type { MessageDetails, MessageKind } from './message-details.ts';
 
 export type * from './message-details.ts';
@@ -110,6 +110,9 @@ export interface SystemEntry extends AnyEntry {
 
 /** One line of a conversation. */
 export type Entry = MessageEntry | SystemEntry;
+
+/** A message, or a notice between messages; of a timer that somebody has set the entry is a message of the kind `timer`. */
+export type HistoryLine = HistoryEntry | { readonly direction: 'notice'; readonly entry: Entry };
 
 /** Which part of a conversation is asked for; without a place, its end. */
 export interface EntriesOptions {

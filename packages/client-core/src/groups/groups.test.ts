@@ -59,6 +59,25 @@ test('A1 the title is read by members and by nobody else, also after it was chan
   expect(() => bela.messenger.groups.send(groupId, 'still here?')).toThrow('group_forbidden');
 });
 
+test('A1 a group of one is made, grows and is one again; nobody takes themselves out of it but by leaving', async () => {
+  const [anna, bela] = (await scene('Anna', 'Bela')).devices as [TestDevice, TestDevice];
+  const { groups } = anna.messenger;
+  const { groupId, members } = await online(anna, () => groups.create('Notes', []));
+  expect(members).toMatchObject([{ role: 'admin', isSelf: true }]);
+  groups.send(groupId, 'to nobody yet');
+  await online(anna, () => groups.add(groupId, [anna.mail, bela.mail]));
+  await online(anna, () => groups.remove(groupId, [bela.mail]));
+  await expect(online(anna, () => groups.remove(groupId, [anna.mail]))).rejects.toThrow(
+    'group_leave_instead',
+  );
+  await expect(online(anna, () => groups.add(groupId, [bela.mail, 'nobody@x.test']))).rejects.toMatchObject({
+    code: 'recipient_unknown',
+    details: { at: 1 },
+  });
+  await expect(online(anna, () => groups.setTitle(groupId, 'a\nb'))).rejects.toThrow('title_invalid');
+  expect(await online(anna, () => groups.leave(groupId))).toMatchObject({ isDissolved: true, members: [] });
+});
+
 test('B1 a removed device with a full dump of the server opens nothing newer', async () => {
   const one = await scene('Anna', 'Bela', 'Cleo');
   const { server, groupId } = one;

@@ -20,6 +20,7 @@ import { ticksInGroup } from '../ticks/receipts.ts';
 import type { GroupChange, GroupChanges } from './changing.ts';
 import { entriesOf, type GroupLogLine } from './history.ts';
 import type { GroupLogs } from './log-sync.ts';
+import { inTurns } from './members.ts';
 import { pictureOf } from './profile.ts';
 import type { GroupRow } from './store.ts';
 
@@ -89,11 +90,14 @@ export class Groups {
     return row && this.#view(row);
   }
 
-  /** Makes a group of oneself and people by their addresses. @throws KuvertError `recipient_unknown`, `bad_request`, `group_full`, … */
+  /**
+   * Makes a group of oneself and people by their addresses, or of oneself alone.
+   * @throws KuvertError `recipient_unknown` with {at} (the how manieth address), `title_invalid`, `group_full`, …
+   */
   async create(title: string, mails: readonly string[]): Promise<GroupView> {
     const connection = this.#connected();
     const checked = checkedTitle(title);
-    const people = await this.#peopleAt(connection, mails);
+    const people = this.#others(await this.#peopleAt(connection, mails));
     const groupId = newId(this.#context, 'group');
     const first = people.slice(0, GROUP_LIMITS.peopleMax);
     const row = await this.#changes.create(connection, { groupId, title: checked, people: first });
@@ -115,6 +119,7 @@ export class Groups {
 
   /** @throws KuvertError as {@link Groups.add} */
   async remove(groupId: GroupId, mails: readonly string[]): Promise<GroupView> {
+    if (mails.includes(this.#context.own.mail)) throw new KuvertError('group_leave_instead');
     const people = await this.#peopleAt(this.#connected(), mails);
     return this.#changePeople(groupId, people, (state) => {
       const present = people.filter((person) => memberOf(state, person) !== undefined);
@@ -124,7 +129,7 @@ export class Groups {
 
   /** @throws KuvertError as {@link Groups.add} */
   async setRole(groupId: GroupId, mails: readonly string[], role: GroupRole): Promise<GroupView> {
-    const people = await this.#peopleAt(this.#connected(), mails, { withSelf: true });
+    const people = await this.#peopleAt(this.#connected(), mails);
     return this.#changePeople(groupId, people, (state) => {
       const others = people.filter((person) => memberOf(state, person)?.role !== role);
       return { action: 'role', people: others, role };
@@ -203,6 +208,17 @@ export class Groups {
     else await this.#logs.fetch(connection, groupId);
   }
 
+  /** Asks the directory for members whose names are not known here yet; what it does not tell stays unknown. @throws KuvertError `server_unreachable` */
+  async learnNames(groupId: GroupId): Promise<void> {
+    const connection = this.#connected();
+    const { store } = this.#context;
+    const { members = [] } = store.groups.get(groupId)?.state ?? {};
+    const nameless = this.#others(members.map(({ person }) => person)).filter(
+      (person) => store.directory.getPerson(person) === undefined,
+    );
+    await inTurns(nameless, (person) => this.#directory.learnPerson(connection, person));
+  }
+
   async #change(
     groupId: GroupId,
     decide: (state: GroupState) => GroupChange | undefined,
@@ -231,19 +247,28 @@ export class Groups {
     return view;
   }
 
-  async #peopleAt(
-    connection: Connection,
-    mails: readonly string[],
-    { withSelf = false } = {},
-  ): Promise<PersonId[]> {
+  async #peopleAt(connection: Connection, mails: readonly string[]): Promise<PersonId[]> {
     const { own } = this.#context;
     const people = new Set<PersonId>();
-    for (const mail of mails) {
-      const isSelf = mail === own.mail;
-      if (isSelf && !withSelf) throw new KuvertError('recipient_self');
-      people.add(isSelf ? own.personId : (await this.#directory.findByMail(connection, mail)).personId);
+    for (const [at, mail] of mails.entries()) {
+      if (mail === own.mail) people.add(own.personId);
+      else people.add(await this.#personAt(connection, mail, at));
     }
     return [...people];
+  }
+
+  async #personAt(connection: Connection, mail: string, at: number): Promise<PersonId> {
+    try {
+      return (await this.#directory.findByMail(connection, mail)).personId;
+    } catch (error) {
+      if (!(error instanceof KuvertError) || error.code !== 'recipient_unknown') throw error;
+      throw new KuvertError(error.code, { details: { at }, cause: error });
+    }
+  }
+
+  /** Who makes a group is in it anyway. */
+  #others(people: readonly PersonId[]): PersonId[] {
+    return people.filter((person) => person !== this.#context.own.personId);
   }
 
   #connected(): Connection {
@@ -275,9 +300,9 @@ export class Groups {
   }
 }
 
-/** @throws KuvertError `bad_request` for a title with control characters, or none */
+/** @throws KuvertError `title_invalid` for a title with control characters, or none */
 function checkedTitle(title: string): string {
   const parsed = displayName.safeParse(title);
-  if (!parsed.success) throw new KuvertError('bad_request', { details: { field: 'title' } });
+  if (!parsed.success) throw new KuvertError('title_invalid');
   return parsed.data;
 }

@@ -10,6 +10,7 @@ import {
 import type { Attachments } from '../attachments/attachments.ts';
 import type { BlobTransfer } from '../attachments/ports.ts';
 import type { Conversations } from '../conversations/conversations.ts';
+import type { HistoryLine } from '../conversations/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { HistoryTransfer } from '../history-transfer/history-transfer.ts';
 import { Messenger } from '../messenger.ts';
@@ -106,6 +107,12 @@ export interface Profile {
   person(personId: PersonId): Person | undefined;
   /** The last `limit` (100) lines with one person (by mail) or with all, oldest first. */
   history(options?: { with?: string; limit?: number }): HistoryEntry[];
+  /** The last `limit` messages, with the notices between them if they are wanted, of one conversation or of all, oldest first. */
+  historyLines(options: {
+    conversationId?: ConversationId;
+    withNotices: boolean;
+    limit: number;
+  }): HistoryLine[];
   /** What the person should know and has not marked as seen, oldest first. */
   notices(): Notice[];
   markNoticesSeen(noticeIds: readonly number[]): void;
@@ -318,6 +325,13 @@ class NodeProfile implements Profile {
   history(options: { with?: string; limit?: number } = {}): HistoryEntry[] {
     const { with: mail, limit = HISTORY_LIMIT } = options;
     return this.#messenger.history({ ...(mail !== undefined && { with: mail }), limit });
+  }
+  historyLines(options: {
+    conversationId?: ConversationId;
+    withNotices: boolean;
+    limit: number;
+  }): HistoryLine[] {
+    return this.#messenger.historyLines(options);
   }
   notices(): Notice[] {
     return this.#messenger.notices();

@@ -87,8 +87,11 @@ export class SqlEntryStore implements EntryStore {
     const entries = rows.map(listedOf);
     return range.from === 'start' ? entries : entries.reverse();
   }
-  listLast(limit: number, conversationId?: ConversationId): ListedEntry[] {
-    const shown = `entry.kind <> 'removed' AND direction <> ${NOTICE}`;
+  listLast(
+    limit: number,
+    { conversationId, withNotices = false }: { conversationId?: ConversationId; withNotices?: boolean } = {},
+  ): ListedEntry[] {
+    const shown = `entry.kind <> 'removed'${withNotices ? '' : ` AND direction <> ${NOTICE}`}`;
     if (conversationId === undefined) {
       return this.#sql
         .all(`${WITH_OUTBOX} WHERE ${shown} ORDER BY id DESC LIMIT ?`, limit)
