@@ -113,8 +113,16 @@ test('C3 C4 the set-up code makes an operator, who makes a tenant and its first 
   const secret = await replacing.until('the secret is shown', () => secretIn(replacing));
   replacing.write(`${wrongFor(secret)}\n${generateSync({ secret })}\n`);
   expect((await resultOf(replacing)).json[1]).toEqual({ state: 'done' });
+  // This machine is known from now on, also signed out, by a token of another kind than the session's.
+  const device = readFileSync(site.at('anna.json.devices'), 'utf8');
   const out = await admin('anna', ['sign-out']);
   expect(out.json).toEqual([{ state: 'signed-out' }]);
+  expect(statSync(site.at('anna.json.devices')).mode & 0o777).toBe(0o600);
+  const [codeToSignIn = ''] = (renewed?.recoveryCodes ?? []) as string[];
+  const signIn = ['sign-in', '--server', server.url, '--mail', 'anna@acme.test', '--recovery'];
+  expect((await admin('anna', signIn, `${PASSWORD}\n${codeToSignIn}\n`)).code).toBe(0);
+  expect(readFileSync(site.at('anna.json.devices'), 'utf8')).not.toBe(device);
+  await admin('anna', ['sign-out']);
   expect((await admin('anna', ['me'])).errorCode).toBe('not_signed_in');
 });
 

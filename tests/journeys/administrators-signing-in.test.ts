@@ -193,8 +193,12 @@ test('H8 a cookie counts from our own pages only, and a token in the wrong place
     body: { mail: MAIL, password: PASSWORD, secondFactor: { kind: 'totp', code: totp() }, cookie: true },
   });
   expect(signedIn.json.token).toBeUndefined();
-  const setCookie = signedIn.headers.get('set-cookie') ?? '';
+  const [setCookie = '', device] = signedIn.headers.getSetCookie();
   expect(setCookie).toMatch(/^__Host-kuvert=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Strict$/);
+  expect(device).toMatch(
+    /^__Host-kuvert-device=[\w-]{43}; Path=\/; Max-Age=\d{8}; Secure; HttpOnly; SameSite=Strict$/,
+  );
+  expect(signedIn.json.deviceToken).toBeUndefined();
   const cookie = setCookie.split(';')[0] as string;
   const get = (headers: Record<string, string>) => call('GET', '/me', { headers: { cookie, ...headers } });
   expect((await get({ 'sec-fetch-site': 'same-origin' })).status).toBe(200);

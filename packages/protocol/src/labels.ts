@@ -62,6 +62,7 @@ export const LABELS = {
   auditExport: 'kuvert/audit-export/1',
   // Administration
   sessionToken: 'kuvert/session-token/1',
+  knownDevice: 'kuvert/known-device/1',
   signInTry: 'kuvert/sign-in-try/1',
   invitationCode: 'kuvert/invitation-code/1',
   recoveryCode: 'kuvert/recovery-code/1',

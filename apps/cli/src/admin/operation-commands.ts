@@ -43,7 +43,7 @@ const OTHERWISE: readonly AdminOperationId[] = [
 ];
 
 /** What is asked for, because other users of a machine see the options of a command. */
-const SECRETS = /^(?:code|totp|password|\w+Password)$/;
+const SECRETS = /^(?:code|totp|password|deviceToken|\w+Password)$/;
 
 type Part = 'params' | 'query' | 'body';
 type Options = AdminOptions & {

@@ -16,30 +16,38 @@ const OTHERS = 0o077;
 
 /** @throws KuvertError `not_signed_in` without a usable file, `keys_open` for one that others can read */
 export async function readSession(file: string): Promise<AdminSession> {
-  let text: string;
   try {
-    const handle = await open(file, 'r');
-    try {
-      const { mode } = await handle.stat();
-      if (process.platform !== 'win32' && (mode & OTHERS) !== 0) throw new KuvertError('keys_open');
-      text = await handle.readFile('utf8');
-    } finally {
-      await handle.close();
-    }
-    return Session.parse(JSON.parse(text));
+    return Session.parse(JSON.parse(await readOwnFile(file)));
   } catch (cause) {
     if (cause instanceof KuvertError) throw cause;
     throw new KuvertError('not_signed_in', { cause });
   }
 }
 
-/** Written beside and moved into place, so that it is never half there. */
+/** Keeps it. */
 export async function writeSession(file: string, session: AdminSession): Promise<void> {
+  await writeOwnFile(file, `${JSON.stringify(session)}\n`);
+}
+
+/** The text of a file that belongs to its user alone. @throws KuvertError `keys_open` for one that others can read */
+export async function readOwnFile(file: string): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    const { mode } = await handle.stat();
+    if (process.platform !== 'win32' && (mode & OTHERS) !== 0) throw new KuvertError('keys_open');
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Written beside and moved into place, so that it is never half there, and readable by its user alone. */
+export async function writeOwnFile(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const beside = `${file}.${process.pid}`;
   const handle = await open(beside, 'w', 0o600);
   try {
-    await handle.writeFile(`${JSON.stringify(session)}\n`);
+    await handle.writeFile(text);
   } finally {
     await handle.close();
   }

@@ -12,6 +12,7 @@ import {
   sessionFile,
   signedInClient,
 } from './connection.ts';
+import { keepDeviceToken, readDeviceToken } from './device-file.ts';
 import { confirmApp, showAppSecret } from './factor-commands.ts';
 import { askGoodPassword, chooseAnother } from './password-commands.ts';
 import { type Prompts, withPrompts } from './prompts.ts';
@@ -107,12 +108,13 @@ async function accept(options: ComeIn, context: CommandContext, prompts: Prompts
     await client.call('invitations.open', { body: { code, name, mail, password } })
   ).result;
   await showAppSecret({ totpSecret, totpUri }, context);
-  const { token, expiresAt, recoveryCodes } = await confirmApp(
+  const { token, expiresAt, deviceToken, recoveryCodes } = await confirmApp(
     texts.totp,
     prompts,
     async (totp) => (await client.call('invitations.accept', { body: { code, totp } })).result,
   );
   await keep(options, context, { token, expiresAt });
+  await keepDevice(options, context, { mail, deviceToken });
   await output.result({ expiresAt, recoveryCodes }, () =>
     [texts.recoveryCodes(recoveryCodes), texts.signedIn(expiresAt)].join('\n'),
   );
@@ -134,16 +136,18 @@ async function begin(options: ComeIn, context: CommandContext, prompts: Prompts)
   const secondFactor = options.recovery
     ? { kind: 'recovery' as const, code: await prompts.askSecret(texts.recoveryCode) }
     : { kind: 'totp' as const, code: await prompts.askDigits(texts.totp) };
+  const known = await readDeviceToken(sessionFile(options, context), { server: client.url, mail });
   const signedIn = await client
-    .call('sessions.create', { body: { mail, password, secondFactor } })
+    .call('sessions.create', { body: { mail, password, secondFactor, deviceToken: known } })
     .catch(async (error: unknown) => {
       if (!(error instanceof KuvertError) || error.code !== 'passkey_required') throw error;
       await output.notice(error.code, sentenceFor(error.code, output.language));
     });
   // Only passkeys count for them.
   if (signedIn === undefined) return inBrowser();
-  const { token, expiresAt, passwordDue } = signedIn.result;
+  const { token, expiresAt, deviceToken, passwordDue } = signedIn.result;
   await keep(options, context, { token, expiresAt });
+  await keepDevice(options, context, { mail, deviceToken });
   if (passwordDue !== undefined) {
     // Kept before, so that whoever goes away now can do it later with `password change`.
     await output.notice('password-due', texts.passwordDue(passwordDue), { reason: passwordDue });
@@ -159,4 +163,13 @@ async function keep(
 ): Promise<void> {
   if (token === undefined || options.server === undefined) throw new KuvertError('internal');
   await writeSession(sessionFile(options, context), { server: options.server, token, expiresAt });
+}
+
+async function keepDevice(
+  { server, ...options }: ComeIn,
+  context: CommandContext,
+  { mail, deviceToken }: { readonly mail: string; readonly deviceToken: string | undefined },
+): Promise<void> {
+  if (deviceToken === undefined || server === undefined) return;
+  await keepDeviceToken(sessionFile(options, context), { server, mail }, deviceToken);
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { deviceName, idSchema } from '../schemas.ts';
 import { operation } from './operation.ts';
+import { deviceToken, SessionToken } from './sign-in.ts';
 
 const time = z.iso.datetime();
 const base64url = z
@@ -150,8 +151,8 @@ export const passkeySignIn = operation({
   path: '/sessions/passkey',
   summary: 'Signs in with a passkey that has verified its user; no password and no code besides.',
   access: 'public',
-  body: z.object({ credential: Shown, cookie: z.boolean().default(false) }),
-  result: z.object({ token: z.string().optional(), expiresAt: time }),
+  body: z.object({ credential: Shown, cookie: z.boolean().default(false), deviceToken }),
+  result: SessionToken,
   errors: ['sign_in_failed', 'address_not_allowed'],
   example: {
     body: {

@@ -14,7 +14,14 @@ const time = z.iso.datetime();
 const Grant = z.object({ role: z.enum(ROLES), scope: GrantScope });
 
 /** A token to send as `Authorization: Bearer`; in a browser it comes as a cookie and is left out here. */
-const SessionToken = z.object({ token: z.string().optional(), expiresAt: time });
+export const SessionToken = z.object({
+  token: z.string().optional(),
+  expiresAt: time,
+  /** To be kept and shown at the next sign-in (`deviceToken`): with it, wrong tries of others hold up nobody. In a browser a cookie that stays, and left out here. */
+  deviceToken: z.string().optional(),
+});
+/** What an earlier sign-in gave; one that is not good any more counts as none. In a browser a cookie. */
+export const deviceToken = z.string().max(100).optional();
 
 export const invitationOpen = operation({
   method: 'POST',
@@ -79,6 +86,7 @@ export const sessionCreate = operation({
       z.object({ kind: z.literal('recovery'), code }),
     ]),
     cookie: z.boolean().default(false),
+    deviceToken,
   }),
   result: SessionToken.extend({
     /** Set when another password has to be chosen before anything else: because it is older than the rules of a place allow, or known from a breach. */
@@ -90,8 +98,9 @@ export const sessionCreate = operation({
       mail: 'anna@acme.test',
       password: 'a long sentence that only I know',
       secondFactor: { kind: 'totp', code: '287082' },
+      deviceToken: 'q1Zb…',
     },
-    result: { token: 'jv0m…', expiresAt: '2026-01-02T20:00:00Z' },
+    result: { token: 'jv0m…', expiresAt: '2026-01-02T20:00:00Z', deviceToken: 'w8Tn…' },
   },
 });
 

@@ -146,6 +146,21 @@ export const integrations = collection('integrations', {
   retention: 'expiresAt',
 });
 
+/** Devices that somebody has signed in from (`known-devices.ts`), by the hash of their tokens. */
+export const knownDevices = collection('admin-known-devices', {
+  scope: 'operator',
+  document: z.object({
+    /** SHA-256 of the token under its label. */
+    tokenHash: bytesSchema(32),
+    administratorId: idSchema('administrator'),
+    createdAt: timeMs,
+    expiresAt: timeMs,
+  }),
+  key: ['tokenHash'],
+  indexes: { byAdministrator: ['administratorId', 'createdAt'] },
+  retention: 'expiresAt',
+});
+
 /** Where an administrator is signed in. */
 export const adminSessions = collection('admin-sessions', {
   scope: 'operator',

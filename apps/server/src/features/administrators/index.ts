@@ -12,6 +12,7 @@ import {
   browserRequests,
   integrations,
   invitations,
+  knownDevices,
   passkeyChallenges,
   passkeys,
   signInFailures,
@@ -38,6 +39,7 @@ export const administratorCollections = [
   browserRequests,
   integrations,
   invitations,
+  knownDevices,
   passkeyChallenges,
   passkeys,
   signInFailures,
@@ -87,6 +89,7 @@ export function createAdministratorsFeature(deps: {
         browserRequests,
         integrations,
         invitations,
+        knownDevices,
         passkeyChallenges,
         signInFailures,
       ])

@@ -78,10 +78,11 @@ export class OwnPassword {
     const { administratorId, sessionId } = caller;
     const account = await this.#get(administratorId);
     const logs = logsOf(account.grants);
-    const tried = { mail: account.mail, address: shown.address };
+    const apart = { kind: 'session', sessionId } as const;
+    const tried = { mail: account.mail, address: shown.address, apart };
     await delays.admit(tried);
     const isRight = await passwords
-      .verify(shown.password, account.passwordHash)
+      .verify(shown.password, account.passwordHash, true)
       .catch((error) => delays.takenBack(tried).then(() => Promise.reject(error)));
     if (isRight) await delays.takenBack(tried);
     else {

@@ -17,7 +17,7 @@ import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import { type RowOf, type Store, StoreError } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
 import { administrators, passkeyChallenges, passkeys } from './collections.ts';
-import type { Sessions } from './sessions.ts';
+import type { BegunSession, Sessions } from './sessions.ts';
 import type { SignInDelays } from './sign-in-delays.ts';
 import type { SignInRules } from './sign-in-rules.ts';
 
@@ -181,9 +181,12 @@ export class Passkeys {
   }
 
   /** @throws KuvertError `sign_in_failed`, whatever is wrong; `rate_limited` after wrong ones, `address_not_allowed` */
-  async signIn(credential: PasskeyShown, address: string): Promise<{ token: string; endsAtMs: number }> {
+  async signIn(
+    credential: PasskeyShown,
+    { address, deviceToken }: { readonly address: string; readonly deviceToken: string | undefined },
+  ): Promise<BegunSession> {
     const found = await this.show(credential, { address, to: null });
-    return this.#sessions.begin(found, address, { factor: 'passkey' });
+    return this.#sessions.begin(found, address, { factor: 'passkey', device: { shown: deviceToken } });
   }
 
   /** What a browser needs to show one of somebody's own passkeys again. */

@@ -20,9 +20,10 @@ export interface Passwords {
   hash(password: string): Promise<string>;
   /**
    * Whether a password is the one of a hash. Without a hash it takes as long and is false, so that nobody can tell an unknown name by the time.
+   * @param isKnown by a known device, or within a session: goes before all others who wait, however many there are
    * @throws KuvertError `overloaded` when too many wait
    */
-  verify(password: string, phc: string | undefined): Promise<boolean>;
+  verify(password: string, phc: string | undefined, isKnown?: boolean): Promise<boolean>;
   /** How many hashes were computed, for tests and metrics. */
   readonly computed: number;
 }
@@ -33,10 +34,10 @@ export function createPasswords(random: Random): Passwords {
   let computed = 0;
   const waiting: (() => void)[] = [];
 
-  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  async function inTurn<T>(work: () => Promise<T>, isKnown: boolean): Promise<T> {
     if (running >= AT_ONCE) {
-      if (waiting.length >= WAITING_MAX) throw new KuvertError('overloaded');
-      await new Promise<void>((resolve) => waiting.push(resolve));
+      if (waiting.length >= (isKnown ? 2 : 1) * WAITING_MAX) throw new KuvertError('overloaded');
+      await new Promise<void>((resolve) => (isKnown ? waiting.unshift(resolve) : waiting.push(resolve)));
     } else {
       running++;
     }
@@ -50,7 +51,12 @@ export function createPasswords(random: Random): Passwords {
     }
   }
 
-  function derive(password: string, salt: Uint8Array, cost: typeof COST | Cost): Promise<Buffer> {
+  function derive(
+    password: string,
+    salt: Uint8Array,
+    cost: typeof COST | Cost,
+    isKnown = false,
+  ): Promise<Buffer> {
     computed++;
     return inTurn(
       () =>
@@ -65,6 +71,7 @@ export function createPasswords(random: Random): Passwords {
           };
           argon2('argon2id', parameters, (error, tag) => (error === null ? resolve(tag) : reject(error)));
         }),
+      isKnown,
     );
   }
 
@@ -78,9 +85,14 @@ export function createPasswords(random: Random): Passwords {
       const { memoryKiB, passes, parallelism } = COST;
       return `$argon2id$v=19$m=${memoryKiB},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`;
     },
-    async verify(password, phc) {
+    async verify(password, phc, isKnown) {
       const parsed = phc === undefined ? undefined : parse(phc);
-      const tag = await derive(password, parsed?.salt ?? new Uint8Array(SALT_BYTES), parsed?.cost ?? COST);
+      const tag = await derive(
+        password,
+        parsed?.salt ?? new Uint8Array(SALT_BYTES),
+        parsed?.cost ?? COST,
+        isKnown,
+      );
       return parsed !== undefined && timingSafeEqual(tag, parsed.tag);
     },
   };

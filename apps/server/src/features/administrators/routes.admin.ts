@@ -3,11 +3,13 @@ import { KuvertError } from '@kuvert/protocol';
 import { permissionsOf } from '@kuvert/protocol/admin';
 import { defineAdminRoutes, isoTime, signedIn } from '../../http/admin/admin-routes.ts';
 import { STEP_UP_MS } from '../../http/admin/calls.ts';
-import { sessionCookie } from '../../http/admin/credentials.ts';
+import { deviceCookie, sessionCookie } from '../../http/admin/credentials.ts';
+import { KNOWN_DEVICE_LIMITS } from './known-devices.ts';
 import { totpUri } from './one-time-codes.ts';
 import type { Passkeys } from './passkeys.ts';
 import { strengthOf } from './password-strength.ts';
 import type { AdministratorService } from './service.ts';
+import type { BegunSession } from './sessions.ts';
 
 /** @see ADMIN_OPERATIONS */
 export const administratorAdminRoutes = (
@@ -32,21 +34,25 @@ export const administratorAdminRoutes = (
       return { result: strengthOf(await administrators.invitations.checkPassword(code, asked), language) };
     },
 
-    'invitations.accept': async ({ body, address }) => {
+    'invitations.accept': async ({ body, address, deviceCookie }) => {
       const { administrator, recoveryCodes } = await administrators.invitations.accept(
         body.code,
         body.totp,
         address,
       );
-      const session = await administrators.sessions.begin(administrator, address, { factor: 'totp' });
-      const { result, setCookie } = tokenAnswer(session, body.cookie);
-      return { result: { ...result, recoveryCodes }, ...(setCookie === undefined ? {} : { setCookie }) };
+      const session = await administrators.sessions.begin(administrator, address, {
+        factor: 'totp',
+        device: { shown: deviceCookie },
+      });
+      const { result, ...cookies } = tokenAnswer(session, body.cookie);
+      return { result: { ...result, recoveryCodes }, ...cookies };
     },
 
-    'sessions.create': async ({ body, address }) => {
-      const { passwordDue, ...session } = await administrators.signIn({ ...body, address });
-      const { result, ...cookie } = tokenAnswer(session, body.cookie);
-      return { result: { ...result, ...(passwordDue && { passwordDue }) }, ...cookie };
+    'sessions.create': async ({ body, address, deviceCookie }) => {
+      const deviceToken = body.deviceToken ?? deviceCookie;
+      const { passwordDue, ...session } = await administrators.signIn({ ...body, address, deviceToken });
+      const { result, ...cookies } = tokenAnswer(session, body.cookie);
+      return { result: { ...result, ...(passwordDue && { passwordDue }) }, ...cookies };
     },
 
     'sessions.step-up': async ({ body, caller, address }) => ({
@@ -110,10 +116,10 @@ export const administratorAdminRoutes = (
     },
   });
 
-/** In a browser the token is out of reach of scripts. */
-export function tokenAnswer(session: { token: string; endsAtMs: number }, cookie: boolean) {
-  const expiresAt = isoTime(session.endsAtMs);
-  return cookie
-    ? { result: { expiresAt }, setCookie: sessionCookie(session.token) }
-    : { result: { token: session.token, expiresAt } };
+/** In a browser the tokens are out of reach of scripts. */
+export function tokenAnswer({ token, endsAtMs, deviceToken }: BegunSession, cookie: boolean) {
+  const expiresAt = isoTime(endsAtMs);
+  if (!cookie) return { result: { token, expiresAt, deviceToken } };
+  const device = deviceToken === undefined ? [] : [deviceCookie(deviceToken, KNOWN_DEVICE_LIMITS.keptMs)];
+  return { result: { expiresAt }, setCookies: [sessionCookie(token), ...device] };
 }

@@ -43,6 +43,8 @@ export const passkeyAdminRoutes = (passkeys: Passkeys) =>
       result: { options: { ...(await passkeys.beginSignIn(address)) } },
     }),
 
-    'passkey-sign-in.finish': async ({ body, address }) =>
-      tokenAnswer(await passkeys.signIn(body.credential, address), body.cookie),
+    'passkey-sign-in.finish': async ({ body, address, deviceCookie }) => {
+      const from = { address, deviceToken: body.deviceToken ?? deviceCookie };
+      return tokenAnswer(await passkeys.signIn(body.credential, from), body.cookie);
+    },
   });

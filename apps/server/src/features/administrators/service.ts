@@ -11,11 +11,12 @@ import { administratorPlaces, administrators } from './collections.ts';
 import { Grants, INSTALLATION } from './grants.ts';
 import { Integrations, KEY_PREFIX } from './integrations.ts';
 import { Invitations } from './invitations.ts';
+import { KnownDevices } from './known-devices.ts';
 import { NewPasswords } from './new-passwords.ts';
 import { acceptTotp, hashOfCode } from './one-time-codes.ts';
 import { OwnPassword } from './own-password.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
-import { Sessions } from './sessions.ts';
+import { type BegunSession, Sessions } from './sessions.ts';
 import { SignInDelays } from './sign-in-delays.ts';
 import { SignInRules } from './sign-in-rules.ts';
 
@@ -36,6 +37,7 @@ export class AdministratorService {
   readonly ownPassword: OwnPassword;
   readonly rules: SignInRules;
   readonly delays: SignInDelays;
+  readonly #devices: KnownDevices;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #audit: AuditRecords;
@@ -56,6 +58,7 @@ export class AdministratorService {
     this.rules = new SignInRules(deps);
     this.sessions = new Sessions({ ...deps, rules: this.rules });
     this.delays = new SignInDelays(deps);
+    this.#devices = new KnownDevices(deps);
     const breached = new BreachedPasswords(deps.breachedPasswordsFile);
     const newPasswords = new NewPasswords({ ...deps, breached });
     const { passwords, sessions, rules, delays } = this;
@@ -88,12 +91,18 @@ export class AdministratorService {
     readonly password: string;
     readonly secondFactor: SecondFactor;
     readonly address: string;
-  }): Promise<{ token: string; endsAtMs: number; passwordDue: PasswordDue | undefined }> {
-    await this.delays.admit(tried);
+    /** Of an earlier sign-in (`known-devices.ts`). */
+    readonly deviceToken?: string | undefined;
+  }): Promise<BegunSession & { passwordDue: PasswordDue | undefined }> {
+    const { mail, address, deviceToken } = tried;
+    const tokenHash = await this.#devices.find(deviceToken, mail);
+    const apart = tokenHash && ({ kind: 'device', tokenHash } as const);
+    const counted = { mail, address, apart };
+    await this.delays.admit(counted);
     const found = await this.#store.operator().findBy(administrators, 'byMail', tried.mail);
     const isRight = await this.passwords
-      .verify(tried.password, found?.passwordHash)
-      .catch((error) => this.delays.takenBack(tried).then(() => Promise.reject(error)));
+      .verify(tried.password, found?.passwordHash, apart !== undefined)
+      .catch((error) => this.delays.takenBack(counted).then(() => Promise.reject(error)));
     const isAccepted =
       found !== undefined && isRight && (await this.#useFactor(found.administratorId, tried.secondFactor));
     if (!isAccepted) {
@@ -107,7 +116,7 @@ export class AdministratorService {
       );
       throw new KuvertError('sign_in_failed');
     }
-    await this.delays.succeeded(tried);
+    await this.delays.succeeded(counted);
     if (await this.rules.wantsPasskeys(found.grants)) {
       await this.#audit.note(logsOf(found.grants), {
         action: 'sign-in.refused',
@@ -117,7 +126,7 @@ export class AdministratorService {
       throw new KuvertError('passkey_required');
     }
     const passwordDue = await this.ownPassword.dueOf(found, tried.password);
-    const how = { factor: tried.secondFactor.kind, passwordDue };
+    const how = { factor: tried.secondFactor.kind, passwordDue, device: { shown: deviceToken } };
     return { ...(await this.sessions.begin(found, tried.address, how)), passwordDue };
   }
 
@@ -128,7 +137,7 @@ export class AdministratorService {
       await this.#audit.note(logsOf(grants), { action: 'step-up.refused', outcome: 'refused' });
       throw new KuvertError('passkey_required');
     }
-    const tried = { mail, address };
+    const tried = { mail, address, apart: { kind: 'session', sessionId: caller.sessionId } as const };
     await this.delays.admit(tried);
     if (!(await this.#useFactor(caller.administratorId, { kind: 'totp', code: totp }))) {
       await this.delays.failed((tx) =>

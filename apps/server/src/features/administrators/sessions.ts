@@ -8,6 +8,7 @@ import { STEP_UP_MS } from '../../http/admin/calls.ts';
 import type { RowOf, Store, Tx } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
 import { administrators, adminSessions } from './collections.ts';
+import { forgetDevices, KnownDevices } from './known-devices.ts';
 import type { SignInRules } from './sign-in-rules.ts';
 
 /** When a session is over, and how long a second factor counts as fresh (ASVS 5.0 7.3, 7.5; NIST SP 800-63B AAL3). */
@@ -23,13 +24,21 @@ const TOKEN_BYTES = 32;
 /** A session as it is stored. */
 export type SessionRow = RowOf<typeof adminSessions>;
 
+/** What whoever has signed in is given. */
+export interface BegunSession {
+  readonly token: string;
+  readonly endsAtMs: number;
+  /** For the next sign-in; absent where none was asked for. */
+  readonly deviceToken?: string | undefined;
+}
+
 /** @see the head of this file */
 export class Sessions {
   readonly #store: Pick<Store, 'operator'>;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #audit: AuditRecords;
-
+  readonly #devices: KnownDevices;
   readonly #rules: Pick<SignInRules, 'requireAddress'>;
 
   constructor(deps: {
@@ -44,6 +53,7 @@ export class Sessions {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.#audit = deps.audit;
+    this.#devices = new KnownDevices(deps);
   }
 
   /**
@@ -53,8 +63,13 @@ export class Sessions {
   async begin(
     shown: RowOf<typeof administrators>,
     address: string,
-    how: { readonly factor: string; readonly passwordDue?: PasswordDue | undefined },
-  ): Promise<{ token: string; endsAtMs: number }> {
+    how: {
+      readonly factor: string;
+      readonly passwordDue?: PasswordDue | undefined;
+      /** Makes the device known (`known-devices.ts`), in the place of the token that was shown. */
+      readonly device?: { readonly shown: string | undefined };
+    },
+  ): Promise<BegunSession> {
     const { administratorId, name, grants } = shown;
     try {
       await this.#rules.requireAddress(grants, address);
@@ -67,7 +82,7 @@ export class Sessions {
     const sessionId = makeId('session', this.#random(16));
     const nowMs = this.#clock.nowMs();
     const endsAtMs = nowMs + SESSION_LIMITS.wholeMs;
-    await this.#store.operator().write(async (tx) => {
+    const deviceToken = await this.#store.operator().write(async (tx) => {
       // Rows of sessions that are over go too, so that there are never more of them than one list has: whoever ends all has them all before them.
       await tx.guard('admin-sessions', administratorId);
       const account = await tx.find(administrators, administratorId);
@@ -95,8 +110,9 @@ export class Sessions {
         objectName: name,
         after: { sessionId, factor: how.factor, ...(how.passwordDue && { passwordDue: how.passwordDue }) },
       });
+      return how.device && this.#devices.make(tx, administratorId, how.device.shown);
     });
-    return { token, endsAtMs };
+    return { token, endsAtMs, deviceToken };
   }
 
   /** The session of a token that is not over; notes that it was seen. */
@@ -142,7 +158,7 @@ export class Sessions {
     return this.endOthers(tx, administratorId, undefined);
   }
 
-  /** The same but for one of them. */
+  /** The same but for one of them. Whoever had come in may have taken the token of a device along, so all of these are void too. */
   async endOthers(
     tx: Tx<'operator'>,
     administratorId: AdministratorId,
@@ -151,6 +167,7 @@ export class Sessions {
     const { rows } = await tx.list(adminSessions, ownNewestFirst(administratorId));
     const others = rows.filter(({ sessionId }) => sessionId !== kept);
     for (const { sessionId } of others) tx.delete(adminSessions, sessionId);
+    await forgetDevices(tx, administratorId);
     return others.length;
   }
 

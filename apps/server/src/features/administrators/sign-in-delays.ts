@@ -1,13 +1,15 @@
 /**
  * How long somebody has to wait after wrong passwords: per account and address, doubling, kept in the store. From many addresses at once an account can
- * still be tried, so beyond a hundred failures in a row only addresses are heard from which it was signed in to before; so nobody can lock somebody out.
+ * still be tried, so beyond a hundred failures in a row only addresses are heard from which it was signed in to before. Whoever shows the token of a known device, or has a session, is
+ * counted apart from all that, so nobody can lock somebody out who has one.
  */
 import { createHash } from 'node:crypto';
-import { KuvertError, LABELS, utf8 } from '@kuvert/protocol';
+import { KuvertError, LABELS, type SessionId, utf8 } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import type { Store, Tx } from '../../store/index.ts';
-import { signInFailures } from './collections.ts';
+import { knownDevices, signInFailures } from './collections.ts';
+import { KNOWN_DEVICE_LIMITS } from './known-devices.ts';
 
 /** Failures that cost nothing but their hash, the longest wait, and when an account listens to known addresses only. */
 export const SIGN_IN_LIMITS = {
@@ -25,6 +27,11 @@ const KNOWN_MS = 30 * 86_400_000;
 export interface SignInTry {
   readonly mail: string;
   readonly address: string;
+  /** Whose tries are counted by themselves: a known device, by the hash of its token, or who has signed in. */
+  readonly apart?:
+    | { readonly kind: 'device'; readonly tokenHash: Uint8Array<ArrayBuffer> }
+    | { readonly kind: 'session'; readonly sessionId: SessionId }
+    | undefined;
 }
 
 interface Failures {
@@ -54,6 +61,7 @@ export class SignInDelays {
    * @throws KuvertError `rate_limited` with the time to wait
    */
   async admit(tried: SignInTry): Promise<void> {
+    if (tried.apart !== undefined && (await this.#admitApart(tried.apart))) return;
     this.#perAddress.take(tried.address);
     const keys = keysOf(tried);
     const { ops } = this.#store;
@@ -73,6 +81,29 @@ export class SignInDelays {
     });
   }
 
+  /**
+   * Counts a try of a known device or within a session by itself.
+   * @returns false for a device that is known no more, which is then like any other
+   */
+  async #admitApart(apart: NonNullable<SignInTry['apart']>): Promise<boolean> {
+    const key = keyApart(apart);
+    const { ops } = this.#store;
+    return this.#store.operator().write(async (tx) => {
+      const nowMs = this.#clock.nowMs();
+      if (apart.kind === 'device' && (await tx.find(knownDevices, apart.tokenHash)) === undefined)
+        return false;
+      const { count, lastAtMs } = await this.#count(tx, key);
+      const waitMs = lastAtMs + waitAfter(count) - nowMs;
+      if (waitMs > 0) throw new KuvertError('rate_limited', { retry: { kind: 'after', ms: waitMs } });
+      // Whoever has found a token has so many tries with it and no more; who was right is given another anyway.
+      if (apart.kind === 'device' && count + 1 >= KNOWN_DEVICE_LIMITS.wrongTries)
+        tx.delete(knownDevices, apart.tokenHash);
+      const until = nowMs + KNOWN_DEVICE_LIMITS.keptMs;
+      tx.apply(ops.put(signInFailures, [key], { count: count + 1, lastAtMs: nowMs }, until));
+      return true;
+    });
+  }
+
   /** What was shown was wrong, as was counted when it was admitted. @param record writes down that it was */
   async failed(record: (tx: Tx<'operator'>) => void): Promise<void> {
     await this.#store.operator().write(record);
@@ -83,7 +114,8 @@ export class SignInDelays {
     const keys = keysOf(tried);
     const { ops } = this.#store;
     await this.#store.operator().write(async (tx) => {
-      for (const key of [keys.here, keys.everywhere]) {
+      const counted = tried.apart === undefined ? [keys.here, keys.everywhere] : [keyApart(tried.apart)];
+      for (const key of counted) {
         const { count, lastAtMs } = await this.#count(tx, key);
         const until = lastAtMs + SIGN_IN_LIMITS.rememberedMs;
         if (count > 0) tx.apply(ops.put(signInFailures, [key], { count: count - 1, lastAtMs }, until));
@@ -96,12 +128,13 @@ export class SignInDelays {
     const { ops } = this.#store;
     const keys = keysOf(tried);
     const lastAtMs = this.#clock.nowMs();
-    this.#perAddress.giveBack(tried.address, 1);
+    if (tried.apart === undefined) this.#perAddress.giveBack(tried.address, 1);
+    // What strangers have failed at goes on to count for strangers.
+    const forgiven = tried.apart === undefined ? [keys.here, keys.everywhere] : [keyApart(tried.apart)];
     await this.#store
       .operator()
       .commit([
-        ops.delete(signInFailures, [keys.here]),
-        ops.delete(signInFailures, [keys.everywhere]),
+        ...forgiven.map((key) => ops.delete(signInFailures, [key])),
         ops.put(signInFailures, [keys.known], { count: 1, lastAtMs }, lastAtMs + KNOWN_MS),
       ]);
   }
@@ -120,11 +153,20 @@ function waitAfter(failures: number): number {
 
 /** Hashes, because a list of who failed to sign in where is nothing to keep readable. */
 function keysOf({ mail, address }: SignInTry) {
-  const hash = (...parts: string[]) =>
-    Uint8Array.from(createHash('sha256').update(utf8(LABELS.signInTry)).update(parts.join('\n')).digest());
   return {
     here: hash('here', mail, address),
     everywhere: hash('everywhere', mail),
     known: hash('known', mail, address),
   };
+}
+
+function keyApart(apart: NonNullable<SignInTry['apart']>): Uint8Array<ArrayBuffer> {
+  if (apart.kind === 'session') return hash('session', apart.sessionId);
+  return hash('device', Buffer.from(apart.tokenHash).toString('hex'));
+}
+
+function hash(...parts: string[]): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(
+    createHash('sha256').update(utf8(LABELS.signInTry)).update(parts.join('\n')).digest(),
+  );
 }

@@ -24,7 +24,7 @@ import { type AdminCaller, type AdminTable, callerId } from './admin-routes.ts';
 import { API_PAGE_HEADERS, apiPage } from './api-page.ts';
 import { BROWSER_PAGE_PATH, browserPage, browserPageHeaders } from './browser-page.ts';
 import { type AdminCall, AdminCalls, type AdminGate, operationOf } from './calls.ts';
-import { credentialOf, refuseForeignOrigin } from './credentials.ts';
+import { credentialOf, deviceCookieOf, refuseForeignOrigin } from './credentials.ts';
 import { keyedRequest } from './idempotency.ts';
 import { hasRepeatedName } from './json-names.ts';
 
@@ -119,15 +119,16 @@ export function addAdminApi(
       address,
       language: preferredLanguage(request.headers['accept-language']),
       requestId,
+      deviceCookie: deviceCookieOf(request, publicOrigin),
       ifMatch: one.versioned && one.method !== 'GET' ? ifMatchOf(request) : undefined,
       keyed: keyedOf(id, request, { caller, params, body }),
     };
-    const { status, json, etag, setCookie, isRepeated } = await calls.carryOut(call);
+    const { status, json, etag, setCookies, isRepeated } = await calls.carryOut(call);
     const promise = await gate.promiseFor(presentActing().recorded);
     if (promise !== undefined) reply.header(ADMIN_HEADERS.auditPromise, promise);
     reply.code(status);
     if (etag !== undefined) reply.header(ADMIN_HEADERS.etag, `"${etag}"`);
-    if (setCookie !== undefined) reply.header('set-cookie', setCookie);
+    if (setCookies !== undefined) reply.header('set-cookie', [...setCookies]);
     if (isRepeated) reply.header('idempotent-replayed', 'true');
     return json === undefined || json === ''
       ? reply.send()

@@ -63,6 +63,8 @@ export interface AdminRequest<Id extends AdminOperationId> {
   /** Of sentences for people. */
   readonly language: 'en' | 'de';
   readonly requestId: string;
+  /** The token of a known device that a browser has sent along, not checked. */
+  readonly deviceCookie: string | undefined;
   /** The version that a change is based on, from `If-Match`. */
   readonly ifMatch: string | undefined;
   readonly noted: Noted;
@@ -91,7 +93,7 @@ export type Execute = (approved: {
 export interface AdminAnswer<Id extends AdminOperationId> {
   readonly result: Operations[Id]['result'] extends z.ZodType ? z.input<Operations[Id]['result']> : undefined;
   readonly etag?: string;
-  readonly setCookie?: string;
+  readonly setCookies?: readonly string[];
 }
 
 /** Answers one operation. A refusal is a thrown `KuvertError`. */

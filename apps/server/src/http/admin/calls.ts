@@ -78,6 +78,7 @@ export interface AdminCall {
   readonly address: string;
   readonly language: 'en' | 'de';
   readonly requestId: string;
+  readonly deviceCookie: string | undefined;
   readonly ifMatch: string | undefined;
   readonly keyed: KeyedRequest | undefined;
 }
@@ -87,7 +88,7 @@ export interface CallAnswer {
   readonly status: number;
   readonly json: string | undefined;
   readonly etag?: string | undefined;
-  readonly setCookie?: string | undefined;
+  readonly setCookies?: readonly string[] | undefined;
   readonly isRepeated?: boolean;
 }
 
@@ -223,13 +224,13 @@ export class AdminCalls {
     const noted = this.#notedOf(call, { status, ...more });
     const handler = this.#routes[call.id] as AdminHandler<AdminOperationId>;
     const request = { ...call, noted, execute: this.#executing(call) };
-    const { result, etag, setCookie } = await handler(request as never);
+    const { result, etag, setCookies } = await handler(request as never);
     const json = resultJson(one, result);
     const { recorded } = presentActing();
     if (one.method !== 'GET' && !one.changesNothing && recorded.length === 0)
       await this.#gate.onUnrecorded(call.caller, call.place);
     this.#log.info({ event: 'admin-call', method: call.id });
-    return { status, json, etag, setCookie };
+    return { status, json, etag, setCookies };
   }
 
   #executing(call: AdminCall): Execute {
