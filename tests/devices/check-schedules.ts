@@ -36,6 +36,8 @@ export interface ScheduleResult {
 /** @see ScheduleResult */
 export interface ScheduleFailure {
   readonly path: string;
+  /** What has to be given again beside the path: another number makes other schedules. */
+  readonly stepsMax: number;
   readonly steps: readonly Step[];
   readonly why: string;
   /** Its ledger, as JSON lines. */
@@ -95,7 +97,9 @@ export async function checkSchedules(options: ScheduleOptions): Promise<Schedule
   const outcome = await fc.check(property, { seed, numRuns });
   const failure = outcome.failed
     ? {
-        path: outcome.counterexamplePath ?? path ?? '',
+        // Of a schedule that was brought back fast-check names the place among that one.
+        path: path ?? outcome.counterexamplePath ?? '',
+        stepsMax: steps,
         steps: outcome.counterexample?.[0] ?? [],
         why: (outcome.errorInstance as Error | undefined)?.message ?? '',
         keptIn,

@@ -73,7 +73,7 @@ function inWords({
     .join(', ');
   const broken =
     failure &&
-    `Broken (--seed ${seed} --path ${failure.path}) by\n${failure.steps.map((step) => `  ${JSON.stringify(step)}\n`).join('')}${failure.why}\n${failure.keptIn === undefined ? '' : `Its ledger is in ${failure.keptIn}\n`}`;
+    `Broken (--seed ${seed} --steps ${failure.stepsMax} --path ${failure.path}) by\n${failure.steps.map((step) => `  ${JSON.stringify(step)}\n`).join('')}${failure.why}\n${failure.keptIn === undefined ? '' : `Its ledger is in ${failure.keptIn}\n`}`;
   return [
     `Seed ${seed}, ${schedules} schedules in ${seconds} s: ${messages} messages, ${devices} devices\n`,
     `${done}\n`,

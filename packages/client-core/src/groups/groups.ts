@@ -98,6 +98,7 @@ export class Groups {
     const connection = this.#connected();
     const checked = checkedTitle(title);
     const people = this.#others(await this.#peopleAt(connection, mails));
+    if (people.length >= GROUP_LIMITS.membersMax) throw new KuvertError('group_full');
     const groupId = newId(this.#context, 'group');
     const first = people.slice(0, GROUP_LIMITS.peopleMax);
     const row = await this.#changes.create(connection, { groupId, title: checked, people: first });
@@ -113,6 +114,9 @@ export class Groups {
   #addAll(groupId: GroupId, people: readonly PersonId[], role: GroupRole): Promise<GroupView> {
     return this.#changePeople(groupId, people, (state) => {
       const missing = people.filter((person) => memberOf(state, person) === undefined);
+      // All or nobody: of many changes the first ones would be made before the last is refused.
+      if (state.members.length + missing.length > GROUP_LIMITS.membersMax)
+        throw new KuvertError('group_full');
       return { action: 'add', people: missing, role };
     });
   }

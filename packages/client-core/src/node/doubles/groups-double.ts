@@ -90,7 +90,11 @@ export class GroupsDouble {
       next = applyEntry(state, entry, entryHash(signed));
     } catch (cause) {
       if (!(cause instanceof GroupLogError)) throw cause;
-      throw new KuvertError(cause.fault === 'forbidden' ? 'group_forbidden' : 'group_invalid', { cause });
+      const code =
+        cause.fault === 'forbidden' || cause.fault === 'full'
+          ? (`group_${cause.fault}` as const)
+          : 'group_invalid';
+      throw new KuvertError(code, { cause });
     }
     const before = state === undefined ? [] : this.#devicesOf(state);
     const needy = next.members.filter(

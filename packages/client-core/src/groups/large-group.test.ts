@@ -1,0 +1,87 @@
+/** Changes that name more people than one entry of a log may, and groups as large as they can be (A1, docs/limits.md). */
+
+import { randomBytes } from 'node:crypto';
+import { generateSigningKey, makeFirstDeviceList } from '@kuvert/crypto/identity';
+import { createDeviceKeys } from '@kuvert/crypto/session';
+import { GROUP_LIMITS, makeId, SUITES } from '@kuvert/protocol';
+import { expect, test } from 'vitest';
+import { online, type Scene, scene } from '../node/doubles/group-scene.ts';
+import type { TestDevice } from '../node/doubles/test-device.ts';
+
+/** People with a device that never comes: only their keys are real. @returns their addresses */
+async function bystanders({ server, clock }: Scene, count: number): Promise<string[]> {
+  const mails: string[] = [];
+  const { identityKey, registrationId, receiptKey } = createDeviceKeys();
+  const keys = {
+    identityKey,
+    registrationId,
+    receiptKey: receiptKey.publicKey,
+    noiseStatic: new Uint8Array(32),
+  };
+  const account = generateSigningKey();
+  for (let at = 0; at < count; at++) {
+    const { person, token } = server.addPerson(`Bystander ${at}`, `bystander${at}@acme.test`);
+    const { personId } = person;
+    const device = makeId('device', randomBytes(16));
+    const deviceList = makeFirstDeviceList({
+      accountPrivateKey: account.privateKey,
+      tenantId: token.tenantId,
+      personId,
+      nowMs: clock.now(),
+      device: { device, ...keys, suites: [SUITES.signalPairwise] },
+    });
+    const finish = { deviceId: device, accountKey: account.publicKey, deviceList, prekeys: {} };
+    await server.enrolment(personId).request('enrolment.finish', finish as never);
+    mails.push(person.mail);
+  }
+  return mails;
+}
+
+test('A1 however many people a change names, it is split into entries of at most 256, up to 1,000 members and not one more', async () => {
+  const one = await scene('Anna', 'Bela');
+  const { groupId, server } = one;
+  const [anna, bela] = one.devices as [TestDevice, TestDevice];
+  const { groups } = anna.messenger;
+  const mails = await bystanders(one, GROUP_LIMITS.membersMax - 1);
+  const sizes = () => groups.log(groupId).map(({ action, people }) => [action, people.length]);
+  const grown = await online(anna, () => groups.add(groupId, mails.slice(0, 300)));
+  expect(grown.members).toHaveLength(302);
+  expect(sizes()).toEqual([
+    ['create', 1],
+    ['add', 256],
+    ['add', 44],
+  ]);
+  const rest = mails.slice(300, -1);
+  // What does not fit as a whole is refused as a whole, before the first of its changes.
+  const many = online(anna, () => groups.add(groupId, mails.slice(0, -1).concat(mails.at(-1) ?? '')));
+  await expect(many).rejects.toThrow('group_full');
+  expect(sizes()).toHaveLength(3);
+  const full = await online(anna, () => groups.add(groupId, [...rest, ...mails.slice(0, 10)]));
+  expect(full.members).toHaveLength(GROUP_LIMITS.membersMax);
+  await expect(online(anna, () => groups.add(groupId, mails.slice(-1)))).rejects.toThrow('group_full');
+  await online(anna, () => groups.setRole(groupId, mails.slice(0, 260), 'admin'));
+  const smaller = await online(anna, () => groups.remove(groupId, mails.slice(100, 400)));
+  expect(smaller.members).toHaveLength(700);
+  expect(sizes().slice(3)).toEqual([
+    ...[256, 256, 186].map((count) => ['add', count]),
+    ...[256, 4].map((count) => ['role', count]),
+    ...[256, 44].map((count) => ['remove', count]),
+  ]);
+  // Who was there all the time ends with the same, entry by entry, and may write.
+  await bela.sync();
+  expect(bela.messenger.groups.log(groupId).at(-1)?.hash).toBe(groups.log(groupId).at(-1)?.hash);
+  expect(bela.messenger.groups.find(groupId)).toMatchObject({ title: 'Release', role: 'member' });
+  expect(bela.messenger.groups.find(groupId).members.map(({ personId }) => personId)).toEqual(
+    smaller.members.map(({ personId }) => personId),
+  );
+  expect(server.groups.dump(groupId).epoch).toBe(10);
+});
+
+test('A1 a group that is made of more people than one entry names is there with all of them', async () => {
+  const one = await scene('Anna');
+  const [anna] = one.devices as [TestDevice];
+  const mails = await bystanders(one, 300);
+  const made = await online(anna, () => anna.messenger.groups.create('All', mails));
+  expect(made.members).toHaveLength(301);
+  expect(anna.messenger.groups.log(made.groupId).map(({ people }) => people.length)).toEqual([256, 44]);
+});
