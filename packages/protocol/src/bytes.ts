@@ -43,6 +43,16 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
+/**
+ * Gives the memory of large bytes back at once, where it is a piece of its own and nobody else holds it. Left to the collector, tens of megabytes that
+ * a stream has brought make it look through the whole heap every few of them, and each new piece is made of fresh pages.
+ * @param bytes empty from now on
+ */
+export function discardBytes({ buffer, byteLength }: Uint8Array): void {
+  const isWhole = buffer instanceof ArrayBuffer && byteLength > 0 && buffer.byteLength === byteLength;
+  if (isWhole) buffer.transfer(0);
+}
+
 const encoder = new TextEncoder();
 
 /** UTF-8 bytes of a text. */

@@ -11,6 +11,7 @@
  * flag are in the nonce: what was moved, repeated, cut off or appended does not open. One file key seals one file.
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { discardBytes } from '@kuvert/protocol';
 import { AttachmentError } from './attachment-error.ts';
 
 const PREFIX_BYTES = 7;
@@ -108,9 +109,11 @@ export class StreamingCipher {
     const cipher = createCipheriv(this.#algorithm, this.#key, this.#nonce(place), {
       authTagLength: TAG_BYTES,
     });
-    // Each result is memory of its own: small ones are used again by the allocator, large ones are new pages each time.
+    // Each result is memory of its own, which the next one uses again.
     for (let at = 0; at < plaintext.length; at += UPDATE_BYTES) {
-      into.set(cipher.update(plaintext.subarray(at, at + UPDATE_BYTES)), at);
+      const sealed = cipher.update(plaintext.subarray(at, at + UPDATE_BYTES));
+      into.set(sealed, at);
+      discardBytes(sealed);
     }
     cipher.final();
     into.set(cipher.getAuthTag(), plaintext.length);

@@ -4,6 +4,7 @@
  * Whoever brings too little for too long loses the connection, however lively its few bytes look.
  */
 import type { IncomingMessage } from 'node:http';
+import { discardBytes } from '@kuvert/protocol';
 import { liftBodyTime, limitBodyTime } from '../../http/body-time.ts';
 import { PIECE_BYTES, TRANSFER_IDLE_BYTES, TRANSFER_IDLE_MS } from './limits.ts';
 
@@ -101,6 +102,9 @@ class BodyPieces implements AsyncIterator<Uint8Array> {
     if (fitting < bytes.length) {
       this.#behind = bytes.subarray(fitting);
       this.#request.pause();
+    } else {
+      // Each part comes in memory of its own, a part of a part in that of what it is a part of.
+      discardBytes(bytes);
     }
     if (this.#filled === this.#pieceBytes) this.#awake();
   };
