@@ -4,12 +4,12 @@ import {
   ATTACHMENT_HEADER_BYTES,
   ATTACHMENT_KEY_BYTES,
   AttachmentError,
+  attachmentCipher,
+  attachmentHeader,
   attachmentLayout,
-  openingCipher,
   paddedBytes,
   type SegmentPlace,
   type StreamingLayout,
-  sealingCipher,
 } from '@kuvert/crypto/attachments';
 import {
   ATTACHMENT_LIMITS,
@@ -19,11 +19,16 @@ import {
   KuvertError,
 } from '@kuvert/protocol';
 import type { Random } from '../ports.ts';
+import { batchesOf } from './file-sealer.ts';
 import type { FileSource, FileTarget, FileWriting, SealedFiles } from './ports.ts';
+import { openSealer } from './sealer.ts';
+import type { BatchMemory } from './sealing-messages.ts';
 
 type Hashes = Pick<AttachmentPointer, 'key' | 'sizeBytes' | 'sha256' | 'sealedBytes' | 'sealedSha256'>;
-/** Sealed segments that are hashed and written at once. */
+/** The largest that is read, sealed and written at once, with its padding. */
 const BATCH_BYTES = 1_048_576;
+/** How many of them are under way. */
+const LANES = 3;
 
 /** Told now and then how far something has come. */
 export type OnBytes = (doneBytes: number, totalBytes: number) => void;
@@ -54,57 +59,58 @@ export async function sealFile(
 ): Promise<Hashes> {
   const { sizeBytes } = source;
   const key = random(ATTACHMENT_KEY_BYTES);
-  const cipher = sealingCipher(key, random);
-  const layout = attachmentLayout(paddedBytes(sizeBytes));
-  const [plainHash, sealedHash] = [createHash('sha256'), createHash('sha256')];
+  const sealer = openSealer({ key, header: attachmentHeader(random), sizeBytes });
+  const { sealedBytes } = attachmentLayout(paddedBytes(sizeBytes));
   const input = new Pieces(source.read());
-  let written: Promise<void> = Promise.resolve();
-  // Two buffers take turns: the disk writes one while the next is sealed.
-  const batchBytes = Math.min(layout.sealedBytes, BATCH_BYTES);
-  let [filling, other] = [new Uint8Array(batchBytes), new Uint8Array(0)];
-  let filled = 0;
-  let sealedTo = 0;
-  const write = async () => {
-    const batch = filling.subarray(0, filled);
-    sealedTo += filled;
-    const to = sealedTo;
-    await written;
-    written = writing.write(batch).then(() => onWritten?.(to));
-    written.catch(() => undefined);
-    sealedHash.update(batch);
-    if (other.length === 0) other = new Uint8Array(batchBytes);
-    [filling, other, filled] = [other, filling, 0];
-  };
-  const segment = segmentBuffer(layout);
-  await writing.truncate(0);
+  // Memory takes turns: one is filled from the file while another is sealed and the one before is written.
+  const lanes: { memory: BatchMemory | undefined; done: Promise<unknown> }[] = Array.from(
+    { length: Math.min(LANES, Math.ceil(sealedBytes / BATCH_BYTES)) },
+    () => ({ memory: undefined, done: Promise.resolve() }),
+  );
+  let written: Promise<unknown> = Promise.resolve();
+  let [doneBytes, writtenBytes] = [0, 0];
   try {
-    filling.set(cipher.header);
-    filled = cipher.header.length;
-    for (let index = 0; index < layout.segmentCount; index++) {
-      const place = layout.segment(index);
-      if (filled + place.sealedEnd - place.sealedStart > filling.length) await write();
-      const plain = segment.subarray(0, place.plainEnd - place.plainStart);
-      const wanted = Math.max(0, Math.min(plain.length, sizeBytes - place.plainStart));
-      if ((await input.fill(plain.subarray(0, wanted))) < wanted) throw new KuvertError('file_changed');
-      plain.fill(0, wanted);
-      plainHash.update(plain.subarray(0, wanted));
-      filled += cipher.seal(place, plain, filling.subarray(filled));
-      onBytes?.(Math.min(place.plainEnd, sizeBytes), sizeBytes);
+    await writing.truncate(0);
+    for (const [index, batch] of [...batchesOf(sizeBytes)].entries()) {
+      const lane = lanes[index % lanes.length];
+      if (lane === undefined) break;
+      await lane.done;
+      const memory = lane.memory ?? newMemory(Math.min(sealedBytes, BATCH_BYTES));
+      lane.memory = undefined;
+      if ((await input.fill(memory.plain.subarray(0, batch.fileBytes))) < batch.fileBytes) {
+        throw new KuvertError('file_changed');
+      }
+      memory.plain.fill(0, batch.fileBytes);
+      doneBytes += batch.fileBytes;
+      onBytes?.(doneBytes, sizeBytes);
+      const sealing = sealer.seal(batch, memory);
+      const before = written;
+      lane.done = (async () => {
+        lane.memory = await sealing;
+        await before;
+        await writing.write(lane.memory.sealed.subarray(0, batch.sealedBytes));
+        writtenBytes += batch.sealedBytes;
+        onWritten?.(writtenBytes);
+      })();
+      written = lane.done;
+      written.catch(() => undefined);
     }
-    await write();
     // Whoever writes to it while it is read would have half of each sent.
     if ((await input.fill(new Uint8Array(1))) > 0) throw new KuvertError('file_changed');
+    const hashes = await sealer.finish();
     await written;
+    return { key, sizeBytes, sealedBytes, ...hashes };
   } finally {
     // Nobody closes the file under a write.
-    await written.catch(() => undefined);
-    cipher.wipe();
-    segment.fill(0);
+    await Promise.allSettled(lanes.map(({ done }) => done));
+    sealer.wipe();
+    for (const { memory } of lanes) memory?.plain.fill(0);
     await input.close();
   }
-  const sha256 = Uint8Array.from(plainHash.digest());
-  const sealedSha256 = Uint8Array.from(sealedHash.digest());
-  return { key, sizeBytes, sha256, sealedBytes: layout.sealedBytes, sealedSha256 };
+}
+
+function newMemory(bytes: number): BatchMemory {
+  return { plain: new Uint8Array(bytes), sealed: new Uint8Array(bytes) };
 }
 
 /**
@@ -129,7 +135,7 @@ export async function takeSealed(
     const header = new Uint8Array(ATTACHMENT_HEADER_BYTES);
     if (next > 0) header.set(await writing.read(0, header.length));
     else if ((await input.fill(header)) < header.length) throw damaged();
-    const cipher = openingCipher(pointer.key, header);
+    const cipher = attachmentCipher(pointer.key, header);
     const buffer = segmentBuffer(layout);
     for (; next < layout.segmentCount; next++) {
       const place = layout.segment(next);
@@ -163,7 +169,7 @@ export async function openFile(
   try {
     const header = new Uint8Array(ATTACHMENT_HEADER_BYTES);
     if ((await input.fill(header)) < header.length) throw damaged();
-    const cipher = openingCipher(pointer.key, header);
+    const cipher = attachmentCipher(pointer.key, header);
     const buffer = segmentBuffer(layout);
     for (let index = 0; index < layout.segmentCount; index++) {
       const place = layout.segment(index);

@@ -1,5 +1,9 @@
-/** Sealing of attachments: a key for each, a check on every segment, sizes padded. */
-import { LABELS, utf8 } from '@kuvert/protocol';
+/**
+ * Sealing of attachments: a key for each, a check on every segment, sizes padded. It imports little, because the thread that seals loads it
+ * while somebody waits.
+ */
+import { utf8 } from '@kuvert/protocol/bytes';
+import { LABELS } from '@kuvert/protocol/labels';
 import { newHeader, StreamingCipher, StreamingLayout, type StreamingParameters } from './streaming.ts';
 
 export { AttachmentError, type AttachmentErrorCode } from './attachment-error.ts';
@@ -23,12 +27,12 @@ export function attachmentLayout(plainBytes: number): StreamingLayout {
   return new StreamingLayout(plainBytes, PARAMETERS);
 }
 
-/** For sealing a new attachment. `random` must be cryptographically secure. */
-export function sealingCipher(key: Uint8Array, random: (count: number) => Uint8Array): StreamingCipher {
-  return new StreamingCipher(key, newHeader(random), PARAMETERS);
+/** The first bytes of a new attachment. `random` must be cryptographically secure. */
+export function attachmentHeader(random: (count: number) => Uint8Array): Uint8Array<ArrayBuffer> {
+  return newHeader(random);
 }
 
-/** For opening a sealed attachment by its first bytes. @throws AttachmentError `malformed` */
-export function openingCipher(key: Uint8Array, header: Uint8Array): StreamingCipher {
+/** Seals a new attachment, or opens a sealed one by its first bytes. @throws AttachmentError `malformed` */
+export function attachmentCipher(key: Uint8Array, header: Uint8Array): StreamingCipher {
   return new StreamingCipher(key, header, PARAMETERS);
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { utf8 } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
-import { attachmentLayout, openingCipher, sealingCipher } from './index.ts';
+import { attachmentCipher, attachmentHeader, attachmentLayout } from './index.ts';
 import { paddedBytes } from './padding.ts';
 import {
   newHeader,
@@ -169,16 +169,16 @@ test('B1 an attachment of any size is laid out without gaps, and resumes at whol
 
 test('B1 another key, or another header, opens nothing', () => {
   const key = randomBytes(32);
-  const cipher = sealingCipher(key, randomBytes);
+  const cipher = attachmentCipher(key, attachmentHeader(randomBytes));
   const place = { index: 0, isLast: true };
   const sealed = new Uint8Array(6 + 16);
   cipher.seal(place, utf8('secret'), sealed);
-  expect(openingCipher(key, cipher.header).open(place, sealed)).toEqual(Buffer.from('secret'));
-  expect(() => openingCipher(randomBytes(32), cipher.header).open(place, sealed)).toThrow('changed');
-  expect(() => openingCipher(key, sealingCipher(key, randomBytes).header).open(place, sealed)).toThrow(
-    'changed',
-  );
-  expect(() => openingCipher(key, cipher.header.subarray(1))).toThrow('header');
+  expect(attachmentCipher(key, cipher.header).open(place, sealed)).toEqual(Buffer.from('secret'));
+  expect(() => attachmentCipher(randomBytes(32), cipher.header).open(place, sealed)).toThrow('changed');
+  expect(() =>
+    attachmentCipher(key, attachmentCipher(key, attachmentHeader(randomBytes)).header).open(place, sealed),
+  ).toThrow('changed');
+  expect(() => attachmentCipher(key, cipher.header.subarray(1))).toThrow('header');
 });
 
 test('B1 sizes are padded as Padmé says, at little cost, and never shrink', () => {

@@ -11,7 +11,7 @@
  * flag are in the nonce: what was moved, repeated, cut off or appended does not open. One file key seals one file.
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
-import { discardBytes } from '@kuvert/protocol';
+import { discardBytes } from '@kuvert/protocol/bytes';
 import { AttachmentError } from './attachment-error.ts';
 
 const PREFIX_BYTES = 7;

@@ -1,0 +1,99 @@
+/**
+ * The computing of a sealed file: segments, and the hashes of what was before and of what comes out. It knows nothing of files and does not wait,
+ * so it runs in this thread or in another one. It imports little: whoever starts that other thread waits for it.
+ */
+import { createHash } from 'node:crypto';
+import { attachmentCipher, attachmentLayout, paddedBytes } from '@kuvert/crypto/attachments';
+
+/** Segments that are sealed, hashed and written at once. Sealed they are 1 MiB. */
+const BATCH_SEGMENTS = 4;
+
+/** What is sealed, and under what. */
+export interface SealingOrder {
+  readonly key: Uint8Array;
+  /** The first bytes of the sealed file. */
+  readonly header: Uint8Array;
+  /** Of the file, without its padding. */
+  readonly sizeBytes: number;
+}
+
+/** The two hashes of a sealed file. */
+export interface FileHashes {
+  readonly sha256: Uint8Array<ArrayBuffer>;
+  readonly sealedSha256: Uint8Array<ArrayBuffer>;
+}
+
+/** Segments that follow each other. */
+export interface Batch {
+  readonly first: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** What the file has for it; the rest is padding. */
+  readonly fileBytes: number;
+  /** With the padding. */
+  readonly plainBytes: number;
+  /** With the header, where the batch is the first. */
+  readonly sealedBytes: number;
+}
+
+/** All batches of a file, in order. */
+export function* batchesOf(sizeBytes: number): Generator<Batch> {
+  const layout = attachmentLayout(paddedBytes(sizeBytes));
+  for (let first = 0; first < layout.segmentCount; first += BATCH_SEGMENTS) {
+    const end = Math.min(first + BATCH_SEGMENTS, layout.segmentCount);
+    const { plainStart, sealedStart } = layout.segment(first);
+    const { plainEnd, sealedEnd } = layout.segment(end - 1);
+    const fileBytes = Math.max(0, Math.min(plainEnd, sizeBytes) - plainStart);
+    const sealedBytes = sealedEnd - (first === 0 ? 0 : sealedStart);
+    yield { first, end, fileBytes, plainBytes: plainEnd - plainStart, sealedBytes };
+  }
+}
+
+/** Seals one file, batch by batch in their order. */
+export class FileSealer {
+  readonly #order: SealingOrder;
+  readonly #cipher: ReturnType<typeof attachmentCipher>;
+  readonly #layout: ReturnType<typeof attachmentLayout>;
+  readonly #plainHash = createHash('sha256');
+  readonly #sealedHash = createHash('sha256');
+
+  constructor(order: SealingOrder) {
+    this.#order = order;
+    this.#cipher = attachmentCipher(order.key, order.header);
+    this.#layout = attachmentLayout(paddedBytes(order.sizeBytes));
+  }
+
+  /** @param plain the batch with its padding. @param into takes exactly what the batch is sealed */
+  seal(
+    { first, end, fileBytes }: Pick<Batch, 'first' | 'end' | 'fileBytes'>,
+    plain: Uint8Array,
+    into: Uint8Array,
+  ): void {
+    this.#plainHash.update(plain.subarray(0, fileBytes));
+    let at = 0;
+    if (first === 0) {
+      into.set(this.#order.header);
+      at = this.#order.header.length;
+    }
+    const { plainStart } = this.#layout.segment(first);
+    for (let index = first; index < end; index++) {
+      const place = this.#layout.segment(index);
+      const segment = plain.subarray(place.plainStart - plainStart, place.plainEnd - plainStart);
+      at += this.#cipher.seal(place, segment, into.subarray(at));
+    }
+    this.#sealedHash.update(into.subarray(0, at));
+  }
+
+  /** After the last batch. */
+  finish(): FileHashes {
+    return {
+      sha256: Uint8Array.from(this.#plainHash.digest()),
+      sealedSha256: Uint8Array.from(this.#sealedHash.digest()),
+    };
+  }
+
+  /** Overwrites what it knows of the key. */
+  wipe(): void {
+    this.#cipher.wipe();
+  }
+}

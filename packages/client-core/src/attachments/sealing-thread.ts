@@ -1,0 +1,37 @@
+/** The thread of `sealer.ts`. */
+import { parentPort } from 'node:worker_threads';
+import { FileSealer } from './file-sealer.ts';
+import type { SealingAnswer, SealingQuestion } from './sealing-messages.ts';
+
+const sealers = new Map<number, FileSealer>();
+
+parentPort?.on('message', (question: SealingQuestion) => {
+  let answer: SealingAnswer;
+  try {
+    answer = answerTo(question);
+  } catch (error) {
+    answer = { error: String(error) };
+  }
+  const back = answer.plain && answer.sealed ? [answer.plain.buffer, answer.sealed.buffer] : [];
+  parentPort?.postMessage(answer, back);
+});
+
+function answerTo(question: SealingQuestion): SealingAnswer {
+  const { file } = question;
+  if (question.kind === 'begin') {
+    sealers.set(file, new FileSealer(question.order));
+    question.order.key.fill(0);
+    return {};
+  }
+  if (question.kind === 'drop') {
+    sealers.get(file)?.wipe();
+    sealers.delete(file);
+    return {};
+  }
+  const sealer = sealers.get(file);
+  if (sealer === undefined) throw new Error('nothing was begun');
+  if (question.kind === 'finish') return { hashes: sealer.finish() };
+  const { batch, plain, sealed } = question;
+  sealer.seal(batch, plain.subarray(0, batch.plainBytes), sealed.subarray(0, batch.sealedBytes));
+  return { plain, sealed };
+}
