@@ -80,7 +80,7 @@ export class Attachments {
     onBytes?: OnBytes,
   ): Promise<ContentId> {
     const { random, store } = this.#context;
-    const { files } = this.#platform();
+    const { files, openSealer } = this.#platform();
     const attachment = makeId('attachment', random(16));
     const sealedBytes = sealedBytesOf(source.sizeBytes);
     this.#sealing.add(attachment);
@@ -88,6 +88,7 @@ export class Attachments {
     const growing = this.uploads.whileSealing(attachment, sealedBytes);
     try {
       const sealed = await sealFile(source, writing, {
+        openSealer,
         random,
         ...(onBytes && { onBytes }),
         onWritten: (bytes) => growing.grewTo(bytes),

@@ -36,6 +36,12 @@ export interface Batch {
   readonly sealedBytes: number;
 }
 
+/** Memory for a batch, before and after it was sealed. */
+export interface BatchMemory {
+  readonly plain: Uint8Array<ArrayBuffer>;
+  readonly sealed: Uint8Array<ArrayBuffer>;
+}
+
 /** All batches of a file, in order. */
 export function* batchesOf(sizeBytes: number): Generator<Batch> {
   const layout = attachmentLayout(paddedBytes(sizeBytes));
@@ -63,12 +69,10 @@ export class FileSealer {
     this.#layout = attachmentLayout(paddedBytes(order.sizeBytes));
   }
 
-  /** @param plain the batch with its padding. @param into takes exactly what the batch is sealed */
-  seal(
-    { first, end, fileBytes }: Pick<Batch, 'first' | 'end' | 'fileBytes'>,
-    plain: Uint8Array,
-    into: Uint8Array,
-  ): void {
+  /** @param memory has the batch with its padding, and takes it sealed */
+  seal({ first, end, fileBytes, plainBytes, sealedBytes }: Batch, memory: BatchMemory): void {
+    const plain = memory.plain.subarray(0, plainBytes);
+    const into = memory.sealed.subarray(0, sealedBytes);
     this.#plainHash.update(plain.subarray(0, fileBytes));
     let at = 0;
     if (first === 0) {

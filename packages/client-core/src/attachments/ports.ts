@@ -1,5 +1,6 @@
 /** What attachments need of the world: places for sealed files, and a way to move bytes to and from the server. */
 import type { AttachmentId } from '@kuvert/protocol';
+import type { Batch, BatchMemory, FileHashes, SealingOrder } from './file-sealer.ts';
 
 /** A file that is being written; nobody sees it under its name before it is whole. */
 export interface FileWriting {
@@ -50,6 +51,16 @@ export interface BlobTransfer {
   close(): void;
 }
 
+/** Seals one file, batch by batch in their order. */
+export interface Sealer {
+  /** @returns the memory that was given, or what has taken its place: the given one is not to be used any more */
+  seal(batch: Batch, memory: BatchMemory): Promise<BatchMemory>;
+  /** After the last batch. */
+  finish(): Promise<FileHashes>;
+  /** Overwrites the key. To be called once, at the end. */
+  wipe(): void;
+}
+
 /** A file that somebody wants to send. */
 export interface FileSource {
   readonly name: string;
@@ -69,6 +80,8 @@ export interface FileTarget {
 
 /** What a platform gives to attachments. */
 export interface AttachmentPorts {
+  /** Who computes while a file is sealed. */
+  readonly openSealer: (order: SealingOrder) => Sealer;
   readonly files: SealedFiles;
   readonly transfer: BlobTransfer;
 }

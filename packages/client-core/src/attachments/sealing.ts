@@ -15,14 +15,13 @@ import {
   ATTACHMENT_LIMITS,
   type AttachmentId,
   type AttachmentPointer,
+  discardBytes,
   equalBytes,
   KuvertError,
 } from '@kuvert/protocol';
 import type { Random } from '../ports.ts';
-import { batchesOf } from './file-sealer.ts';
-import type { FileSource, FileTarget, FileWriting, SealedFiles } from './ports.ts';
-import { openSealer } from './sealer.ts';
-import type { BatchMemory } from './sealing-messages.ts';
+import { type BatchMemory, batchesOf } from './file-sealer.ts';
+import type { AttachmentPorts, FileSource, FileTarget, FileWriting, SealedFiles } from './ports.ts';
 
 type Hashes = Pick<AttachmentPointer, 'key' | 'sizeBytes' | 'sha256' | 'sealedBytes' | 'sealedSha256'>;
 /** The largest that is read, sealed and written at once, with its padding. */
@@ -47,10 +46,11 @@ export async function sealFile(
   source: FileSource,
   writing: FileWriting,
   {
+    openSealer,
     random,
     onBytes,
     onWritten,
-  }: {
+  }: Pick<AttachmentPorts, 'openSealer'> & {
     readonly random: Random;
     readonly onBytes?: OnBytes;
     /** So much of the sealed file can be read now. */
@@ -104,7 +104,10 @@ export async function sealFile(
     // Nobody closes the file under a write.
     await Promise.allSettled(lanes.map(({ done }) => done));
     sealer.wipe();
-    for (const { memory } of lanes) memory?.plain.fill(0);
+    for (const { memory } of lanes) {
+      memory?.plain.fill(0);
+      for (const bytes of memory ? [memory.plain, memory.sealed] : []) discardBytes(bytes);
+    }
     await input.close();
   }
 }

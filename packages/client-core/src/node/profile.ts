@@ -25,6 +25,7 @@ import type { HistoryEntry, IncomingMessage, Notice, Self, SendResult } from '..
 
 import { createBlobTransfer } from './blob-transfer.ts';
 import { openConnection } from './connection.ts';
+import { openSealer } from './file-sealing.ts';
 import { type OpenFolder, openProfileFolder } from './profile-folder.ts';
 import { systemClock, systemRandom } from './system.ts';
 
@@ -166,7 +167,7 @@ class NodeProfile implements Profile {
     this.#own = own;
     this.#clock = clock;
     this.#transfer = createBlobTransfer(own.serverUrl);
-    const files = { files: folder.sealedFiles, transfer: this.#transfer };
+    const files = { files: folder.sealedFiles, transfer: this.#transfer, openSealer };
     this.#messenger = new Messenger({ files, own, store: folder.store, clock, random: systemRandom, policy });
   }
 

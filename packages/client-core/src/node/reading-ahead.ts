@@ -1,5 +1,6 @@
 /** Reads a file in large pieces, the next while the one before is used, into two buffers that take turns. */
 import type { FileHandle } from 'node:fs/promises';
+import { discardBytes } from '@kuvert/protocol';
 
 const PIECE_BYTES = 1_048_576;
 
@@ -22,7 +23,11 @@ export async function* readAhead(
   try {
     for (;;) {
       const piece = await next;
-      if (piece.length === 0) return;
+      if (piece.length === 0) {
+        // Whoever has asked for more is done with what it had.
+        for (const buffer of [used, coming]) discardBytes(buffer);
+        return;
+      }
       at += piece.length;
       if (coming.length === 0 && at < to) coming = Buffer.allocUnsafeSlow(size);
       [used, coming] = [coming, used];

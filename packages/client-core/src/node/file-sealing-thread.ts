@@ -1,7 +1,7 @@
-/** The thread of `sealer.ts`. */
+/** The thread of `file-sealing.ts`. */
 import { parentPort } from 'node:worker_threads';
-import { FileSealer } from './file-sealer.ts';
-import type { SealingAnswer, SealingQuestion } from './sealing-messages.ts';
+import { FileSealer } from '../attachments/file-sealer.ts';
+import type { SealingAnswer, SealingQuestion } from './file-sealing-messages.ts';
 
 const sealers = new Map<number, FileSealer>();
 
@@ -12,7 +12,7 @@ parentPort?.on('message', (question: SealingQuestion) => {
   } catch (error) {
     answer = { error: String(error) };
   }
-  const back = answer.plain && answer.sealed ? [answer.plain.buffer, answer.sealed.buffer] : [];
+  const back = answer.memory ? [answer.memory.plain.buffer, answer.memory.sealed.buffer] : [];
   parentPort?.postMessage(answer, back);
 });
 
@@ -31,7 +31,6 @@ function answerTo(question: SealingQuestion): SealingAnswer {
   const sealer = sealers.get(file);
   if (sealer === undefined) throw new Error('nothing was begun');
   if (question.kind === 'finish') return { hashes: sealer.finish() };
-  const { batch, plain, sealed } = question;
-  sealer.seal(batch, plain.subarray(0, batch.plainBytes), sealed.subarray(0, batch.sealedBytes));
-  return { plain, sealed };
+  sealer.seal(question.batch, question.memory);
+  return { memory: question.memory };
 }

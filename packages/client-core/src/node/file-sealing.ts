@@ -3,23 +3,14 @@
  * takes as long as sending them and would take turns with it. The other thread ends some time after the last file.
  */
 import { Worker } from 'node:worker_threads';
-import { type Batch, type FileHashes, FileSealer, type SealingOrder } from './file-sealer.ts';
-import type { BatchMemory, SealingAnswer, SealingQuestion } from './sealing-messages.ts';
+import { FileSealer, type SealingOrder } from '../attachments/file-sealer.ts';
+import type { Sealer } from '../attachments/ports.ts';
+import type { SealingAnswer, SealingQuestion } from './file-sealing-messages.ts';
 
 /** Starting a thread takes as long as sealing so much. */
 const THREAD_BYTES_MIN = 12 * 1_048_576;
 /** Whoever sends one large file may send the next. */
 const IDLE_MS = 10_000;
-
-/** Seals one file, batch by batch in their order. */
-export interface Sealer {
-  /** @returns the memory that was given, or what has taken its place: the given one is not to be used any more */
-  seal(batch: Batch, memory: BatchMemory): Promise<BatchMemory>;
-  /** After the last batch. */
-  finish(): Promise<FileHashes>;
-  /** Overwrites the key. */
-  wipe(): void;
-}
 
 /** @see the top of this file */
 export function openSealer(order: SealingOrder): Sealer {
@@ -27,11 +18,7 @@ export function openSealer(order: SealingOrder): Sealer {
   const sealer = new FileSealer(order);
   return {
     async seal(batch, memory) {
-      sealer.seal(
-        batch,
-        memory.plain.subarray(0, batch.plainBytes),
-        memory.sealed.subarray(0, batch.sealedBytes),
-      );
+      sealer.seal(batch, memory);
       return memory;
     },
     finish: async () => sealer.finish(),
@@ -51,13 +38,10 @@ function sealInThread(order: SealingOrder): Sealer {
   thread.ask({ file, kind: 'begin', order }).catch(() => undefined);
   return {
     async seal(batch, memory) {
-      const { plain, sealed } = await thread.ask({ file, kind: 'seal', batch, ...memory }, [
-        memory.plain.buffer,
-        memory.sealed.buffer,
-      ]);
-      if (plain === undefined || sealed === undefined)
-        throw new Error('the thread that seals has kept memory');
-      return { plain, sealed };
+      const moved = [memory.plain.buffer, memory.sealed.buffer];
+      const answer = await thread.ask({ file, kind: 'seal', batch, memory }, moved);
+      if (answer.memory === undefined) throw new Error('the thread that seals has kept memory');
+      return answer.memory;
     },
     async finish() {
       const { hashes } = await thread.ask({ file, kind: 'finish' });
@@ -72,7 +56,7 @@ function sealInThread(order: SealingOrder): Sealer {
 }
 
 class SealingThread {
-  readonly #worker = new Worker(new URL('./sealing-thread.ts', import.meta.url));
+  readonly #worker = new Worker(new URL('./file-sealing-thread.ts', import.meta.url));
   readonly #asked: { resolve(answer: SealingAnswer): void; reject(error: Error): void }[] = [];
   #files = 0;
   #idleTimer: NodeJS.Timeout | undefined;
