@@ -80,10 +80,29 @@ test('A4 B6 with a signer that is revoked goes the account key; the new one is t
 
 test('A4 B6 whoever has lost all signers begins anew by a reset, which everybody they wrote with is told', async () => {
   const anna = await acme.person('Carla');
+  const annasTablet = await anna.addDevice();
   const lost = await acme.person('Dino');
   const laptop = await lost.addDevice();
   expect(await write(anna, lost, 'before')).toEqual({ waiting: 0 });
   await read(laptop);
+  // Carla compares the keys; her tablet, which has never written to Dino itself, shows so too.
+  const { code } = await lost.with(async (profile) => {
+    await profile.connect();
+    return profile.safety.show(anna.mail);
+  });
+  await anna.with(async (profile) => {
+    await profile.connect();
+    await profile.safety.verify(lost.mail, code);
+    await profile.flush(FLUSH);
+  });
+  await read(annasTablet);
+  const onTablet = () =>
+    annasTablet.with(async (profile) => {
+      await profile.connect();
+      await profile.safety.freshen(lost.personId);
+      return profile.safety.verificationOf(lost.personId);
+    });
+  expect(await onTablet()).toBe('verified');
 
   const { operator } = installation;
   await operator.call('deviceRevoke', { deviceId: lost.deviceId });
@@ -91,6 +110,13 @@ test('A4 B6 whoever has lost all signers begins anew by a reset, which everybody
   const anew = lost.anotherProfile();
   await anew.enrol(token);
   await expect(read(laptop)).rejects.toMatchObject({ code: 'device_not_accepted' });
+
+  // Who looks at the conversation sees at once that these are other keys, though nobody has written since.
+  expect(await onTablet()).toBe('changed');
+  const { notices: seen } = await read(annasTablet);
+  expect(seen).toContainEqual(
+    expect.objectContaining({ kind: 'verification_lost', personId: lost.personId }),
+  );
 
   expect(await write(anna, lost, 'after')).toEqual({ waiting: 0 });
   expect((await read(anew)).texts).toEqual(['after']);

@@ -52,6 +52,8 @@ export class Binding {
   readonly #changed = new Set<string>();
   #gathering: NodeJS.Timeout | undefined;
   #listTookMs = 0;
+  /** With whom the conversation is that was opened last. */
+  #lookedAt: PersonId | undefined;
 
   constructor(options: BindingOptions) {
     const { profile, language, tell, now } = options;
@@ -185,7 +187,7 @@ export class Binding {
   #load({ id, place }: Extract<Effect, { do: 'load' }>): void {
     const conversationId = conversationIdOf(id);
     // Whoever is looked at is told that one is there, and asked.
-    if (place.at !== 'again') this.#withPerson(id, (personId) => this.#profile.activity.lookAt(personId));
+    if (place.at !== 'again') this.#withPerson(id, (personId) => this.#lookAt(personId));
     const page = readPlace(this.#profile.conversations, conversationId, place);
     const entries = page.entries.map((entry) => this.#items.entry(entry));
     if (page.isBeyondEnd) this.#tell({ kind: 'told', sentence: this.#texts.noDay(), isError: false });
@@ -243,6 +245,12 @@ export class Binding {
     if (personId !== undefined) act(personId);
   }
 
+  #lookAt(personId: PersonId): void {
+    this.#lookedAt = personId;
+    this.#profile.activity.lookAt(personId);
+    void this.#profile.safety.freshen(personId);
+  }
+
   #mailOf(id: string): string {
     return this.#profile.conversations.get(conversationIdOf(id)).peer.mail ?? '';
   }
@@ -256,7 +264,9 @@ export class Binding {
 
   #connectionChanged(connection: Connection): void {
     this.#tell({ kind: 'connection', connection });
-    if (connection.kind === 'online') void this.run({ do: 'people' });
+    if (connection.kind !== 'online') return;
+    void this.run({ do: 'people' });
+    if (this.#lookedAt !== undefined) void this.#profile.safety.freshen(this.#lookedAt);
   }
 
   #gather({ entries, settings }: ConversationChanges): void {

@@ -15,6 +15,9 @@ import type { TrustChoice } from './store.ts';
 /** `changed`: other keys were compared before these took their place. */
 export type Verification = 'unverified' | 'verified' | 'changed';
 
+/** So long keys that were fetched count as the present ones for who looks at a conversation. */
+const FRESH_FOR_MS = 60_000;
+
 /** What two people compare, and how it stands. */
 export interface SafetyInfo {
   readonly personId: PersonId;
@@ -36,6 +39,7 @@ export class Safety {
   readonly #directory: Directory;
   readonly #connection: () => Connection | undefined;
   readonly #released: (personId: PersonId) => void;
+  readonly #freshenedAtMs = new Map<PersonId, number>();
 
   /** @param released messages to a person may go out now */
   constructor(
@@ -69,6 +73,28 @@ export class Safety {
   verificationOf(personId: PersonId): Verification {
     const account = this.#context.store.directory.getAccount(personId);
     return account === undefined ? 'unverified' : this.#verificationOf(account);
+  }
+
+  /**
+   * Fetches the present keys of somebody whose keys were compared, so that nothing is shown as compared which is so no more: this device may
+   * not have heard of a change, because it was another one of its person that has compared them, or that they write with. To be called when
+   * a conversation is looked at; asks at most once in {@link FRESH_FOR_MS}, and nobody while offline.
+   */
+  async freshen(personId: PersonId): Promise<void> {
+    const connection = this.#connection();
+    const now = this.#context.clock.now();
+    const age = now - (this.#freshenedAtMs.get(personId) ?? Number.NEGATIVE_INFINITY);
+    const isFresh = age >= 0 && age < FRESH_FOR_MS;
+    const isCompared = this.#context.store.trust.get(personId).verifiedKey !== undefined;
+    if (connection === undefined || isFresh || !isCompared) return;
+    this.#freshenedAtMs.set(personId, now);
+    try {
+      await this.#directory.refresh(connection, personId);
+    } catch (error) {
+      // Keys that do not verify have told so in the conversation; a connection that is gone is asked again.
+      if (!(error instanceof KuvertError)) throw error;
+      if (error.retry.kind !== 'never') this.#freshenedAtMs.delete(personId);
+    }
   }
 
   /**
