@@ -53,7 +53,7 @@ test('H8 with a cookie nothing is done for another page: foreign, missing or odd
       'access-control-request-headers': 'content-type',
     },
   });
-  expect(preflight.status).toBe(404);
+  expect(preflight.status).toBe(405);
   expect(Object.keys(preflight.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
   expect(await api.present()).toEqual(before);
   const own = { cookie, origin: url, 'sec-fetch-site': 'same-origin' };

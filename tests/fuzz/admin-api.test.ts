@@ -10,7 +10,7 @@ import {
 } from '@kuvert/protocol/admin';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AdminWorld } from '../isolation/admin-world.ts';
+import { AdminWorld, expectDocumented } from '../isolation/admin-world.ts';
 import { campaign, isLong } from './campaign.ts';
 import { fromSchema, type Pool } from './from-schema.ts';
 import { damaged, damagedBytes, oddOperator, oddText, oddValue } from './mutations.ts';
@@ -141,6 +141,7 @@ test.each(operations)('H9 %s answers by its schema or refuses by the catalogue',
         });
         expect(answer.status, answer.body).not.toBe(500);
         expectHttpAnswer(answer);
+        if (answer.status >= 400) expectDocumented(id, (JSON.parse(answer.body) as { code: string }).code);
       },
     ),
   );

@@ -2,6 +2,9 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { startInstallation, type TestInstallation } from '@kuvert/testkit';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
 import { generateSync } from 'otplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -242,10 +245,49 @@ test('H8 what is not asked for is refused: other types, unknown fields, operator
   expect((await call('GET', '/me')).status).toBe(401);
 });
 
+interface Document {
+  readonly openapi: string;
+  readonly paths: object;
+  readonly components: { readonly schemas: { readonly Problem: object } };
+}
+
+test('H8 a method that a path does not take is refused with those that it takes, whoever asks and whatever its ids stand for', async () => {
+  const paths = ['/people/pe_x', '/people/nobody'].map((path) => `/tenants/tn_x${path}`);
+  for (const path of paths) {
+    const { status, json, headers } = await call('PUT', path);
+    expect([status, json.code, headers.get('content-type')]).toEqual([
+      405,
+      'method_not_allowed',
+      'application/problem+json; charset=utf-8',
+    ]);
+    expect(headers.get('allow')).toBe('DELETE, GET, HEAD, PATCH');
+  }
+  expect((await call('OPTIONS', '/sessions')).headers.get('allow')).toBe('GET, HEAD, POST');
+  const away = await fetch(`${installation.url}/`, { method: 'DELETE' });
+  expect([away.status, away.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  for (const path of ['/nothing', '/tenants//people', '/sessions/'])
+    expect((await call('PUT', path)).status, path).toBe(404);
+});
+
 test('C5 the API describes itself', async () => {
-  const document = (await call('GET', '/openapi.json')).json as { openapi: string; paths: object };
+  const document = (await call('GET', '/openapi.json')).json as unknown as Document;
   expect(document.openapi).toBe('3.1.0');
-  expect(Object.keys(document.paths)).toContain('/sessions/{sessionId}');
   const page = await fetch(`${installation.url}/api/v1/docs`);
   expect(await page.text()).toContain('/api/v1/sessions');
+  // By somebody else's reading of OpenAPI 3.1, and each schema by somebody else's of JSON Schema 2020-12.
+  const { valid, errors } = await new Validator().validate(structuredClone(document) as never);
+  expect(errors).toBeUndefined();
+  expect(valid).toBe(true);
+  const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true });
+  addFormats.default(ajv);
+  ajv.addSchema({ ...document.components.schemas.Problem, $id: 'https://kuvert.test/Problem' });
+  const schemas = new Set<string>();
+  JSON.stringify(document.paths, (name, value) => {
+    if (name !== 'schema') return value;
+    schemas.add(JSON.stringify(value).replaceAll('"#/components/schemas/', '"https://kuvert.test/'));
+    return undefined;
+  });
+  expect(schemas.size).toBeGreaterThan(100);
+  for (const text of schemas) ajv.compile(JSON.parse(text));
+  expect(Object.keys(document.paths)).toContain('/sessions/{sessionId}');
 });

@@ -54,6 +54,12 @@ export const ERRORS = {
     'The server does not know this method.',
     'Der Server kennt diese Methode nicht.',
   ),
+  method_not_allowed: entry(
+    405,
+    NEVER,
+    'This address does not take this HTTP method; the header `Allow` says which ones it takes.',
+    'Diese Adresse nimmt diese HTTP-Methode nicht an; die Kopfzeile `Allow` sagt, welche sie annimmt.',
+  ),
   too_large: entry(
     413,
     NEVER,

@@ -3,6 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { ERRORS, type ErrorDetails, KuvertError, type Retry, sentenceFor } from '@kuvert/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { describeError, type Log } from '../log.ts';
+import { methodsOf } from './route-list.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { preferredLanguage } from './status-page.ts';
 
@@ -107,7 +108,14 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
       throw new KuvertError('bad_request');
     if (hasRepeatedHeader(request.raw.rawHeaders)) throw new KuvertError('bad_request');
   });
-  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, new KuvertError('not_found')));
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(app, request.url.split('?')[0] ?? '');
+    // RFC 9110 §15.5.6. What has a route and this method, such as one with an id that is too long, is not there.
+    if (methods.length === 0 || methods.includes(request.method))
+      return sendProblem(request, reply, new KuvertError('not_found'));
+    reply.header('allow', methods.join(', '));
+    return sendProblem(request, reply, new KuvertError('method_not_allowed'));
+  });
   app.setErrorHandler((error: unknown, request, reply) =>
     sendProblem(request, reply, toldOverHttp(error, log)),
   );

@@ -23,3 +23,21 @@ export function noteRoutes(app: FastifyInstance): void {
 export function routesOf(app: FastifyInstance): readonly Route[] {
   return lists.get(app) ?? [];
 }
+
+/**
+ * The methods that a path takes, sorted; none for one that is not there. It is a matter of the routes alone, which are public (OpenAPI, the sources), and never of what a path's ids
+ * stand for, so nobody learns of anything by it.
+ * @param path without its query, as it came
+ */
+export function methodsOf(app: FastifyInstance, path: string): readonly string[] {
+  const parts = path.split('/');
+  const fits = (pattern: string) => {
+    const wanted = pattern.split('/');
+    return (
+      wanted.length === parts.length &&
+      wanted.every((want, at) => (want.startsWith(':') ? parts[at] !== '' : want === parts[at]))
+    );
+  };
+  const methods = routesOf(app).flatMap((route) => (fits(route.path) ? [route.method] : []));
+  return [...new Set(methods)].sort();
+}

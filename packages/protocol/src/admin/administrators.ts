@@ -70,7 +70,6 @@ export const administratorInvite = operation({
   params: tenantParams,
   body: GrantChoice.extend({ mail: mailAddress }),
   result: InvitationMade,
-  errors: ['not_allowed'],
   example: {
     params: { tenantId: 'tn_…' },
     body: { role: 'help-desk', mail: 'hugo@acme.test' },
@@ -107,7 +106,6 @@ export const grantCreate = operation({
   fourEyes: ({ role }) => role === 'auditor',
   params: administratorParams,
   body: GrantChoice,
-  errors: ['not_allowed'],
   example: { params: { tenantId: 'tn_…', administratorId: 'ad_…' }, body: { role: 'help-desk' } },
 });
 
@@ -143,7 +141,6 @@ export const administratorReset = operation({
   stepUp: true,
   params: administratorParams,
   result: InvitationMade,
-  errors: ['not_allowed'],
   example: { params: { tenantId: 'tn_…', administratorId: 'ad_…' }, result: exampleMade },
 });
 
@@ -155,7 +152,6 @@ export const operatorReset = operation({
   stepUp: true,
   params: z.object({ administratorId: idSchema('administrator') }),
   result: InvitationMade,
-  errors: ['not_allowed'],
   example: { params: { administratorId: 'ad_…' }, result: exampleMade },
 });
 

@@ -46,7 +46,6 @@ export const approvalList = operation({
   params: tenantParams,
   query: pageQuery,
   result: z.object({ approvals: z.array(Approval).max(1_000), ...pageEnd }),
-  errors: ['cursor_invalid'],
   example: { params: { tenantId: 'tn_…' }, result: { approvals: [exampleApproval] } },
 });
 
@@ -60,7 +59,7 @@ export const approvalApprove = operation({
   params: approvalParams,
   body: z.object({ payloadHash: hash }),
   result: z.object({ state: z.literal('executed'), result: z.record(z.string(), z.unknown()).nullable() }),
-  errors: ['approval_own', 'approval_over', 'version_conflict', 'not_allowed'],
+  errors: ['approval_own', 'approval_over', 'version_conflict'],
   example: {
     params: { tenantId: 'tn_…', approvalId: 'ap_…' },
     body: { payloadHash: EXAMPLE_HASH },

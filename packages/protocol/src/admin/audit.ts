@@ -105,7 +105,6 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
         cursor: cursor.optional(),
       }),
       result: z.object({ entries: z.array(Entry), next: z.string().nullable() }),
-      errors: ['cursor_invalid'],
       example: {
         params: example,
         query: { action: 'person.added', limit: 10 },
@@ -119,7 +118,6 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
       access,
       params: entryParams,
       result: z.object({ entry: Entry, export: z.string() }),
-      errors: [],
       example: {
         params: { ...example, auditEntryId: 'au_…' },
         result: { entry: exampleEntry, export: '{"format":"kuvert-audit-export/1",…' },
@@ -139,7 +137,6 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
         key: z.string(),
         consistency: z.array(hex).nullable(),
       }),
-      errors: [],
       example: {
         params: example,
         query: { since: 12 },
@@ -172,7 +169,6 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
         checkpoint: z.string(),
         next: z.int().nullable(),
       }),
-      errors: [],
       example: {
         params: example,
         query: { format: 'csv', limit: 100 },
@@ -192,7 +188,6 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
       access: stream,
       params,
       result: z.object({ stream: StreamState.nullable() }),
-      errors: [],
       example: { params: example, result: { stream: null } },
     }),
     setStream: operation({
@@ -203,7 +198,6 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
       stepUp: true,
       params,
       body: StreamTarget.extend({ from: z.enum(['start', 'now']).default('now') }),
-      errors: ['not_allowed'],
       example: {
         params: example,
         body: { host: 'siem.acme.test', port: 6514, format: 'rfc5424', ca: null },
@@ -216,7 +210,6 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
       access: stream,
       stepUp: true,
       params,
-      errors: [],
       example: { params: example },
     }),
     erase: operation({
@@ -226,7 +219,6 @@ function operationsOf<P extends z.ZodObject, E extends z.ZodObject, I extends z.
       access: erase,
       stepUp: true,
       params: idParams,
-      errors: [],
       example: { params: { ...example, id: 'pe_…' } },
     }),
   };

@@ -53,7 +53,6 @@ export const integrationCreate = operation({
     validDays: z.int().min(1).max(366),
   }),
   result: Integration.extend({ key: z.string() }),
-  errors: ['idempotency_key_reused'],
   example: {
     params: { tenantId: 'tn_…' },
     body: { name: 'Personnel system', permissions: ['people.read', 'people.create'], validDays: 90 },

@@ -16,18 +16,43 @@ type Json = { readonly [name: string]: unknown };
 /** What every request may be refused with. */
 const COMMON: readonly ErrorCode[] = [
   'bad_request',
+  'too_large',
+  'request_timeout',
   'rate_limited',
   'overloaded',
+  'store_busy',
+  'store_unavailable',
+  'disk_full',
   'internal',
   'shutting_down',
 ];
-/** What those may be refused with who have to sign in. */
-const SIGNED_IN: readonly ErrorCode[] = ['unauthenticated', 'not_found'];
-const refusedWhoSignedIn = ({ stepUp, beforeNewPassword }: AdminOperation): readonly ErrorCode[] => [
-  ...SIGNED_IN,
-  ...(stepUp ? (['step_up_required'] as const) : []),
-  ...(beforeNewPassword ? [] : (['password_change_required'] as const)),
-];
+
+/** What an operation may be refused with: what the table says of it, and what follows from how it is declared. */
+export function refusalsOf(one: AdminOperation): readonly ErrorCode[] {
+  const isSignedIn = one.access !== 'public';
+  const isChange = one.method !== 'GET';
+  const isOfTenant = one.path.includes('{tenantId}') && one.at !== 'installation';
+  const when = (holds: boolean | undefined, ...codes: ErrorCode[]) => (holds ? codes : []);
+  const codes = [
+    ...one.errors,
+    ...when(
+      isSignedIn,
+      'unauthenticated',
+      'origin_refused',
+      'not_found',
+      'not_allowed',
+      'address_not_allowed',
+    ),
+    ...when(isSignedIn && isOfTenant, 'tenant_suspended'),
+    ...when(isSignedIn && one.stepUp, 'step_up_required'),
+    ...when(isSignedIn && !one.beforeNewPassword, 'password_change_required'),
+    ...when(one.idempotent, 'idempotency_key_reused'),
+    ...when(one.versioned && isChange, 'version_required', 'version_conflict'),
+    ...when('cursor' in one.query.shape, 'cursor_invalid'),
+    ...COMMON,
+  ];
+  return [...new Set(codes)];
+}
 
 /** The document of a table of operations. */
 export function openApiOf(operations: Readonly<Record<string, AdminOperation>>): Json {
@@ -112,7 +137,7 @@ function operationOf(id: string, one: AdminOperation): Json {
           content: contentOf(Waiting, EXAMPLE_WAITING, 'output'),
         },
       }),
-      ...refusals([...one.errors, ...(isOpen ? [] : refusedWhoSignedIn(one)), ...COMMON]),
+      ...refusals(refusalsOf(one)),
     },
   };
 }
@@ -137,16 +162,20 @@ function headerOf(name: string, required: boolean): Json {
   return { name, in: 'header', required, schema: { type: 'string', maxLength: 100 } };
 }
 
-/** Refusals by status, with the codes that it can have. */
+/** Refusals by status, with the codes that it can have and what each says. */
 function refusals(codes: readonly ErrorCode[]): Json {
-  const byStatus = new Map<number, Set<ErrorCode>>();
-  for (const code of codes) {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of [...codes].sort()) {
     const { status } = ERRORS[code];
-    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(code));
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
   return Object.fromEntries(
-    [...byStatus].map(([status, ones]) => [status, { description: [...ones].sort().join(', '), content }]),
+    [...byStatus].map(([status, ones]) => {
+      const description = ones.map((code) => `- \`${code}\`: ${ERRORS[code].en}`).join('\n');
+      const which = { type: 'object', properties: { code: { enum: ones } } };
+      const schema = { allOf: [{ $ref: '#/components/schemas/Problem' }, which] };
+      return [status, { description, content: { 'application/problem+json': { schema } } }];
+    }),
   );
 }
 

@@ -48,7 +48,6 @@ export const personList = operation({
   params: tenantParams,
   query: pageQuery.extend({ q: z.string().trim().min(1).max(200).optional(), mail: mailAddress.optional() }),
   result: z.object({ people: z.array(Person).max(1_000), ...pageEnd }),
-  errors: ['cursor_invalid'],
   example: {
     params: { tenantId: 'tn_…' },
     query: { q: 'ben', limit: '50' },
@@ -65,7 +64,7 @@ export const personCreate = operation({
   params: tenantParams,
   body: z.object({ name: displayName, mail: mailAddress }),
   result: Person,
-  errors: ['mail_taken', 'idempotency_key_reused'],
+  errors: ['mail_taken'],
   example: {
     params: { tenantId: 'tn_…' },
     body: { name: 'Berta', mail: 'berta@acme.test' },
@@ -93,7 +92,7 @@ export const personChange = operation({
   params: personParams,
   body: z.object({ name: displayName.optional(), mail: mailAddress.optional() }),
   result: Person,
-  errors: ['mail_taken', 'version_required', 'version_conflict'],
+  errors: ['mail_taken'],
   example: {
     params: { tenantId: 'tn_…', personId: 'pe_…' },
     body: { name: 'Benjamin' },

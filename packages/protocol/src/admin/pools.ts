@@ -30,7 +30,6 @@ export const poolList = operation({
   params: tenantParams,
   query: pageQuery,
   result: z.object({ pools: z.array(Pool).max(1_000), ...pageEnd }),
-  errors: ['cursor_invalid'],
   example: { params: { tenantId: 'tn_…' }, result: { pools: [examplePool] } },
 });
 
@@ -43,7 +42,6 @@ export const poolCreate = operation({
   params: tenantParams,
   body: z.object({ name: displayName, features: FeatureChoices.optional() }),
   result: Pool,
-  errors: ['idempotency_key_reused'],
   example: {
     params: { tenantId: 'tn_…' },
     body: { name: 'Sales', features: { directory: 'allowed' } },
@@ -71,7 +69,6 @@ export const poolChange = operation({
   params: poolParams,
   body: z.object({ name: displayName.optional(), features: FeatureChoices.optional() }),
   result: Pool,
-  errors: ['version_required', 'version_conflict'],
   example: {
     params: { tenantId: 'tn_…', poolId: 'po_…' },
     body: { features: { 'further-devices': 'denied' } },

@@ -42,7 +42,6 @@ export const tenantList = operation({
   access: 'tenants.read',
   query: pageQuery,
   result: z.object({ tenants: z.array(Tenant).max(1_000), ...pageEnd }),
-  errors: ['cursor_invalid'],
   example: { query: { limit: '100' }, result: { tenants: [exampleTenant] } },
 });
 
@@ -126,7 +125,6 @@ export const tenantChange = operation({
     settings: z.object({ features: FeatureChoices.optional() }).strict().optional(),
   }),
   result: TenantWithSettings,
-  errors: ['version_required', 'version_conflict'],
   example: {
     params: { tenantId: 'tn_…' },
     body: { name: 'Acme GmbH', settings: { features: { directory: 'denied' } } },
