@@ -19,7 +19,7 @@ import type { EntryRow } from '../conversations/store.ts';
 import type { EntryId } from '../conversations/types.ts';
 import type { Connection } from '../ports.ts';
 import { harmlessName } from './names.ts';
-import type { AttachmentPorts, FileSource, FileTarget } from './ports.ts';
+import type { AttachmentPorts, FileSource, FileTarget, FileWriting } from './ports.ts';
 import { type OnBytes, openFile, sealedBytesOf, sealFile, takeSealed } from './sealing.ts';
 import { Uploads } from './uploads.ts';
 
@@ -84,9 +84,11 @@ export class Attachments {
     const attachment = makeId('attachment', random(16));
     const sealedBytes = sealedBytesOf(source.sizeBytes);
     this.#sealing.add(attachment);
-    const writing = await files.create(attachment);
+    // The server is asked for its place meanwhile.
     const growing = this.uploads.whileSealing(attachment, sealedBytes);
+    let writing: FileWriting | undefined;
     try {
+      writing = await files.create(attachment);
       const sealed = await sealFile(source, writing, {
         openSealer,
         random,
@@ -107,7 +109,7 @@ export class Attachments {
       return contentId;
     } catch (error) {
       growing.giveUp();
-      await writing.close().catch(() => undefined);
+      await writing?.close().catch(() => undefined);
       await files.remove(attachment).catch(() => undefined);
       throw error;
     } finally {

@@ -15,8 +15,6 @@ import type { UploadRow } from './store.ts';
 const AT_ONCE = 3;
 /** Files that are sent while they are sealed; others wait until they are. */
 const SEALING_MAX = 2;
-/** A file that is being sealed is sent as soon as so much more of it is there. */
-const SEALED_BYTES_MIN = 1_048_576;
 const RETRY_MS = { min: 1_000, max: 60_000 } as const;
 /** Changed on the way to the server; more often than this is no accident. */
 const DAMAGES_MAX = 3;
@@ -153,19 +151,22 @@ export class Uploads {
         this.#hooks.onBytes({ attachment }, doneBytes, sealedBytes);
     };
     for (let { offset } = begun; offset < sealedBytes; ) {
-      const enough = Math.min(offset + SEALED_BYTES_MIN, sealedBytes);
-      const readable = file === undefined ? sealedBytes : await file.reaches(enough);
+      // A request begins when there is something to send, and waits for more while it is sealed.
+      await file?.reaches(offset + 1);
       if (this.#connection !== connection || file?.isGivenUp) return false;
       tell(offset);
-      const count = Math.min(this.#pieceSize.bytes, readable - offset);
+      const count = Math.min(this.#pieceSize.bytes, sealedBytes - offset);
       const from = offset;
-      const bytes = counted(files.read(attachment, { from, to: from + count }), (done) => tell(from + done));
+      const read = (range: { from: number; to: number }) => files.read(attachment, range);
+      const range = { from, to: from + count };
+      const parts = file === undefined ? read(range) : asItGrows(file, range, read);
+      const bytes = counted(parts, (done) => tell(from + done));
       const startedAt = performance.now();
       const reached = await transfer
         .send({ capability: begun.capability, offset, count, bytes })
         .catch((error: unknown) => {
-          if (error instanceof KuvertError && error.code === 'server_unreachable')
-            this.#pieceSize.failed(count);
+          const isLine = error instanceof KuvertError && error.code === 'server_unreachable';
+          if (isLine && !file?.isGivenUp) this.#pieceSize.failed(count);
           throw error;
         });
       // A server that goes back and forth is not followed for ever.
@@ -226,6 +227,20 @@ export class Uploads {
       this.look();
     });
     this.#paused.set(row.attachment, { cancel, isShort: pauseMs <= SHORT_PAUSE_MS });
+  }
+}
+
+/** A part of a file that is being sealed. @throws KuvertError `file_changed` when it is given up before */
+async function* asItGrows(
+  file: GrowingFile,
+  { from, to }: { readonly from: number; readonly to: number },
+  read: (range: { from: number; to: number }) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  for (let at = from; at < to; ) {
+    const readable = Math.min(await file.reaches(at + 1), to);
+    if (file.isGivenUp) throw new KuvertError('file_changed');
+    yield* read({ from: at, to: readable });
+    at = readable;
   }
 }
 
