@@ -69,6 +69,37 @@ test('H8 A1 what is sent to a group is for all its members and nobody else, and 
   expect(history('of p2', 'of p3', 'of p2')).toEqual(['P2_shown_twice']);
 });
 
+test('H8 A4 what was sealed for a state that a copy has replaced may be lost with its sender, if the person is told, and nothing else may', () => {
+  const ref = { from: 'of p1', messageId: 'm' };
+  const enrolled = (person: string, device: string) =>
+    ({ kind: 'enrolled', tenant: 't', person, device }) as const;
+  const served = (device: string) => ({ kind: 'served', device }) as const;
+  const told = (notice: string) => ({ kind: 'told', device: 'of p2', notice }) as const;
+  const found = (...after: LedgerEvent[]) =>
+    checkLedger([
+      enrolled('p1', 'of p1'),
+      enrolled('p1', 'other of p1'),
+      enrolled('p2', 'of p2'),
+      { kind: 'copied', device: 'of p2', copy: 'c' },
+      { kind: 'intended', intent: 'i', from: 'of p1', to: 'p2', text: 'hello' },
+      { kind: 'queued', intent: 'i', ...ref },
+      { kind: 'accepted', ...ref },
+      ...after,
+      { kind: 'settled', drained: ['of p2'], flushed: [] },
+    ])
+      .map(({ code }) => code)
+      .filter((code) => code === 'P1_lost' || code === 'alarm_without_cause')
+      .sort();
+  const restored = { kind: 'restored', device: 'of p2', copy: 'c' } as const;
+  const revoked = { kind: 'revoked', device: 'of p1' } as const;
+  expect(found(restored, served('of p2'), revoked, told('undecryptable'))).toEqual([]);
+  expect(found(restored, served('of p2'), revoked)).toEqual(['P1_lost']);
+  expect(found(restored, served('of p2'), told('undecryptable'))).toEqual(['P1_lost', 'alarm_without_cause']);
+  expect(found(served('of p2'), revoked, told('undecryptable'))).toEqual(['P1_lost', 'alarm_without_cause']);
+  const answered = found(restored, served('of p2'), served('of p1'), revoked, told('undecryptable'));
+  expect(answered).toEqual(['P1_lost', 'alarm_without_cause']);
+});
+
 test('H8 every kind of finding has a bug that causes it', () => {
   const all: Record<FindingCode, true> = {
     P1_lost: true,

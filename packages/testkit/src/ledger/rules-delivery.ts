@@ -1,6 +1,7 @@
 /** P1: what was written down, accepted, acknowledged and expired. */
 import type { Finding, Report } from './finding.ts';
 import { type DeviceLife, isForgotten, type LedgerIndex, type MessageLife } from './ledger-index.ts';
+import { isLostWithRestore } from './lost-with-restore.ts';
 
 /** What names a message, and one device of its addressee, in a finding. */
 const about = ({ ref }: MessageLife, life?: DeviceLife): Finding['about'] => ({
@@ -32,6 +33,7 @@ function acceptedArrives(index: LedgerIndex, report: Report): void {
         );
         // What its author or its reader has deleted is shown no more.
         if (seen || message.deleted.some((deleted) => deleted.at < at)) continue;
+        if (isLostWithRestore(index, message, life, at)) continue;
         const key = `${message.ref.from} ${message.ref.messageId} ${device}`;
         if (!reported.has(key)) report('P1_lost', at, about(message, life));
         reported.add(key);

@@ -14,6 +14,7 @@ import {
   type Rest,
   type Screen,
 } from './ledger-index.ts';
+import { hasLostWithRestore } from './lost-with-restore.ts';
 import { isWhole, LOSSES, partiesOf, screensByPerson } from './rules-devices.ts';
 
 /** Whether what somebody did on a device must be known everywhere by now: the device is there, has told, and has not forgotten it. */
@@ -211,6 +212,7 @@ function peopleAreTold(index: LedgerIndex, report: Report): void {
     );
   for (const { device, notice, at } of told) {
     const wasRestored = index.of('restored').some((event) => event.device === device && event.at < at);
+    if (notice === 'undecryptable' && hasLostWithRestore(index, device, at)) continue;
     if (ALARMS.has(notice) || (notice === 'profile_restored' && !wasRestored))
       report('alarm_without_cause', at, { device, notice });
   }
