@@ -101,7 +101,10 @@ test.runIf(canMakeCertificates)(
     expect(opened.headers['strict-transport-security']).toBe('max-age=31536000');
     const totp = generateSync({ secret: opened.json.totpSecret as string });
     const accepted = await ask('POST', '/invitations/accept', { code, totp, cookie: true });
-    const set = String(accepted.headers['set-cookie']);
+    const [set = '', device = ''] = [accepted.headers['set-cookie'] ?? []].flat() as string[];
+    expect(device).toMatch(
+      /^__Host-kuvert-device=[^;]+; Path=\/; Max-Age=\d+; Secure; HttpOnly; SameSite=Strict$/,
+    );
     expect(set).toMatch(/^__Host-kuvert=[^;]+; Path=\/; Secure; HttpOnly; SameSite=Strict$/);
     const cookie = set.split(';')[0] ?? '';
     const own = { cookie, origin: server.url, 'sec-fetch-site': 'same-origin' };
