@@ -12,6 +12,7 @@ import {
 } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../channel/limits.ts';
+import { KNOWN_DEVICE_LIMITS } from '../features/administrators/known-devices.ts';
 import { PASSWORD_CHECKS } from '../features/administrators/new-passwords.ts';
 import { SIGN_IN_LIMITS } from '../features/administrators/sign-in-delays.ts';
 import {
@@ -306,8 +307,20 @@ const SECRETS: readonly Row[] = [
   [
     'Failed sign-ins to one account from anywhere',
     `${SIGN_IN_LIMITS.strangersUpTo} in ${time(SIGN_IN_LIMITS.rememberedMs)} (stored)`,
-    '`rate_limited`, but not from where it was signed in to before',
+    '`rate_limited`, but not from where it was signed in to before, nor with the token of a known device',
     SIGN_IN,
+  ],
+  [
+    'Failed sign-ins with the token of a known device, or step-ups of a session',
+    `counted by themselves: ${SIGN_IN_LIMITS.freeFailures}, then waiting that doubles; a token is void after ${KNOWN_DEVICE_LIMITS.wrongTries} in a row (stored)`,
+    '`rate_limited`',
+    SIGN_IN,
+  ],
+  [
+    'Known devices of an administrator',
+    `${KNOWN_DEVICE_LIMITS.perAccount}, each ${KNOWN_DEVICE_LIMITS.keptMs / 86_400_000} d from its last sign-in; the oldest go`,
+    '–',
+    '`features/administrators/known-devices.ts`',
   ],
   ['Sign-ins of an address', flow(SIGN_IN_LIMITS.perAddress), '`rate_limited`', SIGN_IN],
   [
