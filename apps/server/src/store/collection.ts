@@ -153,6 +153,7 @@ export interface BinaryCollection<V, K extends readonly unknown[], Sc extends Sc
   readonly expires: boolean;
   readonly gate: boolean;
   readonly clustered: boolean;
+  readonly shortLived: boolean;
 }
 
 /** Row type of a handle. */
@@ -248,6 +249,11 @@ export function binaryCollection<
     readonly gate?: boolean;
     /** Rows are small and come roughly in the order of their keys, a time for instance: an engine keeps them in that order. */
     readonly clustered?: boolean;
+    /**
+     * Rows are put once, under a key that is never used again, and most are deleted within seconds: an engine may keep them out of its files
+     * until they have grown older. A row that is put over another one is not for such a collection: deleted, it would leave the older one there.
+     */
+    readonly shortLived?: boolean;
     readonly scope?: Sc;
   },
 ): BinaryCollection<V, { readonly [N in keyof P]: PartValue<P[N]> }, Sc> {
@@ -262,5 +268,6 @@ export function binaryCollection<
     expires: options.expires === true,
     gate: options.gate === true,
     clustered: options.clustered === true,
+    shortLived: options.shortLived === true,
   };
 }

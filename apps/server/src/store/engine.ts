@@ -18,6 +18,8 @@ export interface CollectionLayout {
   readonly gate?: boolean;
   /** Small rows that come roughly in the order of their keys: worth keeping in that order, without anything beside it. */
   readonly clustered?: boolean;
+  /** Rows are put once, under a key that is never used again, and most are soon deleted: worth keeping out of files until they have grown old. */
+  readonly shortLived?: boolean;
   /** Which spaces have it. */
   readonly spaces: 'tenants' | 'control' | 'all';
 }

@@ -53,6 +53,7 @@ export class CollectionNumbers {
             keyBytes: collection.parts.reduce((width, part) => width + part.width, 0),
             gate: collection.gate,
             clustered: collection.clustered,
+            shortLived: collection.shortLived,
           }
         : {
             indexes: asDocument(collection).indexList.map(({ name, unique }) => ({ name, unique })),

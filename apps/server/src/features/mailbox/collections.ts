@@ -7,6 +7,7 @@ import { binaryCollection, bytesPart, collection, idPart } from '../../store/ind
 export const mailboxRows = binaryCollection('mailbox-rows', {
   key: [idPart('device'), bytesPart(16)],
   expires: true,
+  shortLived: true,
 });
 
 /**
@@ -16,6 +17,7 @@ export const mailboxRows = binaryCollection('mailbox-rows', {
 export const groupBodies = binaryCollection('group-bodies', {
   key: [bytesPart(16)],
   expires: true,
+  shortLived: true,
 });
 
 /** The value of a mailbox row whose bytes lie in {@link groupBodies} under the same row id. */

@@ -35,20 +35,28 @@ const NO_ENTRIES: readonly (Bytes | null)[] = [];
 
 /**
  * Runs the list at the reader's position (behind its request type). Leaves the file untouched when it fails.
- * @param isCommitted it was run before, and is run again on the same rows: its checks held, and versions are other ones now
+ * @param numberFromLog given for a list that was committed before and is run again on the same rows, from the log: its checks held, versions are
+ *   other ones now, and numbers of collections may be too
  */
-export function runList(file: SpaceFile, reader: Unpacker, request: number, isCommitted = false): ListResult {
+export function runList(
+  file: SpaceFile,
+  reader: Unpacker,
+  request: number,
+  numberFromLog?: (number: number) => number,
+): ListResult {
   const count = reader.u32();
   const writes: Write[] = [];
   let refused: ListResult | undefined;
   let fallible = 0;
   for (let at = 0; at < count; at++) {
     const op = reader.u8();
-    const collection = reader.u32();
+    const number = reader.u32();
+    const collection = numberFromLog === undefined ? number : numberFromLog(number);
     const key = reader.some();
     if (op === OP.check) {
       const expected = reader.f64();
-      if (!isCommitted) refused ??= checkVersion(file, { request, at, collection, key, expected });
+      if (numberFromLog === undefined)
+        refused ??= checkVersion(file, { request, at, collection, key, expected });
     } else if (op === OP.delete) {
       writes.push({ at, op, collection, key, doc: NO_BYTES, exp: null, entries: NO_ENTRIES });
     } else {
@@ -65,14 +73,10 @@ export function runList(file: SpaceFile, reader: Unpacker, request: number, isCo
   if (writes.length === 0)
     return { request, status: STATUS.committed, failedAt: 0, index: NONE, hasOnlyChecked: true };
   if (fallible === 0) return runWrites(file, writes, request);
-  file.exec('SAVEPOINT list');
-  const result = runWrites(file, writes, request);
-  if (result.status !== STATUS.committed) {
-    file.exec('ROLLBACK TO list');
-    file.forgetVersions();
-  }
-  file.exec('RELEASE list');
-  return result;
+  return file.attempt(
+    () => runWrites(file, writes, request),
+    ({ status }) => status === STATUS.committed,
+  );
 }
 
 function checkVersion(

@@ -187,5 +187,5 @@ function hash(text: string): number {
 function defaultReserveBytes(folder: string): number {
   const { blocks, bsize } = statfsSync(folder);
   const MIB = 1024 * 1024;
-  return Math.min(8 * MIB, Math.max(MIB, Math.floor((blocks * bsize) / 20)));
+  return Math.min(32 * MIB, Math.max(MIB, Math.floor((blocks * bsize) / 20)));
 }

@@ -2,7 +2,7 @@ import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync }
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Engine, EngineOp } from '../engine.ts';
-import { controlRows, key, newFolder, openEngine, put } from './testing.ts';
+import { controlRows, key, layouts, newFolder, openEngine, put } from './testing.ts';
 
 let folder: string;
 let remove: () => void;
@@ -97,6 +97,39 @@ test('P1 a log that was cut anywhere gives whole lists from the start on and not
     expect(await numbersIn(data), `changed at ${at}`).toEqual(firstNumbers(1 + Math.floor(at / record)));
   }
   await engine.close();
+});
+
+test('P1 a release that counts its collections in another order finds in the log what was confirmed, where it belongs', async () => {
+  const engine = await openUnhurried();
+  await commitLists(engine, 4);
+  await engine.commit('control', [{ kind: 'delete', collection: 0, key: key(4) }]);
+  const data = copied();
+  await engine.close();
+  const [plain, indexed] = layouts;
+  if (plain === undefined || indexed === undefined) throw new Error('two layouts are tested with');
+  const later = await openEngine(data, { layouts: [indexed, { ...plain, name: 'newer' }, plain] });
+  const numbersOf = async (collection: number) =>
+    (
+      await later.range('control', {
+        collection,
+        index: undefined,
+        from: new Uint8Array(0),
+        before: undefined,
+        after: undefined,
+        descending: false,
+        limit: 1_000,
+      })
+    ).map((row) => Buffer.from(row.key).readUInt32BE(0));
+  expect(await numbersOf(2)).toEqual(firstNumbers(4).filter((n) => n !== 4));
+  expect([await numbersOf(0), await numbersOf(1)]).toEqual([[], []]);
+  // From now on the log speaks with the numbers of the later release.
+  await later.commit('control', [{ ...put(50), collection: 2 } as EngineOp]);
+  await later.commit('control', [{ ...put(51), collection: 2 } as EngineOp]);
+  const next = `${data}-next`;
+  cpSync(data, next, { recursive: true });
+  await later.close();
+  expect(await numbersIn(next)).toEqual([...firstNumbers(4).filter((n) => n !== 4), 50, 51]);
+  rmSync(data, { recursive: true });
 });
 
 test('P1 lists that were refused are not in the log, and checks of versions do not stand in its way', async () => {

@@ -18,7 +18,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** How long a fold should keep others waiting: a longer one makes the next ones smaller. */
 const FOLD_MS = 10;
 const LOG_BYTES_MIN = 256 * 1024;
-const LOG_BYTES_MAX = 2 * 1024 * 1024;
+const LOG_BYTES_MAX = 8 * 1024 * 1024;
 
 /** @see the head of this file */
 export class LoggedFile {
@@ -39,21 +39,22 @@ export class LoggedFile {
       this.restore();
       this.fold();
       this.#log.remove();
+      this.rows.takeOwnNumbers();
     } catch (error) {
       this.rows.close();
       throw openErrorFrom(error);
     }
   }
 
-  /** True while something is in the log alone. */
+  /** True while something is not in the file's tables. */
   get isBehind(): boolean {
-    return this.#log.bytes > 0;
+    return this.#log.bytes > 0 || this.rows.hasYoung;
   }
 
   /** Begins to change rows, on top of what was kept before. */
   begin(): void {
     if (this.#isInTransaction) return;
-    this.rows.exec('BEGIN IMMEDIATE');
+    this.rows.begin();
     this.#isInTransaction = true;
   }
 
@@ -69,7 +70,7 @@ export class LoggedFile {
       return;
     }
     this.#log.append(lists);
-    if (this.#log.bytes >= Math.min(this.#foldBytes, this.#bytesMax)) this.tryFold();
+    if (this.#log.bytes >= Math.min(this.#foldBytes, this.#bytesMax)) this.tryFold({ mayStayYoung: true });
   }
 
   /** Ends changes that came to nothing: then nothing is written. */
@@ -78,25 +79,30 @@ export class LoggedFile {
     if (!this.isBehind) this.rollback();
   }
 
-  /** Writes to the file what was kept so far and what was changed since. @throws as {@link LoggedFile.keep} */
-  fold(): void {
+  /**
+   * Writes to the file what was kept so far and what was changed since.
+   * @param options.mayStayYoung not all of it into its tables
+   * @throws as {@link LoggedFile.keep}
+   */
+  fold(options: { readonly mayStayYoung: boolean } = { mayStayYoung: false }): void {
     if (!this.#isInTransaction) return;
     const beganMs = performance.now();
     const salt = new Uint8Array(randomBytes(SALT_BYTES));
     const bytes = this.#log.bytes;
-    this.rows.setRedoSalt(salt);
-    this.rows.exec('COMMIT');
+    this.rows.commit(salt, options.mayStayYoung);
     this.#isInTransaction = false;
     this.#log.begin(salt);
     const factor = FOLD_MS / (performance.now() - beganMs);
     if (bytes > 0)
       this.#foldBytes = Math.min(LOG_BYTES_MAX, Math.max(LOG_BYTES_MIN, bytes * Math.min(2, factor)));
+    // Whoever asks for more than one of the young rows has them put into their table first.
+    if (this.rows.hasYoung) this.begin();
   }
 
   /** Folds what is safe in the log, unless the disk is full: then it stays there. @throws as {@link LoggedFile.keep} */
-  tryFold(): void {
+  tryFold(options?: { readonly mayStayYoung: boolean }): void {
     try {
-      this.fold();
+      this.fold(options);
     } catch (error) {
       this.rollback();
       if (!isDiskFull(error)) throw error;
@@ -106,26 +112,23 @@ export class LoggedFile {
 
   /** Gives up all changes since the last COMMIT, those in the log as well: {@link LoggedFile.restore} has to follow. */
   rollback(): void {
-    this.rows.forgetVersions();
     this.#isInTransaction = false;
-    try {
-      this.rows.exec('ROLLBACK');
-    } catch {
-      // SQLite has often rolled back by itself already, and then refuses a second time; the error that led here is the one that counts.
-    }
+    this.rows.rollback();
   }
 
   /** Changes again what the log holds. */
   restore(): void {
     const salt = this.rows.redoSalt();
     if (salt === undefined) return;
+    this.rows.restoreYoung();
+    if (this.rows.hasYoung) this.begin();
     for (const batch of this.#log.read(salt)) {
       this.begin();
       const reader = new Unpacker(batch);
       while (!reader.done) {
         reader.u8();
         reader.u8();
-        runList(this.rows, reader, 0, true);
+        runList(this.rows, reader, 0, (number) => this.rows.numberFromLog(number));
       }
     }
   }

@@ -3,7 +3,14 @@ import { randomInt } from 'node:crypto';
 import type { Database } from '@signalapp/sqlcipher';
 import type { CollectionLayout } from '../engine.ts';
 import { sqliteCode } from './file-errors.ts';
-import { openSpaceDatabase, REDO_TABLE, type SpaceFileSettings } from './space-tables.ts';
+import {
+  NUMBERS_TABLE,
+  openSpaceDatabase,
+  REDO_TABLE,
+  type SpaceFileSettings,
+  YOUNG_TABLE,
+} from './space-tables.ts';
+import { textOf, unpackRows, type YoungRow, YoungRows } from './young-rows.ts';
 
 /** What a step of removing expired rows should take, its commit included. */
 const EXPIRE_STEP_MS = 5;
@@ -17,13 +24,9 @@ const DELETES_TOGETHER = 16;
 /** Versions that are remembered of one collection. */
 const SEEN_MAX = 8_192;
 
-type Row = { k: Bytes; ver: number; doc: Bytes; exp: number | null; ix: Bytes };
+type Row = { k: Bytes; ver: number; doc: Bytes; exp: number | null; ix?: Bytes };
 type Bytes = Uint8Array<ArrayBuffer>;
 type Statement = ReturnType<Database['prepare']>;
-
-function textOf(key: Bytes): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
-}
 
 /** @see the top of this file */
 export class SpaceFile {
@@ -38,6 +41,11 @@ export class SpaceFile {
   readonly #versions: (Statement | undefined)[] = [];
   /** Versions by key as text, of gates. */
   readonly #seen: (Map<string, number> | undefined)[] = [];
+  readonly #young = new YoungRows();
+  /** Names of collections by the numbers in the redo log. */
+  #namesInLog: readonly string[];
+  /** Between a savepoint and its end, rows go to the file at once, so that they go with the savepoint. */
+  #isInSavepoint = false;
   /**
    * Versions only have to differ from all versions of the same row that a running transaction may have seen, so they start
    * anywhere and count up; transactions do not survive the process.
@@ -51,6 +59,9 @@ export class SpaceFile {
   constructor(settings: SpaceFileSettings) {
     this.#layouts = settings.layouts;
     this.#db = openSpaceDatabase(settings);
+    this.#namesInLog = this.#prepare(`SELECT collection FROM ${NUMBERS_TABLE} ORDER BY number`)
+      .all<{ collection: string }>()
+      .map(({ collection }) => collection);
   }
 
   #prepare(sql: string): Statement {
@@ -68,17 +79,116 @@ export class SpaceFile {
     return layout;
   }
 
-  exec(sql: string): void {
+  #exec(sql: string): void {
     this.#prepare(sql).run();
+  }
+
+  begin(): void {
+    this.#exec('BEGIN IMMEDIATE');
+  }
+
+  /** The number of a collection that the redo log calls by this one: it may have been written by another release. */
+  numberFromLog(number: number): number {
+    const name = this.#namesInLog[number];
+    return name === undefined ? number : this.#numberOf(name);
+  }
+
+  /** From now on the redo log is written with the numbers of this release. It must be empty, and no transaction open. */
+  takeOwnNumbers(): void {
+    const names = this.#layouts.map(({ name }) => name);
+    if (names.join() === this.#namesInLog.join()) return;
+    this.begin();
+    this.#prepare(`DELETE FROM ${NUMBERS_TABLE}`).run();
+    for (const [number, name] of names.entries())
+      this.#prepare(`INSERT INTO ${NUMBERS_TABLE} (number, collection) VALUES (?, ?)`).run([number, name]);
+    this.#exec('COMMIT');
+    this.#namesInLog = names;
+  }
+
+  /** @throws Error for a collection that this release does not know */
+  #numberOf(collection: string): number {
+    const number = this.#layouts.findIndex(({ name }) => name === collection);
+    if (number < 0) throw new Error(`no collection ${collection}`);
+    return number;
+  }
+
+  /** True when some rows are in no table yet. */
+  get hasYoung(): boolean {
+    return this.#young.collections().length > 0;
+  }
+
+  /**
+   * Writes all changes to the disk.
+   * @param redoSalt of the redo log's next turn
+   * @param mayStayYoung rows that are young are written beside the tables, so that most of them never come into one
+   * @throws a driver error; then {@link SpaceFile.rollback} has to follow
+   */
+  commit(redoSalt: Bytes, mayStayYoung: boolean): void {
+    this.#prepare(`DELETE FROM ${YOUNG_TABLE}`).run();
+    for (const collection of this.#young.known()) {
+      this.#writeAll(collection, this.#young.takeOld(collection, mayStayYoung));
+      const packed = this.#young.pack(collection);
+      if (packed === undefined) continue;
+      this.#prepare(`INSERT INTO ${YOUNG_TABLE} (collection, rows) VALUES (?, ?)`).run([
+        this.#layout(collection).name,
+        packed,
+      ]);
+    }
+    this.#prepare(`INSERT OR REPLACE INTO ${REDO_TABLE} (id, salt) VALUES (1, ?)`).run([redoSalt]);
+    this.#exec('COMMIT');
+  }
+
+  /** Gives up all changes since the last COMMIT. */
+  rollback(): void {
+    this.#young.forget();
+    this.#isInSavepoint = false;
+    this.#forgetVersions();
+    try {
+      this.#exec('ROLLBACK');
+    } catch {
+      // SQLite has often rolled back by itself already, and then refuses a second time; the error that led here is the one that counts.
+    }
+  }
+
+  /** Runs changes that count only if `isGood` says so of their result. */
+  attempt<T>(change: () => T, isGood: (result: T) => boolean): T {
+    for (const collection of this.#young.collections()) this.#settle(collection);
+    this.#exec('SAVEPOINT list');
+    this.#isInSavepoint = true;
+    const result = change();
+    this.#isInSavepoint = false;
+    if (!isGood(result)) {
+      this.#exec('ROLLBACK TO list');
+      this.#forgetVersions();
+    }
+    this.#exec('RELEASE list');
+    return result;
+  }
+
+  /** Takes up the rows that were young at the last COMMIT. If there are some, a transaction has to follow: they may have to go into their tables. */
+  restoreYoung(): void {
+    const kept = this.#prepare(`SELECT collection, rows FROM ${YOUNG_TABLE}`).all<{
+      collection: string;
+      rows: Bytes;
+    }>();
+    for (const { collection: name, rows } of kept) {
+      for (const row of unpackRows(rows))
+        this.#young.add(this.#numberOf(name), { ...row, ver: ++this.#version });
+    }
+  }
+
+  /** Puts the young rows of a collection into its table. */
+  #settle(collection: number): void {
+    this.#writeAll(collection, this.#young.takeAll(collection));
+  }
+
+  #writeAll(collection: number, rows: readonly YoungRow[]): void {
+    for (const { k, ver, doc, exp } of rows) this.#write(collection, k, ver, doc, exp, []);
   }
 
   /** Salt of the turn of the redo log that this file does not contain. */
   redoSalt(): Bytes | undefined {
     return this.#prepare(`SELECT salt FROM ${REDO_TABLE} WHERE id = 1`).get<{ salt: Bytes }>()?.salt;
-  }
-
-  setRedoSalt(salt: Bytes): void {
-    this.#prepare(`INSERT OR REPLACE INTO ${REDO_TABLE} (id, salt) VALUES (1, ?)`).run([salt]);
   }
 
   #insertSql(collection: number): string {
@@ -92,7 +202,7 @@ export class SpaceFile {
   }
 
   /** What was remembered of rows counts no more: a transaction or a part of it was rolled back, or rows went without being named. */
-  forgetVersions(): void {
+  #forgetVersions(): void {
     this.#seen.length = 0;
   }
 
@@ -110,6 +220,7 @@ export class SpaceFile {
       this.#inserts[collection] = statement;
     }
     this.#changed(collection, key);
+    this.#settle(collection);
     return statement.run([key, ++this.#version, doc, exp, ...entries]).changes === 1;
   }
 
@@ -122,9 +233,27 @@ export class SpaceFile {
     entries: readonly (Bytes | null)[],
   ): void {
     this.#changed(collection, key);
+    const ver = ++this.#version;
+    if (
+      this.#layout(collection).shortLived === true &&
+      !this.#isInSavepoint &&
+      this.#young.takes(collection)
+    ) {
+      this.#young.add(collection, { k: key, ver, doc, exp });
+    } else this.#write(collection, key, ver, doc, exp, entries);
+  }
+
+  #write(
+    collection: number,
+    key: Bytes,
+    ver: number,
+    doc: Bytes,
+    exp: number | null,
+    entries: readonly (Bytes | null)[],
+  ): void {
     if (this.#isFresh(collection)) {
       try {
-        this.#insertFresh(collection).run([key, ++this.#version, doc, exp]);
+        this.#insertFresh(collection).run([key, ver, doc, exp]);
         return;
       } catch (error) {
         if (!sqliteCode(error).startsWith('SQLITE_CONSTRAINT')) throw error;
@@ -140,7 +269,7 @@ export class SpaceFile {
       );
       this.#puts[collection] = statement;
     }
-    statement.run([key, ++this.#version, doc, exp, ...entries]);
+    statement.run([key, ver, doc, exp, ...entries]);
   }
 
   /** Rows of bytes that expire are written once and taken away; looking first whether there is one already costs more than it is worth. */
@@ -159,7 +288,9 @@ export class SpaceFile {
   }
 
   /** Removes rows of one collection. */
-  deleteAll(collection: number, keys: readonly Bytes[]): void {
+  deleteAll(collection: number, all: readonly Bytes[]): void {
+    const isShortLived = this.#layout(collection).shortLived === true;
+    const keys = isShortLived ? all.filter((key) => !this.#young.remove(collection, key)) : all;
     let at = 0;
     for (; at + DELETES_TOGETHER <= keys.length; at += DELETES_TOGETHER) {
       let statement = this.#manyDeletes[collection];
@@ -172,10 +303,10 @@ export class SpaceFile {
       for (const key of together) this.#changed(collection, key);
       statement.run(together);
     }
-    for (; at < keys.length; at++) this.delete(collection, keys[at] as Bytes);
+    for (; at < keys.length; at++) this.#delete(collection, keys[at] as Bytes);
   }
 
-  delete(collection: number, key: Bytes): void {
+  #delete(collection: number, key: Bytes): void {
     this.#changed(collection, key);
     let statement = this.#deletes[collection];
     if (statement === undefined) {
@@ -207,6 +338,8 @@ export class SpaceFile {
   }
 
   #findVersion(collection: number, key: Bytes): number | undefined {
+    const young = this.#young.get(collection, key);
+    if (young !== undefined) return young.ver;
     let statement = this.#versions[collection];
     if (statement === undefined) {
       statement = this.#prepare(`SELECT ver FROM "${this.#layout(collection).name}" WHERE k = ?`);
@@ -216,9 +349,12 @@ export class SpaceFile {
   }
 
   get(collection: number, key: Bytes): Row | undefined {
-    return this.#prepare(
-      `SELECT k, ver, doc, exp FROM "${this.#layout(collection).name}" WHERE k = ?`,
-    ).get<Row>([key]);
+    return (
+      this.#young.get(collection, key) ??
+      this.#prepare(`SELECT k, ver, doc, exp FROM "${this.#layout(collection).name}" WHERE k = ?`).get<Row>([
+        key,
+      ])
+    );
   }
 
   range(query: {
@@ -231,6 +367,7 @@ export class SpaceFile {
     afterEntry: Bytes | null;
     afterKey: Bytes | null;
   }): Row[] {
+    this.#settle(query.collection);
     const { name, indexes } = this.#layout(query.collection);
     const index = query.index === undefined ? undefined : indexes[query.index];
     const column = index === undefined ? 'k' : `"ix_${index.name}"`;
@@ -261,6 +398,7 @@ export class SpaceFile {
 
   /** How many rows a range over the key has, `limit` at most. */
   count(query: { collection: number; limit: number; from: Bytes; before: Bytes | null }): number {
+    this.#settle(query.collection);
     const { name } = this.#layout(query.collection);
     const [upTo, bound] = query.before === null ? ['', []] : ['AND k < ? ', [query.before]];
     return (
@@ -272,6 +410,7 @@ export class SpaceFile {
 
   /** One step of removing what has expired, of at most `limit` rows; {@link SpaceFile.sizeExpireStep} says how many it really takes. */
   expire(collection: number, nowMs: number, limit: number): { count: number; more: boolean } {
+    this.#settle(collection);
     const { name, clustered } = this.#layout(collection);
     const rows = Math.min(limit, this.#expireRows);
     const id = clustered ? 'k' : 'id';
@@ -298,6 +437,7 @@ export class SpaceFile {
 
   /** Rows whose time is at or before `untilMs`, soonest first, without their documents. */
   expiring(collection: number, untilMs: number, limit: number): Row[] {
+    this.#settle(collection);
     const { name } = this.#layout(collection);
     return this.#prepare(
       `SELECT k, ver, x'' AS doc, exp FROM "${name}" WHERE exp <= ? ORDER BY exp LIMIT ?`,

@@ -15,6 +15,10 @@ const APPLICATION_ID = 0x4b565254;
 const PAGE_BYTES = 4096;
 /** One row: the salt of the turn of the redo log (redo-log.ts) whose lists are not in here yet. No collection has such a name. */
 export const REDO_TABLE = '"/redo"';
+/** Names by the numbers that the lists in the redo log call collections by: another release may have numbered them in another way. */
+export const NUMBERS_TABLE = '"/numbers"';
+/** Rows that were young at the last COMMIT (young-rows.ts), by name of their collection. */
+export const YOUNG_TABLE = '"/young"';
 /** Memory for pages of one file, in KiB; pages that the open transaction has changed stay in memory beyond it. */
 const CACHE_KIB = 8_192;
 
@@ -73,6 +77,10 @@ function makeTables(db: Database, { layouts, spaces: kind }: SpaceFileSettings):
     db.pragma(`application_id = ${APPLICATION_ID}`);
   }
   db.exec(`CREATE TABLE IF NOT EXISTS ${REDO_TABLE} (id INTEGER PRIMARY KEY, salt BLOB NOT NULL)`);
+  db.exec(
+    `CREATE TABLE IF NOT EXISTS ${NUMBERS_TABLE} (number INTEGER PRIMARY KEY, collection TEXT NOT NULL)`,
+  );
+  db.exec(`CREATE TABLE IF NOT EXISTS ${YOUNG_TABLE} (collection TEXT PRIMARY KEY, rows BLOB NOT NULL)`);
   for (const { name, indexes, expires, clustered, spaces } of layouts) {
     if (spaces !== 'all' && spaces !== kind) continue;
     const columns = indexes.map((index) => `, "ix_${index.name}" BLOB`).join('');

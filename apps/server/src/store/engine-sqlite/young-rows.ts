@@ -1,0 +1,171 @@
+/**
+ * Rows of short-lived collections that are not in the SQLCipher file's tables yet. Most of them are deleted a few milliseconds after they came;
+ * those never reach a page of a table. Until a fold such a row lies in the redo log, from then on in one blob with all that are still young
+ * (`space-file.ts`); it is put into its table when it has grown old, or before anybody asks for more than single rows (docs/decisions/0014).
+ * While many more rows come than go, as for people who are away, none is young: staying out of the table for a while would only be work.
+ */
+import { Packer, Unpacker } from './packing.ts';
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** How long a row stays young: longer than a client that is online takes to acknowledge (50 ms), and as much again on the way. */
+const YOUNG_MS = 150;
+/** Bytes of one collection that stay young over a fold, about. */
+const YOUNG_BYTES = 1024 * 1024;
+/** Of a row, beside its key and document, when it is packed. */
+const PACKED_BYTES = 16;
+const NEVER = -1;
+
+/** A row as it will stand in the file. */
+export interface YoungRow {
+  readonly k: Bytes;
+  readonly ver: number;
+  readonly doc: Bytes;
+  readonly exp: number | null;
+}
+
+interface Entry extends YoungRow {
+  readonly text: string;
+  readonly addedMs: number;
+}
+
+/** Rows of a collection since the last fold, and what the turn before it was like. */
+interface Traffic {
+  came: number;
+  went: number;
+  isPassing: boolean;
+}
+
+/** @see the top of this file */
+export class YoungRows {
+  /** By number of collection, then by key as text, oldest first. */
+  readonly #rows: (Map<string, Entry> | undefined)[] = [];
+  readonly #traffic: (Traffic | undefined)[] = [];
+
+  #trafficOf(collection: number): Traffic {
+    let traffic = this.#traffic[collection];
+    if (traffic === undefined) {
+      traffic = { came: 0, went: 0, isPassing: true };
+      this.#traffic[collection] = traffic;
+    }
+    return traffic;
+  }
+
+  /** To be asked for each row that comes. @returns true when it may be young */
+  takes(collection: number): boolean {
+    const traffic = this.#trafficOf(collection);
+    traffic.came++;
+    return traffic.isPassing;
+  }
+
+  /** Keeps copies: what it is given are views of a buffer that is used again. */
+  add(collection: number, { k, ver, doc, exp }: YoungRow): void {
+    let rows = this.#rows[collection];
+    if (rows === undefined) {
+      rows = new Map();
+      this.#rows[collection] = rows;
+    }
+    const text = textOf(k);
+    rows.set(text, { k: copyOf(k), ver, doc: copyOf(doc), exp, text, addedMs: performance.now() });
+  }
+
+  get(collection: number, key: Bytes): YoungRow | undefined {
+    const rows = this.#rows[collection];
+    return rows === undefined || rows.size === 0 ? undefined : rows.get(textOf(key));
+  }
+
+  /** To be asked for each row that goes. @returns false when the row is not among them */
+  remove(collection: number, key: Bytes): boolean {
+    this.#trafficOf(collection).went++;
+    const rows = this.#rows[collection];
+    return rows !== undefined && rows.size > 0 && rows.delete(textOf(key));
+  }
+
+  /** All of a collection, none of which is young from now on, in the order of their keys. */
+  takeAll(collection: number): readonly YoungRow[] {
+    const rows = this.#rows[collection];
+    if (rows === undefined || rows.size === 0) return [];
+    this.#rows[collection] = undefined;
+    return inOrder([...rows.values()]);
+  }
+
+  /**
+   * At a fold: the same of those that have grown old, or are too many to stay.
+   * @param mayStay false: of all
+   */
+  takeOld(collection: number, mayStay: boolean): readonly YoungRow[] {
+    const { came, went } = this.#trafficOf(collection);
+    const isPassing = 2 * went >= came;
+    this.#traffic[collection] = { came: 0, went: 0, isPassing };
+    if (!isPassing || !mayStay) return this.takeAll(collection);
+    const rows = this.#rows[collection] ?? new Map<string, Entry>();
+    const oldMs = performance.now() - YOUNG_MS;
+    let tooMany = packedBytes(rows.values()) - YOUNG_BYTES;
+    const old: Entry[] = [];
+    for (const entry of rows.values()) {
+      if (entry.addedMs > oldMs && tooMany <= 0) break;
+      tooMany -= packedBytes([entry]);
+      old.push(entry);
+      rows.delete(entry.text);
+    }
+    return inOrder(old);
+  }
+
+  /** All of a collection in one piece; undefined when there are none. */
+  pack(collection: number): Bytes | undefined {
+    const rows = this.#rows[collection];
+    if (rows === undefined || rows.size === 0) return undefined;
+    const packer = new Packer(packedBytes(rows.values()));
+    for (const { k, doc, exp } of rows.values()) {
+      packer.bytes(k);
+      packer.f64(exp ?? NEVER);
+      packer.bytes(doc);
+    }
+    return packer.take();
+  }
+
+  /** Numbers of the collections that have some. */
+  collections(): number[] {
+    return this.#rows.flatMap((rows, collection) =>
+      rows === undefined || rows.size === 0 ? [] : [collection],
+    );
+  }
+
+  /** Numbers of the collections that have had some. */
+  known(): number[] {
+    return this.#traffic.flatMap((traffic, collection) => (traffic === undefined ? [] : [collection]));
+  }
+
+  forget(): void {
+    this.#rows.length = 0;
+  }
+}
+
+/** What {@link YoungRows.pack} has packed. */
+export function* unpackRows(packed: Bytes): Generator<Omit<YoungRow, 'ver'>> {
+  const reader = new Unpacker(packed);
+  while (!reader.done) {
+    const k = reader.some();
+    const exp = reader.f64();
+    yield { k, exp: exp === NEVER ? null : exp, doc: reader.some() };
+  }
+}
+
+/** One character for each byte: texts compare as the bytes do. */
+export function textOf(key: Bytes): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+}
+
+function inOrder(rows: Entry[]): readonly YoungRow[] {
+  return rows.sort((a, b) => (a.text < b.text ? -1 : 1));
+}
+
+function packedBytes(rows: Iterable<YoungRow>): number {
+  let sum = 0;
+  for (const { k, doc } of rows) sum += k.length + doc.length + PACKED_BYTES;
+  return sum;
+}
+
+function copyOf(bytes: Bytes): Bytes {
+  return Uint8Array.prototype.slice.call(bytes) as Bytes;
+}
