@@ -19,9 +19,6 @@ import { queueMessage, queueShown, recipientOf } from './outgoing.ts';
 import { captionOf, shownOf } from './shown.ts';
 import type { EntryRow } from './store.ts';
 
-/** What people take for one sign, however many code points it is made of. */
-const SIGNS = new Intl.Segmenter('und', { granularity: 'grapheme' });
-
 type Distribute<T> = T extends unknown ? Omit<T, 'minReader' | 'timerMs'> : never;
 
 /** Content as a person gives it: without what is filled in for them. */
@@ -82,7 +79,8 @@ export function editMessage(
 /** @see Conversations.react */
 export function reactTo(context: Context, row: EntryRow, emoji: string): ContentId {
   shownContent(row);
-  if ([...SIGNS.segment(emoji)].length > 1) throw invalid('emoji');
+  // A sign or one word; who has more to say answers.
+  if (/\s/u.test(emoji)) throw invalid('emoji');
   const stamp = nextStamp(context, row, 'reaction');
   return queueChange(context, row, {
     kind: 'reaction',

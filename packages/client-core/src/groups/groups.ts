@@ -92,7 +92,7 @@ export class Groups {
 
   /**
    * Makes a group of oneself and people by their addresses, or of oneself alone.
-   * @throws KuvertError `recipient_unknown` with {at} (the how manieth address), `title_invalid`, `group_full`, …
+   * @throws KuvertError `recipient_unknown` with {at} (which of the addresses, counted from 0), `title_invalid`, `group_full`, …
    */
   async create(title: string, mails: readonly string[]): Promise<GroupView> {
     const connection = this.#connected();
