@@ -76,7 +76,9 @@ export function historyLinesOf(
 ): HistoryLine[] {
   return context.store.entries.listLast(limit, options).flatMap((row): HistoryLine[] => {
     const message = historyEntryOf(context, row);
-    return message.length > 0 ? message : [{ direction: 'notice', entry: viewOf(context, row) }];
+    // A timer that was set is listed among the messages, and is a notice to people.
+    if (message.length > 0 || !options.withNotices) return message;
+    return [{ direction: 'notice', entry: viewOf(context, row) }];
   });
 }
 

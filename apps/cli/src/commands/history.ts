@@ -45,7 +45,6 @@ export function addHistory(program: Command, context: CommandContext): void {
           await output.result(historyJson(line, output, nameOf), () => historyText(line, output, nameOf));
           continue;
         }
-        if (!options.notices) continue;
         const { entry } = line;
         const summary = summaries.find((one) => one.conversationId === entry.conversationId);
         if (summary === undefined) continue;

@@ -1,5 +1,4 @@
 /** Programs with a key: of which only the hash is kept, for the permissions named and no others, until a day, revoked at once. */
-import { createHash } from 'node:crypto';
 import { type IntegrationId, KuvertError, LABELS, makeId, type TenantId } from '@kuvert/protocol';
 import { type Grant, isAllowed, type Permission } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
@@ -7,6 +6,7 @@ import type { NoteEffect } from '../../effects.ts';
 import type { ProgramCaller } from '../../http/admin/admin-routes.ts';
 import type { RowOf, Store } from '../../store/index.ts';
 import { integrations } from './collections.ts';
+import { secretHash } from './secret-hash.ts';
 
 /** How a key begins, so that people and scanners for secrets know it when they see it. */
 export const KEY_PREFIX = 'kvi_';
@@ -59,7 +59,7 @@ export class Integrations {
       tenantId,
       integrationId: makeId('integration', this.#random(16)),
       name,
-      keyHash: hashOf(key),
+      keyHash: secretHash(LABELS.integrationKey, key),
       permissions,
       createdAt,
       expiresAt: createdAt + validDays * DAY_MS,
@@ -99,7 +99,7 @@ export class Integrations {
   /** Whose key this is; notes that it was used. */
   async authenticate(key: string): Promise<ProgramCaller | undefined> {
     const scope = this.#store.operator();
-    const row = await scope.findBy(integrations, 'byKey', hashOf(key));
+    const row = await scope.findBy(integrations, 'byKey', secretHash(LABELS.integrationKey, key));
     const nowMs = this.#clock.nowMs();
     if (row === undefined || row.expiresAt <= nowMs) return undefined;
     const { tenantId, integrationId, permissions } = row;
@@ -112,8 +112,4 @@ export class Integrations {
     const grants: Grant[] = [{ role: 'integration', scope: { kind: 'tenant', tenantId } }];
     return { kind: 'integration', integrationId, grants, elsewhere: [], permissions };
   }
-}
-
-function hashOf(key: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(createHash('sha256').update(LABELS.integrationKey).update(key).digest());
 }

@@ -3,11 +3,11 @@
  * everybody else, so wrong passwords of others, however many and from wherever, hold up nobody who has it. It opens nothing by itself. Only its hash is kept, for one account; each sign-in with
  * it puts another in its place, a few wrong tries in a row make it void, and so does whatever ends all sessions.
  */
-import { createHash } from 'node:crypto';
-import { type AdministratorId, LABELS, utf8 } from '@kuvert/protocol';
+import { type AdministratorId, LABELS } from '@kuvert/protocol';
 import type { Clock, Random } from '../../clock.ts';
 import type { Store, Tx } from '../../store/index.ts';
 import { administrators, knownDevices } from './collections.ts';
+import { secretHash } from './secret-hash.ts';
 
 /** How long a token is good without a sign-in, how many an account has, and how many wrong tries in a row make one void. */
 export const KNOWN_DEVICE_LIMITS = { keptMs: 180 * 86_400_000, perAccount: 10, wrongTries: 10 } as const;
@@ -36,7 +36,7 @@ export class KnownDevices {
    */
   async find(token: string | undefined, mail: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (token === undefined || !TOKEN.test(token)) return undefined;
-    const tokenHash = hashOf(token);
+    const tokenHash = secretHash(LABELS.knownDevice, token);
     const scope = this.#store.operator();
     const row = await scope.find(knownDevices, tokenHash);
     if (row === undefined || row.expiresAt <= this.#clock.nowMs()) return undefined;
@@ -52,14 +52,14 @@ export class KnownDevices {
   ): Promise<string> {
     const nowMs = this.#clock.nowMs();
     const token = Buffer.from(this.#random(TOKEN_BYTES)).toString('base64url');
-    const replaced = shown === undefined ? undefined : Buffer.from(hashOf(shown));
+    const replaced = shown === undefined ? undefined : Buffer.from(secretHash(LABELS.knownDevice, shown));
     const { rows } = await tx.list(knownDevices, newestFirstOf(administratorId));
     const kept = rows
       .filter(({ tokenHash, expiresAt }) => expiresAt > nowMs && replaced?.equals(tokenHash) !== true)
       .slice(0, KNOWN_DEVICE_LIMITS.perAccount - 1);
     for (const row of rows) if (!kept.includes(row)) tx.delete(knownDevices, row.tokenHash);
     tx.insert(knownDevices, {
-      tokenHash: hashOf(token),
+      tokenHash: secretHash(LABELS.knownDevice, token),
       administratorId,
       createdAt: nowMs,
       expiresAt: nowMs + KNOWN_DEVICE_LIMITS.keptMs,
@@ -74,10 +74,7 @@ export async function forgetDevices(tx: Tx<'operator'>, administratorId: Adminis
   for (const { tokenHash } of rows) tx.delete(knownDevices, tokenHash);
 }
 
-function newestFirstOf(administratorId: AdministratorId) {
+/** A query for the rows of an administrator, where there are never many. */
+export function newestFirstOf(administratorId: AdministratorId) {
   return { index: 'byAdministrator', equals: [administratorId], order: 'desc', limit: 100 } as const;
-}
-
-function hashOf(token: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(createHash('sha256').update(utf8(LABELS.knownDevice)).update(token).digest());
 }

@@ -1,9 +1,9 @@
 /** What is shown once: codes of an authenticator app (RFC 6238), recovery codes, invitation codes. */
-import { createHash } from 'node:crypto';
-import { LABELS, utf8 } from '@kuvert/protocol';
+import { LABELS } from '@kuvert/protocol';
 import { RECOVERY_CODES } from '@kuvert/protocol/admin';
 import { generateSecret, generateURI, verifySync } from 'otplib';
 import type { Random } from '../../clock.ts';
+import { secretHash } from './secret-hash.ts';
 
 /** A step before and after the present one, because clocks of phones differ. */
 const TOLERANCE_S = 30;
@@ -61,5 +61,5 @@ export function hashOfCode(
   label: 'recoveryCode' | 'invitationCode' | 'browserCode',
 ): Uint8Array<ArrayBuffer> {
   const plain = code.toLowerCase().replaceAll(/[\s-]/g, '').replaceAll('o', '0').replaceAll(/[il]/g, '1');
-  return Uint8Array.from(createHash('sha256').update(utf8(LABELS[label])).update(plain).digest());
+  return secretHash(LABELS[label], plain);
 }

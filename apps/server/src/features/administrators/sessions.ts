@@ -1,6 +1,5 @@
 /** Where administrators are signed in: opaque tokens of which only the hash is kept, over by themselves and ended at once when somebody says so. */
-import { createHash } from 'node:crypto';
-import { type AdministratorId, KuvertError, LABELS, makeId, type SessionId, utf8 } from '@kuvert/protocol';
+import { type AdministratorId, KuvertError, LABELS, makeId, type SessionId } from '@kuvert/protocol';
 import type { PasswordDue } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
 import type { SignedIn } from '../../http/admin/admin-routes.ts';
@@ -8,7 +7,8 @@ import { STEP_UP_MS } from '../../http/admin/calls.ts';
 import type { RowOf, Store, Tx } from '../../store/index.ts';
 import { type AuditRecords, logsOf } from '../audit/index.ts';
 import { administrators, adminSessions } from './collections.ts';
-import { forgetDevices, KnownDevices } from './known-devices.ts';
+import { forgetDevices, KnownDevices, newestFirstOf } from './known-devices.ts';
+import { secretHash } from './secret-hash.ts';
 import type { SignInRules } from './sign-in-rules.ts';
 
 /** When a session is over, and how long a second factor counts as fresh (ASVS 5.0 7.3, 7.5; NIST SP 800-63B AAL3). */
@@ -87,7 +87,7 @@ export class Sessions {
       await tx.guard('admin-sessions', administratorId);
       const account = await tx.find(administrators, administratorId);
       if (account === undefined || !hasSameFactors(account, shown)) throw new KuvertError('sign_in_failed');
-      const { rows } = await tx.list(adminSessions, ownNewestFirst(administratorId));
+      const { rows } = await tx.list(adminSessions, newestFirstOf(administratorId));
       const live = rows
         .filter((row) => !this.#isOver(row, nowMs))
         .slice(0, SESSION_LIMITS.perAdministrator - 1);
@@ -95,7 +95,7 @@ export class Sessions {
       tx.insert(adminSessions, {
         sessionId,
         administratorId,
-        tokenHash: hashOf(token),
+        tokenHash: secretHash(LABELS.sessionToken, token),
         createdAt: nowMs,
         lastSeenAt: nowMs,
         stepUpAt: nowMs,
@@ -117,7 +117,9 @@ export class Sessions {
 
   /** The session of a token that is not over; notes that it was seen. */
   async find(token: string): Promise<SessionRow | undefined> {
-    const row = await this.#store.operator().findBy(adminSessions, 'byToken', hashOf(token));
+    const row = await this.#store
+      .operator()
+      .findBy(adminSessions, 'byToken', secretHash(LABELS.sessionToken, token));
     const nowMs = this.#clock.nowMs();
     if (row === undefined || this.#isOver(row, nowMs)) return undefined;
     if (nowMs - row.lastSeenAt < SEEN_EVERY_MS) return row;
@@ -138,7 +140,7 @@ export class Sessions {
 
   /** Where somebody is signed in, newest first. */
   async list(administratorId: AdministratorId): Promise<SessionRow[]> {
-    const { rows } = await this.#store.operator().list(adminSessions, ownNewestFirst(administratorId));
+    const { rows } = await this.#store.operator().list(adminSessions, newestFirstOf(administratorId));
     const nowMs = this.#clock.nowMs();
     return rows.filter((row) => !this.#isOver(row, nowMs));
   }
@@ -164,7 +166,7 @@ export class Sessions {
     administratorId: AdministratorId,
     kept: SessionId | undefined,
   ): Promise<number> {
-    const { rows } = await tx.list(adminSessions, ownNewestFirst(administratorId));
+    const { rows } = await tx.list(adminSessions, newestFirstOf(administratorId));
     const others = rows.filter(({ sessionId }) => sessionId !== kept);
     for (const { sessionId } of others) tx.delete(adminSessions, sessionId);
     await forgetDevices(tx, administratorId);
@@ -199,12 +201,4 @@ function hasSameFactors(
     totpSecret === shown.totpSecret &&
     recoveryHashes.every((hash) => known.has(Buffer.from(hash).toString('base64')))
   );
-}
-
-function ownNewestFirst(administratorId: AdministratorId) {
-  return { index: 'byAdministrator', equals: [administratorId], order: 'desc', limit: 100 } as const;
-}
-
-function hashOf(token: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(createHash('sha256').update(utf8(LABELS.sessionToken)).update(token).digest());
 }

@@ -3,13 +3,13 @@
  * still be tried, so beyond a hundred failures in a row only addresses are heard from which it was signed in to before. Whoever shows the token of a known device, or has a session, is
  * counted apart from all that, so nobody can lock somebody out who has one.
  */
-import { createHash } from 'node:crypto';
-import { KuvertError, LABELS, type SessionId, utf8 } from '@kuvert/protocol';
+import { KuvertError, LABELS, type SessionId } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
 import type { Store, Tx } from '../../store/index.ts';
 import { knownDevices, signInFailures } from './collections.ts';
 import { KNOWN_DEVICE_LIMITS } from './known-devices.ts';
+import { secretHash } from './secret-hash.ts';
 
 /** Failures that cost nothing but their hash, the longest wait, and when an account listens to known addresses only. */
 export const SIGN_IN_LIMITS = {
@@ -166,7 +166,5 @@ function keyApart(apart: NonNullable<SignInTry['apart']>): Uint8Array<ArrayBuffe
 }
 
 function hash(...parts: string[]): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(
-    createHash('sha256').update(utf8(LABELS.signInTry)).update(parts.join('\n')).digest(),
-  );
+  return secretHash(LABELS.signInTry, parts.join('\n'));
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { controlRows, key, newFolder, openEngine } from './testing.ts';
+import { controlRows, key, newFolder, numberOf, openEngine } from './testing.ts';
 
 const child = new URL('./crash-child.ts', import.meta.url).pathname;
 
@@ -20,7 +20,7 @@ test.for([1, 2, 3, 4, 5, 6, 10, 11, 12])(
         .map(Number);
       const engine = await openEngine(folder);
       const rows = await controlRows(engine);
-      const there = new Set(rows.map((row) => Buffer.from(row.key).readUInt32BE(0)));
+      const there = new Set(rows.map(numberOf));
       for (const first of confirmed) {
         expect(there.has(first)).toBe(true);
         expect(there.has(first + 1)).toBe(true);

@@ -2,7 +2,7 @@ import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync }
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Engine, EngineOp } from '../engine.ts';
-import { controlRows, key, layouts, newFolder, openEngine, put } from './testing.ts';
+import { controlRows, key, layouts, newFolder, numberOf, openEngine, put } from './testing.ts';
 
 let folder: string;
 let remove: () => void;
@@ -38,8 +38,7 @@ function redoOf(data: string): string {
 async function numbersIn(data: string): Promise<number[]> {
   const engine = await openEngine(data);
   try {
-    const rows = await controlRows(engine);
-    return rows.map((row) => Buffer.from(row.key).readUInt32BE(0));
+    return (await controlRows(engine)).map(numberOf);
   } finally {
     await engine.close();
     rmSync(data, { recursive: true });
@@ -108,18 +107,7 @@ test('P1 a release that counts its collections in another order finds in the log
   const [plain, indexed] = layouts;
   if (plain === undefined || indexed === undefined) throw new Error('two layouts are tested with');
   const later = await openEngine(data, { layouts: [indexed, { ...plain, name: 'newer' }, plain] });
-  const numbersOf = async (collection: number) =>
-    (
-      await later.range('control', {
-        collection,
-        index: undefined,
-        from: new Uint8Array(0),
-        before: undefined,
-        after: undefined,
-        descending: false,
-        limit: 1_000,
-      })
-    ).map((row) => Buffer.from(row.key).readUInt32BE(0));
+  const numbersOf = async (collection: number) => (await controlRows(later, collection)).map(numberOf);
   expect(await numbersOf(2)).toEqual(firstNumbers(4).filter((n) => n !== 4));
   expect([await numbersOf(0), await numbersOf(1)]).toEqual([[], []]);
   // From now on the log speaks with the numbers of the later release.

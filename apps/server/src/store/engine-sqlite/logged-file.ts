@@ -1,6 +1,7 @@
 /**
  * A SQLCipher file with its redo log: what was changed since the file's last COMMIT lies durably in the log, and in the file's open
- * transaction, where everybody on this thread sees it. Folding commits that transaction and begins the log anew.
+ * transaction or among its young rows, where everybody on this thread sees it. Folding commits that transaction, and the rows that stay young
+ * beside the tables, and begins the log anew.
  *
  *     begin ─▶ changes ─▶ keep   (log appended and fsynced)   ─▶ … ─▶ fold (COMMIT with the salt of the log's next turn)
  *                    └──▶ rollback ─▶ restore (lists of the log run again)
@@ -116,7 +117,7 @@ export class LoggedFile {
     this.rows.rollback();
   }
 
-  /** Changes again what the log holds. */
+  /** Takes up what was young at the last COMMIT, and changes again what the log holds. */
   restore(): void {
     const salt = this.rows.redoSalt();
     if (salt === undefined) return;

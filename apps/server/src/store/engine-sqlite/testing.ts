@@ -64,10 +64,10 @@ export async function codeOf(promise: Promise<unknown>): Promise<string> {
   throw new Error('this was expected to be refused');
 }
 
-/** The first thousand rows that tests have written with {@link put}, in order of their keys. */
-export function controlRows(engine: Engine): ReturnType<Engine['range']> {
+/** The first thousand rows of a collection, those of {@link put} unless told, in order of their keys. */
+export function controlRows(engine: Engine, collection = 0): ReturnType<Engine['range']> {
   return engine.range('control', {
-    collection: 0,
+    collection,
     index: undefined,
     from: new Uint8Array(0),
     before: undefined,
@@ -75,4 +75,9 @@ export function controlRows(engine: Engine): ReturnType<Engine['range']> {
     descending: false,
     limit: 1_000,
   });
+}
+
+/** The number that a row was written with ({@link key}). */
+export function numberOf(row: { readonly key: Uint8Array }): number {
+  return Buffer.from(row.key).readUInt32BE(0);
 }

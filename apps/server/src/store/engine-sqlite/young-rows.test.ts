@@ -2,7 +2,7 @@ import { cpSync, rmSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CollectionLayout, Engine, EngineOp } from '../engine.ts';
-import { key, layouts, newFolder, openEngine } from './testing.ts';
+import { controlRows, key, layouts, newFolder, numberOf, openEngine } from './testing.ts';
 
 const SHORT_LIVED = layouts.length;
 const withShortLived: readonly CollectionLayout[] = [
@@ -33,11 +33,10 @@ const unique = (n: number, entry: number): EngineOp => ({
 });
 
 async function numbers(engine: Engine): Promise<number[]> {
-  const query = { collection: SHORT_LIVED, index: undefined, from: new Uint8Array(0), before: undefined };
-  const rows = await engine.range('control', { ...query, after: undefined, descending: false, limit: 1_000 });
-  for (const { key: stored, doc } of rows)
-    expect(Buffer.from(doc).toString().trimEnd()).toBe(`row ${Buffer.from(stored).readUInt32BE(0)}`);
-  return rows.map((stored) => Buffer.from(stored.key).readUInt32BE(0));
+  const rows = await controlRows(engine, SHORT_LIVED);
+  for (const stored of rows)
+    expect(Buffer.from(stored.doc).toString().trimEnd()).toBe(`row ${numberOf(stored)}`);
+  return rows.map(numberOf);
 }
 
 const step = fc.oneof(
