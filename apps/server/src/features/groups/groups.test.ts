@@ -267,6 +267,31 @@ test('A1 H1 the body of a message to a group goes when nobody has to read it any
   expect(await bodies()).toBe(0);
 });
 
+test.each(['before', 'after'])(
+  'P1 what a device has acknowledged twice, the second time %s the row was gone, is still there for everybody else',
+  async (when) => {
+    await begin(ben, cleo);
+    expect(await submit(anna, 'for both')).toBe('done');
+    const first = installation.connect(ben);
+    await first.delivered(1);
+    installation.mailbox.mailboxRoutes.onAck(first, 1);
+    // What was acknowledged is still being removed, so it comes once more.
+    const second = installation.connect(ben);
+    await second.delivered(1);
+    if (when === 'after') await installation.mailbox.service.idle();
+    installation.mailbox.mailboxRoutes.onAck(second, 1);
+    await installation.mailbox.service.idle();
+    const other = installation.connect(cleo);
+    await other.event('drained');
+    expect(other.deliveries.map(({ body = [] }) => Buffer.from(body).toString())).toEqual(['for both']);
+    installation.mailbox.mailboxRoutes.onAck(other, 1);
+    await installation.mailbox.service.idle();
+    // The body goes with the last of its rows.
+    const scope = installation.store.tenant(anna.tenantId);
+    await expect.poll(async () => (await scope.list(groupBodies, { limit: 10 })).rows).toEqual([]);
+  },
+);
+
 test('C9 who may not talk to every member is not added, and who was separated from one writes to the group no more', async () => {
   await begin(ben);
   apart.add(`${dora.personId} ${ben.personId}`);

@@ -3,7 +3,7 @@
  * that a row is delivered again. What could not be removed (a full disk, an overloaded store) is tried again with the next row or
  * the next {@link Deletions.retry}; until it is gone, `has` keeps it from being delivered.
  */
-import { KuvertError, type TenantId } from '@kuvert/protocol';
+import { type DeviceId, idToBytes, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 
@@ -22,6 +22,8 @@ export interface Deletions {
   add(scope: TenantScope, row: LeavingRow): void;
   /** True while a row is queued or being removed; by the text of its key ({@link keyText}). */
   has(tenantId: TenantId, text: string): boolean;
+  /** Rows of a device that are queued or being removed, by the texts of their keys. Whoever meets one of them again must not add it again. */
+  leavingOf(tenantId: TenantId, deviceId: DeviceId): ReadonlyMap<string, LeavingRow>;
   /** Tries again what failed. */
   retry(): void;
   /** Resolves when nothing is under way; what failed stays where it is. */
@@ -101,6 +103,18 @@ export function createDeletions(deps: {
       if (queue === undefined || queue.rows.length === 0) return false;
       queue.names ??= new Set(queue.rows.map(({ storedKey }) => keyText(storedKey)));
       return queue.names.has(text);
+    },
+
+    leavingOf(tenantId, deviceId) {
+      const leaving = new Map<string, LeavingRow>();
+      const rows = queues.get(tenantId)?.rows ?? [];
+      if (rows.length === 0) return leaving;
+      const device = keyText(idToBytes(deviceId));
+      for (const row of rows) {
+        const name = keyText(row.storedKey);
+        if (name.startsWith(device)) leaving.set(name, row);
+      }
+      return leaving;
     },
 
     retry() {

@@ -39,6 +39,8 @@ interface InFlight {
   readonly row: LeavingRow | undefined;
   readonly recordBytes: number;
   readonly deliverySeq: number;
+  /** An earlier connection has acknowledged it, and it was still there when this one began: it is on its way out already. */
+  readonly isLeaving?: boolean;
   /** Set for the word of what has expired. */
   readonly tombstone?: readonly Uint8Array[];
 }
@@ -86,12 +88,14 @@ export function createDelivery(deps: {
   readonly mayCommitLate: boolean;
   /** A stored row is gone from the mailbox, or will be soon. */
   readonly onGone: (bytes: number) => void;
+  /** The device has acknowledged a stored row. */
+  readonly onAcknowledged: () => void;
   readonly metrics: Pick<ServerMetrics, 'redeliveries' | 'acknowledged'>;
   /** A pass met a fault of ours; the connection has been ended. */
   readonly onError: (error: unknown) => void;
 }): Delivery {
   const { scope, connection, clock, deletions, bodies, metrics, expiry, dormancy, mayCommitLate } = deps;
-  const { onGone, onError } = deps;
+  const { onGone, onAcknowledged, onError } = deps;
   const inFlight: InFlight[] = [];
   /**
    * Keys of rows that this connection must not get again: in flight, or acknowledged and perhaps on a page read before. Only a pass asks, so
@@ -100,6 +104,11 @@ export function createDelivery(deps: {
   const held = new Set<string>();
   /** Acknowledged rows that may not be removed yet. */
   let acknowledged: LeavingRow[] = [];
+  /**
+   * What earlier connections have acknowledged and is not gone yet. It comes again, but it leaves once: the body of a message to a group goes
+   * when each of its rows was counted out, so a row that is counted twice would take the message from somebody who has not fetched it (P1).
+   */
+  let leaving: ReadonlyMap<string, LeavingRow> = new Map();
   const late: FreshRow[] = [];
   let lateBytes = 0;
   let bytesInFlight = 0;
@@ -125,9 +134,11 @@ export function createDelivery(deps: {
     lastSeq++;
     const record = isShared ? copyRecord(given) : given;
     numberRecord(record, lastSeq);
-    const row =
+    const before = scannedAs === undefined ? undefined : leaving.get(scannedAs);
+    const fresh =
       storedKey === undefined ? undefined : { storedKey, isGone: false, isPointer: isShared === true };
-    inFlight.push({ row, recordBytes: record.length, deliverySeq: lastSeq });
+    const isLeaving = before !== undefined;
+    inFlight.push({ row: before ?? fresh, isLeaving, recordBytes: record.length, deliverySeq: lastSeq });
     bytesInFlight += record.length;
     if (scannedAs !== undefined) held.add(scannedAs);
     connection.sendRecord(record);
@@ -292,6 +303,7 @@ export function createDelivery(deps: {
       letGo();
       if (!drained) {
         drained = true;
+        leaving = new Map();
         connection.sendEvent('drained', {});
       }
     } catch (error) {
@@ -316,6 +328,7 @@ export function createDelivery(deps: {
 
     start() {
       connection.onWritable(resume);
+      leaving = deletions.leavingOf(scope.tenant, connection.deviceId);
       return scan();
     },
 
@@ -352,9 +365,11 @@ export function createDelivery(deps: {
         bytesInFlight -= sent.recordBytes;
         if (sent.tombstone !== undefined) forget(sent.tombstone);
         if (sent.row === undefined) continue;
+        onAcknowledged();
+        acknowledged.push(sent.row);
+        if (sent.isLeaving === true) continue;
         deletions.add(scope, sent.row);
         onGone(rowBytes(sent.recordBytes));
-        acknowledged.push(sent.row);
       }
       if (count === 0) return;
       metrics.acknowledged.add(count);

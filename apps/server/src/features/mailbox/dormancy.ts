@@ -4,7 +4,7 @@
  * the same commit by every submit that leaves it out; so when it comes back, the row is taken away and whatever commits afterwards is stored.
  * In the same commit as the row goes comes a tombstone over the time in which it was dormant.
  */
-import type { DeviceId } from '@kuvert/protocol';
+import type { DeviceId, TenantId } from '@kuvert/protocol';
 import type { Clock } from '../../clock.ts';
 import type { CommitOp, CommitOps, Store, TenantScope } from '../../store/index.ts';
 import { dormantDevices, mailboxRows } from './collections.ts';
@@ -53,13 +53,16 @@ export function createDormancy(deps: {
   readonly clock: Clock;
   readonly expiry: Pick<Expiry, 'bury' | 'drop' | 'endDormancy'>;
   readonly bodies: Pick<GroupBodies, 'released' | 'load'>;
+  /** True for a row that was acknowledged and is about to go: it was not given up, and is counted out of its body without us. */
+  readonly isLeaving: (tenantId: TenantId, storedKey: Uint8Array) => boolean;
 }): Dormancy {
-  const { store, clock, expiry, bodies } = deps;
+  const { store, clock, expiry, bodies, isLeaving } = deps;
 
   /** What was accepted, and what never was: pointers whose body never came, which nobody is to be told of. */
   async function sort(scope: TenantScope, rows: readonly MailboxRow[]) {
     const [accepted, orphans]: [MailboxRow[], Uint8Array[]] = [[], []];
     for (const row of rows) {
+      if (isLeaving(scope.tenant, row.storedKey)) continue;
       if (!isPointer(row.value) || (await bodies.load(scope, row.storedKey)) !== undefined)
         accepted.push(row);
       else if (rowTimeMs(row.storedKey) < clock.nowMs() - ORPHAN_MS) orphans.push(row.storedKey);

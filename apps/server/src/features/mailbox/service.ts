@@ -81,17 +81,19 @@ export function createMailboxService(deps: {
   const find = (tenantId: TenantId, deviceId: DeviceId) => deliveries.get(tenantId)?.get(deviceId);
 
   const tombstoneIds = createRowIds(deps.random);
+  const isLeaving = (tenantId: TenantId, storedKey: Uint8Array) =>
+    deletions.has(tenantId, keyText(storedKey));
   const expiry = createExpiry({
     store,
     clock,
     metrics: deps.metrics,
     nextRowId: (nowMs) => tombstoneIds.next(nowMs),
     isHeld: (tenantId, deviceId, storedKey) =>
-      find(tenantId, deviceId)?.holds(storedKey) === true || deletions.has(tenantId, keyText(storedKey)),
+      find(tenantId, deviceId)?.holds(storedKey) === true || isLeaving(tenantId, storedKey),
     onGone: (tenantId, deviceId) => usage.forget(tenantId, deviceId),
   });
 
-  const dormancy = createDormancy({ store, clock, expiry, bodies });
+  const dormancy = createDormancy({ store, clock, expiry, bodies, isLeaving });
   const patience = createPatience(clock);
 
   const submit = createSubmit({
@@ -161,10 +163,8 @@ export function createMailboxService(deps: {
         expiry,
         dormancy,
         mayCommitLate: store.hints !== undefined,
-        onGone(bytes) {
-          usage.release(tenantId, deviceId, bytes);
-          patience.reset(tenantId, deviceId);
-        },
+        onGone: (bytes) => usage.release(tenantId, deviceId, bytes),
+        onAcknowledged: () => patience.reset(tenantId, deviceId),
         onError,
       });
       const ofTenant = deliveries.get(tenantId) ?? new Map<DeviceId, Delivery>();
