@@ -113,7 +113,7 @@ test('A1 files, answers, edits, reactions, polls and deletions go to everybody o
     ['--react', first, '--text', '👎'],
   ]) {
     expect(await site.kuvert(['send', ...args, ...fine.asPerson])).toMatchObject({
-      errorCode: 'group_forbidden',
+      errorCode: 'group_not_member',
     });
   }
   const both = ['--group', 'Team', '--to', emil.mail, '--file', site.at('plan.txt')];
@@ -144,7 +144,7 @@ test('A1 a dissolved group is over for everybody, also for what was written befo
   for (const person of [gina, hugo]) {
     expect(
       await site.kuvert(['send', '--group', 'Fest', '--text', 'still there?', ...person.asPerson]),
-    ).toMatchObject({ code: 3, errorCode: 'group_forbidden' });
+    ).toMatchObject({ code: 3, errorCode: 'group_dissolved' });
   }
   const log = await run(hugo, 'group', 'log', 'Fest');
   expect(log.map(({ action }) => action)).toEqual(['create', 'dissolve']);

@@ -818,6 +818,18 @@ export const ERRORS = {
     'Your role in this group does not allow that; ask somebody who administers it.',
     'Ihre Rolle in dieser Gruppe erlaubt das nicht; fragen Sie jemanden, der sie verwaltet.',
   ),
+  group_not_member: entry(
+    403,
+    NEVER,
+    'You are not in this group any more. What you received stays here; somebody who administers it can add you again.',
+    'Sie sind nicht mehr in dieser Gruppe. Was Sie erhalten haben, bleibt hier; wer sie verwaltet, kann Sie wieder aufnehmen.',
+  ),
+  group_dissolved: entry(
+    410,
+    NEVER,
+    'This group is dissolved: nobody can write to it or change it any more. What was said stays here.',
+    'Diese Gruppe ist aufgelöst: Niemand kann mehr hineinschreiben oder sie ändern. Was gesagt wurde, bleibt hier.',
+  ),
   group_leave_instead: entry(
     400,
     NEVER,

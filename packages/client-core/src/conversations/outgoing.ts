@@ -1,6 +1,6 @@
 /** Messages of one's own: into the outbox and into their conversation, in one transaction. */
 import { createHash } from 'node:crypto';
-import { groupConversationId, memberOf } from '@kuvert/crypto/groups';
+import { groupConversationId } from '@kuvert/crypto/groups';
 import {
   CLASSES,
   type ContentId,
@@ -18,6 +18,7 @@ import {
 } from '@kuvert/protocol';
 import { isGroupLane } from '../chains/own-chain.ts';
 import { type Context, newId } from '../context.ts';
+import { requireMember } from '../groups/standing.ts';
 import { loadRecord, saveRecord, VALUES } from '../own-device.ts';
 import { conversationAt, conversationWith } from './known.ts';
 import { getSetting } from './settings.ts';
@@ -52,7 +53,7 @@ export function queueText(
   return queueMessage(context, { to, group, content, entry: { kind: 'text', content: utf8(text), timerMs } });
 }
 
-/** Whom the messages of a conversation go to. @throws KuvertError `not_found`, `group_forbidden` for who is not in the group any more */
+/** Whom the messages of a conversation go to. @throws KuvertError `not_found`, `group_not_member`, `group_dissolved` */
 export function recipientOf(
   { store, own }: Context,
   conversationId: ConversationId,
@@ -64,9 +65,8 @@ export function recipientOf(
   const side = sideOf(personId);
   if (side.group !== undefined) {
     const state = store.groups.get(side.group)?.state;
-    if (state?.isDissolved !== false || memberOf(state, own.personId) === undefined) {
-      throw new KuvertError('group_forbidden');
-    }
+    if (state === undefined) throw new KuvertError('group_not_member');
+    requireMember(state, own.personId);
   }
   return { to: to ?? '', ...side };
 }

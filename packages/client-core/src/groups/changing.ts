@@ -2,7 +2,7 @@
  * Making an entry of a membership log: what is to change is decided on the log as it is, signed by this device, and appended only if nobody
  * was faster; then it is decided anew. A new group key goes along, sealed to every device that is to have it.
  */
-import { type GroupState, memberOf, signEntry } from '@kuvert/crypto/groups';
+import { type GroupState, signEntry } from '@kuvert/crypto/groups';
 import { type GroupKey, groupKeyHash, sealGroupKey, sealProfile } from '@kuvert/crypto/session';
 import {
   type CborValue,
@@ -21,6 +21,7 @@ import type { Connection } from '../ports.ts';
 import type { GroupLogs } from './log-sync.ts';
 import { inTurns, refreshMembers } from './members.ts';
 import { pictureOf } from './profile.ts';
+import { requireMember } from './standing.ts';
 import type { GroupRow } from './store.ts';
 
 /** How often a change that somebody was faster than is decided anew. */
@@ -101,9 +102,7 @@ export class GroupChanges {
     const { own, store, random, serverOffset } = this.#context;
     const { action, people = [], role } = change;
     const state = row?.state;
-    if (state !== undefined && (state.isDissolved || memberOf(state, own.personId) === undefined)) {
-      throw new KuvertError('group_forbidden');
-    }
+    if (state !== undefined) requireMember(state, own.personId);
     const isNewKey = action !== 'leave' && action !== 'dissolve' && this.#needsKey(state, action);
     const key: GroupKey | undefined = isNewKey
       ? { number: (state?.key.number ?? 0) + 1, key: random(32) }

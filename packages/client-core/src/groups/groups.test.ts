@@ -56,7 +56,7 @@ test('A1 the title is read by members and by nobody else, also after it was chan
   for (const { bytes } of server.groups.entriesOf(groupId)) {
     expect(Buffer.from(bytes).includes('Geheimer')).toBe(false);
   }
-  expect(() => bela.messenger.groups.send(groupId, 'still here?')).toThrow('group_forbidden');
+  expect(() => bela.messenger.groups.send(groupId, 'still here?')).toThrow('group_not_member');
 });
 
 test('A1 a group of one is made, grows and is one again; nobody takes themselves out of it but by leaving', async () => {

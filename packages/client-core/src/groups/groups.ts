@@ -22,6 +22,7 @@ import { entriesOf, type GroupLogLine } from './history.ts';
 import type { GroupLogs } from './log-sync.ts';
 import { inTurns } from './members.ts';
 import { pictureOf } from './profile.ts';
+import { requireMember } from './standing.ts';
 import type { GroupRow } from './store.ts';
 
 /** A member as a screen shows them. */
@@ -105,7 +106,7 @@ export class Groups {
     return people.length > first.length ? this.#addAll(groupId, people, 'member') : this.#view(row);
   }
 
-  /** @throws KuvertError `group_forbidden`, `group_invalid`, `group_full`, `recipient_unknown`, `not_found` */
+  /** @throws KuvertError `group_forbidden`, `group_not_member`, `group_dissolved`, `group_invalid`, `group_full`, `recipient_unknown`, `not_found` */
   async add(groupId: GroupId, mails: readonly string[], role: GroupRole = 'member'): Promise<GroupView> {
     const people = await this.#peopleAt(this.#connected(), mails);
     return this.#addAll(groupId, people, role);
@@ -182,12 +183,12 @@ export class Groups {
     return this.#change(groupId, (state) => (state.isDissolved ? undefined : { action: 'dissolve' }));
   }
 
-  /** Writes a text to a group down for sending. @throws KuvertError `group_forbidden` for who is no member */
+  /** Writes a text to a group down for sending. @throws KuvertError `group_not_member`, `group_dissolved`, `not_found` */
   send(groupId: GroupId, text: string): ContentId {
     const { store } = this.#context;
     const row = store.groups.get(groupId);
     if (row === undefined) throw new KuvertError('not_found');
-    if (row.state.isDissolved || !this.#isMember(row.state)) throw new KuvertError('group_forbidden');
+    requireMember(row.state, this.#context.own.personId);
     const contentId = store.transaction(() => queueText(this.#context, { to: '', group: groupId, text }));
     this.#hooks.onOutgoing();
     return contentId;

@@ -34,6 +34,7 @@ import type { KnownAccount, OutboxRow, OwnChain, SealedRow } from '../store.ts';
 import type { GroupChanges } from './changing.ts';
 import type { GroupLogs } from './log-sync.ts';
 import { type MemberDevices, refreshMembers, targetDevices } from './members.ts';
+import { requireMember } from './standing.ts';
 import type { GroupRow, OwnSenderKey } from './store.ts';
 
 type SenderKeyChain = Extract<KnownContent, { kind: 'sender-key' }>['chain'];
@@ -85,7 +86,7 @@ export class GroupSending {
   /**
    * Finds out for whom a message is, and hands the sender key to whoever does not have it.
    * @returns undefined while the key is on its way to somebody
-   * @throws KuvertError `group_forbidden` for who is no member any more, `group_not_trusted`, as `Directory.refresh`
+   * @throws KuvertError `group_not_member`, `group_dissolved`, `group_not_trusted`, as `Directory.refresh`
    */
   async prepare(connection: Connection, groupId: GroupId): Promise<GroupTargets | undefined> {
     const targets = this.#targets.get(groupId) ?? (await this.#find(connection, groupId));
@@ -103,9 +104,8 @@ export class GroupSending {
     const { own, store } = this.#context;
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       let row = await this.#logs.fetch(connection, groupId);
-      if (row === undefined || row.state.isDissolved || memberOf(row.state, own.personId) === undefined) {
-        throw new KuvertError('group_forbidden');
-      }
+      if (row === undefined) throw new KuvertError('group_not_member');
+      requireMember(row.state, own.personId);
       const members = await refreshMembers(this.#context, this.#directory, connection, row);
       if (members === undefined) continue;
       if (this.#isKeyDue(row, members)) {
