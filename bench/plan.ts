@@ -94,7 +94,9 @@ export function makePlan(options: {
       accounts: { first: 0, count: short ? 500 : devices },
       settleMs: short ? 1_000 : 5_000,
     },
-    uploads: short ? { sizesMib: [1, 8], times: 2 } : { sizesMib: [1, 16, 64, 256], times: 3 },
+    uploads: short
+      ? { sizesMib: [1, 8], warmUpMs: 100, turns: 1, blockMs: 100 }
+      : { sizesMib: [1, 16, 64, 256], warmUpMs: 2_000, turns: 3, blockMs: 500 },
     groupSender: {
       sizes: GROUP_SIZES[short ? 'short' : 'long'],
       warmUp: short ? 5 : 50,

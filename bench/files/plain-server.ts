@@ -5,7 +5,6 @@
  *     node plain-server.ts CERTIFICATE KEY FOLDER
  */
 import { createWriteStream, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -29,8 +28,6 @@ const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }
     });
     await pipeline(request, file);
     response.writeHead(204).end();
-    // So that many rounds fit on a disk; not a part of what is measured.
-    await rm(path);
   })().catch(() => response.destroy());
 });
 server.listen({ host: '127.0.0.1', port: 0 }, () => {

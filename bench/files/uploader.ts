@@ -1,10 +1,11 @@
 /**
- * Uploads a file once or several times from a process of its own, as a person's device or as a plain request over HTTPS, and tells for each how
- * long it took. Takes one job from its parent, answers, ends.
+ * Uploads a file again and again from a process of its own, as a person's device or as a plain request over HTTPS, and tells for each time how
+ * long it took. Takes a job from its parent, warms up, then does a block of uploads whenever it is told to.
  */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileSource, openProfile } from '@kuvert/client-core/node';
 
@@ -12,10 +13,13 @@ const FLUSH_MS = 170_000;
 /** As the product reads files. */
 const READ_BYTES = 1_048_576;
 
-/** What an uploader is told. */
+/** What an uploader is told first. */
 export interface UploadJob {
   readonly path: string;
-  readonly times: number;
+  /** The folder in which the server keeps what is uploaded, emptied after each upload: new memory of the disk's cache costs more than used one. */
+  readonly storedIn: string;
+  /** Uploads before the first one that counts: so long, and one at least. */
+  readonly warmUpMs: number;
   readonly to:
     | { readonly kind: 'plain'; readonly port: number }
     | {
@@ -26,7 +30,12 @@ export interface UploadJob {
       };
 }
 
-/** What it answers. */
+/** Uploads that follow each other for so long, one at least: what it is told whenever it has answered. */
+export interface UploadBlock {
+  readonly blockMs: number;
+}
+
+/** What it answers to either; to a job what warmed it up. */
 export interface UploadResult {
   /** Milliseconds of each, from the file on the disk until the server has it on its own. */
   readonly tookMs: readonly number[];
@@ -37,24 +46,36 @@ export interface UploadResult {
 
 process.on('disconnect', () => process.exit(1));
 process.once('message', (job: UploadJob) => {
-  void run(job).then((result) => process.send?.(result, () => process.exit(0)));
+  void run(job).catch((error: unknown) => {
+    process.stderr.write(`${String(error)}\n`);
+    process.exit(1);
+  });
 });
 
-async function run({ path, times, to }: UploadJob): Promise<UploadResult> {
+async function run({ path, storedIn, warmUpMs, to }: UploadJob): Promise<void> {
   const upload = to.kind === 'plain' ? plain(path, to.port) : await asPerson(path, to);
-  // Connections, and code that is compiled as it runs, are not what is compared.
-  await upload();
-  const before = process.cpuUsage();
+  const answer = async (blockMs: number) => process.send?.(await block(upload, storedIn, blockMs));
+  process.on('message', ({ blockMs }: UploadBlock) => void answer(blockMs));
+  await answer(warmUpMs);
+}
+
+async function block(upload: Upload, storedIn: string, blockMs: number): Promise<UploadResult> {
   const tookMs: number[] = [];
   const sendingMs: number[] = [];
-  for (let i = 0; i < times; i++) {
+  let cpuMicros = 0;
+  for (const until = performance.now() + blockMs; tookMs.length === 0 || performance.now() < until; ) {
+    const before = process.cpuUsage();
     const startedAt = performance.now();
     const { sealedAt } = await upload();
     tookMs.push(performance.now() - startedAt);
     sendingMs.push(performance.now() - (sealedAt ?? startedAt));
+    const { user, system } = process.cpuUsage(before);
+    cpuMicros += user + system;
+    for (const entry of await readdir(storedIn, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) await rm(join(entry.parentPath, entry.name));
+    }
   }
-  const { user, system } = process.cpuUsage(before);
-  return { tookMs, sendingMs, cpuSeconds: (user + system) / 1e6 };
+  return { tookMs, sendingMs, cpuSeconds: cpuMicros / 1e6 };
 }
 
 type Upload = () => Promise<{ sealedAt?: number }>;

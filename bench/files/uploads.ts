@@ -1,28 +1,37 @@
 /**
  * Files on their way to the server beside a plain upload over HTTPS of the same bytes (issue 6): the same sizes, certificate, reads and disk,
  * each side a client and a server process, in turns. The product's time is all of it: sealing into the profile, pieces, hash, message accepted.
+ * Both sides are warmed up for as long, and neither server keeps what it got before: memory of the disk's cache that was never used costs a
+ * virtual machine ten times as much as memory that was just given back, and whoever deletes less would pay for it.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Children, canMakeCertificates, type Site, TestAuthority } from '@kuvert/testkit';
+import { type Child, Children, canMakeCertificates, type Site, TestAuthority } from '@kuvert/testkit';
 import type { Row } from '../goals.ts';
 import { cpuSecondsOf } from '../measure/process-usage.ts';
 import { median, rounded } from '../measure/statistics.ts';
 import { BENCH_SERVER } from '../peers/kuvert.ts';
 import { messageOf } from '../peers/peer.ts';
-import type { UploadJob, UploadResult } from './uploader.ts';
+import type { UploadBlock, UploadJob, UploadResult } from './uploader.ts';
 
 const UPLOADER = fileURLToPath(new URL('uploader.ts', import.meta.url));
 const PLAIN_SERVER = fileURLToPath(new URL('plain-server.ts', import.meta.url));
 const MIB = 1_048_576;
 const JOB_MS = 178_000;
+const PAUSE_MS = 100;
+const PEERS = ['kuvert', 'plain-https'] as const;
 
 /** What is measured. */
 export interface UploadsPlan {
   readonly sizesMib: readonly number[];
-  readonly times: number;
+  readonly warmUpMs: number;
+  /** The two take turns so often, for so long. */
+  readonly turns: number;
+  readonly blockMs: number;
 }
 
 /** Uploads each size to both, round by round. */
@@ -46,8 +55,9 @@ export async function measureUploads(
   const { cert, key } = authority.server();
   // Read once by each process as it starts, so whoever is started here trusts the certificate.
   const trusting = { ...site.environment(), NODE_EXTRA_CA_CERTS: authority.certificate };
+  const dataDir = site.at('upload-data');
   const server = await site.startServer({
-    dataDir: site.at('upload-data'),
+    dataDir,
     keysDir: site.at('upload-keys'),
     env: { ...BENCH_SERVER, KUVERT_TLS_CERT: cert, KUVERT_TLS_KEY: key },
   });
@@ -61,37 +71,32 @@ export async function measureUploads(
     for (const sizeMib of plan.sizesMib) {
       const path = await makeFile(site, sizeMib);
       for (let round = 1; round <= rounds; round++) {
-        for (const peer of ['kuvert', 'plain-https'] as const) {
-          onProgress(`round ${round}: ${peer}, ${sizeMib} MiB`);
+        onProgress(`round ${round}: ${sizeMib} MiB`);
+        const jobs: Record<(typeof PEERS)[number], Omit<UploadJob, 'path' | 'warmUpMs'>> = {
+          kuvert: {
+            storedIn: join(dataDir, 'blobs'),
+            to: {
+              kind: 'kuvert',
+              profileDir: anna.profileDir,
+              secret: Buffer.from(anna.secret).toString(),
+              mail: ben.mail,
+            },
+          },
+          'plain-https': { storedIn: uploads, to: { kind: 'plain', port } },
+        };
+        await using children = new Children();
+        const sides: Side[] = [];
+        for (const peer of PEERS) {
+          const child = children.start(process.execPath, [UPLOADER], { ipc: true, env: trusting });
+          child.process.send({ ...jobs[peer], path, warmUpMs: plan.warmUpMs } satisfies UploadJob);
+          const { tookMs } = await messageOf<UploadResult>(child, JOB_MS);
           const pid = peer === 'kuvert' ? server.pid : plain.pid;
-          const before = cpuSecondsOf([pid]);
-          const to: UploadJob['to'] =
-            peer === 'plain-https'
-              ? { kind: 'plain', port }
-              : {
-                  kind: 'kuvert',
-                  profileDir: anna.profileDir,
-                  secret: Buffer.from(anna.secret).toString(),
-                  mail: ben.mail,
-                };
-          const { tookMs, sendingMs, cpuSeconds } = await upload({ path, times: plan.times, to }, trusting);
-          const rate = (ms: readonly number[]) =>
-            rounded((sizeMib * MIB) / 1e3 / (median(ms) ?? Number.NaN), 1);
-          onRow({
-            what: 'attachments',
-            peer,
-            round,
-            mib: sizeMib,
-            mb_per_s: rate(tookMs),
-            sending_mb_per_s: rate(sendingMs),
-            client_cpu_ms_per_mib: rounded((cpuSeconds * 1000) / (plan.times * sizeMib), 2),
-            // With the upload that warms up.
-            srv_cpu_ms_per_mib: rounded(
-              ((cpuSecondsOf([pid]) - before) * 1000) / ((plan.times + 1) * sizeMib),
-              2,
-            ),
-          });
+          sides.push({ peer, child, pid, firstMs: tookMs[0] ?? Number.NaN, results: [], srvCpuSeconds: 0 });
         }
+        for (let turn = 0; turn < plan.turns; turn++) {
+          for (const side of sides) await takeTurn(side, plan.blockMs);
+        }
+        for (const side of sides) onRow(rowOf(side, sizeMib, round));
       }
       await rm(path);
     }
@@ -99,6 +104,46 @@ export async function measureUploads(
     plain.kill('SIGKILL');
     await server.stop();
   }
+}
+
+/** One of the two while a size is measured. */
+interface Side {
+  readonly peer: (typeof PEERS)[number];
+  readonly child: Child;
+  /** Of its server. */
+  readonly pid: number;
+  /** What the first upload of its process took. */
+  readonly firstMs: number;
+  readonly results: UploadResult[];
+  srvCpuSeconds: number;
+}
+
+async function takeTurn(side: Side, blockMs: number): Promise<void> {
+  const before = cpuSecondsOf([side.pid]);
+  side.child.process.send({ blockMs } satisfies UploadBlock);
+  side.results.push(await messageOf<UploadResult>(side.child, JOB_MS));
+  // What is still done for it must not become the time of the other.
+  await setTimeout(PAUSE_MS);
+  side.srvCpuSeconds += cpuSecondsOf([side.pid]) - before;
+}
+
+function rowOf({ peer, results, firstMs, srvCpuSeconds }: Side, sizeMib: number, round: number): Row {
+  const rate = (ms: number) => rounded((sizeMib * MIB) / 1e3 / ms, 1);
+  const [tookMs, sendingMs] = [results.flatMap((one) => one.tookMs), results.flatMap((one) => one.sendingMs)];
+  const cpuSeconds = results.reduce((sum, one) => sum + one.cpuSeconds, 0);
+  const mib = tookMs.length * sizeMib;
+  return {
+    what: 'attachments',
+    peer,
+    round,
+    mib: sizeMib,
+    uploads: tookMs.length,
+    mb_per_s: rate(median(tookMs) ?? Number.NaN),
+    sending_mb_per_s: rate(median(sendingMs) ?? Number.NaN),
+    first_mb_per_s: rate(firstMs),
+    client_cpu_ms_per_mib: rounded((cpuSeconds * 1000) / mib, 2),
+    srv_cpu_ms_per_mib: rounded((srvCpuSeconds * 1000) / mib, 2),
+  };
 }
 
 /** In a process of its own, because this one does not trust the certificate. */
@@ -110,16 +155,6 @@ async function enrolElsewhere(
   const at = ['--server', url, '--profile', person.profileDir, '--secret-file', person.secretFile];
   const { code, stderr } = await site.kuvert(['enrol', ...at, '--token', await person.token()], { env });
   if (code !== 0) throw new Error(`an enrolment failed: ${stderr}`);
-}
-
-async function upload(
-  job: UploadJob,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<UploadResult> {
-  await using children = new Children();
-  const child = children.start(process.execPath, [UPLOADER], { ipc: true, env });
-  child.process.send(job);
-  return await messageOf<UploadResult>(child, JOB_MS);
 }
 
 /** Bytes that do not repeat. */
