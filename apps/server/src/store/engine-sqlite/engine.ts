@@ -21,7 +21,7 @@ import type {
 } from '../engine.ts';
 import { folderKeyring } from '../keyring.ts';
 import { readExpired, readOutcome, readRows } from './answers.ts';
-import { packCommit, packCount, packExpire, packExpiring, packGet, packRange } from './packing.ts';
+import { needsRoom, packCommit, packCount, packExpire, packExpiring, packGet, packRange } from './packing.ts';
 import { scanRows } from './scanning.ts';
 import { type BatchFacts, QueueRoom, WriterLane } from './writer-lane.ts';
 
@@ -102,7 +102,12 @@ class SqliteEngine implements Engine {
   }
 
   commit(space: SpaceName, list: readonly EngineOp[]): Promise<EngineOutcome> {
-    return this.#laneOf(space).request(space, (packer) => packCommit(packer, list), readOutcome);
+    return this.#laneOf(space).request(
+      space,
+      (packer) => packCommit(packer, list),
+      readOutcome,
+      needsRoom(list),
+    );
   }
 
   get(space: SpaceName, collection: number, key: Uint8Array): Promise<StoredRow | undefined> {

@@ -245,3 +245,51 @@ test('P1 P7 on a disk that is full from one moment to the next what was confirme
     spawnSync('umount', ['-l', disk]);
   }
 });
+
+test('P2 what was handed over behind a list without room is refused with it, also where there is room again', async (context) => {
+  const disk = join(folder, 'disk');
+  if (process.getuid?.() !== 0 || !mounted(disk, '24m')) return context.skip('mounting is not allowed here');
+  try {
+    const engine = await openEngine(disk, { onFailure: (error) => expect.unreachable(String(error.cause)) });
+    await engine.commit('control', [put(0), put(1)]);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const told = (commit: Promise<unknown>) =>
+      commit.then(
+        () => 'committed',
+        (error: unknown) => String((error as { code?: unknown }).code),
+      );
+    // The thread has this long to refuse the first one before there is room again; a busy machine may need more.
+    for (let forMs = 50; ; forMs *= 2) {
+      spawnSync('dd', ['if=/dev/zero', `of=${join(disk, 'else')}`, 'bs=4k']);
+      const first = told(engine.commit('control', [put(2)]));
+      await turn();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, forMs);
+      rmSync(join(disk, 'else'));
+      const behind = told(engine.commit('control', [put(3)]));
+      const shrinking = engine.commit('control', [{ kind: 'delete', collection: 0, key: key(0) }]);
+      const reading = engine.get('control', 0, key(1));
+      // Somebody waited for something else, and goes on while the refusals are just being heard.
+      const meanwhile = first.then(() => told(engine.commit('control', [put(4)])));
+      if ((await first) === 'committed' && forMs < 5_000) {
+        await Promise.all([behind, shrinking, reading, meanwhile]);
+        await engine.commit(
+          'control',
+          [2, 3, 4].map((n) => ({ kind: 'delete', collection: 0, key: key(n) }) as const),
+        );
+        continue;
+      }
+      expect(await Promise.all([first, behind, meanwhile])).toEqual(['disk_full', 'disk_full', 'disk_full']);
+      expect(await shrinking).toMatchObject({ committed: true });
+      expect(await reading).toBeDefined();
+      await turn();
+      expect(await engine.commit('control', [put(5)])).toMatchObject({ committed: true });
+      const rows = [0, 1, 2, 3, 4, 5].map((n) => engine.get('control', 0, key(n)));
+      const isThere = (await Promise.all(rows)).map((row) => row !== undefined);
+      expect(isThere).toEqual([false, true, false, false, false, true]);
+      break;
+    }
+    await engine.close();
+  } finally {
+    spawnSync('umount', ['-l', disk]);
+  }
+});

@@ -129,12 +129,16 @@ export class Unpacker {
   }
 }
 
+/** Whether a list adds rows; one that does not is taken on a full disk too. */
+export function needsRoom(list: readonly EngineOp[]): boolean {
+  for (const op of list) if (op.kind === 'put') return true;
+  return false;
+}
+
 /** Adds a commit list as one request. */
 export function packCommit(into: Packer, list: readonly EngineOp[]): void {
   into.u8(REQUEST.commit);
-  let shrinking = 1;
-  for (const op of list) if (op.kind === 'put') shrinking = 0;
-  into.u8(shrinking);
+  into.u8(needsRoom(list) ? 0 : 1);
   into.u32(list.length);
   for (const op of list) {
     if (op.kind === 'put') {

@@ -18,6 +18,8 @@ export interface ThreadSettings {
 export interface WorkGroup {
   readonly space: number;
   readonly work: Uint8Array<ArrayBuffer>;
+  /** Everything else in it was refused already (writer-lane.ts). */
+  readonly mayOnlyShrink: boolean;
 }
 
 export type ToThread =

@@ -7,6 +7,7 @@ import type { DiskReserve } from './disk-reserve.ts';
 import { isDiskFull, type LoggedFile } from './logged-file.ts';
 import { Packer, REQUEST, STATUS, Unpacker } from './packing.ts';
 import type { SpaceFile } from './space-file.ts';
+import type { WorkGroup } from './thread-messages.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -52,7 +53,7 @@ export interface Surroundings {
  */
 export function runGroup(
   file: LoggedFile,
-  work: Bytes,
+  { work, mayOnlyShrink }: Pick<WorkGroup, 'work' | 'mayOnlyShrink'>,
   surroundings: Surroundings,
   answerReads: (answers: Bytes) => void,
 ): Bytes {
@@ -80,7 +81,7 @@ export function runGroup(
   }
   if (reads.length > 0) answerReads(reads.take());
   const results = new Packer(writes.length * RESULT_BYTES);
-  if (writes.length > 0) runWrites({ file, work, reader, surroundings, results }, writes);
+  if (writes.length > 0) runWrites({ file, work, reader, surroundings, results }, writes, mayOnlyShrink);
   return results.take();
 }
 
@@ -93,15 +94,15 @@ interface Batch {
   readonly results: Packer;
 }
 
-function runWrites(batch: Batch, writes: readonly WriteRequest[]): void {
+function runWrites(batch: Batch, writes: readonly WriteRequest[], mayOnlyShrink: boolean): void {
   const { file, surroundings, results } = batch;
   const { reserve } = surroundings;
   const refuse = (write: WriteRequest) => packFull(results, write);
   const tight = reserve.isTight();
   let taken = writes;
-  if (tight) {
-    // While there is still room for it.
-    file.tryFold();
+  // While there is still room for it.
+  if (tight) file.tryFold();
+  if (tight || mayOnlyShrink) {
     for (const write of writes) if (!write.shrinking) refuse(write);
     taken = writes.filter((write) => write.shrinking);
   }

@@ -1,13 +1,17 @@
 /**
  * One writer thread and the files that are pinned to it. Requests are packed while the batch before runs and shipped together, so that
  * many of them share one fsync (`synchronous = FULL`).
+ *
+ * What was handed over behind a list that found no room, before its refusal was heard, is refused with it, except what only shrinks the
+ * data: there may be room again in the next moment, and a message would stand before an earlier one of its sender (P2).
  */
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { KuvertError } from '@kuvert/protocol';
 import type { SpaceKeys, SpaceName } from '../engine.ts';
 import { Packer, Unpacker } from './packing.ts';
-import type { FromThread, ThreadSettings, ToThread } from './thread-messages.ts';
+import type { FromThread, ThreadSettings, ToThread, WorkGroup } from './thread-messages.ts';
+import { Waiting } from './waiting.ts';
 
 /** Requests of one file in one batch at most, so that a batch ends within some ten milliseconds. */
 const GROUP_REQUESTS_MAX = 1024;
@@ -16,39 +20,18 @@ const PACKER_BYTES = 16_384;
 const SPARE_MAX = 2;
 const SPARE_BYTES_MAX = 1_048_576;
 
-/** Who waits for an answer, and how it is read. */
-class Waiting {
-  readonly #read: (reader: Unpacker) => unknown;
-  readonly #resolve: (value: unknown) => void;
-  readonly refuse: (error: Error) => void;
-
-  constructor(
-    read: (reader: Unpacker) => unknown,
-    resolve: (value: unknown) => void,
-    refuse: (error: Error) => void,
-  ) {
-    this.#read = read;
-    this.#resolve = resolve;
-    this.refuse = refuse;
-  }
-
-  answer(reader: Unpacker): void {
-    try {
-      this.#resolve(this.#read(reader));
-    } catch (error) {
-      this.refuse(error as Error);
-    }
-  }
-}
-
 interface Group {
   readonly packer: Packer;
   readonly waiting: Waiting[];
+  /** What needs room in it was refused; the thread leaves that out. */
+  mayOnlyShrink: boolean;
 }
 
 interface Space {
   readonly number: number;
   readonly groups: Group[];
+  /** True from the moment when lists were refused for lack of room until all who wait for them have heard. */
+  isRefusing: boolean;
   /** Requests waiting or running; a space is closed only when there are none. */
   busy: number;
   usedAt: number;
@@ -148,15 +131,21 @@ export class WriterLane {
 
   /**
    * Adds a request to the space's next batch.
-   * @throws KuvertError `overloaded`, `shutting_down`, `internal`, and what keeps a space from being opened
+   * @param needsRoom what it writes may find none on a full disk
+   * @throws KuvertError `overloaded`, `disk_full`, `shutting_down`, `internal`, and what keeps a space from being opened
    */
-  request<T>(name: SpaceName, pack: (packer: Packer) => void, read: (reader: Unpacker) => T): Promise<T> {
+  request<T>(
+    name: SpaceName,
+    pack: (packer: Packer) => void,
+    read: (reader: Unpacker) => T,
+    needsRoom = false,
+  ): Promise<T> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#closing !== undefined) return Promise.reject(new KuvertError('shutting_down'));
     if (this.#room.isFull) return Promise.reject(new KuvertError('overloaded'));
     // Each is answered in one step, also those that had to wait for the file: what was committed first is heard of first.
     return new Promise<T>((resolve, reject) => {
-      const waiting = new Waiting(read, resolve as (value: unknown) => void, reject);
+      const waiting = new Waiting(read, resolve as (value: unknown) => void, reject, needsRoom);
       const space = this.#spaces.get(name);
       if (space !== undefined) this.#enqueue(space, pack, waiting);
       else
@@ -171,9 +160,15 @@ export class WriterLane {
       waiting.refuse(this.#failure);
       return;
     }
+    if (space.isRefusing && waiting.needsRoom) {
+      waiting.refuse(new KuvertError('disk_full'));
+      return;
+    }
     let group = space.groups[space.groups.length - 1];
-    if (group === undefined || group.waiting.length >= GROUP_REQUESTS_MAX) {
-      group = { packer: new Packer(this.#spare.pop() ?? PACKER_BYTES), waiting: [] };
+    const isFull = group !== undefined && group.waiting.length >= GROUP_REQUESTS_MAX;
+    if (group === undefined || isFull || (group.mayOnlyShrink && waiting.needsRoom)) {
+      const packer = new Packer(this.#spare.pop() ?? PACKER_BYTES);
+      group = { packer, waiting: [], mayOnlyShrink: false };
       space.groups.push(group);
     }
     const before = group.packer.length;
@@ -200,7 +195,7 @@ export class WriterLane {
   #ship(): void {
     if (this.#running !== undefined || this.#ready.size === 0 || this.#failure !== undefined) return;
     const running: { space: Space; group: Group }[] = [];
-    const groups: { space: number; work: Uint8Array<ArrayBuffer> }[] = [];
+    const groups: WorkGroup[] = [];
     for (const space of [...this.#ready]) {
       const group = space.groups.shift();
       if (space.groups.length === 0) this.#ready.delete(space);
@@ -208,7 +203,7 @@ export class WriterLane {
       const work = group.packer.take();
       this.#room.bytes -= work.length;
       running.push({ space, group });
-      groups.push({ space: space.number, work });
+      groups.push({ space: space.number, work, mayOnlyShrink: group.mayOnlyShrink });
     }
     this.#running = running;
     this.#shippedMs = performance.now();
@@ -241,13 +236,29 @@ export class WriterLane {
     const running = this.#running?.[message.group];
     if (running === undefined) throw new Error('an answer to no batch');
     const reader = new Unpacker(message.answers);
+    let isFull = false;
     while (!reader.done) {
       const waiting = running.group.waiting[reader.u32()];
       if (waiting === undefined) throw new Error('an answer to no request');
       this.#room.requests--;
       running.space.busy--;
-      waiting.answer(reader);
+      if (waiting.answer(reader)) isFull = true;
     }
+    if (isFull) this.#refuseBehind(running.space);
+  }
+
+  /** @see the head of this file */
+  #refuseBehind(space: Space): void {
+    for (const group of space.groups) {
+      group.mayOnlyShrink = true;
+      for (const waiting of group.waiting)
+        if (waiting.needsRoom) waiting.refuse(new KuvertError('disk_full'));
+    }
+    if (space.isRefusing) return;
+    space.isRefusing = true;
+    setImmediate(() => {
+      space.isRefusing = false;
+    });
   }
 
   #open(name: SpaceName): Promise<Space> {
@@ -279,7 +290,7 @@ export class WriterLane {
     if (opened.failure !== undefined) {
       throw new KuvertError(opened.failure, { details: { space: name }, cause: new Error(opened.detail) });
     }
-    const space: Space = { number, groups: [], busy: 0, usedAt: ++this.#clock };
+    const space: Space = { number, groups: [], isRefusing: false, busy: 0, usedAt: ++this.#clock };
     this.#spaces.set(name, space);
     return space;
   }

@@ -54,7 +54,7 @@ function runBatch({ groups }: Extract<ToThread, { kind: 'batch' }>): void {
   groups.forEach((group, number) => {
     const file = files.get(group.space);
     if (file === undefined) throw new Error('work on a space that is not open');
-    const answers = runGroup(file, group.work, surroundings, (reads) =>
+    const answers = runGroup(file, group, surroundings, (reads) =>
       say({ kind: 'answers', group: number, answers: reads, isDone: false }, [reads.buffer]),
     );
     const work = group.work.buffer;
