@@ -40,7 +40,7 @@ test('A1 a group is made, changed, looked at and left from within the chat', asy
   expect(made).toContain('Group “Umzug” is there with 2 people: gr_');
   expect(made).toContain('Group “Umzug” now has 3 people.');
   expect(made).toContain('Ben  ben@acme.test (administers the group)');
-  expect(made).toMatch(/4 {2}.*You changed the title/);
+  expect(made).toMatch(/4 {2}.*You changed the title to “Großer Umzug”/);
   expect(made).toContain('Nobody is called “nobody”');
   const left = await chat(
     ben,

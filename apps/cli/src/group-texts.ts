@@ -20,19 +20,39 @@ export interface GroupTexts {
   hasPicture(width: number, height: number): string;
   someone(): string;
   you(): string;
-  /** Oneself as somebody to whom something was done. */
-  youToo(): string;
+  /** One's own place in a group. */
+  ownRole(role: GroupRole): string;
   /** One line of a log, and of a conversation. */
-  change(
-    action: GroupLogLine['action'],
-    parts: {
-      readonly by: string;
-      readonly people: string;
-      readonly role: string;
-      readonly part?: 'title' | 'picture' | undefined;
-    },
-  ): string;
+  change(action: GroupLogLine['action'], parts: ChangeParts): string;
+  /** What a change that one has made comes to, where members are not what it is about. */
+  titled(title: string): string;
+  pictureChanged(title: string, isThere: boolean): string;
+  roleSet(people: string, role: GroupRole, title: string): string;
 }
+
+/** What a sentence about a change names. */
+export interface ChangeParts {
+  /** Undefined: oneself. */
+  readonly by: string | undefined;
+  /** To whom it was done; undefined: oneself. */
+  readonly people: readonly (string | undefined)[];
+  readonly role: GroupRole | undefined;
+  readonly part?: 'title' | 'picture' | undefined;
+  readonly newTitle?: string | undefined;
+}
+
+/** Names as they are said, many of them cut short. */
+function joined(
+  names: readonly string[],
+  { and, more }: { and: string; more: (count: number) => string },
+): string {
+  const shown = names.length > PEOPLE_NAMED_MAX + 1 ? names.slice(0, PEOPLE_NAMED_MAX) : names;
+  const said = shown.length < names.length ? [...shown, more(names.length - shown.length)] : shown;
+  return said.length < 2 ? said.join('') : `${said.slice(0, -1).join(', ')} ${and} ${said.at(-1)}`;
+}
+
+/** People whom a sentence names, before it says how many more there are. */
+const PEOPLE_NAMED_MAX = 12;
 
 const en: GroupTexts = {
   created: (title, groupId, members) => `Group “${title}” is there with ${en.members(members)}: ${groupId}`,
@@ -50,18 +70,34 @@ const en: GroupTexts = {
   hasPicture: (width, height) => `picture of ${width} × ${height}`,
   someone: () => 'somebody',
   you: () => 'You',
-  youToo: () => 'you',
-  change: (action, { by, people, role, part }) =>
-    ({
-      create: `${by} made the group`,
-      add: `${by} added ${people}`,
-      remove: `${by} removed ${people}`,
+  ownRole: (role) => (role === 'admin' ? 'you administer it' : 'you are a member'),
+  change: (action, { by = 'You', people, role, part, newTitle }) => {
+    const names = joined(
+      people.map((name) => name ?? 'you'),
+      { and: 'and', more: (count) => `${count} more` },
+    );
+    const quoted = newTitle === undefined ? '' : ` “${newTitle}”`;
+    return {
+      create: `${by} made the group${quoted}${names === '' ? '' : ` with ${names}`}`,
+      add: `${by} added ${names}`,
+      remove: `${by} removed ${names}`,
       leave: `${by} left`,
-      role: `${by} changed the role of ${people}: ${role}`,
-      profile: `${by} changed ${part === undefined ? 'the title or the picture' : `the ${part}`}`,
+      role:
+        role === 'admin'
+          ? `${by} gave ${names} the administration of the group`
+          : `${by} took the administration of the group from ${names}`,
+      profile: `${by} changed ${part === undefined ? 'the title or the picture' : `the ${part}`}${quoted === '' ? '' : ` to${quoted}`}`,
       rekey: `${by} renewed the group’s key`,
       dissolve: `${by} dissolved the group`,
-    })[action],
+    }[action];
+  },
+  titled: (title) => `The group is called “${title}” now.`,
+  pictureChanged: (title, isThere) =>
+    isThere ? `“${title}” has a new picture.` : `“${title}” has no picture any more.`,
+  roleSet: (people, role, title) =>
+    role === 'admin'
+      ? `${people}: administers “${title}” now.`
+      : `${people}: a member of “${title}” now, who does not administer it.`,
 };
 
 const de: GroupTexts = {
@@ -81,18 +117,33 @@ const de: GroupTexts = {
   hasPicture: (width, height) => `Bild mit ${width} × ${height}`,
   someone: () => 'jemand',
   you: () => 'Sie',
-  youToo: () => 'Sie',
-  change: (action, { by, people, role, part }) =>
-    ({
-      create: `Gruppe angelegt: ${by}`,
-      add: `${by}: ${people} hinzugefügt`,
-      remove: `${by}: ${people} entfernt`,
-      leave: `Gruppe verlassen: ${by}`,
-      role: `${by}: Rolle geändert (${people}: ${role})`,
-      profile: `${part === undefined ? 'Titel oder Bild' : part === 'title' ? 'Titel' : 'Bild'} geändert: ${by}`,
-      rekey: `Schlüssel der Gruppe erneuert: ${by}`,
-      dissolve: `Gruppe aufgelöst: ${by}`,
-    })[action],
+  ownRole: (role) => (role === 'admin' ? 'Sie verwalten sie' : 'Sie sind Mitglied'),
+  change: (action, { by, people, role, part, newTitle }) => {
+    const names = joined(
+      people.map((name) => name ?? (action === 'create' ? 'Ihnen' : 'Sie')),
+      { and: 'und', more: (count) => `${count} weitere` },
+    );
+    const who = by === undefined ? 'Sie haben' : `${by} hat`;
+    const quoted = newTitle === undefined ? '' : ` „${newTitle}“`;
+    const what = part === undefined ? 'Titel oder Bild' : part === 'title' ? 'den Titel' : 'das Bild';
+    return {
+      create: `${who} die Gruppe${quoted}${names === '' ? '' : ` mit ${names}`} angelegt`,
+      add: `${who} ${names} hinzugefügt`,
+      remove: `${who} ${names} entfernt`,
+      leave: `${who} die Gruppe verlassen`,
+      role: `${who} ${names} ${role === 'admin' ? 'zur Verwaltung der Gruppe bestellt' : 'von der Verwaltung der Gruppe entbunden'}`,
+      profile: `${who} ${what}${quoted === '' ? ' geändert' : ` in${quoted} geändert`}`,
+      rekey: `${who} den Schlüssel der Gruppe erneuert`,
+      dissolve: `${who} die Gruppe aufgelöst`,
+    }[action];
+  },
+  titled: (title) => `Die Gruppe heißt jetzt „${title}“.`,
+  pictureChanged: (title, isThere) =>
+    isThere ? `„${title}“ hat ein neues Bild.` : `„${title}“ hat kein Bild mehr.`,
+  roleSet: (people, role, title) =>
+    role === 'admin'
+      ? `${people}: verwaltet jetzt „${title}“.`
+      : `${people}: jetzt Mitglied von „${title}“, ohne Verwaltung.`,
 };
 
 /** @see GroupTexts */

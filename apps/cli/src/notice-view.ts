@@ -1,5 +1,5 @@
 /** What happened in a conversation beside its messages, as JSON lines, as lines, and as sentences: keys that changed, people who came and went. */
-import type { ConversationSummary, SystemEntry } from '@kuvert/client-core';
+import type { ConversationSummary, GroupLogLine, SystemEntry } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
 import type { PersonId } from '@kuvert/protocol';
 import type { NameOf } from './content-text.ts';
@@ -19,18 +19,30 @@ export interface NoticeWording {
 
 /** What was done in a group, in a sentence; undefined for any other notice. Names are not made safe for a terminal. */
 export function groupChangeSentence(
-  { action, personId, people = [], role, part }: SystemEntry,
+  entry: SystemEntry,
   { output, profile, nameOf }: NoticeWording,
 ): string | undefined {
-  if (action === undefined || personId === undefined) return undefined;
+  const { action, personId: by, people = [], role, part, newTitle } = entry;
+  if (action === undefined || by === undefined) return undefined;
+  return changeSentence({ action, by, people, role, part, newTitle }, { output, profile, nameOf });
+}
+
+/** An entry of a group's log in a sentence. Names are not made safe for a terminal. */
+export function changeSentence(
+  { action, by, people, role, part, newTitle }: Omit<GroupLogLine, 'epoch' | 'atMs' | 'hash'>,
+  { output, profile, nameOf }: NoticeWording,
+): string {
   const texts = groupTextsIn(output.language);
   const own = profile.whoami();
-  const named = (id: PersonId, you: string) => (id === own.personId ? you : nameOf(id));
+  const isOwn = (id: PersonId) => id === own.personId;
   return texts.change(action, {
-    by: named(personId, texts.you()),
-    people: people.map((id) => named(id, texts.youToo())).join(', '),
-    role: role === undefined ? '' : texts.role(role),
+    by: isOwn(by) ? undefined : nameOf(by),
+    people: people
+      .filter((id) => action !== 'create' || id !== by)
+      .map((id) => (isOwn(id) ? undefined : nameOf(id))),
+    role,
     part,
+    newTitle,
   });
 }
 
@@ -54,7 +66,7 @@ export function noticeJson(entry: SystemEntry, summary: ConversationSummary, wor
 
 /** What is known of a notice, for scripts. */
 export function noticeFacts(entry: SystemEntry, nameOf: NameOf): object {
-  const { kind, atMs, action, personId, people, role, part, count, deviceId, code } = entry;
+  const { kind, atMs, action, personId, people, role, part, newTitle, count, deviceId, code } = entry;
   return {
     kind,
     at: new Date(atMs).toISOString(),
@@ -63,6 +75,7 @@ export function noticeFacts(entry: SystemEntry, nameOf: NameOf): object {
     ...(people && people.length > 0 && { people: people.map(nameOf) }),
     ...(role && { role }),
     ...(part && { part }),
+    ...(newTitle !== undefined && { newTitle }),
     ...(count !== undefined && { count }),
     ...(deviceId && { deviceId }),
     ...(code && { code }),

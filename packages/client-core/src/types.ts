@@ -161,6 +161,7 @@ export interface Notice {
   readonly people?: readonly PersonId[];
   readonly role?: GroupRole;
   readonly part?: 'title' | 'picture';
+  readonly newTitle?: string;
   /** Catalogue code with the sentence for people, where one fits. */
   readonly code?: ErrorCode;
   /** How many messages this is about. */

@@ -12,7 +12,9 @@ import {
 import type { Language } from '../config.ts';
 import { pointsOf } from '../content/raster.ts';
 import { type GroupTexts, groupTextsIn } from '../group-texts.ts';
+import { changeSentence } from '../notice-view.ts';
 import { groupPictureOf } from '../sending.ts';
+import { textsIn } from '../texts.ts';
 import { pathOf } from './complete-path.ts';
 import type { ChatEvent, GroupItem, GroupRequest, PictureItem } from './model.ts';
 import { peopleNamed } from './people-named.ts';
@@ -75,17 +77,32 @@ export class GroupBinding {
         return this.#showLog(group);
       case 'add':
         return this.#changed(await groups.add(groupId, this.#mails(request.names, await this.#everybody())));
-      case 'remove':
-        return this.#changed(await groups.remove(groupId, this.#mails(request.names, membersOf(group))));
-      case 'role':
-        return this.#changed(
-          await groups.setRole(groupId, this.#mails(request.names, membersOf(group)), request.role),
+      case 'remove': {
+        const people = this.#meant(request.names, membersOf(group));
+        const mails = people.map(({ mail }) => mail);
+        if (request.isSure) return this.#changed(await groups.remove(groupId, mails));
+        const sure: GroupRequest = { verb: 'remove', names: mails, isSure: true };
+        return this.#tell({
+          kind: 'ask',
+          question: this.#texts.askRemove(namesOf(people), this.titleOf(group.title)),
+          effects: [{ do: 'group', id: group.conversationId, request: sure }],
+        });
+      }
+      case 'role': {
+        const people = this.#meant(request.names, membersOf(group));
+        const { title } = await groups.setRole(
+          groupId,
+          people.map(({ mail }) => mail),
+          request.role,
         );
+        return this.#done(this.#groupTexts.roleSet(namesOf(people), request.role, this.titleOf(title)));
+      }
       case 'title':
-        return this.#changed(await groups.setTitle(groupId, request.title));
+        return this.#done(this.#groupTexts.titled((await groups.setTitle(groupId, request.title)).title));
       case 'picture': {
         const picture = request.path === undefined ? undefined : await groupPictureOf(pathOf(request.path));
-        return this.#changed(await groups.setPicture(groupId, picture));
+        const { title } = await groups.setPicture(groupId, picture);
+        return this.#done(this.#groupTexts.pictureChanged(this.titleOf(title), picture !== undefined));
       }
       case 'leave':
         return this.#done(this.#groupTexts.left((await groups.leave(groupId)).title));
@@ -123,7 +140,7 @@ export class GroupBinding {
       ? texts.isDissolved()
       : role === undefined
         ? texts.notMember()
-        : texts.role(role);
+        : texts.ownRole(role);
     const rows = members.map(({ personId, name, mail, role: their, isSelf }) => {
       const who = [name, mail ?? personId].filter((part) => part !== undefined).join('  ');
       const facts = [...(isSelf ? [texts.you()] : []), ...(their === 'admin' ? [texts.role(their)] : [])];
@@ -137,20 +154,20 @@ export class GroupBinding {
   }
 
   #showLog({ title, groupId }: GroupView): void {
-    const lines = this.#profile.groups.log(groupId).map(({ epoch, atMs, by, action, people, role, part }) => {
-      const sentence = this.#groupTexts.change(action, {
-        by: this.#nameOf(by),
-        people: people.map((person) => this.#nameOf(person, this.#groupTexts.youToo())).join(', '),
-        role: role === undefined ? '' : this.#groupTexts.role(role),
-        part,
-      });
-      return `${epoch}  ${dayAndTime(atMs, this.#language)}  ${sentence}`;
-    });
+    const wording = {
+      output: { language: this.#language, texts: textsIn(this.#language) },
+      profile: this.#profile,
+      nameOf: (person: PersonId) => this.#nameOf(person),
+    };
+    const lines = this.#profile.groups
+      .log(groupId)
+      .map(
+        (line) => `${line.epoch}  ${dayAndTime(line.atMs, this.#language)}  ${changeSentence(line, wording)}`,
+      );
     this.#tell({ kind: 'sheet', title: this.#texts.groupLogTitle(this.titleOf(title)), lines });
   }
 
-  #nameOf(person: PersonId, you = this.#groupTexts.you()): string {
-    if (person === this.#profile.whoami().personId) return you;
+  #nameOf(person: PersonId): string {
     return this.#profile.person(person)?.name ?? this.#groupTexts.someone();
   }
 
@@ -159,13 +176,18 @@ export class GroupBinding {
     return people.filter(({ personId }) => personId !== this.#profile.whoami().personId);
   }
 
-  #mails(names: readonly string[], people: readonly Pick<Person, 'name' | 'mail'>[]): string[] {
+  #mails(names: readonly string[], people: readonly Named[]): string[] {
+    return this.#meant(names, people).map(({ mail }) => mail);
+  }
+
+  /** Everybody who is meant by names. @throws NamesProblem */
+  #meant(names: readonly string[], people: readonly Named[]): Named[] {
     const own = this.#profile.whoami();
     return names.map((name) => {
-      if (['me', 'ich'].includes(name.toLowerCase())) return own.mail;
+      if (['me', 'ich'].includes(name.toLowerCase())) return own;
       const [one, ...others] = peopleNamed(people, name);
       if (one === undefined) throw new NamesProblem(this.#texts.nobodyNamed(name));
-      if (others.length === 0) return one.mail;
+      if (others.length === 0) return one;
       const several = [one, ...others].slice(0, 8).map((person) => `${person.name} <${person.mail}>`);
       throw new NamesProblem(this.#texts.severalNamed(several.join(', ')));
     });
@@ -180,6 +202,12 @@ export class GroupBinding {
   }
 }
 
-function membersOf({ members }: GroupView): { name: string; mail: string }[] {
+type Named = Pick<Person, 'name' | 'mail'>;
+
+function namesOf(people: readonly Named[]): string {
+  return people.map(({ name }) => name).join(', ');
+}
+
+function membersOf({ members }: GroupView): Named[] {
   return members.flatMap(({ name, mail }) => (mail === undefined ? [] : [{ name: name ?? mail, mail }]));
 }

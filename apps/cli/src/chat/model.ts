@@ -109,7 +109,9 @@ export interface PersonItem {
 export interface SearchHit {
   readonly conversationId: string;
   readonly key: string;
+  /** With whom, or the title of the group. */
   readonly name: string;
+  readonly author: string;
   readonly isOwn: boolean;
   readonly atMs: number;
   readonly text: string;
@@ -190,7 +192,9 @@ export interface TransferItem {
 /** What is to be done with a group. People are named as somebody has written them. */
 export type GroupRequest =
   | { readonly verb: 'create'; readonly title: string; readonly names: readonly string[] }
-  | { readonly verb: 'add' | 'remove'; readonly names: readonly string[] }
+  | { readonly verb: 'add'; readonly names: readonly string[] }
+  /** Who is meant is found first, and asked for: `isSure` once that was answered. */
+  | { readonly verb: 'remove'; readonly names: readonly string[]; readonly isSure?: true }
   | { readonly verb: 'role'; readonly names: readonly string[]; readonly role: 'admin' | 'member' }
   | { readonly verb: 'title'; readonly title: string }
   /** Undefined takes the picture away. */
@@ -286,5 +290,7 @@ export type ChatEvent =
   | { readonly kind: 'completed'; readonly line: string; readonly to: string }
   /** A text was not taken: it is given back to whoever wrote it. */
   | { readonly kind: 'notSent'; readonly id: string; readonly text: string; readonly sentence: string }
+  /** Something is to be asked before it is done. */
+  | { readonly kind: 'ask'; readonly question: string; readonly effects: readonly Effect[] }
   /** Something to be told that belongs to no conversation. */
   | { readonly kind: 'told'; readonly sentence: string; readonly isError: boolean };

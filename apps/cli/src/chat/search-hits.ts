@@ -11,10 +11,12 @@ export function searchHits({ conversations }: Profile, query: string): SearchHit
   const names = new Map(conversations.list().map(({ conversationId, peer }) => [conversationId, peer]));
   return found.map(({ entry, matches }) => {
     const peer = names.get(entry.conversationId);
+    const name = peer?.name ?? peer?.mail ?? '';
     return {
       conversationId: entry.conversationId,
       key: String(entry.entryId),
-      name: peer?.name ?? peer?.mail ?? '',
+      name,
+      author: entry.sender?.name ?? name,
       isOwn: entry.direction === 'out',
       atMs: entry.atMs,
       text: entry.text,

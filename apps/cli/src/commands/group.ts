@@ -7,6 +7,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { FailureAbout, UsageError } from '../failure.ts';
 import { groupTextsIn } from '../group-texts.ts';
+import { localTime } from '../message-view.ts';
+import { changeSentence } from '../notice-view.ts';
 import type { Output } from '../output.ts';
 import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
 import { groupPictureOf } from '../sending.ts';
@@ -105,7 +107,7 @@ function addLog(group: Command, context: CommandContext): void {
       const names = await namesOf(profile);
       const { groupId } = profile.groups.find(name);
       for (const line of profile.groups.log(groupId)) {
-        await output.result(logJson(line), () => logText(line, names, output));
+        await output.result(logJson(line), () => logText(line, { names, output, profile }));
       }
     });
   });
@@ -145,8 +147,14 @@ function addRole(group: Command, context: CommandContext): void {
   profileCommand(command).action(
     (title: string, mails: string[], options: ProfileOptions & { as: GroupRole }) => {
       const checked = mails.map(readMail);
-      return changeOne(context, options, title, (profile, { groupId }) =>
-        namingWhoIsUnknown(checked, profile.groups.setRole(groupId, checked, options.as)),
+      const texts = groupTextsIn(context.output.language);
+      return changeOne(
+        context,
+        options,
+        title,
+        (profile, { groupId }) =>
+          namingWhoIsUnknown(checked, profile.groups.setRole(groupId, checked, options.as)),
+        (present) => texts.roleSet(checked.map(showLine).join(', '), options.as, present),
       );
     },
   );
@@ -162,7 +170,13 @@ function addTitle(group: Command, context: CommandContext): void {
     .argument('<group>', 'title or id')
     .argument('<title>', 'the new title');
   profileCommand(command).action((name: string, title: string, options: ProfileOptions) =>
-    changeOne(context, options, name, (profile, { groupId }) => profile.groups.setTitle(groupId, title)),
+    changeOne(
+      context,
+      options,
+      name,
+      (profile, { groupId }) => profile.groups.setTitle(groupId, title),
+      (present) => groupTextsIn(context.output.language).titled(present),
+    ),
   );
   finishCommand(command, ["kuvert group title Release 'Release 2' --profile anna --secret-file anna.secret"]);
 }
@@ -186,8 +200,12 @@ function addPicture(group: Command, context: CommandContext): void {
     }
     if (options.save !== undefined) return savePicture(context, options, name, options.save);
     const picture = path === undefined ? undefined : await groupPictureOf(path);
-    await changeOne(context, options, name, (profile, { groupId }) =>
-      profile.groups.setPicture(groupId, picture),
+    await changeOne(
+      context,
+      options,
+      name,
+      (profile, { groupId }) => profile.groups.setPicture(groupId, picture),
+      (title) => groupTextsIn(context.output.language).pictureChanged(title, picture !== undefined),
     );
   });
   finishCommand(command, [
@@ -294,7 +312,11 @@ function groupText(
 ): string {
   const picture = profile.groups.picture(groupId);
   const texts = groupTextsIn(output.language);
-  const state = isDissolved ? texts.isDissolved() : role === undefined ? texts.notMember() : texts.role(role);
+  const state = isDissolved
+    ? texts.isDissolved()
+    : role === undefined
+      ? texts.notMember()
+      : texts.ownRole(role);
   const head = [
     showLine(title) || texts.untitled(),
     texts.members(members.length),
@@ -309,7 +331,7 @@ function groupText(
   return [head, ...lines].join('\n');
 }
 
-function logJson({ epoch, atMs, by, action, people, role, part, hash }: GroupLogLine): object {
+function logJson({ epoch, atMs, by, action, people, role, part, newTitle, hash }: GroupLogLine): object {
   return {
     epoch,
     at: new Date(atMs).toISOString(),
@@ -318,24 +340,18 @@ function logJson({ epoch, atMs, by, action, people, role, part, hash }: GroupLog
     people,
     ...(role && { role }),
     ...(part && { part }),
+    ...(newTitle !== undefined && { newTitle }),
     hash,
   };
 }
 
 function logText(
-  { epoch, atMs, by, action, people, role, part }: GroupLogLine,
-  names: ReadonlyMap<PersonId, string>,
-  output: Output,
+  line: GroupLogLine,
+  { names, output, profile }: { names: ReadonlyMap<PersonId, string>; output: Output; profile: Profile },
 ): string {
-  const texts = groupTextsIn(output.language);
-  const nameOf = (person: PersonId) => showLine(names.get(person) ?? person);
-  const sentence = texts.change(action, {
-    by: nameOf(by),
-    people: people.map(nameOf).join(', '),
-    role: role === undefined ? '' : texts.role(role),
-    part,
-  });
-  return `${epoch}  ${new Date(atMs).toISOString().slice(0, 16).replace('T', ' ')}  ${sentence}`;
+  const nameOf = (person: PersonId) => names.get(person) ?? person;
+  const sentence = changeSentence(line, { output, profile, nameOf });
+  return `${line.epoch}  ${localTime(line.atMs)}  ${showLine(sentence)}`;
 }
 
 async function namesOf(profile: Profile): Promise<Map<PersonId, string>> {

@@ -11,7 +11,7 @@ import type { Entry, MessageEntry } from './types.ts';
 export function viewOf(context: ShownContext, row: ListedEntry): Entry {
   if (row.direction === 'system') {
     const { entryId, conversationId, direction, atMs } = row;
-    const { kind, deviceId, count, code, personId, action, people, role, part } = row.notice;
+    const { kind, deviceId, count, code, personId, action, people, role, part, newTitle } = row.notice;
     return {
       entryId,
       conversationId,
@@ -23,6 +23,7 @@ export function viewOf(context: ShownContext, row: ListedEntry): Entry {
       ...(people && { people }),
       ...(role && { role }),
       ...(part && { part }),
+      ...(newTitle !== undefined && { newTitle }),
       ...(deviceId && { deviceId }),
       ...(count !== undefined && { count }),
       ...(code && { code }),

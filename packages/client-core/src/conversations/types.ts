@@ -104,6 +104,7 @@ export interface SystemEntry extends AnyEntry {
   readonly people?: readonly PersonId[];
   readonly role?: GroupRole;
   readonly part?: 'title' | 'picture';
+  readonly newTitle?: string;
   readonly count?: number;
   readonly code?: ErrorCode;
 }

@@ -4,8 +4,8 @@ import type { Context } from '../context.ts';
 import { entriesOf } from './history.ts';
 import type { GroupRow } from './store.ts';
 
-/** Entries of a log that is new here: only that it is, not all that was before. */
-const TOLD_OF_NEW = 1;
+/** Of a log that is new here, at most so many of what came after one was let in. */
+const TOLD_OF_NEW_MAX = 20;
 
 /** Keeps sentences about new entries. Has to run in a transaction. */
 export function keepGroupChanges(
@@ -16,12 +16,14 @@ export function keepGroupChanges(
 ): void {
   const { store, changes } = context;
   const { groupId, conversationId } = row;
-  for (const entry of isNew ? entries.slice(-TOLD_OF_NEW) : entries) {
-    if (entry.action === 'rekey') continue;
-    const part =
-      entry.action === 'profile'
-        ? entriesOf(context, groupId).find(({ epoch }) => epoch === entry.seq)?.part
-        : undefined;
+  const told = (isNew ? sinceLetIn(context, entries) : entries).filter(({ action }) => action !== 'rekey');
+  // Whoever reads the log reads all of it: once, and only for what stands sealed in it.
+  const isSealed = told.some(({ action }) => action === 'profile' || action === 'create');
+  const lines = new Map(
+    (isSealed ? entriesOf(context, groupId) : []).map((line) => [line.epoch, line] as const),
+  );
+  for (const entry of told) {
+    const { part, newTitle } = lines.get(entry.seq) ?? {};
     const key = `${groupId}/${entry.seq}`;
     store.entries.putNotice(conversationId, key, {
       kind: 'group_changed',
@@ -32,7 +34,21 @@ export function keepGroupChanges(
       ...(entry.people && { people: entry.people }),
       ...(entry.role && { role: entry.role }),
       ...(part && { part }),
+      ...(newTitle !== undefined && { newTitle }),
     });
   }
   changes.entriesOf(conversationId);
+}
+
+/** How one came into the group, and what happened since; not all that was before. */
+function sinceLetIn({ own }: Context, entries: readonly GroupEntry[]): GroupEntry[] {
+  const at = entries.findLastIndex(
+    ({ action, person, people = [] }) =>
+      (action === 'create' && person === own.personId) ||
+      ((action === 'create' || action === 'add') && people.includes(own.personId)),
+  );
+  const since = entries.slice(at < 0 ? -1 : at);
+  return since.length <= TOLD_OF_NEW_MAX
+    ? since
+    : [...since.slice(0, 1), ...since.slice(1 - TOLD_OF_NEW_MAX)];
 }

@@ -59,6 +59,21 @@ test('A1 the title is read by members and by nobody else, also after it was chan
   expect(() => bela.messenger.groups.send(groupId, 'still here?')).toThrow('group_not_member');
 });
 
+test('A1 who is let in is told that, and what was done since, not all that was before', async () => {
+  const { devices, server, clock, groupId } = await scene('Anna', 'Bela');
+  const [anna] = devices as [TestDevice];
+  const cleo = await TestDevice.enrol(server, clock, 'Cleo');
+  await online(anna, () => anna.messenger.groups.setTitle(groupId, 'Before'));
+  await online(anna, () => anna.messenger.groups.add(groupId, [cleo.mail]));
+  await online(anna, () => anna.messenger.groups.setTitle(groupId, 'After'));
+  await cleo.sync();
+  const { conversationId } = cleo.messenger.groups.find(groupId);
+  expect(cleo.messenger.conversations.entries(conversationId).entries).toMatchObject([
+    { action: 'add', people: [cleo.person.personId] },
+    { action: 'profile', newTitle: 'After' },
+  ]);
+});
+
 test('A1 a group of one is made, grows and is one again; nobody takes themselves out of it but by leaving', async () => {
   const [anna, bela] = (await scene('Anna', 'Bela')).devices as [TestDevice, TestDevice];
   const { groups } = anna.messenger;

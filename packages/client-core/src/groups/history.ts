@@ -13,7 +13,9 @@ export interface GroupLogLine {
   readonly people: readonly PersonId[];
   readonly role: GroupRole | undefined;
   /** Of a change of title or picture: which of them, where both can be read here. */
-  readonly part?: 'title' | 'picture';
+  readonly part?: 'title' | 'picture' | undefined;
+  /** The title that the group was made with, or was given, where it can be read here. */
+  readonly newTitle?: string | undefined;
   /** SHA-256 of the entry, as hex: two members who compare it have the same log. */
   readonly hash: string;
 }
@@ -29,6 +31,7 @@ export function entriesOf(context: Context, groupId: GroupId): GroupLogLine[] {
     keyNumber = key?.number ?? keyNumber;
     const opened = profile && openGroupProfile(context, groupId, keyNumber, profile);
     const part = action === 'profile' && opened && last ? changedPart(last, opened) : undefined;
+    const newTitle = action === 'create' || part === 'title' ? opened?.title : undefined;
     last = opened ?? last;
     return {
       epoch,
@@ -38,6 +41,7 @@ export function entriesOf(context: Context, groupId: GroupId): GroupLogLine[] {
       people,
       role,
       ...(part && { part }),
+      ...(newTitle !== undefined && { newTitle }),
       hash: Buffer.from(hash).toString('hex'),
     };
   });

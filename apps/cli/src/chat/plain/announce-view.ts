@@ -2,7 +2,7 @@
 import { showLine } from '../../terminal-text.ts';
 import { dayAndTime } from '../render/times.ts';
 import type { ChatState, View } from '../state.ts';
-import { COMMANDS } from '../update/commands.ts';
+import { commandHelp } from '../update/command-help.ts';
 import { peopleLike } from '../update/views.ts';
 
 /** People read out at once; more are found by name. */
@@ -23,9 +23,7 @@ function sentencesOf(view: View, old: View, state: ChatState): string[] {
     case 'help':
       return [
         texts.helpCommands(),
-        ...COMMANDS.map(({ names, usage, help }) =>
-          `/${names[language]} ${usage[language]}`.trim().concat(`: ${help[language]}.`),
-        ),
+        ...commandHelp(language).map(({ written, help }) => `${written}: ${help}.`),
       ];
     case 'sheet':
       return [view.title, ...view.lines].filter((line) => line !== '').map(showLine);
@@ -44,7 +42,7 @@ function sentencesOf(view: View, old: View, state: ChatState): string[] {
       const said = view.hits.slice(0, PEOPLE_READ_MAX).map((hit, index) =>
         texts.plainHit({
           number: index + 1,
-          who: hit.isOwn ? texts.you() : showLine(hit.name),
+          who: hit.isOwn ? texts.you() : showLine(hit.author),
           name: showLine(hit.name),
           when: dayAndTime(hit.atMs, language),
           text: showLine(hit.text),

@@ -46,6 +46,24 @@ test('A1 plain mode reads out what there is, what comes and what becomes of it',
   );
 });
 
+test('A1 plain mode names the group in which somebody writes, and says who was let in or taken out', () => {
+  const stage = new Stage({ isPlain: true });
+  const group = { members: 3, isOpen: true, isDissolved: false };
+  const picnic = conversation('Picnic', { group });
+  said(stage, { kind: 'conversations', items: [ben] });
+  const added = { direction: 'system', kind: 'notice', text: 'Ben added you', isQuiet: true } as const;
+  const [told] = messages(1, added);
+  expect(said(stage, { kind: 'conversations', items: [{ ...picnic, last: told }, ben] })).toEqual([
+    'Notice: Picnic: Ben added you',
+  ]);
+  expect(said(stage, { kind: 'conversations', items: [{ ...picnic, last: told }, ben] })).toEqual([]);
+  const [message] = messages(1, { author: 'Cem', text: 'Bread?', isUnread: true });
+  const last = message && { ...message, key: 'm' };
+  expect(said(stage, { kind: 'conversations', items: [{ ...picnic, unread: 1, last }, ben] })).toEqual([
+    'New message in the group “Picnic” from Cem, 12:00: Bread?',
+  ]);
+});
+
 test('A1 plain mode asks by words and takes words for an answer', () => {
   const stage = new Stage({ isPlain: true, language: 'de' });
   stage.send({ kind: 'conversations', items: [ben] });

@@ -67,10 +67,21 @@ function list(before: ChatState, after: ChatState, event: ChatEvent): string[] {
         said.push(texts.plainTyping(showLine(item.writers?.[0] ?? item.name)));
       return said;
     }
-    const isNew = item.unread > (old?.unread ?? 0) && item.mutedUntilMs === undefined;
-    if (isNew && item.last !== undefined) said.push(newSentence(item.last, item, after, false));
+    const isNew = item.unread > (old?.unread ?? 0) || isGroupNews(item, old);
+    if (isNew && item.mutedUntilMs === undefined && item.last !== undefined)
+      said.push(newSentence(item.last, item, after, false));
     return said;
   });
+}
+
+/** Something was done in a group that is not open: one was let in or taken out, or its title has changed. */
+function isGroupNews(item: ConversationItem, old: ConversationItem | undefined): boolean {
+  return (
+    item.group !== undefined &&
+    item.last?.direction === 'system' &&
+    item.last.key !== old?.last?.key &&
+    item.last.atMs >= (old?.lastAtMs ?? 0)
+  );
 }
 
 function conversationSentence(item: ConversationItem, number: number, state: ChatState): string {
@@ -175,6 +186,7 @@ function newSentence(entry: EntryItem, item: ConversationItem, state: ChatState,
     when: when(entry.atMs, state),
     text,
     here,
+    group: item.group === undefined ? undefined : showLine(item.name),
   });
 }
 

@@ -54,6 +54,7 @@ export function conversationLines(state: ChatState, open: OpenConversation, widt
         isNewDay ||
         isFirstNew ||
         previous?.direction !== entry.direction ||
+        previous.author !== entry.author ||
         entry.atMs - previous.atMs > PAUSE_MS,
       isFirst: index === 0,
       isChosen: open.chosen === entry.key,
@@ -177,7 +178,7 @@ export function shownText(entry: EntryItem, { texts }: ChatState): { text: strin
       return { text: texts.tooNew(), isPlain: false };
     case 'timer':
       return {
-        text: texts.timerChanged(entry.direction === 'out', entry.timerMs),
+        text: texts.timerChanged({ isOwn: entry.direction === 'out', author: entry.author }, entry.timerMs),
         isPlain: false,
       };
     default:

@@ -81,7 +81,12 @@ function previewOf(item: ConversationItem, state: ChatState): { text: string; st
   }
   const { last } = item;
   if (last === undefined) return { text: '', style: 'dim' };
-  const who = last.direction === 'out' ? `${texts.you()}: ` : '';
+  const who =
+    last.direction === 'out'
+      ? `${texts.you()}: `
+      : item.group !== undefined && last.author !== undefined && last.kind !== 'timer'
+        ? `${oneLine(last.author)}: `
+        : '';
   const text =
     last.kind === 'notice'
       ? `${last.isQuiet ? '·' : '!'} ${last.text}`

@@ -130,7 +130,12 @@ function inputPane(state: ChatState, layout: Layout): Pane {
   const isActive = state.focus === 'input' && state.view.kind === 'none';
   const { rows, cursorRow, cursorColumn } = layoutEditor(editor, inputWidth);
   const first = Math.min(Math.max(0, rows.length - inputRows), Math.max(0, cursorRow - inputRows + 1));
-  const hint = state.connection.kind === 'offline' ? texts.offlineHint() : texts.inputHint();
+  const isClosed = openItem(state)?.group?.isOpen === false;
+  const hint = isClosed
+    ? texts.closedHint()
+    : state.connection.kind === 'offline'
+      ? texts.offlineHint()
+      : texts.inputHint();
   const lines = rows.slice(first, first + inputRows).map((row, index): Line => {
     const prompt: Span = { text: first + index === 0 ? '> ' : '  ', style: isActive ? 'accent' : 'dim' };
     if (editor.text === '' && state.open !== undefined) return [prompt, { text: hint, style: 'dim' }];

@@ -4,7 +4,7 @@ import type { SearchHit } from '../model.ts';
 import type { ChatState, View } from '../state.ts';
 import { pad, widthOf, wrapText } from '../text/cells.ts';
 import { type Editor, layoutEditor } from '../text/editor.ts';
-import { COMMANDS } from '../update/commands.ts';
+import { commandHelp } from '../update/command-help.ts';
 import { KEY_BINDINGS } from '../update/keys.ts';
 import { peopleLike } from '../update/views.ts';
 import { keyName } from './key-names.ts';
@@ -127,11 +127,21 @@ function helpLines(state: ChatState, width: number): Line[] {
   const isWide = width >= 120;
   const half = isWide ? Math.floor(width / 2) : width;
   const column = Math.min(30, Math.floor(half * 0.4));
-  const row = (name: string, text: string, nameWidth = column): Line[] =>
-    wrapText(text, Math.max(10, half - nameWidth - 3)).map((part, index) => [
-      { text: `  ${pad(index === 0 ? name : '', nameWidth)} `, style: 'accent' },
-      { text: part },
-    ]);
+  // A name that is longer than its column has lines of its own, so that none of it is cut off.
+  const row = (name: string, text: string, nameWidth = column): Line[] => {
+    const isLong = widthOf(name) > nameWidth;
+    const above = isLong ? wrapText(name, Math.max(10, half - 3)) : [];
+    const beside = wrapText(text, Math.max(10, half - nameWidth - 3));
+    return [
+      ...above.map((part): Line => [{ text: `  ${part}`, style: 'accent' }]),
+      ...beside.map(
+        (part, index): Line => [
+          { text: `  ${pad(index === 0 && !isLong ? name : '', nameWidth)} `, style: 'accent' },
+          { text: part },
+        ],
+      ),
+    ];
+  };
   const names = (keys: readonly string[]): string =>
     keys
       .slice(0, 2)
@@ -143,9 +153,7 @@ function helpLines(state: ChatState, width: number): Line[] {
   ];
   const commands: Line[] = [
     plain(`  ${texts.helpCommands()}`, 'strong'),
-    ...COMMANDS.flatMap(({ names: name, usage, help }) =>
-      row(`/${name[language]} ${usage[language]}`.trim(), help[language]),
-    ),
+    ...commandHelp(language).flatMap(({ written, help }) => row(written, help)),
   ];
   const signs: Line[] = [
     plain(`  ${texts.helpSignsTitle()}`, 'strong'),
@@ -196,7 +204,7 @@ function searchView(state: ChatState, view: Of<'search'>, area: Area): DrawnView
       : texts.foundCount(view.hits.length);
   const choices = view.hits.map((hit): Line[] => [
     spread(
-      [{ text: hit.isOwn ? `${texts.you()} → ${oneLine(hit.name)}` : oneLine(hit.name), style: 'strong' }],
+      [{ text: whoOf(hit, texts), style: 'strong' }],
       [{ text: ` ${dayAndTime(hit.atMs, language)} `, style: 'dim' }],
       area.width - 2,
     ),
@@ -211,6 +219,12 @@ function searchView(state: ChatState, view: Of<'search'>, area: Area): DrawnView
     choices,
     view.selected,
   );
+}
+
+/** Who has written it, and where, if that is not the same. */
+function whoOf({ isOwn, author, name }: SearchHit, texts: ChatState['texts']): string {
+  if (isOwn) return `${texts.you()} → ${oneLine(name)}`;
+  return author === name ? oneLine(name) : `${oneLine(author)} · ${oneLine(name)}`;
 }
 
 /** The part of a text around the first place that was found, with the places marked. */

@@ -15,7 +15,7 @@ export interface ChatTexts {
   deletedMessage(): string;
   emptyMessage(): string;
   tooNew(): string;
-  timerChanged(byMe: boolean, timerMs: number | undefined): string;
+  timerChanged(by: { isOwn: boolean; author: string | undefined }, timerMs: number | undefined): string;
   duration(ms: number | undefined): string;
   stateWord(state: EntryState): string;
   stateSentence(state: EntryState): string;
@@ -37,6 +37,8 @@ export interface ChatTexts {
   nothingOpen(): readonly string[];
   nothingWritten(name: string): readonly string[];
   inputHint(): string;
+  /** In a group that one has left, or that is dissolved. */
+  closedHint(): string;
   offlineHint(): string;
   hintList(): string;
   hintMessages(): string;
@@ -165,7 +167,14 @@ export interface ChatTexts {
   }): string;
   plainOpened(name: string, count: number): string;
   plainMessage(facts: { who: string; isOwn: boolean; when: string; text: string; state: string }): string;
-  plainNew(facts: { who: string; when: string; text: string; here: boolean }): string;
+  /** `group`: the title of a group that is not open. */
+  plainNew(facts: {
+    who: string;
+    when: string;
+    text: string;
+    here: boolean;
+    group?: string | undefined;
+  }): string;
   plainNotice(text: string): string;
   plainState(facts: { state: string; text: string }): string;
   plainNowOnline(): string;

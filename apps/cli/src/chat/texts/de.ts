@@ -31,10 +31,12 @@ export const de: ChatTexts = {
   deletedMessage: () => 'Diese Nachricht wurde gelöscht.',
   emptyMessage: () => '(eine Nachricht ohne Text)',
   tooNew: () => 'Ihre App ist zu alt für diese Nachricht.',
-  timerChanged: (byMe, ms) =>
-    ms === undefined
-      ? `${byMe ? 'Sie haben' : 'Die andere Seite hat'} eingestellt, dass Nachrichten bleiben.`
-      : `${byMe ? 'Sie haben' : 'Die andere Seite hat'} eingestellt, dass Nachrichten nach dem Lesen verschwinden, Frist: ${duration(ms)}.`,
+  timerChanged: ({ isOwn, author }, ms) => {
+    const who = isOwn ? 'Sie haben' : author === undefined ? 'Die andere Seite hat' : `${author} hat`;
+    return ms === undefined
+      ? `${who} eingestellt, dass Nachrichten bleiben.`
+      : `${who} eingestellt, dass Nachrichten nach dem Lesen verschwinden, Frist: ${duration(ms)}.`;
+  },
   duration,
   stateWord: (state) => stateWords[state],
   stateSentence: (state) =>
@@ -72,6 +74,7 @@ export const de: ChatTexts = {
     'Schreiben Sie unten und drücken Sie Enter.',
   ],
   inputHint: () => 'Nachricht schreiben',
+  closedHint: () => 'Hier können Sie nichts mehr schreiben',
   offlineHint: () => 'Sie sind offline; was Sie schreiben, wartet hier und geht von selbst hinaus',
   hintList: () => '↑↓ wählen · Enter öffnen · F2 Leute · F3 Suche · ? Hilfe · Strg-Q Ende',
   hintMessages: () => '↑↓ wählen · Enter Aktionen · Alt-< Anfang · Alt-> Ende · Esc schreiben',
@@ -88,6 +91,7 @@ export const de: ChatTexts = {
   helpSigns: () => [
     ['○ ✓ ✓✓', 'wartet hier · liegt auf dem Server · angekommen; „gelesen“ heißt gelesen'],
     ['▲ ✕ ⧗', 'angeheftet · stumm · verschwindet nach dem Lesen'],
+    ['@', 'die Nachricht nennt Sie'],
     ['✔ !', 'Sicherheitsnummer verglichen · Schlüssel geändert, oder etwas wartet'],
   ],
   peopleTitle: () => 'Jemandem schreiben',
@@ -244,8 +248,8 @@ export const de: ChatTexts = {
     `Die Unterhaltung mit ${name} ist offen. ${plural(count, 'Nachricht folgt', 'Nachrichten folgen')}.`,
   plainMessage: ({ who, isOwn, when, text, state }) =>
     `${isOwn ? 'Sie schrieben' : `${who} schrieb`}, ${when}: ${text}${state === '' ? '' : ` (${state})`}`,
-  plainNew: ({ who, when, text, here }) =>
-    `Neue Nachricht${here ? '' : ' in einer anderen Unterhaltung'} von ${who}, ${when}: ${text}`,
+  plainNew: ({ who, when, text, here, group }) =>
+    `Neue Nachricht${here ? '' : group === undefined ? ' in einer anderen Unterhaltung' : ` in der Gruppe „${group}“`} von ${who}, ${when}: ${text}`,
   plainNotice: (text) => `Hinweis: ${text}`,
   plainState: ({ state, text }) => `Ihre Nachricht „${text}“ ist jetzt: ${state}.`,
   plainNowOnline: () => 'Der Server ist verbunden.',

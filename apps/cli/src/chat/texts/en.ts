@@ -26,10 +26,10 @@ export const en: ChatTexts = {
   deletedMessage: () => 'This message was deleted.',
   emptyMessage: () => '(a message without text)',
   tooNew: () => 'Your app is too old for this message.',
-  timerChanged: (byMe, ms) =>
+  timerChanged: ({ isOwn, author = 'They' }, ms) =>
     ms === undefined
-      ? `${byMe ? 'You' : 'They'} set that messages stay.`
-      : `${byMe ? 'You' : 'They'} set that messages disappear ${duration(ms)} after they were read.`,
+      ? `${isOwn ? 'You' : author} set that messages stay.`
+      : `${isOwn ? 'You' : author} set that messages disappear ${duration(ms)} after they were read.`,
   duration,
   stateWord: (state) => stateWords[state],
   stateSentence: (state) =>
@@ -67,6 +67,7 @@ export const en: ChatTexts = {
     'Write below and press Enter.',
   ],
   inputHint: () => 'Write a message',
+  closedHint: () => 'You cannot write here any more',
   offlineHint: () => 'You are offline; what you write waits here and is sent by itself',
   hintList: () => '↑↓ choose · Enter open · F2 people · F3 search · ? help · Ctrl-Q leave',
   hintMessages: () => '↑↓ choose · Enter actions · Alt-< beginning · Alt-> end · Esc write',
@@ -83,6 +84,7 @@ export const en: ChatTexts = {
   helpSigns: () => [
     ['○ ✓ ✓✓', 'waiting here · the server has it · it has arrived; “read” says that it was read'],
     ['▲ ✕ ⧗', 'pinned · muted · disappears after reading'],
+    ['@', 'the message names you'],
     ['✔ !', 'you have compared safety numbers · their keys have changed, or something waits'],
   ],
   peopleTitle: () => 'Write to somebody',
@@ -230,8 +232,8 @@ export const en: ChatTexts = {
     `The conversation with ${name} is open. ${plural(count, 'message follows', 'messages follow')}.`,
   plainMessage: ({ who, isOwn, when, text, state }) =>
     `${isOwn ? 'You wrote' : `${who} wrote`}, ${when}: ${text}${state === '' ? '' : ` (${state})`}`,
-  plainNew: ({ who, when, text, here }) =>
-    `New message${here ? '' : ' in another conversation'} from ${who}, ${when}: ${text}`,
+  plainNew: ({ who, when, text, here, group }) =>
+    `New message${here ? '' : group === undefined ? ' in another conversation' : ` in the group “${group}”`} from ${who}, ${when}: ${text}`,
   plainNotice: (text) => `Notice: ${text}`,
   plainState: ({ state, text }) => `Your message “${text}” is now: ${state}.`,
   plainNowOnline: () => 'The server is connected.',

@@ -216,10 +216,7 @@ export const COMMANDS: readonly Command[] = [
   command(
     ['group', 'gruppe'],
     [groupUsage('en'), groupUsage('de')],
-    [
-      'make a group, or change the open one; alone it shows who is in it',
-      'eine Gruppe anlegen oder die offene ändern; allein zeigt es, wer darin ist',
-    ],
+    ['who is in the open group', 'wer in der offenen Gruppe ist'],
     changeGroup,
   ),
   command(

@@ -34,7 +34,6 @@ test('A1 a group is made with a title that may have any words, and people by nam
 test('A1 what takes something away from people is asked before it is done', () => {
   const stage = stageWith();
   for (const [line, question, request] of [
-    ['/group remove cem', 'Take cem out of “Team”?', { verb: 'remove', names: ['cem'] }],
     ['/group leave', 'Leave “Team”?', { verb: 'leave' }],
     ['/group dissolve', 'Dissolve “Team”?', { verb: 'dissolve' }],
   ] as const) {
@@ -44,6 +43,45 @@ test('A1 what takes something away from people is asked before it is done', () =
     run(stage, line);
     expect(stage.type('y')).toEqual([{ do: 'group', id: team.id, request }]);
   }
+});
+
+test('A1 who is taken out of a group is found first, so that the question names them', () => {
+  const stage = stageWith();
+  const request = { verb: 'remove', names: ['cem@acme.test'], isSure: true } as const;
+  expect(run(stage, '/group remove cem')).toMatchObject([{ request: { verb: 'remove', names: ['cem'] } }]);
+  const effects = [{ do: 'group', id: team.id, request }] as const;
+  stage.send({ kind: 'ask', question: 'Take Cem Demir out of “Team”?', effects });
+  expect(stage.screen()).toContain('Take Cem Demir out of “Team”?');
+  expect(stage.type('y')).toEqual(effects);
+});
+
+test('A1 in a group everybody is named who writes after somebody else, in the list too', () => {
+  const stage = new Stage();
+  const [first, second] = messages(2, { author: 'Anna' });
+  const last = { ...second, author: 'Ben' } as NonNullable<typeof second>;
+  stage.open([{ ...team, last }], [first as NonNullable<typeof first>, last]);
+  expect(stage.screen()).toMatch(/Anna\s+\n.*message 1[\s\S]*Ben\s+\n.*message 2/);
+  expect(stage.screen()).toContain('Ben: message 2');
+});
+
+test('A1 a group that one is not in any more, or that is dissolved, says so where one would write', () => {
+  const closed = { ...team, group: { members: 2, isOpen: false, isDissolved: false } };
+  expect(stageWith(closed).screen()).toContain('You cannot write here any more');
+});
+
+test('A1 the help tells every command whole, and each thing that can be done with a group', () => {
+  const stage = stageWith();
+  stage.press('f1');
+  const seen = new Set<string>();
+  for (let page = 0; page < 12; page++) {
+    for (const line of stage.lines()) seen.add(line.trimEnd());
+    stage.press('pagedown');
+  }
+  const help = [...seen].join('\n');
+  expect(help).not.toContain('…  ');
+  expect(help).toMatch(/^ {2}\/group create TITLE with NAME, NAME\n {33}make a group/m);
+  expect(help).toMatch(/\/group role admin \| member NAME/);
+  expect(help).toMatch(/^ {2}\/contact MAIL, or NAME \| MAIL.*\| .*$/m);
 });
 
 test('A1 roles, titles, members and the log of the open group, also cut short and in German', () => {

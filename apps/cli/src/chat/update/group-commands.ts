@@ -9,43 +9,70 @@ import { refuse, type Step, show, step } from './step.ts';
 interface Verb {
   readonly names: Readonly<Record<Language, string>>;
   readonly usage: Readonly<Record<Language, string>>;
+  readonly help: Readonly<Record<Language, string>>;
   run(state: ChatState, rest: string): Step | undefined;
 }
 
-function verb(names: [en: string, de: string], usage: [en: string, de: string], run: Verb['run']): Verb {
-  return { names: { en: names[0], de: names[1] }, usage: { en: usage[0], de: usage[1] }, run };
+type Both = [en: string, de: string];
+
+function verb(names: Both, usage: Both, help: Both, run: Verb['run']): Verb {
+  const both = ([en, de]: Both) => ({ en, de });
+  return { names: both(names), usage: both(usage), help: both(help), run };
 }
 
 /** Verbs of `/group`, in the order in which the help tells them. */
 export const GROUP_VERBS: readonly Verb[] = [
-  verb(['create', 'anlegen'], ['TITLE with NAME, NAME', 'TITEL mit NAME, NAME'], create),
-  verb(['members', 'mitglieder'], ['', ''], (state) => inGroup(state, { verb: 'members' })),
-  verb(['add', 'hinzufügen'], ['NAME, NAME', 'NAME, NAME'], (state, rest) =>
-    rest === '' ? undefined : inGroup(state, { verb: 'add', names: splitNames(rest) }),
+  verb(
+    ['create', 'anlegen'],
+    ['TITLE with NAME, NAME', 'TITEL mit NAME, NAME'],
+    ['make a group', 'eine Gruppe anlegen'],
+    create,
   ),
-  verb(['remove', 'entfernen'], ['NAME, NAME', 'NAME, NAME'], (state, rest) =>
-    rest === ''
-      ? undefined
-      : asked(state, { verb: 'remove', names: splitNames(rest) }, (title) =>
-          state.texts.askRemove(splitNames(rest).join(', '), title),
-        ),
+  verb(['members', 'mitglieder'], ['', ''], ['who is in it', 'wer darin ist'], (state) =>
+    inGroup(state, { verb: 'members' }),
   ),
-  verb(['role', 'rolle'], ['admin | member NAME', 'verwaltung | mitglied NAME'], changeRole),
-  verb(['title', 'titel'], ['TITLE', 'TITEL'], (state, rest) =>
-    rest === '' ? undefined : inGroup(state, { verb: 'title', title: rest }),
+  verb(
+    ['add', 'hinzufügen'],
+    ['NAME, NAME', 'NAME, NAME'],
+    ['let people in', 'Leute aufnehmen'],
+    (state, rest) => (rest === '' ? undefined : inGroup(state, { verb: 'add', names: splitNames(rest) })),
   ),
-  verb(['picture', 'bild'], ['PATH | off', 'PFAD | aus'], (state, rest) =>
-    rest === ''
-      ? undefined
-      : inGroup(state, { verb: 'picture', path: ['off', 'aus'].includes(rest) ? undefined : rest }),
+  verb(
+    ['remove', 'entfernen'],
+    ['NAME, NAME', 'NAME, NAME'],
+    ['take people out', 'Leute herausnehmen'],
+    (state, rest) => (rest === '' ? undefined : inGroup(state, { verb: 'remove', names: splitNames(rest) })),
   ),
-  verb(['leave', 'verlassen'], ['', ''], (state) =>
+  verb(
+    ['role', 'rolle'],
+    ['admin | member NAME', 'verwaltung | mitglied NAME'],
+    ['let people administer it, or no longer', 'Leute verwalten lassen, oder nicht mehr'],
+    changeRole,
+  ),
+  verb(
+    ['title', 'titel'],
+    ['TITLE', 'TITEL'],
+    ['give it another title', 'ihr einen anderen Titel geben'],
+    (state, rest) => (rest === '' ? undefined : inGroup(state, { verb: 'title', title: rest })),
+  ),
+  verb(
+    ['picture', 'bild'],
+    ['PATH | off', 'PFAD | aus'],
+    ['give it a picture, or take it away', 'ihr ein Bild geben oder es wegnehmen'],
+    (state, rest) =>
+      rest === ''
+        ? undefined
+        : inGroup(state, { verb: 'picture', path: ['off', 'aus'].includes(rest) ? undefined : rest }),
+  ),
+  verb(['leave', 'verlassen'], ['', ''], ['leave it', 'sie verlassen'], (state) =>
     asked(state, { verb: 'leave' }, (title) => state.texts.askLeave(title)),
   ),
-  verb(['dissolve', 'auflösen'], ['', ''], (state) =>
+  verb(['dissolve', 'auflösen'], ['', ''], ['end it for everybody', 'sie für alle beenden'], (state) =>
     asked(state, { verb: 'dissolve' }, (title) => state.texts.askDissolve(title)),
   ),
-  verb(['log', 'protokoll'], ['', ''], (state) => inGroup(state, { verb: 'log' })),
+  verb(['log', 'protokoll'], ['', ''], ['what was done in it', 'was in ihr getan wurde'], (state) =>
+    inGroup(state, { verb: 'log' }),
+  ),
 ];
 
 /** Runs `/group` with what stands behind it; nothing shows who is in the open one. */

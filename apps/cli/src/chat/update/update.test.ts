@@ -179,6 +179,7 @@ test('A8 a search shows results, and Enter jumps to one', () => {
     conversationId: cem.id,
     key: '7',
     name: 'Cem',
+    author: 'Cem',
     isOwn: false,
     atMs: NOON - 1,
     text: 'Die Rechnung',

@@ -52,6 +52,8 @@ export function update(state: ChatState, event: ChatEvent): Step {
     case 'completed':
       if (state.editor.text !== event.line) return step(state);
       return step({ ...state, editor: withText(state.editor, event.to) });
+    case 'ask':
+      return step(show(state, { kind: 'confirm', question: event.question, effects: event.effects }));
     case 'told':
       return event.isError ? refuse(state, event.sentence) : step(tell(state, event.sentence));
     default:
