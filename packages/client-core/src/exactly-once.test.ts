@@ -1,9 +1,10 @@
 import { KuvertError } from '@kuvert/protocol';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ManualClock } from './node/doubles/manual-clock.ts';
 import { ServerDouble } from './node/doubles/server-double.ts';
 import { TestDevice } from './node/doubles/test-device.ts';
+import { OperationQueue } from './operation-queue.ts';
 
 type Step =
   | { readonly do: 'write'; readonly who: 0 | 1; readonly count: number }
@@ -107,4 +108,70 @@ test('P2 whatever is lost, repeated, shuffled or busy on the way, every text is 
     }),
     { numRuns: 40 },
   );
+});
+
+/** What lets one operation of a device run after the other, to be held up by a test. */
+async function queueOf(device: TestDevice): Promise<OperationQueue> {
+  const runs = vi.spyOn(OperationQueue.prototype, 'run');
+  await device.sync();
+  const queue = runs.mock.contexts.at(-1) as OperationQueue;
+  runs.mockRestore();
+  return queue;
+}
+
+test('P2 a refusal that is heard only when the next connection is there holds nothing up', async () => {
+  const clock = new ManualClock();
+  const server = new ServerDouble(() => clock.now());
+  const anna = await TestDevice.enrol(server, clock, 'Anna');
+  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  await anna.write(bela, 'first');
+  const queue = await queueOf(anna);
+  const other = Promise.withResolvers<void>();
+  const refusals = [new KuvertError('overloaded')];
+  server.lies.refuse = () => {
+    // From now on something else has its turn.
+    if (refusals.length > 0) void queue.run(() => other.promise);
+    return refusals.shift();
+  };
+  const id = await anna.write(bela, 'second');
+  await anna.connect();
+  while (refusals.length > 0) await new Promise(setImmediate);
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  server.drop(anna.own.deviceId);
+  await anna.connect();
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  other.resolve();
+  // Time stands still, so a pause would never end.
+  await anna.messenger.settled();
+  anna.messenger.disconnect();
+  expect(anna.messenger.status(id)).toEqual({ state: 'accepted' });
+  await bela.sync();
+  expect(bela.texts()).toEqual(['first', 'second']);
+});
+
+test('P3 a batch that is written down only when the next connection is there is no replay when it comes again', async () => {
+  const clock = new ManualClock();
+  const server = new ServerDouble(() => clock.now());
+  const anna = await TestDevice.enrol(server, clock, 'Anna');
+  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  await anna.write(bela, 'first');
+  await anna.sync();
+  const queue = await queueOf(bela);
+  await anna.write(bela, 'second');
+  await anna.sync();
+  // Something else of Bela's has its turn while the message comes in.
+  const other = Promise.withResolvers<void>();
+  const busy = queue.run(() => other.promise);
+  await bela.connect();
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  expect(server.waiting(bela.own.deviceId)).toBe(1);
+  server.drop(bela.own.deviceId);
+  await bela.connect();
+  other.resolve();
+  await busy;
+  await bela.messenger.settled();
+  bela.messenger.disconnect();
+  await bela.sync();
+  expect(bela.texts()).toEqual(['first', 'second']);
+  expect(bela.messenger.notices()).toEqual([]);
 });

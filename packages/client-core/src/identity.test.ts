@@ -342,6 +342,29 @@ test('P1 P2 what was sealed before the clock of the server was set back goes out
   expect(anna.messenger.notices()).toEqual([]);
 });
 
+test('P1 P3 what may have been accepted under an id that the server no longer takes is sealed anew, and nobody is told of a replay', async () => {
+  const { clock, server, anna, bela } = await pair();
+  await anna.write(bela, '0');
+  await anna.sync();
+  server.lies.loseAnswer = () => true;
+  await anna.write(bela, '1');
+  await expect(anna.sync()).rejects.toMatchObject({ code: 'server_unreachable' });
+  delete server.lies.loseAnswer;
+  const refusals = [
+    new KuvertError('submit_too_new', { details: { serverTime: clock.now() - 72 * 3_600_000 } }),
+  ];
+  server.lies.refuse = () => refusals.shift();
+  await anna.write(bela, '2');
+  await anna.sync();
+  (await import('node:fs')).writeFileSync(
+    '/tmp/subs',
+    server.submits.map((x) => `${x.class} ${x.submitId.slice(-6)} ${x.legs[0]?.bytes.slice(-4)}\n`).join(''),
+  );
+  await bela.sync();
+  expect(bela.texts()).toEqual(['0', '1', '2']);
+  expect(bela.messenger.notices()).toEqual([]);
+});
+
 test('P2 what waits with an id that is too old by now goes out under a new one, before what was written later', async () => {
   const { clock, server, anna, bela } = await pair();
   await anna.write(bela, '0');

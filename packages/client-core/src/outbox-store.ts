@@ -90,6 +90,8 @@ export interface OutboxStore {
     limit: number,
     except: { readonly seqs: Iterable<number>; readonly lanes: Iterable<Lane> },
   ): OutboxRow[];
+  /** Numbers of the rows that are sealed and not accepted. */
+  listSealed(): number[];
   /** Devices that were left out of an accepted row, and have not acknowledged it by another way. */
   listLeftOut(seq: number): DeviceId[];
   listLegs(seq: number): { device: DeviceId; bytes: Bytes }[];

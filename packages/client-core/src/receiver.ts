@@ -166,13 +166,15 @@ export class Receiver {
       items.filter(({ delivery }) => delivery.class !== CLASSES.ephemeral),
     );
     if (this.#connection !== connection) return;
+    // The next connection may be there before it is this batch's turn to be written down.
+    const { visit } = this.#sightings;
     const stored = await this.#context.operations.run(async () => {
-      const sightings = this.#sightings.look(items);
+      const sightings = this.#sightings.look(items, visit);
       const fresh = items.filter((_item, at) => sightings[at] === 'first');
       const { outcomes, staged } = await this.#open(fresh);
       return this.#context.store.transaction(() => {
         this.#context.store.sessions.apply(staged.writes());
-        this.#sightings.keep(items);
+        this.#sightings.keep(items, visit);
         for (const [at, item] of items.entries()) if (sightings[at] === 'replayed') this.#applyReplay(item);
         return this.#intake.take(outcomes, staged);
       });

@@ -49,7 +49,9 @@ interface InFlight {
   readonly lane: Lane;
 }
 
-interface Answer extends InFlight {
+interface Answer {
+  readonly to: InFlight;
+  readonly connection: Connection;
   readonly outcome: Accepted | KuvertError;
 }
 
@@ -68,6 +70,8 @@ export class Sender {
   readonly #reseals = new Map<Lane, number>();
   /** How often a row got a new submit id on this connection. */
   readonly #renewedIds = new Map<number, number>();
+  /** Rows that may have been submitted on an earlier connection as they are. */
+  #sealedBefore: ReadonlySet<number> = new Set();
   #answers: Answer[] = [];
   #connection: Connection | undefined;
   #isPumping = false;
@@ -90,6 +94,7 @@ export class Sender {
     this.#paused.clear();
     this.#reseals.clear();
     this.#renewedIds.clear();
+    this.#sealedBefore = new Set(this.#context.store.outbox.listSealed());
     this.kick();
   }
 
@@ -251,9 +256,9 @@ export class Sender {
         ...(row.body && { body: row.body }),
       };
       connection.submit(submit).then(
-        (accepted) => this.#answered(connection, { ...one, outcome: accepted }),
+        (accepted) => this.#answered({ to: one, connection, outcome: accepted }),
         (error: unknown) => {
-          if (error instanceof KuvertError) this.#answered(connection, { ...one, outcome: error });
+          if (error instanceof KuvertError) this.#answered({ to: one, connection, outcome: error });
           else this.#context.failed(error);
         },
       );
@@ -270,8 +275,8 @@ export class Sender {
     return ageMs > -SUBMIT_ID_AHEAD_MS && ageMs < SUBMIT_ID_AGE_MAX_MS;
   }
 
-  #answered(connection: Connection, answer: Answer): void {
-    if (this.#connection !== connection) return;
+  #answered(answer: Answer): void {
+    if (this.#connection !== answer.connection) return;
     this.#answers.push(answer);
     if (this.#isSettling) return;
     this.#isSettling = true;
@@ -284,10 +289,18 @@ export class Sender {
       .finally(() => this.kick());
   }
 
-  /** Writes down all answers that came in meanwhile, in one transaction. */
-  #settle(answers: readonly Answer[]): void {
+  /**
+   * Writes down all answers that came in meanwhile, in one transaction. What was refused on a connection that is over by now has been
+   * submitted again, or will be: only the answer to that counts.
+   */
+  #settle(all: readonly Answer[]): void {
     const { store } = this.#context;
-    for (const { row } of answers) this.#inFlight.delete(row.seq);
+    const answers = all
+      .filter(
+        ({ connection, outcome }) => connection === this.#connection || !(outcome instanceof KuvertError),
+      )
+      .map(({ to, outcome }) => ({ ...to, outcome }));
+    for (const { to } of all) if (this.#inFlight.get(to.row.seq) === to) this.#inFlight.delete(to.row.seq);
     store.transaction(() => {
       // What was accepted first: a refusal has the rest of its lane sealed anew.
       for (const { row, lane, outcome } of answers) {
@@ -336,7 +349,9 @@ export class Sender {
       // The server's clock may have been set since it welcomed us.
       const serverTime = error.details?.serverTime;
       if (typeof serverTime === 'number') this.#context.serverOffset.ms = serverTime - clock.now();
-      store.outbox.setSubmitId(row.seq, newSubmitId(this.#context));
+      // One of an earlier connection may have been accepted there, see #isPresent.
+      if (this.#sealedBefore.has(row.seq)) store.outbox.setToSeal(row.seq);
+      else store.outbox.setSubmitId(row.seq, newSubmitId(this.#context));
       const count = (this.#renewedIds.get(row.seq) ?? 0) + 1;
       this.#renewedIds.set(row.seq, count);
       // What the server says of its time does not agree with what it refuses.

@@ -33,6 +33,10 @@ export class Sightings {
     const { store, clock } = this.#context;
     store.sightings.forget(clock.now() - REMEMBERED_MS);
   }
+  /** The present one. */
+  get visit(): number {
+    return this.#visit;
+  }
   /** The whole mailbox was delivered. */
   drained(): void {
     saveRecord(this.#context.store.values, VALUES.lastDrained, { visit: this.#visit });
@@ -42,26 +46,29 @@ export class Sightings {
     this.#context.store.values.delete(VALUES.lastDrained);
   }
 
-  /** What each delivery of a batch is. What is ephemeral is never kept, so it cannot come again. */
-  look(items: readonly Unsealed[]): Sighting[] {
+  /**
+   * What each delivery of a batch is. What is ephemeral is never kept, so it cannot come again.
+   * @param present the visit on which the batch came, which may be over
+   */
+  look(items: readonly Unsealed[], present: number): Sighting[] {
     const { store } = this.#context;
     const drained = loadRecord<{ visit: number }>(store.values, VALUES.lastDrained)?.visit ?? 0;
     const here = new Set<string>();
     return items.map(({ delivery, hash }) => {
       if (delivery.class === CLASSES.ephemeral) return 'first';
       const name = Buffer.from(hash).toString('latin1');
-      const visit = here.has(name) ? this.#visit : store.sightings.find(hash);
+      const visit = here.has(name) ? present : store.sightings.find(hash);
       here.add(name);
       if (visit === undefined) return 'first';
-      return visit === this.#visit || drained > visit ? 'replayed' : 'again';
+      return visit === present || drained > visit ? 'replayed' : 'again';
     });
   }
 
-  /** Remembers a batch. Runs in its transaction. */
-  keep(items: readonly Unsealed[]): void {
+  /** Remembers a batch that came on a visit. Runs in its transaction. */
+  keep(items: readonly Unsealed[], visit: number): void {
     const { store, clock } = this.#context;
     for (const { delivery, hash } of items) {
-      if (delivery.class !== CLASSES.ephemeral) store.sightings.put(hash, this.#visit, clock.now());
+      if (delivery.class !== CLASSES.ephemeral) store.sightings.put(hash, visit, clock.now());
     }
   }
 

@@ -42,7 +42,7 @@ export interface Lies {
   take?: (honest: MethodResult<'prekeys.take'>) => MethodResult<'prekeys.take'>;
   /** Another record of a person, wherever one is given. */
   account?: (honest: AccountRecord) => AccountRecord;
-  /** Refuses a submit before anything is stored. */
+  /** Refuses a submit before anything is stored or looked up. */
   refuse?: (submit: Submitted, from: DeviceId) => KuvertError | undefined;
   /** Stores, but the answer is lost and the connection with it. */
   loseAnswer?: (submit: Submitted) => boolean;
@@ -342,10 +342,10 @@ export class ServerDouble {
 
   #submit(open: Open, submit: Submitted): Accepted {
     this.submits.push({ ...submit, submitId: submit.submitId, from: open.device });
-    const before = this.#answers.get(submit.submitId);
-    if (before !== undefined) return before;
     const refusal = this.lies.refuse?.(submit, open.device);
     if (refusal !== undefined) throw refusal;
+    const before = this.#answers.get(submit.submitId);
+    if (before !== undefined) return before;
     if (submit.suite === SUITES.groupSenderKey) return this.#submitToGroup(open, submit);
     const account = found(this.#accounts.get(submit.to as PersonId));
     if (account.record === undefined) throw new KuvertError('no_device');

@@ -105,6 +105,9 @@ export class SqlOutboxStore implements OutboxStore {
     const seqs = JSON.stringify([...except.seqs]);
     return this.#sql.all(sql, seqs, JSON.stringify([...except.lanes]), limit).map(rowOf);
   }
+  listSealed(): number[] {
+    return this.#sql.all('SELECT seq FROM outbox WHERE work = 2').map((row) => number(row, 'seq'));
+  }
   listLeftOut(seq: number): DeviceId[] {
     const sql = `SELECT DISTINCT device FROM leg JOIN outbox USING (seq) WHERE seq = ? AND work = 0 AND accepted_at IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM leg AS other
