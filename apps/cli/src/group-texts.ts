@@ -27,6 +27,8 @@ export interface GroupTexts {
   /** What a change that one has made comes to, where members are not what it is about. */
   titled(title: string): string;
   pictureChanged(title: string, isThere: boolean): string;
+  /** Of the last one who administers a group. */
+  roleKept(): string;
   roleSet(people: string, role: GroupRole, title: string): string;
 }
 
@@ -34,11 +36,15 @@ export interface GroupTexts {
 export interface ChangeParts {
   /** Undefined: oneself. */
   readonly by: string | undefined;
+  /** It was done to nobody but whoever did it. */
+  readonly isOfOneself?: boolean | undefined;
   /** To whom it was done; undefined: oneself. */
   readonly people: readonly (string | undefined)[];
   readonly role: GroupRole | undefined;
   readonly part?: 'title' | 'picture' | undefined;
   readonly newTitle?: string | undefined;
+  /** Who administers the group now, because nobody else does; no name: oneself. */
+  readonly successor?: { readonly name: string | undefined } | undefined;
 }
 
 /** Names as they are said, many of them cut short. */
@@ -71,13 +77,19 @@ const en: GroupTexts = {
   someone: () => 'somebody',
   you: () => 'You',
   ownRole: (role) => (role === 'admin' ? 'you administer it' : 'you are a member'),
-  change: (action, { by = 'You', people, role, part, newTitle }) => {
+  change: (action, { by = 'You', isOfOneself, people, role, part, newTitle, successor }) => {
     const names = joined(
       people.map((name) => name ?? 'you'),
       { and: 'and', more: (count) => `${count} more` },
     );
     const quoted = newTitle === undefined ? '' : ` “${newTitle}”`;
-    return {
+    const then =
+      successor === undefined
+        ? ''
+        : successor.name === undefined
+          ? '; you administer it now'
+          : `; ${successor.name} administers it now`;
+    const sentence = {
       create: `${by} made the group${quoted}${names === '' ? '' : ` with ${names}`}`,
       add: `${by} added ${names}`,
       remove: `${by} removed ${names}`,
@@ -85,15 +97,20 @@ const en: GroupTexts = {
       role:
         role === 'admin'
           ? `${by} gave ${names} the administration of the group`
-          : `${by} took the administration of the group from ${names}`,
+          : isOfOneself
+            ? `${by} gave up the administration of the group`
+            : `${by} took the administration of the group from ${names}`,
       profile: `${by} changed ${part === undefined ? 'the title or the picture' : `the ${part}`}${quoted === '' ? '' : ` to${quoted}`}`,
       rekey: `${by} renewed the group’s key`,
       dissolve: `${by} dissolved the group`,
     }[action];
+    return `${sentence}${then}`;
   },
   titled: (title) => `The group is called “${title}” now.`,
   pictureChanged: (title, isThere) =>
     isThere ? `“${title}” has a new picture.` : `“${title}” has no picture any more.`,
+  roleKept: () =>
+    'Somebody has to administer the group: the one who has been in it longest does, until somebody else is let.',
   roleSet: (people, role, title) =>
     role === 'admin'
       ? `${people}: administers “${title}” now.`
@@ -118,7 +135,7 @@ const de: GroupTexts = {
   someone: () => 'jemand',
   you: () => 'Sie',
   ownRole: (role) => (role === 'admin' ? 'Sie verwalten sie' : 'Sie sind Mitglied'),
-  change: (action, { by, people, role, part, newTitle }) => {
+  change: (action, { by, isOfOneself, people, role, part, newTitle, successor }) => {
     const names = joined(
       people.map((name) => name ?? (action === 'create' ? 'Ihnen' : 'Sie')),
       { and: 'und', more: (count) => `${count} weitere` },
@@ -126,20 +143,34 @@ const de: GroupTexts = {
     const who = by === undefined ? 'Sie haben' : `${by} hat`;
     const quoted = newTitle === undefined ? '' : ` „${newTitle}“`;
     const what = part === undefined ? 'Titel oder Bild' : part === 'title' ? 'den Titel' : 'das Bild';
-    return {
+    const then =
+      successor === undefined
+        ? ''
+        : successor.name === undefined
+          ? '; Sie verwalten sie jetzt'
+          : `; ${successor.name} verwaltet sie jetzt`;
+    const sentence = {
       create: `${who} die Gruppe${quoted}${names === '' ? '' : ` mit ${names}`} angelegt`,
       add: `${who} ${names} hinzugefügt`,
       remove: `${who} ${names} entfernt`,
       leave: `${who} die Gruppe verlassen`,
-      role: `${who} ${names} ${role === 'admin' ? 'zur Verwaltung der Gruppe bestellt' : 'von der Verwaltung der Gruppe entbunden'}`,
+      role:
+        role === 'admin'
+          ? `${who} ${names} zur Verwaltung der Gruppe bestellt`
+          : isOfOneself
+            ? `${who} die Verwaltung der Gruppe abgegeben`
+            : `${who} ${names} von der Verwaltung der Gruppe entbunden`,
       profile: `${who} ${what}${quoted === '' ? ' geändert' : ` in${quoted} geändert`}`,
       rekey: `${who} den Schlüssel der Gruppe erneuert`,
       dissolve: `${who} die Gruppe aufgelöst`,
     }[action];
+    return `${sentence}${then}`;
   },
   titled: (title) => `Die Gruppe heißt jetzt „${title}“.`,
   pictureChanged: (title, isThere) =>
     isThere ? `„${title}“ hat ein neues Bild.` : `„${title}“ hat kein Bild mehr.`,
+  roleKept: () =>
+    'Jemand muss die Gruppe verwalten: Wer am längsten in ihr ist, tut es, bis jemand anderes dazu bestellt ist.',
   roleSet: (people, role, title) =>
     role === 'admin'
       ? `${people}: verwaltet jetzt „${title}“.`

@@ -22,14 +22,14 @@ export function groupChangeSentence(
   entry: SystemEntry,
   { output, profile, nameOf }: NoticeWording,
 ): string | undefined {
-  const { action, personId: by, people = [], role, part, newTitle } = entry;
+  const { action, personId: by, people = [], role, part, newTitle, successor } = entry;
   if (action === undefined || by === undefined) return undefined;
-  return changeSentence({ action, by, people, role, part, newTitle }, { output, profile, nameOf });
+  return changeSentence({ action, by, people, role, part, newTitle, successor }, { output, profile, nameOf });
 }
 
 /** An entry of a group's log in a sentence. Names are not made safe for a terminal. */
 export function changeSentence(
-  { action, by, people, role, part, newTitle }: Omit<GroupLogLine, 'epoch' | 'atMs' | 'hash'>,
+  { action, by, people, role, part, newTitle, successor }: Omit<GroupLogLine, 'epoch' | 'atMs' | 'hash'>,
   { output, profile, nameOf }: NoticeWording,
 ): string {
   const texts = groupTextsIn(output.language);
@@ -37,12 +37,14 @@ export function changeSentence(
   const isOwn = (id: PersonId) => id === own.personId;
   return texts.change(action, {
     by: isOwn(by) ? undefined : nameOf(by),
+    isOfOneself: people.length === 1 && people[0] === by,
     people: people
       .filter((id) => action !== 'create' || id !== by)
       .map((id) => (isOwn(id) ? undefined : nameOf(id))),
     role,
     part,
     newTitle,
+    successor: successor && { name: isOwn(successor) ? undefined : nameOf(successor) },
   });
 }
 
@@ -66,7 +68,8 @@ export function noticeJson(entry: SystemEntry, summary: ConversationSummary, wor
 
 /** What is known of a notice, for scripts. */
 export function noticeFacts(entry: SystemEntry, nameOf: NameOf): object {
-  const { kind, atMs, action, personId, people, role, part, newTitle, count, deviceId, code } = entry;
+  const { kind, atMs, action, personId, people, role, part, newTitle, successor, count, deviceId, code } =
+    entry;
   return {
     kind,
     at: new Date(atMs).toISOString(),
@@ -76,6 +79,7 @@ export function noticeFacts(entry: SystemEntry, nameOf: NameOf): object {
     ...(role && { role }),
     ...(part && { part }),
     ...(newTitle !== undefined && { newTitle }),
+    ...(successor && { successor: nameOf(successor) }),
     ...(count !== undefined && { count }),
     ...(deviceId && { deviceId }),
     ...(code && { code }),

@@ -162,6 +162,7 @@ export interface Notice {
   readonly role?: GroupRole;
   readonly part?: 'title' | 'picture';
   readonly newTitle?: string;
+  readonly successor?: PersonId;
   /** Catalogue code with the sentence for people, where one fits. */
   readonly code?: ErrorCode;
   /** How many messages this is about. */

@@ -90,11 +90,10 @@ export class GroupBinding {
       }
       case 'role': {
         const people = this.#meant(request.names, membersOf(group));
-        const { title } = await groups.setRole(
-          groupId,
-          people.map(({ mail }) => mail),
-          request.role,
-        );
+        const mails = people.map(({ mail }) => mail);
+        const { title, members } = await groups.setRole(groupId, mails, request.role);
+        const isKept = members.some(({ mail = '', role }) => role !== request.role && mails.includes(mail));
+        if (isKept) return this.#done(this.#groupTexts.roleKept());
         return this.#done(this.#groupTexts.roleSet(namesOf(people), request.role, this.titleOf(title)));
       }
       case 'title':

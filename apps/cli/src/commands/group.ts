@@ -6,7 +6,7 @@ import { type GroupPicture, type GroupRole, KuvertError, mailAddress, type Perso
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { FailureAbout, UsageError } from '../failure.ts';
-import { groupTextsIn } from '../group-texts.ts';
+import { type GroupTexts, groupTextsIn } from '../group-texts.ts';
 import { localTime } from '../message-view.ts';
 import { changeSentence } from '../notice-view.ts';
 import type { Output } from '../output.ts';
@@ -154,7 +154,7 @@ function addRole(group: Command, context: CommandContext): void {
         title,
         (profile, { groupId }) =>
           namingWhoIsUnknown(checked, profile.groups.setRole(groupId, checked, options.as)),
-        (present) => texts.roleSet(checked.map(showLine).join(', '), options.as, present),
+        (present, after) => roleWords(after, checked, { role: options.as, texts, title: present }),
       );
     },
   );
@@ -252,12 +252,22 @@ function addEnd(
   finishCommand(command, [`kuvert group ${name} Release --profile anna --secret-file anna.secret`]);
 }
 
+/** What became of roles: the last one who administers a group goes on doing so. */
+function roleWords(
+  { members }: GroupView,
+  mails: readonly string[],
+  { role, texts, title }: { role: GroupRole; texts: GroupTexts; title: string },
+): string {
+  const isKept = members.some((one) => one.role !== role && mails.includes(one.mail ?? ''));
+  return isKept ? texts.roleKept() : texts.roleSet(mails.map(showLine).join(', '), role, title);
+}
+
 async function changeOne(
   { output }: CommandContext,
   options: ProfileOptions,
   name: string,
   change: Change,
-  told?: (title: string) => string,
+  told?: (title: string, after: GroupView) => string,
 ): Promise<void> {
   await withProfile(options, output, async (profile) => {
     await profile.connect();
@@ -266,7 +276,7 @@ async function changeOne(
     const title = showLine(after.title);
     await output.result(
       groupJson(after, profile),
-      () => told?.(title) ?? groupTextsIn(output.language).changed(title, after.members.length),
+      () => told?.(title, after) ?? groupTextsIn(output.language).changed(title, after.members.length),
     );
     await flushIfReachable(profile);
   });
@@ -331,7 +341,18 @@ function groupText(
   return [head, ...lines].join('\n');
 }
 
-function logJson({ epoch, atMs, by, action, people, role, part, newTitle, hash }: GroupLogLine): object {
+function logJson({
+  epoch,
+  atMs,
+  by,
+  action,
+  people,
+  role,
+  part,
+  newTitle,
+  successor,
+  hash,
+}: GroupLogLine): object {
   return {
     epoch,
     at: new Date(atMs).toISOString(),
@@ -341,6 +362,7 @@ function logJson({ epoch, atMs, by, action, people, role, part, newTitle, hash }
     ...(role && { role }),
     ...(part && { part }),
     ...(newTitle !== undefined && { newTitle }),
+    ...(successor && { successor }),
     hash,
   };
 }

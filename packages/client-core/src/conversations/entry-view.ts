@@ -11,7 +11,8 @@ import type { Entry, MessageEntry } from './types.ts';
 export function viewOf(context: ShownContext, row: ListedEntry): Entry {
   if (row.direction === 'system') {
     const { entryId, conversationId, direction, atMs } = row;
-    const { kind, deviceId, count, code, personId, action, people, role, part, newTitle } = row.notice;
+    const { kind, deviceId, count, code, personId, action, people, role, part, newTitle, successor } =
+      row.notice;
     return {
       entryId,
       conversationId,
@@ -24,6 +25,7 @@ export function viewOf(context: ShownContext, row: ListedEntry): Entry {
       ...(role && { role }),
       ...(part && { part }),
       ...(newTitle !== undefined && { newTitle }),
+      ...(successor && { successor }),
       ...(deviceId && { deviceId }),
       ...(count !== undefined && { count }),
       ...(code && { code }),

@@ -105,6 +105,7 @@ export interface SystemEntry extends AnyEntry {
   readonly role?: GroupRole;
   readonly part?: 'title' | 'picture';
   readonly newTitle?: string;
+  readonly successor?: PersonId;
   readonly count?: number;
   readonly code?: ErrorCode;
 }

@@ -17,13 +17,17 @@ export function keepGroupChanges(
   const { store, changes } = context;
   const { groupId, conversationId } = row;
   const told = (isNew ? sinceLetIn(context, entries) : entries).filter(({ action }) => action !== 'rekey');
-  // Whoever reads the log reads all of it: once, and only for what stands sealed in it.
-  const isSealed = told.some(({ action }) => action === 'profile' || action === 'create');
+  // Whoever reads the log reads all of it: once, and only for what does not stand in the entry itself.
+  const mayFollow = row.state.members.filter(({ role }) => role === 'admin').length === 1;
+  const isMore = told.some(
+    ({ action }) =>
+      ['profile', 'create'].includes(action) || (mayFollow && ['leave', 'remove', 'role'].includes(action)),
+  );
   const lines = new Map(
-    (isSealed ? entriesOf(context, groupId) : []).map((line) => [line.epoch, line] as const),
+    (isMore ? entriesOf(context, groupId) : []).map((line) => [line.epoch, line] as const),
   );
   for (const entry of told) {
-    const { part, newTitle } = lines.get(entry.seq) ?? {};
+    const { part, newTitle, successor } = lines.get(entry.seq) ?? {};
     const key = `${groupId}/${entry.seq}`;
     store.entries.putNotice(conversationId, key, {
       kind: 'group_changed',
@@ -35,6 +39,7 @@ export function keepGroupChanges(
       ...(entry.role && { role: entry.role }),
       ...(part && { part }),
       ...(newTitle !== undefined && { newTitle }),
+      ...(successor && { successor }),
     });
   }
   changes.entriesOf(conversationId);

@@ -61,7 +61,7 @@ test('A1 the title is read by members and by nobody else, also after it was chan
 
 test('A1 who is let in is told that, and what was done since, not all that was before', async () => {
   const { devices, server, clock, groupId } = await scene('Anna', 'Bela');
-  const [anna] = devices as [TestDevice];
+  const [anna, bela] = devices as [TestDevice, TestDevice];
   const cleo = await TestDevice.enrol(server, clock, 'Cleo');
   await online(anna, () => anna.messenger.groups.setTitle(groupId, 'Before'));
   await online(anna, () => anna.messenger.groups.add(groupId, [cleo.mail]));
@@ -72,6 +72,12 @@ test('A1 who is let in is told that, and what was done since, not all that was b
     { action: 'add', people: [cleo.person.personId] },
     { action: 'profile', newTitle: 'After' },
   ]);
+  await online(anna, () => anna.messenger.groups.leave(groupId));
+  await cleo.sync();
+  expect(cleo.messenger.conversations.entries(conversationId).entries.at(-1)).toMatchObject({
+    action: 'leave',
+    successor: bela.person.personId,
+  });
 });
 
 test('A1 a group of one is made, grows and is one again; nobody takes themselves out of it but by leaving', async () => {
