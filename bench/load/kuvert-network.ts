@@ -3,7 +3,7 @@
  * the layered server (`layers/server.ts`), with Noise or without.
  */
 import { randomBytes } from 'node:crypto';
-import { ClientHandshake } from '@kuvert/crypto/channel';
+import { ClientHandshake, type StaticKeyPair } from '@kuvert/crypto/channel';
 import { entryHash, signEntry } from '@kuvert/crypto/groups';
 import {
   type CborValue,
@@ -314,6 +314,18 @@ class KuvertEndpoint implements Endpoint {
   }
 }
 
+const keyPairs = new WeakMap<Account, StaticKeyPair>();
+
+/** The same object for each connection of a device, so that it is loaded once, as a client does that loses its connection. */
+function keyPairOf(account: Account): StaticKeyPair {
+  let pair = keyPairs.get(account);
+  if (pair === undefined) {
+    pair = { publicKey: account.noisePublic, privateKey: account.noisePrivate };
+    keyPairs.set(account, pair);
+  }
+  return pair;
+}
+
 async function shakeHands(
   connection: FrameConnection,
   account: Account,
@@ -323,7 +335,7 @@ async function shakeHands(
     mode: 'device',
     offered: PROTOCOL_VERSIONS,
     serverStatic,
-    deviceKeyPair: { publicKey: account.noisePublic, privateKey: account.noisePrivate },
+    deviceKeyPair: keyPairOf(account),
   });
   const answer = connection.nextFrame();
   connection.send([handshake.begin()]);

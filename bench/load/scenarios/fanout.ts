@@ -2,6 +2,7 @@ import { quantiles, rounded } from '../../measure/statistics.ts';
 import type { FanoutScenario, JobResult } from '../job.ts';
 import type { Network } from '../network.ts';
 import { ClosedLoop } from './closed-loop.ts';
+import { threadFigures } from './thread-figures.ts';
 
 /** One sender, many receivers, all online. A room's sender gets its own message too, so it counts as a member there. */
 export async function fanout(
@@ -22,7 +23,10 @@ export async function fanout(
   });
   const before = group.traffic();
   group.send(loop.begin(arrivals));
-  const { fromMs, toMs, seconds, cpuSeconds, ownCpuSeconds, lost } = await loop.run(scenario, pids);
+  const { fromMs, toMs, seconds, cpuSeconds, ownCpuSeconds, threadSeconds, lost } = await loop.run(
+    scenario,
+    pids,
+  );
   const deliveries = loop.eachMs.length;
   const one = quantiles(loop.eachMs);
   const all = quantiles(loop.lastMs);
@@ -41,6 +45,7 @@ export async function fanout(
       all_p50_ms: rounded(all.p50, 1),
       all_p99_ms: rounded(all.p99, 1),
       srv_cpu_us_per_delivery: rounded((cpuSeconds * 1e6) / deliveries, 1),
+      ...threadFigures(threadSeconds, deliveries),
       srv_cpu_us_per_msg: Math.round((cpuSeconds * 1e6) / loop.lastMs.length),
       sent_bytes_per_msg: Math.round((traffic.sent - before.sent) / loop.begun),
       received_bytes_per_delivery: Math.round((traffic.received - before.received) / loop.arrivals),

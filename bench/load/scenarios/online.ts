@@ -3,6 +3,7 @@ import { inParallel } from '../in-parallel.ts';
 import type { JobResult, OnlineScenario } from '../job.ts';
 import type { Network } from '../network.ts';
 import { ClosedLoop } from './closed-loop.ts';
+import { threadFigures } from './thread-figures.ts';
 
 const OPENING_MAX = 16;
 
@@ -52,18 +53,4 @@ export async function online(
     },
     window: { fromMs, toMs, messages },
   };
-}
-
-/** Names that Node gives its threads, as they appear in the figures. */
-const NODE_THREADS = { main: 'main', WorkerThread: 'workers', 'node-V8Worker': 'v8' } as const;
-
-/** CPU a message of a Node server by kind of thread; nothing for other servers. */
-function threadFigures(seconds: ReadonlyMap<string, number>, messages: number): Record<string, number> {
-  if (!seconds.has('node-V8Worker')) return {};
-  return Object.fromEntries(
-    Object.entries(NODE_THREADS).map(([name, figure]) => [
-      `cpu_us_${figure}`,
-      rounded(((seconds.get(name) ?? 0) * 1e6) / messages, 1),
-    ]),
-  );
 }

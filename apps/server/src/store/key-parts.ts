@@ -2,7 +2,7 @@
  * Fixed-width parts of the key of a binary collection. Their bytes are simply joined: comparing joined bytes is comparing
  * part by part, and a prefix of parts is a prefix of bytes.
  */
-import { ID_BYTES, type Id, type IdType, idFromBytes, idToBytes } from '@kuvert/protocol';
+import { ID_BYTES, type Id, type IdType, idAt, idToBytes } from '@kuvert/protocol';
 
 /** One part: its width and how a value becomes that many bytes. */
 export interface KeyPart<V> {
@@ -26,7 +26,7 @@ export function idPart<T extends IdType>(type: T): KeyPart<Id<T>> {
     width: ID_BYTES,
     write: (value, into, at) =>
       copy(typeof value === 'string' ? idToBytes(value) : (value as Uint8Array), ID_BYTES, into, at),
-    read: (from, at) => idFromBytes(type, from.subarray(at, at + ID_BYTES)),
+    read: (from, at) => idAt(type, from, at),
   };
 }
 

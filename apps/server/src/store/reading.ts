@@ -5,7 +5,7 @@ import type { AnyCollection, IndexDeclaration, KeyValue } from './collection.ts'
 import { type CursorScope, readCursor, writeCursor } from './cursors.ts';
 import type { RangeQuery, StoredRow } from './engine.ts';
 import { asDocument, isBinary } from './handles.ts';
-import { decodeRow, encodeKey, entryForLookup } from './row-codec.ts';
+import { decodeBinaryRow, decodeRow, encodeKey, entryForLookup } from './row-codec.ts';
 import type { Space } from './space.ts';
 import { PAGE_ROWS_MAX } from './store.ts';
 import { afterPrefix, encodeTuple } from './tuple-codec.ts';
@@ -104,6 +104,7 @@ async function openRows(
   collection: AnyCollection,
   stored: readonly StoredRow[],
 ): Promise<unknown[]> {
+  if (isBinary(collection)) return stored.map((row) => decodeBinaryRow(collection, row));
   const opened = await Promise.all(
     stored.map(async (row) => {
       try {

@@ -9,7 +9,7 @@ import { decodeParts, encodeParts } from './binary-keys.ts';
 import type { AnyCollection, IndexDeclaration, KeyValue } from './collection.ts';
 import { OWN_SUBJECT } from './data-keys.ts';
 import type { StoredRow } from './engine.ts';
-import { type AnyDocument, asDocument, isBinary } from './handles.ts';
+import { type AnyBinary, type AnyDocument, asDocument, isBinary } from './handles.ts';
 import { encodeTuple } from './tuple-codec.ts';
 
 /** Where a document's data keys come from while it is sealed or opened. */
@@ -180,6 +180,11 @@ export async function decodeRow(
   space: SealingSpace,
 ): Promise<unknown> {
   if (!isBinary(collection)) return decodeDocument(asDocument(collection), row, space);
+  return decodeBinaryRow(collection, row);
+}
+
+/** The same for what has no sealed fields, without waiting. */
+export function decodeBinaryRow(collection: AnyBinary, row: StoredRow): unknown {
   return {
     key: decodeParts(collection.parts, row.key),
     storedKey: row.key,

@@ -1,6 +1,6 @@
 /**
- * X25519 (RFC 7748) on raw 32-byte keys. node:crypto wants key objects, so raw bytes are put behind the fixed
- * DER prefixes of RFC 8410; that works on every runtime that has X25519 at all.
+ * X25519 (RFC 7748) on raw 32-byte keys. node:crypto wants key objects, so raw private bytes are put behind
+ * the fixed DER prefix of RFC 8410 and public ones into a JWK; that works on every runtime that has X25519 at all.
  */
 import {
   createPrivateKey,
@@ -15,7 +15,6 @@ import { ChannelError } from './channel-error.ts';
 export const DH_BYTES = 32;
 
 const PRIVATE_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
-const PUBLIC_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
 
 /** An X25519 key pair as raw bytes, 32 each. */
 export interface StaticKeyPair {
@@ -87,11 +86,9 @@ export function sharedSecret(privateKey: KeyObject, publicKey: Uint8Array): Buff
   if (publicKey.length !== DH_BYTES) throw new ChannelError('malformed', 'a public key is 32 bytes');
   let secret: Buffer;
   try {
-    const key = createPublicKey({
-      key: Buffer.concat([PUBLIC_PREFIX, publicKey]),
-      format: 'der',
-      type: 'spki',
-    });
+    // As JWK, because reading DER takes three times as long.
+    const x = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('base64url');
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
     secret = diffieHellman({ privateKey, publicKey: key });
   } catch (cause) {
     throw new ChannelError('weak_key', 'a public key gives no shared secret', { cause });

@@ -16,7 +16,12 @@ let installation: TestInstallation;
 let anna: TestDevice;
 let ben: TestDevice;
 /** What a test does between the features and the store. */
-let faults: { beforeList?: () => Promise<void>; failCommits?: () => boolean };
+let faults: {
+  beforeList?: () => Promise<void>;
+  afterList?: () => Promise<void>;
+  failCommits?: () => boolean;
+  others?: Store['hints'];
+};
 
 /** Lets a test step between the features and the store; whatever it does not touch is the real store. */
 function watched(store: Store): Store {
@@ -30,8 +35,11 @@ function watched(store: Store): Store {
     listExpiring: scope.listExpiring.bind(scope),
     count: scope.count.bind(scope),
     list: async (collection, query) => {
-      if ((collection as unknown) === mailboxRows) await faults.beforeList?.();
-      return scope.list(collection, query);
+      const isMailbox = (collection as unknown) === mailboxRows;
+      if (isMailbox) await faults.beforeList?.();
+      const page = await scope.list(collection, query);
+      if (isMailbox) await faults.afterList?.();
+      return page;
     },
     commit: async (list) => {
       if (faults.failCommits?.()) throw new KuvertError('disk_full');
@@ -43,6 +51,9 @@ function watched(store: Store): Store {
     operator: () => store.operator(),
     tenant: (tenantId) => wrap(store.tenant(tenantId)),
     rotateWrappingKey: () => store.rotateWrappingKey(),
+    get hints() {
+      return faults.others;
+    },
     load: store.load,
     collections: store.collections,
     installation: store.installation,
@@ -194,16 +205,26 @@ test('P7 nothing is sent to a peer that does not read, until it does', async () 
 });
 
 test('P1 a row that commits while the mailbox is scanned is delivered once', async () => {
-  await sendMany(3);
+  // More than a page.
+  await sendMany(100);
   let sent = 0;
-  // A row commits before and during each pass of the scan.
+  let pages = 0;
   faults.beforeList = async () => {
-    if (sent < 3) await send(`late ${sent++}`);
+    await send(`late ${sent++}`);
+  };
+  faults.afterList = async () => {
+    pages++;
+    await send(`late ${sent++}`);
   };
   const connection = installation.connect(ben);
   await connection.event('drained');
-  await connection.delivered(6);
-  expect(textsOf(connection.deliveries).sort()).toEqual(['0', '1', '2', 'late 0', 'late 1', 'late 2']);
+  faults = {};
+  expect(pages).toBe(2);
+  await connection.delivered(104);
+  await send('live');
+  await connection.delivered(105);
+  const late = Array.from({ length: sent }, (_, i) => `late ${i}`);
+  expect(textsOf(connection.deliveries).sort()).toEqual([...numbers(0, 100), ...late, 'live'].sort());
 });
 
 test('P1 a row that commits late with an earlier id is delivered too', async () => {
@@ -211,7 +232,8 @@ test('P1 a row that commits late with an earlier id is delivered too', async () 
   const scope = installation.store.tenant(ben.tenantId);
   const { rows } = await scope.list(mailboxRows, { equals: [ben.deviceId] });
   let passes = 0;
-  // As if another node had made its id first and committed it last: it stands before everything that was already read.
+  faults.others = { hasOthers: true, publish: () => undefined, listen: () => undefined };
+  // Another server has made its id first and commits it last: it stands before everything that was already read.
   faults.beforeList = async () => {
     if (++passes !== 2) return;
     const value = rows[0]?.value ?? new Uint8Array(0);

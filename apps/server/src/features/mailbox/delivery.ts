@@ -4,7 +4,8 @@
  *
  * - **scanning**: pages from the mailbox's start, leaving out what is in flight. There is no read cursor beyond one pass, because
  *   a row may commit late with an earlier id. A pass that found nothing new, begun after the last thing that could have been
- *   missed, ends the scan: `drained`, once, then live.
+ *   missed, ends the scan: `drained`, once, then live. A server that is alone on its files needs no such second look: it is told of each
+ *   commit that comes behind the page on which its row would have stood, so what a pass has not seen waits in `late`.
  * - **live**: rows are handed over from memory right after their commit.
  *
  * What commits while the scan runs or the window is full waits in `late`, a short queue in memory; when that is full the rows stay in
@@ -60,6 +61,15 @@ export interface Delivery {
   holds(storedKey: Uint8Array): boolean;
   /** Nothing is sent any more. */
   stop(): void;
+}
+
+type Tombstones = Awaited<ReturnType<Expiry['find']>>;
+
+/** What a pass has done. */
+interface PassResult {
+  readonly found: number;
+  /** Some rows had expired. */
+  readonly hasBuried: boolean;
 }
 
 /** Rows of up to 408 kB: a page of them must not be large. */
@@ -175,7 +185,7 @@ export function createDelivery(deps: {
 
   /** While live: forgets what the last pass handed over when all of it is removed; rows go in the order of their numbers. */
   function letHeldGo(upTo: number): void {
-    if (upTo < heldUpTo) return;
+    if (upTo < heldUpTo || late.length > 0) return;
     lastHeld ??= acknowledged.at(-1);
     if (lastHeld?.isGone === false) return;
     held.clear();
@@ -216,9 +226,9 @@ export function createDelivery(deps: {
     return !stopped;
   }
 
-  /** Tells what has expired or was given up, if anything was, as the last thing before `drained`. */
-  async function tellExpired(): Promise<void> {
-    for (const found of await expiry.find(scope, connection.deviceId)) {
+  /** Tells what has expired or was given up, if anything was, as the last thing before `drained`. @param known what was there, if that is still so */
+  async function tellExpired(known: Tombstones | undefined): Promise<void> {
+    for (const found of known ?? (await expiry.find(scope, connection.deviceId))) {
       if (!(await room(0))) return;
       lastSeq++;
       const tombstone = found.storedKeys;
@@ -233,19 +243,21 @@ export function createDelivery(deps: {
     return Math.min(inFlight.length + leaving, HELD_ROWS_MAX);
   }
 
-  /** One pass over the whole mailbox. @returns how many rows were handed over, or undefined when the connection ended */
-  async function pass(): Promise<number | undefined> {
+  function readPage(cursor: string | undefined) {
+    return scope.list(mailboxRows, {
+      equals: [connection.deviceId],
+      limit: PAGE_ROWS + (mayCommitLate && cursor === undefined ? rowsStillThere() : 0),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+  }
+
+  /** One pass over the whole mailbox. @returns undefined when the connection ended */
+  async function pass(firstPage: Awaited<ReturnType<typeof readPage>>): Promise<PassResult | undefined> {
     let found = 0;
-    let cursor: string | undefined;
+    let page = firstPage;
     const expired: Uint8Array[] = [];
     const orphans: Uint8Array[] = [];
-    do {
-      const isFirst = cursor === undefined;
-      const page = await scope.list(mailboxRows, {
-        equals: [connection.deviceId],
-        limit: PAGE_ROWS + (mayCommitLate && isFirst ? rowsStillThere() : 0),
-        ...(cursor === undefined ? {} : { cursor }),
-      });
+    for (;;) {
       const readAtMs = clock.nowMs();
       for (const row of page.rows) {
         if (stopped) return undefined;
@@ -267,15 +279,16 @@ export function createDelivery(deps: {
         found++;
         if (found % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
       }
-      cursor = page.next;
+      if (page.next === undefined) break;
       // A row of this page may still become visible, and one that was sent after it may already be on the next: begin again.
       const lastKey = page.rows.at(-1)?.storedKey;
-      if (!mayCommitLate || found === 0 || lastKey === undefined) continue;
-      if (rowTimeMs(lastKey) > readAtMs - SETTLED_MS) break;
-    } while (cursor !== undefined);
+      const isSettled = lastKey === undefined || rowTimeMs(lastKey) <= readAtMs - SETTLED_MS;
+      if (mayCommitLate && found > 0 && !isSettled) break;
+      page = await readPage(page.next);
+    }
     if (expired.length > 0) await expiry.bury(scope, connection.deviceId, expired);
     if (orphans.length > 0) await expiry.drop(scope, connection.deviceId, orphans);
-    return stopped ? undefined : found;
+    return stopped ? undefined : { found, hasBuried: expired.length > 0 };
   }
 
   async function scan(): Promise<void> {
@@ -284,19 +297,29 @@ export function createDelivery(deps: {
     live = false;
     holdAll();
     try {
-      let found: number | undefined;
+      let isThrough: boolean;
       do {
         dirty = false;
-        // What commits from here on is stored.
-        if (await dormancy.wake(scope, connection.deviceId)) told = false;
-        found = await pass();
-        if (found === undefined) return;
-        if (found === 0 && !dirty && !told) {
+        // Asked together: a question to the store alone costs as much as several messages.
+        const [wasDormant, firstPage, tombstones] = await Promise.all([
+          dormancy.wake(scope, connection.deviceId),
+          readPage(undefined),
+          told ? undefined : expiry.find(scope, connection.deviceId),
+        ]);
+        if (wasDormant) {
+          // What commits from here on is stored, but the page may be older.
+          told = false;
+          dirty = true;
+        }
+        const result = await pass(firstPage);
+        if (result === undefined) return;
+        isThrough = result.found === 0 || !mayCommitLate;
+        if (isThrough && !dirty && !told) {
           told = true;
-          await tellExpired();
+          await tellExpired(result.hasBuried ? undefined : tombstones);
           if (stopped) return;
         }
-      } while (found > 0 || dirty);
+      } while (!isThrough || dirty);
       live = true;
       heldUpTo = lastSeq;
       flushLate();
