@@ -13,7 +13,10 @@ interface Write {
   readonly at: number;
   readonly op: number;
   readonly collection: number;
+  /** Of a run all of them, one behind the other. */
   readonly key: Bytes;
+  /** Bytes of one key. */
+  readonly keyBytes: number;
   readonly doc: Bytes;
   readonly exp: number | null;
   readonly entries: readonly (Bytes | null)[];
@@ -52,13 +55,32 @@ export function runList(
     const op = reader.u8();
     const number = reader.u32();
     const collection = numberFromLog === undefined ? number : numberFromLog(number);
+    if (op === OP.puts || op === OP.deletes) {
+      const doc = op === OP.puts ? reader.some() : NO_BYTES;
+      const exp = op === OP.puts ? reader.f64() : -1;
+      const keys = reader.u32();
+      const keyBytes = reader.u32();
+      const key = reader.raw(keys * keyBytes);
+      writes.push({ at, op, collection, key, keyBytes, doc, exp: exp < 0 ? null : exp, entries: NO_ENTRIES });
+      at += keys - 1;
+      continue;
+    }
     const key = reader.some();
     if (op === OP.check) {
       const expected = reader.f64();
       if (numberFromLog === undefined)
         refused ??= checkVersion(file, { request, at, collection, key, expected });
     } else if (op === OP.delete) {
-      writes.push({ at, op, collection, key, doc: NO_BYTES, exp: null, entries: NO_ENTRIES });
+      writes.push({
+        at,
+        op,
+        collection,
+        key,
+        keyBytes: key.length,
+        doc: NO_BYTES,
+        exp: null,
+        entries: NO_ENTRIES,
+      });
     } else {
       const doc = reader.some();
       const exp = reader.f64();
@@ -66,7 +88,7 @@ export function runList(
       const entries: (Bytes | null)[] = [];
       for (let i = 0; i < entryCount; i++) entries.push(reader.bytes());
       if ((op === OP.insert || entryCount > 0) && writes.length > 0) fallible++;
-      writes.push({ at, op, collection, key, doc, exp: exp < 0 ? null : exp, entries });
+      writes.push({ at, op, collection, key, keyBytes: key.length, doc, exp: exp < 0 ? null : exp, entries });
     }
   }
   if (refused !== undefined) return refused;
@@ -93,17 +115,14 @@ function checkVersion(
 }
 
 function runWrites(file: SpaceFile, writes: readonly Write[], request: number): ListResult {
-  for (let next = 0; next < writes.length; next++) {
-    const write = writes[next] as Write;
+  for (const write of writes) {
     const { op, collection, key, at: failedAt } = write;
-    if (op === OP.delete) {
-      const keys = [key];
-      for (let after = writes[next + 1]; after?.op === OP.delete; after = writes[next + 1]) {
-        if (after.collection !== collection) break;
-        keys.push(after.key);
-        next++;
-      }
-      file.deleteAll(collection, keys);
+    if (op === OP.delete || op === OP.deletes) {
+      file.deleteAll(collection, key, write.keyBytes);
+      continue;
+    }
+    if (op === OP.puts) {
+      file.putAll(collection, write);
       continue;
     }
     try {
@@ -126,6 +145,16 @@ export function skipList(reader: Unpacker): void {
   for (let i = 0; i < count; i++) {
     const op = reader.u8();
     reader.u32();
+    if (op === OP.puts || op === OP.deletes) {
+      if (op === OP.puts) {
+        reader.bytes();
+        reader.f64();
+      }
+      const keys = reader.u32();
+      reader.raw(keys * reader.u32());
+      i += keys - 1;
+      continue;
+    }
     reader.bytes();
     if (op === OP.check) reader.f64();
     else if (op !== OP.delete) {

@@ -54,6 +54,7 @@ export class LoggedFile {
 
   /** Begins to change rows, on top of what was kept before. */
   begin(): void {
+    this.rows.lookAtClock();
     if (this.#isInTransaction) return;
     this.rows.begin();
     this.#isInTransaction = true;

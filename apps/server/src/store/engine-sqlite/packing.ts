@@ -7,7 +7,8 @@
 import type { EngineOp, RangeQuery } from '../engine.ts';
 
 export const REQUEST = { commit: 1, get: 2, range: 3, expire: 4, expiring: 5, count: 6 } as const;
-export const OP = { put: 1, insert: 2, delete: 3, check: 4 } as const;
+/** `puts` and `deletes` stand for as many operations as they have keys, all of one length: a message to a group is many rows that differ by their key alone. */
+export const OP = { put: 1, insert: 2, delete: 3, check: 4, puts: 5, deletes: 6 } as const;
 /** What a check compares with, where it is not a version. Versions are positive. */
 export const VERSION = { absent: 0, present: -1 } as const;
 /** Outcome of a commit list. */
@@ -70,6 +71,12 @@ export class Packer {
     this.#bytes.set(value, at + 4);
   }
 
+  /** Bytes whose length the reader knows. */
+  raw(value: Uint8Array): void {
+    const at = this.#room(value.length);
+    this.#bytes.set(value, at);
+  }
+
   /** What was written. The packer must not be used any more. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#at);
@@ -123,6 +130,13 @@ export class Unpacker {
     return this.#bytes.subarray(start, this.#at);
   }
 
+  /** So many bytes. */
+  raw(length: number): Uint8Array<ArrayBuffer> {
+    const start = this.#at;
+    this.#at += length;
+    return this.#bytes.subarray(start, this.#at);
+  }
+
   /** A byte string that cannot be null. */
   some(): Uint8Array<ArrayBuffer> {
     return this.bytes() ?? (EMPTY as Uint8Array<ArrayBuffer>);
@@ -140,25 +154,68 @@ export function packCommit(into: Packer, list: readonly EngineOp[]): void {
   into.u8(REQUEST.commit);
   into.u8(needsRoom(list) ? 0 : 1);
   into.u32(list.length);
-  for (const op of list) {
-    if (op.kind === 'put') {
-      into.u8(op.expect === 'absent' ? OP.insert : OP.put);
-      into.u32(op.collection);
-      into.bytes(op.key);
-      into.bytes(op.doc);
-      into.f64(op.expiresAt ?? -1);
-      into.u8(op.entries.length);
-      for (const entry of op.entries) into.bytes(entry);
-    } else if (op.kind === 'delete') {
-      into.u8(OP.delete);
-      into.u32(op.collection);
-      into.bytes(op.key);
-    } else {
-      into.u8(OP.check);
-      into.u32(op.collection);
-      into.bytes(op.key);
-      into.f64(typeof op.version === 'number' ? op.version : VERSION[op.version]);
-    }
+  for (let at = 0; at < list.length; ) {
+    const op = list[at] as EngineOp;
+    const end = endOfRun(list, at);
+    if (end - at > 1 && op.kind !== 'check') packRun(into, op, list.slice(at, end));
+    else packOp(into, op);
+    at = end;
+  }
+}
+
+/** Behind the last operation that differs from the one at `at` by nothing but its key. */
+function endOfRun(list: readonly EngineOp[], at: number): number {
+  const first = list[at] as EngineOp;
+  let end = at + 1;
+  if (first.kind === 'check' || (first.kind === 'put' && !isPlainPut(first))) return end;
+  for (let next = list[end]; next !== undefined; next = list[++end]) {
+    if (next.collection !== first.collection || next.key.length !== first.key.length) break;
+    if (next.kind !== first.kind) break;
+    if (first.kind === 'put' && next.kind === 'put' && !isSamePut(first, next)) break;
+  }
+  return end;
+}
+
+type PutOp = Extract<EngineOp, { kind: 'put' }>;
+
+function isPlainPut({ expect, entries }: PutOp): boolean {
+  return expect !== 'absent' && entries.length === 0;
+}
+
+function isSamePut(one: PutOp, other: PutOp): boolean {
+  return other.doc === one.doc && other.expiresAt === one.expiresAt && isPlainPut(other);
+}
+
+function packRun(into: Packer, first: Exclude<EngineOp, { kind: 'check' }>, run: readonly EngineOp[]): void {
+  into.u8(first.kind === 'put' ? OP.puts : OP.deletes);
+  into.u32(first.collection);
+  if (first.kind === 'put') {
+    into.bytes(first.doc);
+    into.f64(first.expiresAt ?? -1);
+  }
+  into.u32(run.length);
+  into.u32(first.key.length);
+  for (const { key } of run) into.raw(key);
+}
+
+function packOp(into: Packer, op: EngineOp): void {
+  if (op.kind === 'put') {
+    into.u8(op.expect === 'absent' ? OP.insert : OP.put);
+    into.u32(op.collection);
+    into.bytes(op.key);
+    into.bytes(op.doc);
+    into.f64(op.expiresAt ?? -1);
+    into.u8(op.entries.length);
+    for (const entry of op.entries) into.bytes(entry);
+  } else if (op.kind === 'delete') {
+    into.u8(OP.delete);
+    into.u32(op.collection);
+    into.bytes(op.key);
+  } else {
+    into.u8(OP.check);
+    into.u32(op.collection);
+    into.bytes(op.key);
+    into.f64(typeof op.version === 'number' ? op.version : VERSION[op.version]);
   }
 }
 

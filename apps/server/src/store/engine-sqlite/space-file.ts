@@ -87,6 +87,11 @@ export class SpaceFile {
     this.#exec('BEGIN IMMEDIATE');
   }
 
+  /** Before each batch of changes. */
+  lookAtClock(): void {
+    this.#young.lookAtClock();
+  }
+
   /** The number of a collection that the redo log calls by this one: it may have been written by another release. */
   numberFromLog(number: number): number {
     const name = this.#namesInLog[number];
@@ -172,8 +177,10 @@ export class SpaceFile {
       rows: Bytes;
     }>();
     for (const { collection: name, rows } of kept) {
-      for (const row of unpackRows(rows))
-        this.#young.add(this.#numberOf(name), { ...row, ver: ++this.#version });
+      for (const { k, doc, exp } of unpackRows(rows)) {
+        const row = { ver: ++this.#version, doc: copyOf(doc), exp };
+        this.#young.add(this.#numberOf(name), { key: k, keyBytes: k.length }, row);
+      }
     }
   }
 
@@ -234,13 +241,37 @@ export class SpaceFile {
   ): void {
     this.#changed(collection, key);
     const ver = ++this.#version;
-    if (
-      this.#layout(collection).shortLived === true &&
-      !this.#isInSavepoint &&
-      this.#young.takes(collection)
-    ) {
-      this.#young.add(collection, { k: key, ver, doc, exp });
-    } else this.#write(collection, key, ver, doc, exp, entries);
+    if (this.#mayBeYoung(collection, 1))
+      this.#young.add(collection, { key, keyBytes: key.length }, { ver, doc: copyOf(doc), exp });
+    else this.#write(collection, key, ver, doc, exp, entries);
+  }
+
+  /** Adds or replaces rows that differ by their keys alone, which lie one behind the other. Not for collections with indexes. */
+  putAll(
+    collection: number,
+    rows: {
+      readonly key: Bytes;
+      readonly keyBytes: number;
+      readonly doc: Bytes;
+      readonly exp: number | null;
+    },
+  ): void {
+    const { key, keyBytes, doc, exp } = rows;
+    const count = key.length / keyBytes;
+    const ver = this.#version + 1;
+    this.#version += count;
+    const isYoung = this.#mayBeYoung(collection, count);
+    if (isYoung) this.#young.add(collection, rows, { ver, doc: copyOf(doc), exp });
+    for (let i = 0; i < count && (!isYoung || this.#seen[collection] !== undefined); i++) {
+      const each = key.subarray(i * keyBytes, (i + 1) * keyBytes);
+      this.#changed(collection, each);
+      if (!isYoung) this.#write(collection, each, ver + i, doc, exp, []);
+    }
+  }
+
+  #mayBeYoung(collection: number, rows: number): boolean {
+    const isShortLived = this.#layout(collection).shortLived === true;
+    return isShortLived && !this.#isInSavepoint && this.#young.takes(collection, rows);
   }
 
   #write(
@@ -287,10 +318,10 @@ export class SpaceFile {
     return statement;
   }
 
-  /** Removes rows of one collection. */
-  deleteAll(collection: number, all: readonly Bytes[]): void {
+  /** Removes rows of one collection. @param all their keys, one behind the other, `keyBytes` each */
+  deleteAll(collection: number, all: Bytes, keyBytes: number): void {
     const isShortLived = this.#layout(collection).shortLived === true;
-    const keys = isShortLived ? all.filter((key) => !this.#young.remove(collection, key)) : all;
+    const keys = isShortLived ? this.#young.remove(collection, all, keyBytes) : keysIn(all, keyBytes);
     let at = 0;
     for (; at + DELETES_TOGETHER <= keys.length; at += DELETES_TOGETHER) {
       let statement = this.#manyDeletes[collection];
@@ -461,4 +492,15 @@ export class SpaceFile {
     this.#statements.clear();
     this.#db.close();
   }
+}
+
+function keysIn(all: Bytes, keyBytes: number): Bytes[] {
+  return Array.from({ length: all.length / keyBytes }, (_, i) =>
+    all.subarray(i * keyBytes, (i + 1) * keyBytes),
+  );
+}
+
+/** Of a view of a buffer that is used again. */
+function copyOf(bytes: Bytes): Bytes {
+  return Uint8Array.prototype.slice.call(bytes) as Bytes;
 }

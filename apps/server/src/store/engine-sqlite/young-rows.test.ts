@@ -130,3 +130,48 @@ test('P1 rows that are young are found, counted, deleted, expired, refused and k
     { numRuns: 15 },
   );
 });
+
+test.each([0, SHORT_LIVED])(
+  'P1 rows of collection %i that differ by their keys alone go together, are deleted together, and come back over a crash',
+  async (collection) => {
+    const { folder, remove } = newFolder();
+    const open = (from: string) => openEngine(from, { layouts: withShortLived, foldAfterMs: 600_000 });
+    const engine = await open(folder);
+    const doc = Uint8Array.of(7);
+    const same = (n: number): EngineOp => {
+      return { kind: 'put', collection, key: key(n), expect: 'any', doc, entries: [], expiresAt: 9_000 };
+    };
+    const other = (n: number): EngineOp => ({ ...same(n), doc: Uint8Array.of(8) }) as EngineOp;
+    const without = (n: number): EngineOp => ({ kind: 'delete', collection, key: key(n) });
+    const span = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+    const stored = async (from: Engine) =>
+      (await controlRows(from, collection)).map((row) => [numberOf(row), row.doc[0], row.expiresAt]);
+    try {
+      await engine.commit('control', [other(1_000)]);
+      const list = [...span(0, 300).map(same), other(300), ...span(301, 310).map(same), without(1_000)];
+      expect(await engine.commit('control', list)).toEqual({ committed: true });
+      expect((await engine.get('control', collection, key(5)))?.doc).toEqual(doc);
+      // Refused behind rows that were put already: all of them go with it.
+      const refused = [...span(400, 420).map(same), ...span(0, 10).map(without), unique(1, 1), unique(2, 1)];
+      expect(await engine.commit('control', refused)).toMatchObject({ committed: false, failedAt: 31 });
+      await engine.commit('control', [
+        ...span(0, 300)
+          .filter((n) => n % 2 === 0)
+          .map(without),
+        same(500),
+      ]);
+      const left = [...span(0, 310).filter((n) => n % 2 === 1 || n >= 300), 500];
+      const expected = left.map((n) => [n, n === 300 ? 8 : 7, 9_000]);
+      const copy = `${folder}-copy`;
+      cpSync(folder, copy, { recursive: true });
+      const again = await open(copy);
+      expect(await stored(again)).toEqual(expected);
+      await again.close();
+      rmSync(copy, { recursive: true });
+      expect(await stored(engine)).toEqual(expected);
+    } finally {
+      await engine.close();
+      remove();
+    }
+  },
+);

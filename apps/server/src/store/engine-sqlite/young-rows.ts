@@ -24,8 +24,12 @@ export interface YoungRow {
   readonly exp: number | null;
 }
 
-interface Entry extends YoungRow {
+/** Its key is kept as text only: most go without anybody asking for its bytes. */
+interface Entry {
   readonly text: string;
+  readonly ver: number;
+  readonly doc: Bytes;
+  readonly exp: number | null;
   readonly addedMs: number;
 }
 
@@ -41,6 +45,12 @@ export class YoungRows {
   /** By number of collection, then by key as text, oldest first. */
   readonly #rows: (Map<string, Entry> | undefined)[] = [];
   readonly #traffic: (Traffic | undefined)[] = [];
+  #nowMs = performance.now();
+
+  /** Before each batch. Rows of one batch are of one age. */
+  lookAtClock(): void {
+    this.#nowMs = performance.now();
+  }
 
   #trafficOf(collection: number): Traffic {
     let traffic = this.#traffic[collection];
@@ -51,34 +61,52 @@ export class YoungRows {
     return traffic;
   }
 
-  /** To be asked for each row that comes. @returns true when it may be young */
-  takes(collection: number): boolean {
+  /** To be asked for rows that come. @returns true when they may be young */
+  takes(collection: number, rows: number): boolean {
     const traffic = this.#trafficOf(collection);
-    traffic.came++;
+    traffic.came += rows;
     return traffic.isPassing;
   }
 
-  /** Keeps copies: what it is given are views of a buffer that is used again. */
-  add(collection: number, { k, ver, doc, exp }: YoungRow): void {
+  /**
+   * @param keys one behind the other, `keyBytes` each; they may be a view of a buffer that is used again, as `doc` must not be
+   * @param ver of the first; each next one's is one more
+   */
+  add(
+    collection: number,
+    keys: { readonly key: Bytes; readonly keyBytes: number },
+    { ver, doc, exp }: Omit<YoungRow, 'k'>,
+  ): void {
     let rows = this.#rows[collection];
     if (rows === undefined) {
       rows = new Map();
       this.#rows[collection] = rows;
     }
-    const text = textOf(k);
-    rows.set(text, { k: copyOf(k), ver, doc: copyOf(doc), exp, text, addedMs: performance.now() });
+    const all = bufferOf(keys.key);
+    for (let at = 0, next = ver; at < all.length; at += keys.keyBytes, next++) {
+      const text = all.toString('latin1', at, at + keys.keyBytes);
+      rows.set(text, { text, ver: next, doc, exp, addedMs: this.#nowMs });
+    }
   }
 
   get(collection: number, key: Bytes): YoungRow | undefined {
     const rows = this.#rows[collection];
-    return rows === undefined || rows.size === 0 ? undefined : rows.get(textOf(key));
+    const entry = rows === undefined || rows.size === 0 ? undefined : rows.get(textOf(key));
+    return entry === undefined ? undefined : { k: key, ver: entry.ver, doc: entry.doc, exp: entry.exp };
   }
 
-  /** To be asked for each row that goes. @returns false when the row is not among them */
-  remove(collection: number, key: Bytes): boolean {
-    this.#trafficOf(collection).went++;
+  /** To be asked for rows that go. @returns the keys of those that are not among them */
+  remove(collection: number, keys: Bytes, keyBytes: number): Bytes[] {
+    this.#trafficOf(collection).went += keys.length / keyBytes;
     const rows = this.#rows[collection];
-    return rows !== undefined && rows.size > 0 && rows.delete(textOf(key));
+    const others: Bytes[] = [];
+    const all = bufferOf(keys);
+    for (let at = 0; at < all.length; at += keyBytes) {
+      const isYoung =
+        rows !== undefined && rows.size > 0 && rows.delete(all.toString('latin1', at, at + keyBytes));
+      if (!isYoung) others.push(keys.subarray(at, at + keyBytes));
+    }
+    return others;
   }
 
   /** All of a collection, none of which is young from now on, in the order of their keys. */
@@ -116,8 +144,8 @@ export class YoungRows {
     const rows = this.#rows[collection];
     if (rows === undefined || rows.size === 0) return undefined;
     const packer = new Packer(packedBytes(rows.values()));
-    for (const { k, doc, exp } of rows.values()) {
-      packer.bytes(k);
+    for (const { text, doc, exp } of rows.values()) {
+      packer.bytes(bytesOf(text));
       packer.f64(exp ?? NEVER);
       packer.bytes(doc);
     }
@@ -153,19 +181,25 @@ export function* unpackRows(packed: Bytes): Generator<Omit<YoungRow, 'ver'>> {
 
 /** One character for each byte: texts compare as the bytes do. */
 export function textOf(key: Bytes): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
+  return bufferOf(key).toString('latin1');
+}
+
+function bufferOf(bytes: Bytes): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function bytesOf(text: string): Bytes {
+  return Buffer.from(text, 'latin1');
 }
 
 function inOrder(rows: Entry[]): readonly YoungRow[] {
-  return rows.sort((a, b) => (a.text < b.text ? -1 : 1));
+  return rows
+    .sort((a, b) => (a.text < b.text ? -1 : 1))
+    .map(({ text, ver, doc, exp }) => ({ k: bytesOf(text), ver, doc, exp }));
 }
 
-function packedBytes(rows: Iterable<YoungRow>): number {
+function packedBytes(rows: Iterable<Entry>): number {
   let sum = 0;
-  for (const { k, doc } of rows) sum += k.length + doc.length + PACKED_BYTES;
+  for (const { text, doc } of rows) sum += text.length + doc.length + PACKED_BYTES;
   return sum;
-}
-
-function copyOf(bytes: Bytes): Bytes {
-  return Uint8Array.prototype.slice.call(bytes) as Bytes;
 }
