@@ -4,7 +4,7 @@
  * faults everything heals, mailboxes and outboxes drain, and the ledger of what people were told and shown is checked (facts §4.4).
  * Then new people go on with the same server and data.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkLedger } from '../ledger/checker.ts';
@@ -81,6 +81,8 @@ class Campaign {
   #clientsDisk: ImageDisk | undefined;
   #cast: TalkingPerson[] = [];
   #casts = 0;
+  /** What has gone wrong and when, on the clock of the notebooks. */
+  readonly #acted: { readonly t: string; readonly ended: string; readonly fault: Fault }[] = [];
   #underWay: Promise<void>[] = [];
 
   constructor(options: CampaignOptions) {
@@ -147,7 +149,9 @@ class Campaign {
       await this.#enter();
       for (const fault of faults.slice(at, at + faultsPerCast)) {
         await pause(fault.afterMs);
+        const beganAt = String(process.hrtime.bigint());
         await this.#act(fault);
+        this.#acted.push({ t: beganAt, ended: String(process.hrtime.bigint()), fault });
         this.#noteEnds();
       }
       await this.#settle();
@@ -443,6 +447,9 @@ class Campaign {
     mkdirSync(kept, { recursive: true });
     writeFileSync(join(kept, 'ledger.jsonl'), ledger.map((event) => `${JSON.stringify(event)}\n`).join(''));
     writeFileSync(join(kept, 'findings.json'), JSON.stringify(findings, undefined, 2));
+    // With times, and with what people were told of messages that waited.
+    for (const device of devices) copyFileSync(this.#site.at('notebooks', device), join(kept, device));
+    writeFileSync(join(kept, 'faults.jsonl'), this.#acted.map((act) => `${JSON.stringify(act)}\n`).join(''));
     this.tally.keptIn = kept;
   }
 }

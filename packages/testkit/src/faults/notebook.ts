@@ -3,12 +3,14 @@
  * processes share, so that the notebooks of a campaign merge into one ledger in which order is evidence.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import type { ErrorCode } from '@kuvert/protocol';
 import type { LedgerEvent, MessageRef } from '../ledger/events.ts';
 
-/** A line: an event of the ledger, or the word that the profile will not show this message again. */
+/** A line: an event of the ledger, the word that the profile will not show this message again, or why an own message waits. */
 export type NotebookLine = { readonly t: string } & (
   | { readonly event: LedgerEvent }
   | { readonly marked: MessageRef }
+  | { readonly waits: { readonly messageId: string; readonly problem: ErrorCode } }
 );
 
 /** A notebook that is being written. */
@@ -28,6 +30,11 @@ export class Notebook {
 
   recordMarked(marked: MessageRef): void {
     this.#write([{ marked }]);
+  }
+
+  /** No evidence, but what helps to understand it. */
+  recordWaiting(messageId: string, problem: ErrorCode): void {
+    this.#write([{ waits: { messageId, problem } }]);
   }
 
   #write(lines: readonly object[]): void {

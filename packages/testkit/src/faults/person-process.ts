@@ -8,7 +8,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { IncomingMessage } from '@kuvert/client-core';
 import { openProfile, type Profile } from '@kuvert/client-core/node';
-import { type ContentId, KuvertError } from '@kuvert/protocol';
+import { type ContentId, type ErrorCode, KuvertError } from '@kuvert/protocol';
 import { standingOf } from '../devices/standing.ts';
 import { Notebook, readNotebook } from './notebook.ts';
 import { pause } from './partition.ts';
@@ -27,6 +27,7 @@ const surprises: string[] = [];
 /** Messages of ours and how far they have come, from this life and those before. */
 const waiting = new Set<string>();
 const undelivered = new Set<string>();
+const problems = new Map<string, ErrorCode>();
 /** What was shown and perhaps not noted by the profile. */
 let unmarked: string | undefined;
 let isQuiet = false;
@@ -36,6 +37,7 @@ const keyOf = (message: { from: string; messageId: string }): string =>
   `${message.from} ${message.messageId}`;
 
 for (const line of readNotebook(settings.notebook)) {
+  if ('waits' in line) continue;
   if ('marked' in line) {
     if (unmarked === keyOf(line.marked)) unmarked = undefined;
   } else if (line.event.kind === 'displayed') unmarked = keyOf(line.event);
@@ -159,8 +161,14 @@ async function stayConnected(): Promise<void> {
 /** Writes down how far messages have come. */
 function look(ids: readonly string[]): void {
   for (const messageId of ids) {
-    const { state } = profile.status(messageId as ContentId);
-    if (state === 'queued') continue;
+    const { state, problem } = profile.status(messageId as ContentId);
+    if (state === 'queued') {
+      if (problem !== undefined && problems.get(messageId) !== problem) {
+        problems.set(messageId, problem);
+        notebook.recordWaiting(messageId, problem);
+      }
+      continue;
+    }
     if (waiting.delete(messageId)) {
       undelivered.add(messageId);
       notebook.record({ kind: 'accepted', from, messageId });
