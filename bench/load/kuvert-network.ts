@@ -49,7 +49,8 @@ import {
 const GROUP_KEY_BYTES = 96;
 /** As `packages/client-core/src/channel-client.ts` does it. */
 const ACK_DELIVERIES = 32;
-const ACK_DELAY_MS = 50;
+const ACK_DELAY_MS = { many: 50, few: 200 } as const;
+const ACK_MANY = 8;
 const CLIENT_VERSION = '0.1.0';
 /** Connections that are opened at once. */
 const OPENING_MAX = 16;
@@ -284,7 +285,12 @@ class KuvertEndpoint implements Endpoint {
   /** As clients do: with what is written next, but after so many deliveries or so long in any case. */
   #acknowledgeSoon(): void {
     if (this.#lastSeq - this.#acknowledged >= ACK_DELIVERIES) this.#shared.flusher.mark(this);
-    else this.#acknowledging ??= setTimeout(() => this.flush(), ACK_DELAY_MS);
+    else this.#acknowledging ??= setTimeout(() => this.#acknowledgeMany(), ACK_DELAY_MS.many);
+  }
+
+  #acknowledgeMany(): void {
+    if (this.#lastSeq - this.#acknowledged >= ACK_MANY) this.flush();
+    else this.#acknowledging = setTimeout(() => this.flush(), ACK_DELAY_MS.few - ACK_DELAY_MS.many);
   }
 
   #accepted(answer: Uint8Array): void {

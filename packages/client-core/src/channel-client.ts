@@ -30,9 +30,12 @@ const ANSWER_TIMEOUT_MS = 20_000;
 
 /**
  * An acknowledgement frees room at the server and nothing else, and each is a frame to be sealed, read and opened for the server: so it waits
- * for company. What was not acknowledged when a connection ends comes again and is known.
+ * for company: not long when much comes, so that little lies at the server, and longer when it comes one by one, as in a large group, where each
+ * delivery would have an acknowledgement of its own. What was not acknowledged when a connection ends comes again and is known.
  */
-const ACK_DELAY_MS = 50;
+const ACK_DELAY_MS = { many: 50, few: 200 } as const;
+/** From so many deliveries on it is many. */
+const ACK_MANY = 8;
 const ACK_DELIVERIES = 32;
 /** The server stops at 4 MiB without acknowledgement. */
 const ACK_BYTES = 524_288;
@@ -91,7 +94,12 @@ export class ChannelClient implements Connection {
     this.#storedUpTo = upTo;
     if (upTo - this.#acknowledgedUpTo >= ACK_DELIVERIES || this.#unacknowledgedBytes >= ACK_BYTES)
       this.#acknowledge();
-    else this.#cancelAck ??= this.#clock.after(ACK_DELAY_MS, () => this.#acknowledge());
+    else this.#cancelAck ??= this.#clock.after(ACK_DELAY_MS.many, () => this.#acknowledgeMany());
+  }
+
+  #acknowledgeMany(): void {
+    if (this.#storedUpTo - this.#acknowledgedUpTo >= ACK_MANY) this.#acknowledge();
+    else this.#cancelAck = this.#clock.after(ACK_DELAY_MS.few - ACK_DELAY_MS.many, () => this.#acknowledge());
   }
 
   close(): void {
