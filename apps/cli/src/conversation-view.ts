@@ -9,6 +9,7 @@ import type { Profile } from '@kuvert/client-core/node';
 import { detailsJson, messageWords, type NameOf } from './content-text.ts';
 import { conversationTextsIn } from './conversation-texts.ts';
 import { showDuration } from './duration.ts';
+import { groupFacts, groupTextsIn } from './group-texts.ts';
 import { localTime, stateJson } from './message-view.ts';
 import type { Output } from './output.ts';
 import { showLine, showText } from './terminal-text.ts';
@@ -27,6 +28,7 @@ export function conversationJson(summary: ConversationSummary): object {
     with: peerName(summary),
     ...(summary.group && {
       group: summary.group.groupId,
+      title: summary.group.title,
       members: summary.group.members,
       ...(!summary.group.isOpen && { closed: true }),
     }),
@@ -47,8 +49,7 @@ export function conversationJson(summary: ConversationSummary): object {
 /** @see conversationJson */
 export function conversationText(summary: ConversationSummary, output: Output): string {
   const texts = conversationTextsIn(output.language);
-  const { peer, last, lastAtMs, unread, isPinned, mutedUntilMs, draft, timerMs, hasProblem } = summary;
-  const name = peer.name === undefined ? '' : `${showLine(peer.name)} · `;
+  const { last, lastAtMs, unread, isPinned, mutedUntilMs, draft, timerMs, hasProblem } = summary;
   const marks = [
     unread > 0 ? texts.unread(unread) : '',
     isPinned ? texts.pinned() : '',
@@ -58,12 +59,23 @@ export function conversationText(summary: ConversationSummary, output: Output): 
     timerMs === undefined ? '' : texts.timer(showDuration(timerMs)),
     hasProblem ? texts.problem() : '',
   ].filter((mark) => mark !== '');
-  const head = `${localTime(lastAtMs)}  ${name}${showLine(peerName(summary))}${marks.length > 0 ? ` (${marks.join(', ')})` : ''}`;
+  const head = `${localTime(lastAtMs)}  ${whoText(summary, output)}${marks.length > 0 ? ` (${marks.join(', ')})` : ''}`;
   const lines = [head];
   if (last !== undefined && last.direction !== 'system')
     lines.push(`  ${previewText(last, summary, output)}`);
   if (draft !== '') lines.push(`  ${texts.draft(showLine(draft))}`);
   return lines.join('\n');
+}
+
+/** With whom: name and address, or the title of a group and how many are in it. */
+function whoText(summary: ConversationSummary, { language }: Output): string {
+  const { group, peer } = summary;
+  if (group === undefined)
+    return [peer.name, peerName(summary)]
+      .flatMap((part) => (part === undefined ? [] : [showLine(part)]))
+      .join(' · ');
+  const texts = groupTextsIn(language);
+  return [showLine(group.title) || texts.untitled(), ...groupFacts(group, texts)].join(' · ');
 }
 
 function lastJson(last: Entry): object {
@@ -73,8 +85,10 @@ function lastJson(last: Entry): object {
 }
 
 function previewText(last: MessageEntry, summary: ConversationSummary, output: Output): string {
-  const who = last.direction === 'out' ? `${output.texts.me()}: ` : '';
-  return `${who}${bodyText(last, last.direction === 'out' ? output.texts.me() : (last.sender?.mail ?? peerName(summary)), output, { isOneLine: true, nameOf: String })}`;
+  const isNamed = last.direction === 'out' || summary.group !== undefined;
+  const who =
+    last.direction === 'out' ? output.texts.me() : showLine(last.sender?.name ?? last.sender?.mail ?? '');
+  return `${isNamed && last.kind !== 'timer' ? `${who}: ` : ''}${bodyText(last, last.direction === 'out' ? output.texts.me() : (last.sender?.mail ?? peerName(summary)), output, { isOneLine: true, nameOf: String })}`;
 }
 
 /** A message with its conversation, as `read` and `search` give it. */

@@ -181,3 +181,14 @@ const de: GroupTexts = {
 export function groupTextsIn(language: Language): GroupTexts {
   return language === 'de' ? de : en;
 }
+
+/** How many are in a group, and whether it is still open to oneself. */
+export function groupFacts(
+  { members, isOpen, isDissolved }: { members: number; isOpen: boolean; isDissolved: boolean },
+  texts: GroupTexts,
+): string[] {
+  return [
+    texts.members(members),
+    ...(isDissolved ? [texts.isDissolved()] : isOpen ? [] : [texts.notMember()]),
+  ];
+}

@@ -11,7 +11,7 @@ import {
 } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
 import { pointsOf } from '../content/raster.ts';
-import { type GroupTexts, groupTextsIn } from '../group-texts.ts';
+import { type GroupTexts, groupFacts, groupTextsIn } from '../group-texts.ts';
 import { changeSentence } from '../notice-view.ts';
 import { groupPictureOf } from '../sending.ts';
 import { textsIn } from '../texts.ts';
@@ -116,10 +116,8 @@ export class GroupBinding {
   }
 
   /** What it says of how many are in a group, and of one's own place in it. */
-  factsOf({ members, isOpen, isDissolved }: GroupItem): string {
-    const texts = this.#groupTexts;
-    const place = isDissolved ? texts.isDissolved() : isOpen ? '' : texts.notMember();
-    return [texts.members(members), place].filter((part) => part !== '').join(' · ');
+  factsOf(group: GroupItem): string {
+    return groupFacts(group, this.#groupTexts).join(' · ');
   }
 
   /** The picture of a group as points, where it has one. */

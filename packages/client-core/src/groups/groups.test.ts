@@ -72,6 +72,10 @@ test('A1 who is let in is told that, and what was done since, not all that was b
     { action: 'add', people: [cleo.person.personId] },
     { action: 'profile', newTitle: 'After' },
   ]);
+  const { epoch } = anna.messenger.groups.find(groupId);
+  const mails = [anna.mail];
+  const kept = await online(anna, () => anna.messenger.groups.setRole(groupId, mails, 'member'));
+  expect(kept).toMatchObject({ epoch, role: 'admin' });
   await online(anna, () => anna.messenger.groups.leave(groupId));
   await cleo.sync();
   expect(cleo.messenger.conversations.entries(conversationId).entries.at(-1)).toMatchObject({

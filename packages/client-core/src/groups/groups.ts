@@ -137,7 +137,11 @@ export class Groups {
     const people = await this.#peopleAt(this.#connected(), mails);
     return this.#changePeople(groupId, people, (state) => {
       const others = people.filter((person) => memberOf(state, person)?.role !== role);
-      return { action: 'role', people: others, role };
+      const [first] = state.members;
+      const isAdminLeft = state.members.some((one) => one.role === 'admin' && !others.includes(one.person));
+      // The one who has been there longest would come to administer it again at once.
+      const kept = role === 'member' && !isAdminLeft ? first?.person : undefined;
+      return { action: 'role', people: others.filter((person) => person !== kept), role };
     });
   }
 
