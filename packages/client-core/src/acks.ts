@@ -19,7 +19,7 @@ import { isGroupLane, tellHead } from './chains/own-chain.ts';
 import { type Context, newId } from './context.ts';
 import { tellOutgoing } from './conversations/outgoing.ts';
 import { takeAccepted } from './conversations/own-state.ts';
-import { acknowledgeInGroup, isFor } from './groups/ticks.ts';
+import { type AcknowledgedChains, isFor } from './groups/ticks.ts';
 import { joinReceipts, takeDueReceipt, takeReceipt } from './ticks/receipts.ts';
 
 type Ack = (typeof AckContent)['_zod']['output'];
@@ -83,8 +83,15 @@ function receiptIn(bytes: Uint8Array): Receipt | undefined {
   return content.kind === 'ack' ? content.receipt : undefined;
 }
 
-/** Takes an acknowledgement of a verified device. False when it contradicts what was sent. */
-export function takeAck(context: Context, sender: ChainSender, ack: Ack): boolean {
+/**
+ * Takes an acknowledgement of a verified device. False when it contradicts what was sent.
+ * @param inGroups gets the chains to groups that it is about, for `settleInGroups`
+ */
+export function takeAck(
+  context: Context,
+  sender: ChainSender,
+  { ack, inGroups }: { readonly ack: Ack; readonly inGroups: AcknowledgedChains },
+): boolean {
   const { store, clock } = context;
   let isConsistent = ack.head === undefined || takeToldHead(context, sender, ack.head);
   for (const { chain, seq, link } of ack.chains) {
@@ -96,9 +103,10 @@ export function takeAck(context: Context, sender: ChainSender, ack: Ack): boolea
       isConsistent = false;
       continue;
     }
-    if (isGroupLane(own.personId))
-      acknowledgeInGroup(context, own.personId, { chain, seq, device: sender.device });
-    else store.outbox.acknowledgeChain(chain, seq, sender.device, clock.now());
+    if (isGroupLane(own.personId)) {
+      store.groups.putAck(chain, sender.device, seq);
+      inGroups.set(chain, own.personId);
+    } else store.outbox.acknowledgeChain(chain, seq, sender.device, clock.now());
   }
   if (ack.receipt !== undefined) takeReceipt(context, sender, ack.receipt);
   for (const contentId of ack.also) store.outbox.acknowledgeContent(contentId, sender.device, clock.now());

@@ -13,6 +13,7 @@ import { takeOwnState } from './conversations/own-state.ts';
 import { takeName } from './device-names.ts';
 import type { GroupLogs } from './groups/log-sync.ts';
 import { keepSenderKey, readSenderKey, type TakenSenderKey, takeGroupKeys } from './groups/receiving.ts';
+import { type AcknowledgedChains, settleInGroups } from './groups/ticks.ts';
 import { takePart } from './history-transfer/receive.ts';
 import { giveHistory } from './history-transfer/send.ts';
 import type { Arrived, Outcome } from './incoming.ts';
@@ -68,9 +69,10 @@ export class Intake {
    */
   take(outcomes: readonly Outcome[], staged: StagedSessions): boolean {
     let hasNews = false;
+    const inGroups: AcknowledgedChains = new Map();
     const unopened = new Map<string, { sender: ChainSender; hashes: Uint8Array<ArrayBuffer>[] }>();
     for (const outcome of outcomes) {
-      if (outcome.type === 'content') hasNews = this.#takeContent(outcome) || hasNews;
+      if (outcome.type === 'content') hasNews = this.#takeContent(outcome, inGroups) || hasNews;
       else if (outcome.type === 'refused') {
         keepRefused(this.#context, outcome);
         if (outcome.refusal !== 'undecryptable' || outcome.sender === undefined) continue;
@@ -84,11 +86,12 @@ export class Intake {
       }
     }
     for (const { sender, hashes } of unopened.values()) requestAgain(this.#context, sender, hashes);
+    settleInGroups(this.#context, inGroups);
     this.#context.store.groups.updateSenderKeys(staged.senderKeyWrites());
     return hasNews;
   }
 
-  #takeContent(arrived: Arrived): boolean {
+  #takeContent(arrived: Arrived, inGroups: AcknowledgedChains): boolean {
     const { content, item, header } = arrived;
     const sender: ChainSender = {
       device: arrived.sender.entry.device,
@@ -111,7 +114,8 @@ export class Intake {
       case 'history':
         return takePart(this.#context, sender.device, content);
       case 'ack':
-        if (!takeAck(this.#context, sender, content)) noticeInconsistent(this.#context, sender);
+        if (!takeAck(this.#context, sender, { ack: content, inGroups }))
+          noticeInconsistent(this.#context, sender);
         return false;
       case 'heartbeat':
         if (content.startFor?.includes(this.#context.own.deviceId)) takeStart(this.#context, sender, content);

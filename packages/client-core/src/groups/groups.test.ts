@@ -30,6 +30,30 @@ test('A1 what is written in a group is read by everybody, ticks are those of all
   expect(entry).toMatchObject({ text: 'first', state: 'delivered' });
 });
 
+test('A1 acknowledgements of many members that come together cost one look at all members, and what everybody has is settled', async () => {
+  const one = await scene('Anna', 'Bela', 'Cleo', 'Dora');
+  const [anna, ...others] = one.devices as [TestDevice, TestDevice, TestDevice, TestDevice];
+  await syncAll(one.devices);
+  await write(one, anna, 'to all');
+  await syncAll(others, 1);
+  const { groups, outbox } = anna.store;
+  const [listAcks, settle] = [groups.listAcks.bind(groups), outbox.acknowledgeChain.bind(outbox)];
+  let looks = 0;
+  const settled: (readonly [number, string])[] = [];
+  groups.listAcks = (chain) => {
+    looks++;
+    return listAcks(chain);
+  };
+  outbox.acknowledgeChain = (chain, seq, device, atMs) => {
+    settled.push([seq, device]);
+    return settle(chain, seq, device, atMs);
+  };
+  await anna.sync();
+  // The first delivery is taken in as it comes, the others behind it together.
+  expect(looks).toBeLessThan(others.length);
+  expect(settled).toEqual([[1, one.groupId]]);
+});
+
 test('A1 a short text takes at most 600 bytes on the server beside what each member has, and a longer one little more', async () => {
   const one = await scene('Anna', 'Bela');
   const [anna] = one.devices as [TestDevice];

@@ -1,6 +1,6 @@
 /** How far messages to a group have come: at which members, and whether any device still lacks them. */
 import { memberOf } from '@kuvert/crypto/groups';
-import type { ChainId, DeviceId, GroupId, PersonId } from '@kuvert/protocol';
+import type { ChainId, GroupId, PersonId } from '@kuvert/protocol';
 import { isGroupLane } from '../chains/own-chain.ts';
 import type { Context } from '../context.ts';
 import { activeDevices } from '../directory.ts';
@@ -12,27 +12,27 @@ export function isFor({ store }: Pick<Context, 'store'>, chain: OwnChain, person
   return memberOf(store.groups.get(chain.personId)?.state, person) !== undefined;
 }
 
+/** Chains to groups of which devices have said how far they have them, by id. */
+export type AcknowledgedChains = Map<ChainId, GroupId>;
+
 /**
- * A device has everything of the chain to a group up to a number. What all devices of all members have need not be kept for anybody any more.
- * Has to run in a transaction.
+ * What all devices of all members have of these chains need not be kept for anybody any more. All members are gone through, hundreds of whom
+ * acknowledge the same messages: so it is asked once for all that came together. Has to run in the transaction that has noted what they said.
  */
-export function acknowledgeInGroup(
-  { store, own, clock }: Context,
-  groupId: GroupId,
-  ack: { readonly chain: ChainId; readonly seq: number; readonly device: DeviceId },
-): void {
-  store.groups.putAck(ack.chain, ack.device, ack.seq);
-  const members = store.groups.get(groupId)?.state.members ?? [];
-  const acks = store.groups.listAcks(ack.chain);
-  let everywhere = Number.MAX_SAFE_INTEGER;
-  for (const { person } of members) {
-    const account = store.directory.getAccount(person);
-    for (const device of account === undefined ? [] : activeDevices(account)) {
-      if (device !== own.deviceId) everywhere = Math.min(everywhere, acks.get(device) ?? 0);
+export function settleInGroups({ store, own, clock }: Context, chains: AcknowledgedChains): void {
+  for (const [chain, groupId] of chains) {
+    const members = store.groups.get(groupId)?.state.members ?? [];
+    const acks = store.groups.listAcks(chain);
+    let everywhere = Number.MAX_SAFE_INTEGER;
+    for (const { person } of members) {
+      const account = store.directory.getAccount(person);
+      for (const device of account === undefined ? [] : activeDevices(account)) {
+        if (device !== own.deviceId) everywhere = Math.min(everywhere, acks.get(device) ?? 0);
+      }
+      if (everywhere === 0) break;
     }
-  }
-  if (everywhere > 0 && everywhere < Number.MAX_SAFE_INTEGER) {
-    store.outbox.acknowledgeChain(ack.chain, everywhere, groupId, clock.now());
+    if (everywhere > 0 && everywhere < Number.MAX_SAFE_INTEGER)
+      store.outbox.acknowledgeChain(chain, everywhere, groupId, clock.now());
   }
 }
 
