@@ -11,6 +11,7 @@ import {
 } from '@kuvert/protocol';
 import type { ChangeBoard } from './conversations/changes.ts';
 import type { EntryRow } from './conversations/store.ts';
+import type { ReplayEvidence } from './inbox-store.ts';
 import type { OperationQueue } from './operation-queue.ts';
 import type { OwnDevice } from './own-device.ts';
 import type { Clock, Random } from './ports.ts';
@@ -47,6 +48,8 @@ export interface Context {
   timersStarted(): void;
   /** Of this message nothing is kept any more: what belongs to it elsewhere can go too. */
   entryGone(row: EntryRow, as: 'deleted' | 'removed'): void;
+  /** A replay was told of; for tests, which have to find out why. */
+  readonly onReplay?: (evidence: ReplayEvidence) => void;
   /** Something may have come to rest, or may have to be done. */
   changed(): void;
   /** The store cannot go on (full disk): the connection is ended, nothing is lost. */

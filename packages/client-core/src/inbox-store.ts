@@ -91,10 +91,31 @@ export interface RepairStore {
   release(legHash: Bytes): void;
 }
 
+/** When a leg was delivered last. */
+export interface EarlierSighting {
+  /** On which connection. */
+  readonly visit: number;
+  readonly atMs: number;
+}
+
+/** What is known of bytes that were taken for a replay, for whoever has to find out why they came again. */
+export interface ReplayEvidence {
+  /** SHA-256 of the leg, or of the body of a message to a group. */
+  readonly legHash: Bytes;
+  readonly from: DeviceId;
+  readonly deliverySeq: number;
+  readonly acceptedAtMs: number;
+  /** The connection on which they came now; connections are counted from the first one of the device. */
+  readonly visit: number;
+  readonly before: EarlierSighting;
+  /** The last connection on which the whole mailbox was delivered. */
+  readonly drainedVisit: number;
+}
+
 /** Which legs were delivered, so that a redelivery is told apart from a replay (P3). */
 export interface SightingStore {
-  /** The connection on which it was delivered last; undefined for one that never was. */
-  find(legHash: Bytes): number | undefined;
-  put(legHash: Bytes, visit: number, atMs: number): void;
+  /** Undefined for one that never was. */
+  find(legHash: Bytes): EarlierSighting | undefined;
+  put(legHash: Bytes, sighting: EarlierSighting): void;
   forget(beforeMs: number): void;
 }

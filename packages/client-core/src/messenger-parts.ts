@@ -38,6 +38,8 @@ export interface MessengerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly policy?: PolicyPort;
+  /** @see Context.onReplay */
+  readonly onReplay?: NonNullable<Context['onReplay']>;
   /** Left out where no files are sent or fetched. */
   readonly files?: AttachmentPorts;
 }

@@ -7,7 +7,7 @@ import { CLASSES, type Delivery, type EventData, ID_BYTES, KuvertError, SUITES }
 import { AckTimer } from './ack-timer.ts';
 import { queueDueAcks } from './acks.ts';
 import { reportGaps } from './chains/gaps.ts';
-import { Sightings } from './chains/sightings.ts';
+import { type Sighting, Sightings } from './chains/sightings.ts';
 import { type Context, stageSessions } from './context.ts';
 import type { Directory } from './directory.ts';
 import { takeDormancy } from './dormancy.ts';
@@ -41,6 +41,7 @@ export class Receiver {
   readonly #onOutgoing: () => void;
   #inbound: Inbound[] = [];
   #connection: Connection | undefined;
+  #visit = 0;
   #isRunning = false;
   #isDrained = false;
   #cancelGaps: (() => void) | undefined;
@@ -74,8 +75,9 @@ export class Receiver {
 
   /** @param visit a number that grows with each connection */
   connected(connection: Connection, visit: number): void {
-    this.#sightings.connected(visit);
+    this.#sightings.connected();
     this.#connection = connection;
+    this.#visit = visit;
     this.#run();
   }
   disconnected(): void {
@@ -125,7 +127,7 @@ export class Receiver {
       if (first === 'drained') {
         this.#inbound.shift();
         this.#isDrained = true;
-        this.#sightings.drained();
+        this.#sightings.drained(this.#visit);
         await this.#retryUntrusted(connection);
         reportGaps(this.#context);
         this.#acks.stop();
@@ -156,6 +158,8 @@ export class Receiver {
   }
 
   async #takeBatch(connection: Connection, deliveries: readonly Delivery[]): Promise<void> {
+    // What is still worked at when its connection ends comes again on the next one, and is to be known as from before it.
+    const visit = this.#visit;
     const outer = stageSessions(this.#context);
     await prepareGroups(this.#context, this.#logs, connection, deliveries);
     if (this.#connection !== connection) return;
@@ -166,16 +170,14 @@ export class Receiver {
       items.filter(({ delivery }) => delivery.class !== CLASSES.ephemeral),
     );
     if (this.#connection !== connection) return;
-    // The next connection may be there before it is this batch's turn to be written down.
-    const { visit } = this.#sightings;
     const stored = await this.#context.operations.run(async () => {
       const sightings = this.#sightings.look(items, visit);
-      const fresh = items.filter((_item, at) => sightings[at] === 'first');
+      const fresh = items.filter((_item, at) => sightings[at]?.how === 'first');
       const { outcomes, staged } = await this.#open(fresh);
       return this.#context.store.transaction(() => {
         this.#context.store.sessions.apply(staged.writes());
         this.#sightings.keep(items, visit);
-        for (const [at, item] of items.entries()) if (sightings[at] === 'replayed') this.#applyReplay(item);
+        for (const [at, item] of items.entries()) this.#tellIfReplayed(item, sightings[at], visit);
         return this.#intake.take(outcomes, staged);
       });
     });
@@ -256,10 +258,12 @@ export class Receiver {
     return opened && this.#directory.sender(opened.senderDevice, delivery.acceptedAtMs);
   }
 
-  #applyReplay({ delivery, opened }: Unsealed): void {
-    const sender = this.#senderOf({ delivery, opened });
-    if (sender === undefined || delivery.class !== CLASSES.message) return;
-    this.#sightings.tellReplay({ device: sender.entry.device, personId: sender.personId });
+  #tellIfReplayed(item: Unsealed, sighting: Sighting | undefined, visit: number): void {
+    if (sighting?.how !== 'replayed' || sighting.before === undefined) return;
+    const sender = this.#senderOf(item);
+    if (sender === undefined || item.delivery.class !== CLASSES.message) return;
+    const from = { device: sender.entry.device, personId: sender.personId };
+    this.#sightings.tellReplay(from, item, { visit, before: sighting.before });
   }
 
   /** While messages come in one by one: what is due waits for company, and what is missing may still come. */

@@ -5,6 +5,7 @@
  */
 import { CLASSES, LIFETIME_MS } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import type { EarlierSighting } from '../inbox-store.ts';
 import type { Unsealed } from '../incoming.ts';
 import { loadRecord, saveRecord, VALUES } from '../own-device.ts';
 import type { ChainSender } from './follow.ts';
@@ -13,12 +14,15 @@ import type { ChainSender } from './follow.ts';
 const REMEMBERED_MS = Math.max(...Object.values(LIFETIME_MS)) + 86_400_000;
 
 /** `again`: as the server should do when an acknowledgement was lost. */
-export type Sighting = 'first' | 'again' | 'replayed';
+export interface Sighting {
+  readonly how: 'first' | 'again' | 'replayed';
+  /** When these bytes were given before. */
+  readonly before?: EarlierSighting;
+}
 
 /** @see the top of this file */
 export class Sightings {
   readonly #context: Context;
-  #visit = 0;
   /** Replays on this connection, and when the first was noticed. */
   readonly #replays = new Map<string, { count: number; readonly atMs: number }>();
 
@@ -26,20 +30,15 @@ export class Sightings {
     this.#context = context;
   }
 
-  /** @param visit a number that grows with each connection */
-  connected(visit: number): void {
-    this.#visit = visit;
+  /** There is a new connection. */
+  connected(): void {
     this.#replays.clear();
     const { store, clock } = this.#context;
     store.sightings.forget(clock.now() - REMEMBERED_MS);
   }
-  /** The present one. */
-  get visit(): number {
-    return this.#visit;
-  }
-  /** The whole mailbox was delivered. */
-  drained(): void {
-    saveRecord(this.#context.store.values, VALUES.lastDrained, { visit: this.#visit });
+  /** The whole mailbox was delivered on this connection. */
+  drained(visit: number): void {
+    saveRecord(this.#context.store.values, VALUES.lastDrained, { visit });
   }
   /** The server was put back to an earlier state and may deliver again what it had deleted. */
   serverRestored(): void {
@@ -48,36 +47,47 @@ export class Sightings {
 
   /**
    * What each delivery of a batch is. What is ephemeral is never kept, so it cannot come again.
-   * @param present the visit on which the batch came, which may be over
+   * @param visit the connection that has brought the batch; there may be another one by now, on which it comes again
    */
-  look(items: readonly Unsealed[], present: number): Sighting[] {
-    const { store } = this.#context;
-    const drained = loadRecord<{ visit: number }>(store.values, VALUES.lastDrained)?.visit ?? 0;
+  look(items: readonly Unsealed[], visit: number): Sighting[] {
+    const { store, clock } = this.#context;
+    const drained = this.#drainedVisit();
     const here = new Set<string>();
     return items.map(({ delivery, hash }) => {
-      if (delivery.class === CLASSES.ephemeral) return 'first';
+      if (delivery.class === CLASSES.ephemeral) return { how: 'first' };
       const name = Buffer.from(hash).toString('latin1');
-      const visit = here.has(name) ? present : store.sightings.find(hash);
+      const before = here.has(name) ? { visit, atMs: clock.now() } : store.sightings.find(hash);
       here.add(name);
-      if (visit === undefined) return 'first';
-      return visit === present || drained > visit ? 'replayed' : 'again';
+      if (before === undefined) return { how: 'first' };
+      return { how: before.visit === visit || drained > before.visit ? 'replayed' : 'again', before };
     });
   }
 
-  /** Remembers a batch that came on a visit. Runs in its transaction. */
+  /** Remembers a batch that a connection has brought. Runs in its transaction. */
   keep(items: readonly Unsealed[], visit: number): void {
     const { store, clock } = this.#context;
     for (const { delivery, hash } of items) {
-      if (delivery.class !== CLASSES.ephemeral) store.sightings.put(hash, visit, clock.now());
+      if (delivery.class !== CLASSES.ephemeral) store.sightings.put(hash, { visit, atMs: clock.now() });
     }
   }
 
   /** Tells the person about a message that was delivered again without a reason. */
-  tellReplay({ device: deviceId, personId }: ChainSender): void {
+  tellReplay(
+    { device: deviceId, personId }: ChainSender,
+    { delivery, hash }: Unsealed,
+    { visit, before }: { readonly visit: number; readonly before: EarlierSighting },
+  ): void {
     const { store, clock } = this.#context;
     const replay = this.#replays.get(deviceId) ?? { count: 0, atMs: clock.now() };
     replay.count += 1;
     this.#replays.set(deviceId, replay);
     store.notices.add({ kind: 'messages_replayed', personId, deviceId, ...replay });
+    const { deliverySeq, acceptedAtMs } = delivery;
+    const what = { legHash: hash, from: deviceId, deliverySeq, acceptedAtMs };
+    this.#context.onReplay?.({ ...what, visit, before, drainedVisit: this.#drainedVisit() });
+  }
+
+  #drainedVisit(): number {
+    return loadRecord<{ visit: number }>(this.#context.store.values, VALUES.lastDrained)?.visit ?? 0;
   }
 }

@@ -13,6 +13,7 @@ import type { Conversations } from '../conversations/conversations.ts';
 import type { HistoryLine } from '../conversations/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { HistoryTransfer } from '../history-transfer/history-transfer.ts';
+import type { ReplayEvidence } from '../inbox-store.ts';
 import { Messenger } from '../messenger.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
 import type { OwnDevices } from '../own-devices.ts';
@@ -45,6 +46,8 @@ export interface OpenProfileOptions {
   readonly now?: () => number;
   /** What the organisation has decided; nothing, unless told. */
   readonly policy?: PolicyPort;
+  /** Is told what is known of bytes that were taken for a replay; for tests, which have to find out why. */
+  readonly onReplay?: (evidence: ReplayEvidence) => void;
 }
 
 /**
@@ -146,7 +149,7 @@ export async function openProfile(options: OpenProfileOptions): Promise<Profile>
   try {
     const own = loadOwnDevice(folder.store.values);
     if (own === undefined) throw new KuvertError('profile_missing');
-    return new NodeProfile(folder, own, systemClock(options.now), options.policy ?? NO_POLICY);
+    return new NodeProfile(folder, own, options);
   } catch (error) {
     folder.close();
     throw error;
@@ -162,13 +165,20 @@ class NodeProfile implements Profile {
   #connecting: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(folder: OpenFolder, own: OwnDevice, clock: Clock, policy: PolicyPort) {
+  constructor(
+    folder: OpenFolder,
+    own: OwnDevice,
+    { now, policy = NO_POLICY, onReplay }: Omit<OpenProfileOptions, 'profileDir' | 'secret'>,
+  ) {
+    const clock = systemClock(now);
     this.#folder = folder;
     this.#own = own;
     this.#clock = clock;
     this.#transfer = createBlobTransfer(own.serverUrl);
     const files = { files: folder.sealedFiles, transfer: this.#transfer, openSealer };
-    this.#messenger = new Messenger({ files, own, store: folder.store, clock, random: systemRandom, policy });
+    const { store } = folder;
+    const asked = { policy, ...(onReplay && { onReplay }) };
+    this.#messenger = new Messenger({ files, own, store, clock, random: systemRandom, ...asked });
   }
 
   conversationAt(mail: string): Promise<ConversationId> {

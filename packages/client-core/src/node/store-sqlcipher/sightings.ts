@@ -1,4 +1,4 @@
-import type { SightingStore } from '../../store.ts';
+import type { EarlierSighting, SightingStore } from '../../inbox-store.ts';
 import { number, type Sql } from './rows.ts';
 
 /** @see SightingStore */
@@ -8,11 +8,11 @@ export class SqlSightingStore implements SightingStore {
   constructor(sql: Sql) {
     this.#sql = sql;
   }
-  find(legHash: Uint8Array<ArrayBuffer>): number | undefined {
-    const row = this.#sql.get('SELECT visit FROM seen_leg WHERE hash = ?', legHash);
-    return row && number(row, 'visit');
+  find(legHash: Uint8Array<ArrayBuffer>): EarlierSighting | undefined {
+    const row = this.#sql.get('SELECT visit, at FROM seen_leg WHERE hash = ?', legHash);
+    return row && { visit: number(row, 'visit'), atMs: number(row, 'at') };
   }
-  put(legHash: Uint8Array<ArrayBuffer>, visit: number, atMs: number): void {
+  put(legHash: Uint8Array<ArrayBuffer>, { visit, atMs }: EarlierSighting): void {
     this.#sql.run('INSERT OR REPLACE INTO seen_leg (hash, visit, at) VALUES (?, ?, ?)', legHash, visit, atMs);
   }
   forget(beforeMs: number): void {
