@@ -8,6 +8,7 @@
  *     for (const message of profile.inbox()) show(message)
  *     await profile.close()
  */
+export type { ReplayEvidence } from '../inbox-store.ts';
 export { type Enrolled, type EnrolOptions, enrol } from './enrol.ts';
 export { beginLink, type Linking, type LinkOptions } from './link.ts';
 export { type OpenProfileOptions, openProfile, type Profile } from './profile.ts';

@@ -19,6 +19,7 @@ import { pause } from './partition.ts';
 import { TalkingPerson } from './person.ts';
 import type { Standing } from './person-talk.ts';
 import { Dice, type Fault, type FaultCounts, planFaults } from './plan.ts';
+import { keepReplays } from './replays.ts';
 import { ServerUnderFaults } from './served.ts';
 import { untilStopped } from './standstill.ts';
 import { Injection } from './system-calls.ts';
@@ -416,7 +417,7 @@ class Campaign {
     this.#noteEnds();
     const devices = this.#cast.map(({ person }) => person.deviceId);
     this.#home.record({ kind: 'settled', drained: devices, flushed: devices });
-    this.#check();
+    await this.#check();
     for (const { person } of this.#cast) rmSync(person.profileDir, { recursive: true });
     this.#cast = [];
   }
@@ -435,7 +436,7 @@ class Campaign {
     }
   }
 
-  #check(): void {
+  async #check(): Promise<void> {
     const devices = new Set<string>(this.#cast.map(({ person }) => person.deviceId));
     const paths = ['home', ...devices].map((name) => this.#site.at('notebooks', name));
     const ledger = mergeNotebooks(paths).filter((event) => concerns(event, devices));
@@ -450,6 +451,15 @@ class Campaign {
     // With times, and with what people were told of messages that waited.
     for (const device of devices) copyFileSync(this.#site.at('notebooks', device), join(kept, device));
     writeFileSync(join(kept, 'faults.jsonl'), this.#acted.map((act) => `${JSON.stringify(act)}\n`).join(''));
+    await keepReplays(kept, paths, (device) => {
+      const cast = this.#cast.find(({ person }) => person.deviceId === device);
+      return (
+        cast && {
+          profileDir: cast.person.profileDir,
+          secretHex: Buffer.from(cast.person.secret).toString('hex'),
+        }
+      );
+    });
     this.tally.keptIn = kept;
   }
 }

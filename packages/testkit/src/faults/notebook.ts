@@ -3,14 +3,25 @@
  * processes share, so that the notebooks of a campaign merge into one ledger in which order is evidence.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import type { ReplayEvidence } from '@kuvert/client-core/node';
 import type { ErrorCode } from '@kuvert/protocol';
 import type { LedgerEvent, MessageRef } from '../ledger/events.ts';
 
-/** A line: an event of the ledger, the word that the profile will not show this message again, or why an own message waits. */
+/** A replay that somebody was told of. */
+export interface ToldReplay extends Omit<ReplayEvidence, 'legHash'> {
+  readonly device: string;
+  readonly legHash: string;
+}
+
+/**
+ * A line: an event of the ledger, the word that the profile will not show this message again, why an own message waits, or a replay that
+ * was told.
+ */
 export type NotebookLine = { readonly t: string } & (
   | { readonly event: LedgerEvent }
   | { readonly marked: MessageRef }
   | { readonly waits: { readonly messageId: string; readonly problem: ErrorCode } }
+  | { readonly replay: ToldReplay }
 );
 
 /** A notebook that is being written. */
@@ -35,6 +46,11 @@ export class Notebook {
   /** No evidence, but what helps to understand it. */
   recordWaiting(messageId: string, problem: ErrorCode): void {
     this.#write([{ waits: { messageId, problem } }]);
+  }
+
+  /** As {@link Notebook.recordWaiting}. */
+  recordReplay(replay: ToldReplay): void {
+    this.#write([{ replay }]);
   }
 
   #write(lines: readonly object[]): void {

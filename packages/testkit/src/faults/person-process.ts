@@ -7,13 +7,14 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import type { IncomingMessage } from '@kuvert/client-core';
-import { openProfile, type Profile } from '@kuvert/client-core/node';
+import { openProfile, type Profile, type ReplayEvidence } from '@kuvert/client-core/node';
 import { type ContentId, type ErrorCode, KuvertError } from '@kuvert/protocol';
 import { standingOf } from '../devices/standing.ts';
 import { Notebook, readNotebook } from './notebook.ts';
 import { pause } from './partition.ts';
 import type { Order, PersonSettings, Standing } from './person-talk.ts';
 import { Dice } from './plan.ts';
+import { toldReplay } from './replays.ts';
 
 /** Own messages that may wait before the person waits too. */
 const WAITING_MAX = 40;
@@ -37,7 +38,7 @@ const keyOf = (message: { from: string; messageId: string }): string =>
   `${message.from} ${message.messageId}`;
 
 for (const line of readNotebook(settings.notebook)) {
-  if ('waits' in line) continue;
+  if ('waits' in line || 'replay' in line) continue;
   if ('marked' in line) {
     if (unmarked === keyOf(line.marked)) unmarked = undefined;
   } else if (line.event.kind === 'displayed') unmarked = keyOf(line.event);
@@ -65,7 +66,8 @@ async function open(): Promise<Profile> {
   const secret = Buffer.from(settings.secretHex, 'hex');
   for (let tries = 1; ; tries++) {
     try {
-      return await openProfile({ profileDir: settings.profileDir, secret, now: clock() });
+      const onReplay = (evidence: ReplayEvidence) => notebook.recordReplay(toldReplay(from, evidence));
+      return await openProfile({ profileDir: settings.profileDir, secret, now: clock(), onReplay });
     } catch (error) {
       if (!(error instanceof KuvertError) || error.code !== 'profile_in_use' || tries > 50) throw error;
       await pause(20);

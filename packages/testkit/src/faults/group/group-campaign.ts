@@ -14,6 +14,7 @@ import { Network } from '../network.ts';
 import { mergeNotebooks, Notebook } from '../notebook.ts';
 import { pause } from '../partition.ts';
 import { Dice, type Fault, planFaults } from '../plan.ts';
+import { type ClosedProfile, keepReplays } from '../replays.ts';
 import { ServerUnderFaults } from '../served.ts';
 import { type CampaignResult, Tally } from '../tally.ts';
 import { Hall } from './hall.ts';
@@ -38,7 +39,7 @@ export interface GroupCampaignOptions {
   readonly messages: number;
   readonly kills: number;
   readonly partitions: number;
-  /** How long everything may take to come to rest, and a hall to answer. */
+  /** How long nothing may move while everything comes to rest, or while a hall does what it is asked. */
   readonly patienceMs: number;
   readonly onProgress?: (line: string) => void;
 }
@@ -66,6 +67,9 @@ class GroupCampaign {
   readonly #people: string[] = [];
   readonly #devices: string[] = [];
   readonly #underWay: Promise<void>[] = [];
+  readonly #profiles = new Map<string, ClosedProfile>();
+  /** What was said, and when. */
+  readonly #said: string[] = [];
 
   constructor(options: GroupCampaignOptions) {
     this.#options = options;
@@ -147,9 +151,11 @@ class GroupCampaign {
       this.#halls.push(new Hall({ children, settings, name: `hall${number}`, patienceMs }));
     }
     const here = await Promise.all(this.#halls.map((hall) => hall.start()));
-    for (const { person, device } of here.flat()) {
+    for (const [at, { person, device }] of here.flat().entries()) {
       this.#people.push(person);
       this.#devices.push(device);
+      const profile = inHalls.flat()[at];
+      if (profile !== undefined) this.#profiles.set(device, profile);
       this.#home.record({ kind: 'enrolled', tenant: tenantId, person, device });
     }
     return mails;
@@ -187,7 +193,7 @@ class GroupCampaign {
     let standings: HallStanding[] = [];
     let restless: HallStanding[] = [];
     let calm = 0;
-    let leastLeft = Number.POSITIVE_INFINITY;
+    let best = { left: Number.POSITIVE_INFINITY, restless: Number.POSITIVE_INFINITY, shown: 0 };
     let deadline = performance.now() + this.#options.patienceMs;
     // What a fault has left half open ends now; from here on whoever is slow is left alone.
     for (const connection of this.#network.connections) connection.reset();
@@ -199,9 +205,17 @@ class GroupCampaign {
       calm = restless.length === 0 ? calm + 1 : 0;
       // On a loaded machine it takes as long as it takes: only when nothing moves any more it has failed.
       const left = standings.reduce((sum, { waiting, undelivered }) => sum + waiting + undelivered, 0);
-      if (left < leastLeft) deadline = performance.now() + this.#options.patienceMs;
-      leastLeft = Math.min(leastLeft, left);
-      this.#say(`${restless.length} members are not done, ${left} messages are on their way`);
+      const shown = standings.reduce((sum, standing) => sum + standing.shown, 0);
+      const hasMoved = left < best.left || restless.length < best.restless || shown > best.shown;
+      if (hasMoved) deadline = performance.now() + this.#options.patienceMs;
+      best = {
+        left: Math.min(left, best.left),
+        restless: Math.min(restless.length, best.restless),
+        shown: Math.max(shown, best.shown),
+      };
+      this.#say(
+        `${restless.length} members are not done, ${left} messages are on their way, ${shown} were shown`,
+      );
       if (restless.length > 0) await pause(SETTLE_PAUSE_MS);
     }
     if (calm < 2) {
@@ -215,8 +229,11 @@ class GroupCampaign {
     this.#noteStandings(standings);
     await Promise.all(this.#halls.map((hall) => hall.leave()));
     this.#noteEnds();
-    this.#home.record({ kind: 'settled', drained: this.#devices, flushed: this.#devices });
-    this.#check();
+    // Whoever was given up has not lost what they have not fetched yet.
+    const isRestless = new Set(calm < 2 ? restless.map(({ device }) => device) : []);
+    const settled = this.#devices.filter((device) => !isRestless.has(device));
+    this.#home.record({ kind: 'settled', drained: settled, flushed: settled });
+    await this.#check();
   }
 
   #noteStandings(standings: readonly HallStanding[]): void {
@@ -232,9 +249,10 @@ class GroupCampaign {
     }
   }
 
-  #check(): void {
+  async #check(): Promise<void> {
     const names = ['home', ...this.#halls.map((_, number) => `hall-${number}`)];
-    const ledger = mergeNotebooks(names.map((name) => this.#site.at('notebooks', name)));
+    const notebooks = names.map((name) => this.#site.at('notebooks', name));
+    const ledger = mergeNotebooks(notebooks);
     const findings = checkLedger(ledger);
     this.tally.checked(ledger, findings);
     if (this.tally.isClean) return;
@@ -242,10 +260,13 @@ class GroupCampaign {
     mkdirSync(kept, { recursive: true });
     writeFileSync(join(kept, 'ledger.jsonl'), ledger.map((event) => `${JSON.stringify(event)}\n`).join(''));
     writeFileSync(join(kept, 'findings.json'), JSON.stringify(findings, undefined, 2));
+    writeFileSync(join(kept, 'said.log'), this.#said.map((line) => `${line}\n`).join(''));
+    await keepReplays(kept, notebooks, (device) => this.#profiles.get(device));
     this.tally.keptIn = kept;
   }
 
   #say(line: string): void {
+    this.#said.push(`${new Date().toISOString()} ${process.hrtime.bigint()} ${line}`);
     this.#options.onProgress?.(line);
   }
 }

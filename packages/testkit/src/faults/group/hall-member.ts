@@ -27,6 +27,7 @@ export class Member {
   /** Messages of one's own by how far they have come. */
   readonly #waiting = new Set<string>();
   readonly #undelivered = new Set<string>();
+  #shown = 0;
   /** What was shown and perhaps not noted by the profile. */
   #unmarked: string | undefined;
 
@@ -42,7 +43,10 @@ export class Member {
     for (const line of lines) {
       if (!('event' in line)) continue;
       const { event } = line;
-      if (event.kind === 'displayed' && event.device === this.device) this.#unmarked = keyOf(event);
+      if (event.kind === 'displayed' && event.device === this.device) {
+        this.#unmarked = keyOf(event);
+        this.#shown += 1;
+      }
       if (!('from' in event) || !('messageId' in event) || event.from !== this.device) continue;
       if (event.kind === 'queued') this.#waiting.add(event.messageId);
       if (event.kind === 'accepted') {
@@ -122,6 +126,7 @@ export class Member {
       type: 'standing',
       device: this.device,
       error,
+      shown: this.#shown,
       waiting: Math.max(left, this.#waiting.size),
       unread: this.profile.inbox().length,
       undelivered: this.#undelivered.size,
@@ -143,6 +148,7 @@ export class Member {
     const key = keyOf({ from, messageId });
     if (this.#unmarked !== key) {
       this.#notebook.record({ kind: 'displayed', device: this.device, from, messageId, text });
+      this.#shown += 1;
     }
     this.#unmarked = key;
   }

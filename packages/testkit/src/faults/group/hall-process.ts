@@ -4,11 +4,13 @@ import { KuvertError } from '@kuvert/protocol';
 import { Notebook, readNotebook } from '../notebook.ts';
 import { pause } from '../partition.ts';
 import { Dice } from '../plan.ts';
+import { toldReplay } from '../replays.ts';
 import { Member } from './hall-member.ts';
 import type { HallAnswer, HallMember, HallOrder, HallSettings } from './hall-talk.ts';
 
 const AT_ONCE = 8;
-const LOOK_MS = 150;
+/** To look how far a message has come, all members are gone through. */
+const LOOK_MS = { least: 150, perMember: 5 } as const;
 const OPENING_MAX = 50;
 
 const leaving = new AbortController();
@@ -48,15 +50,18 @@ async function come({ members: wanted, notebook: path, serverUrl }: HallSettings
   const before = readNotebook(path);
   const notebook = new Notebook(path);
   members = await inTurns(wanted, async (one) => {
-    const profile = await open(one, serverUrl);
+    const profile = await open(one, serverUrl, notebook);
     const member = new Member({ profile, notebook, isTalker: one.isTalker });
     member.recall(before);
     return member;
   });
   for (const member of members) void member.read(leaving.signal);
-  const looking = setInterval(() => {
-    for (const member of members) if (member.isTalker) member.look();
-  }, LOOK_MS);
+  const looking = setInterval(
+    () => {
+      for (const member of members) if (member.isTalker) member.look();
+    },
+    LOOK_MS.least + LOOK_MS.perMember * wanted.length,
+  );
   leaving.signal.addEventListener('abort', () => clearInterval(looking));
   return members.map(({ profile, device }) => ({ person: profile.whoami().personId, device }));
 }
@@ -76,13 +81,18 @@ async function talk(member: Member, messages: number): Promise<void> {
 }
 
 /** The lock of a process that was just killed may still be held. */
-async function open(member: HallMember, serverUrl: string): Promise<Profile> {
+async function open(member: HallMember, serverUrl: string, notebook: Notebook): Promise<Profile> {
   const { profileDir, token } = member;
   const secret = Buffer.from(member.secretHex, 'hex');
   if (token !== undefined) await enrol({ serverUrl, token, profileDir, secret });
   for (let tries = 1; ; tries++) {
     try {
-      return await openProfile({ profileDir, secret });
+      const profile: Profile = await openProfile({
+        profileDir,
+        secret,
+        onReplay: (evidence) => notebook.recordReplay(toldReplay(profile.whoami().deviceId, evidence)),
+      });
+      return profile;
     } catch (error) {
       const isHeld = error instanceof KuvertError && error.code === 'profile_in_use';
       if (!isHeld || tries > OPENING_MAX) throw error;
@@ -96,6 +106,7 @@ async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>)
   const results: R[] = [];
   for (let at = 0; at < items.length; at += AT_ONCE) {
     results.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(work))));
+    answer({ type: 'going-on' });
   }
   return results;
 }

@@ -36,9 +36,15 @@ export type HallOrder =
 
 /** From a hall. */
 export type HallAnswer =
+  /** Some more members have done what was asked; hundreds of them take their time, and whoever waits knows that it goes on. */
+  | { readonly type: 'going-on' }
   | { readonly type: 'ready'; readonly devices: readonly { person: string; device: string }[] }
   | { readonly type: 'founded'; readonly group: string }
   | { readonly type: 'standings'; readonly standings: readonly HallStanding[] };
 
 /** How things stand with a member. */
-export type HallStanding = Standing & { readonly device: string };
+export type HallStanding = Standing & {
+  readonly device: string;
+  /** Messages that it has shown in all its lives. */
+  readonly shown: number;
+};

@@ -15,7 +15,7 @@ export class Hall {
   readonly #process = new OrderedProcess<HallOrder>('the hall is not open');
   #lives = 0;
 
-  /** @param options.patienceMs how long an order may take */
+  /** @param options.patienceMs how long an order may take without a word that it goes on */
   constructor(options: {
     readonly children: Children;
     readonly settings: Omit<HallSettings, 'life'>;
@@ -80,7 +80,15 @@ export class Hall {
     this.#process.order(order);
     const isAnswer = (message: unknown): message is Extract<HallAnswer, { type: T }> =>
       (message as HallAnswer | undefined)?.type === type;
-    const find = () => child.messages.slice(heard).find(isAnswer);
-    return child.until(`a hall answers ${order.do}`, find, this.#patienceMs);
+    for (let known = heard; ; known = child.messages.length) {
+      const find = () => child.messages.slice(heard).find(isAnswer);
+      const isGoingOn = () => (child.messages.length > known ? 'going on' : undefined);
+      const said = await child.until(
+        `a hall answers ${order.do}`,
+        () => find() ?? isGoingOn(),
+        this.#patienceMs,
+      );
+      if (said !== 'going on') return said;
+    }
   }
 }
