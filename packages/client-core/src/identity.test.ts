@@ -356,10 +356,6 @@ test('P1 P3 what may have been accepted under an id that the server no longer ta
   server.lies.refuse = () => refusals.shift();
   await anna.write(bela, '2');
   await anna.sync();
-  (await import('node:fs')).writeFileSync(
-    '/tmp/subs',
-    server.submits.map((x) => `${x.class} ${x.submitId.slice(-6)} ${x.legs[0]?.bytes.slice(-4)}\n`).join(''),
-  );
   await bela.sync();
   expect(bela.texts()).toEqual(['0', '1', '2']);
   expect(bela.messenger.notices()).toEqual([]);
