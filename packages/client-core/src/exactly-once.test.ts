@@ -1,4 +1,4 @@
-import { KuvertError } from '@kuvert/protocol';
+import { CLASSES, KuvertError } from '@kuvert/protocol';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { ManualClock } from './node/doubles/manual-clock.ts';
@@ -147,6 +147,44 @@ test('P2 a refusal that is heard only when the next connection is there holds no
   expect(anna.messenger.status(id)).toEqual({ state: 'accepted' });
   await bela.sync();
   expect(bela.texts()).toEqual(['first', 'second']);
+});
+
+test('P2 what is sealed for a new list of devices does not overtake what was sealed for the old one and is refused for it', async () => {
+  const clock = new ManualClock();
+  const server = new ServerDouble(() => clock.now());
+  const anna = await TestDevice.enrol(server, clock, 'Anna');
+  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  await anna.write(bela, 'first');
+  await anna.sync();
+  await bela.sync();
+  await anna.sync();
+  // Submits reach the server late, in their order.
+  const line = Promise.withResolvers<void>();
+  let submits = 0;
+  await anna.messenger.connect(async (visit, events) => {
+    const connection = await server.connect(anna.own.deviceId)(visit, events);
+    const submit: typeof connection.submit = async (one) => {
+      submits++;
+      await line.promise;
+      return connection.submit(one);
+    };
+    return { ...connection, submit };
+  });
+  await anna.write(bela, 'for one device');
+  while (submits === 0) await new Promise(setImmediate);
+  const tablet = await TestDevice.link(server, clock, bela);
+  await anna.messenger.safety.show(bela.mail);
+  await anna.write(bela, 'for two devices');
+  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+  line.resolve();
+  await anna.messenger.settled();
+  anna.messenger.disconnect();
+  for (const device of [bela, tablet]) {
+    await device.sync();
+    expect(device.texts().slice(-2)).toEqual(['for one device', 'for two devices']);
+  }
+  const rows = server.submits.filter((submit) => submit.class === CLASSES.message);
+  expect(rows.map(({ legs }) => legs.length)).toEqual([1, 1, 2, 2]);
 });
 
 test('P3 a batch that is written down only when the next connection is there is no replay when it comes again', async () => {

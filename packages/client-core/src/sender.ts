@@ -9,6 +9,7 @@
 import {
   CLASSES,
   type ErrorCode,
+  equalBytes,
   type GroupId,
   KuvertError,
   type LifetimeClass,
@@ -242,6 +243,10 @@ export class Sender {
         this.#again = true;
         continue;
       }
+      if (this.#isBehindOtherList(lane, row.listHash)) {
+        held.add(lane);
+        continue;
+      }
       const one: InFlight = { row, lane };
       this.#inFlight.set(row.seq, one);
       const submit = {
@@ -263,6 +268,16 @@ export class Sender {
         },
       );
     }
+  }
+
+  /**
+   * Whether something of the lane is under way that was sealed for other devices: it may be refused because of them, and what is sealed for
+   * those that are right would overtake it.
+   */
+  #isBehindOtherList(lane: Lane, listHash: Uint8Array): boolean {
+    for (const { lane: other, row } of this.#inFlight.values())
+      if (other === lane && row.listHash !== undefined && !equalBytes(row.listHash, listHash)) return true;
+    return false;
   }
 
   /**
