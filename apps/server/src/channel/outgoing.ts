@@ -8,17 +8,14 @@ import { LIMITS } from './limits.ts';
 
 /** Flushes all connections that have something to say, once per tick. */
 export class TickFlusher {
-  readonly #waiting = new Set<Outgoing>();
-  #scheduled = false;
+  /** Each once: whoever schedules itself knows that it has. */
+  #waiting: Outgoing[] = [];
 
   schedule(outgoing: Outgoing): void {
-    this.#waiting.add(outgoing);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#waiting.push(outgoing) > 1) return;
     setImmediate(() => {
-      this.#scheduled = false;
-      const now = [...this.#waiting];
-      this.#waiting.clear();
+      const now = this.#waiting;
+      this.#waiting = [];
       for (const each of now) each.flush();
     });
   }
@@ -32,6 +29,7 @@ export class Outgoing {
   readonly #onOverflow: () => void;
   readonly #onWritable: (() => void)[] = [];
   #full = false;
+  #isScheduled = false;
   #ended = false;
 
   /** @param onOverflow called when far more was queued than the limit allows */
@@ -64,10 +62,13 @@ export class Outgoing {
       this.#onOverflow();
       return;
     }
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     this.#flusher.schedule(this);
   }
 
   flush(): void {
+    this.#isScheduled = false;
     if (this.#ended) return;
     for (const frame of this.#channel.flush()) this.#socket.send(frame, this.#sent);
   }

@@ -21,7 +21,9 @@ const FRAGMENT_BYTES_MAX = NOISE_PLAINTEXT_BYTES_MAX - HEAD_BYTES;
 
 /** Collects records and packs them into Noise plaintexts. */
 export class RecordWriter {
-  #records: Uint8Array[] = [];
+  /** Mostly there is one record in a tick, and a list for it would be more memory than anything else here. */
+  #first: Uint8Array | undefined;
+  #others: Uint8Array[] | undefined;
   #pendingBytes = 0;
 
   /** Bytes that wait, heads included; 0 when there is nothing to {@link take}. */
@@ -35,7 +37,9 @@ export class RecordWriter {
    */
   add(record: Uint8Array): void {
     if (record.length > RECORD_BYTES_MAX) throw new ChannelError('too_long', 'a record is longer than 1 MiB');
-    this.#records.push(record);
+    if (this.#first === undefined) this.#first = record;
+    else if (this.#others === undefined) this.#others = [record];
+    else this.#others.push(record);
     this.#pendingBytes += record.length + HEAD_BYTES;
   }
 
@@ -49,20 +53,30 @@ export class RecordWriter {
    * memory of its own would cost more than filling it.
    */
   takeAs<T>(use: (plaintext: Uint8Array<ArrayBuffer>) => T): T[] {
-    const records = this.#records;
-    this.#records = [];
+    const first = this.#first;
+    if (first === undefined) return [];
+    const others = this.#others;
+    const pendingBytes = this.#pendingBytes;
+    this.#first = undefined;
+    this.#others = undefined;
     this.#pendingBytes = 0;
-    const made: T[] = [];
-    let first = 0;
-    let offset = 0;
-    while (first < records.length) {
-      const { end, cutAt, sizeBytes } = fitOne(records, first, offset);
-      made.push(use(pack(records, { first, offset, end, cutAt, sizeBytes })));
-      first = end;
-      offset = cutAt;
-    }
-    return made;
+    if (pendingBytes <= NOISE_PLAINTEXT_BYTES_MAX) return [use(packWhole(first, others, pendingBytes))];
+    return takePieces(others === undefined ? [first] : [first, ...others], use);
   }
+}
+
+/** Records that do not fit into one plaintext. */
+function takePieces<T>(records: readonly Uint8Array[], use: (plaintext: Uint8Array<ArrayBuffer>) => T): T[] {
+  const made: T[] = [];
+  let first = 0;
+  let offset = 0;
+  while (first < records.length) {
+    const { end, cutAt, sizeBytes } = fitOne(records, first, offset);
+    made.push(use(pack(records, { first, offset, end, cutAt, sizeBytes })));
+    first = end;
+    offset = cutAt;
+  }
+  return made;
 }
 
 /** Where plaintexts are packed, one after the other. */
@@ -98,23 +112,35 @@ function fitOne(
   return { end: records.length, cutAt: 0, sizeBytes };
 }
 
+/** Writes a fragment. @returns where the next one goes */
+function putFragment(at: number, bytes: Uint8Array, flags: number): number {
+  PLAINTEXT[at] = flags;
+  PLAINTEXT[at + 1] = bytes.length >> 8;
+  PLAINTEXT[at + 2] = bytes.length & 0xff;
+  PLAINTEXT.set(bytes, at + HEAD_BYTES);
+  return at + HEAD_BYTES + bytes.length;
+}
+
+/** All records in one plaintext of this length. */
+function packWhole(
+  first: Uint8Array,
+  others: readonly Uint8Array[] | undefined,
+  sizeBytes: number,
+): Uint8Array<ArrayBuffer> {
+  let at = putFragment(0, first, FINAL);
+  if (others !== undefined) for (const record of others) at = putFragment(at, record, FINAL);
+  return PLAINTEXT.subarray(0, sizeBytes);
+}
+
 function pack(records: readonly Uint8Array[], piece: Piece): Uint8Array<ArrayBuffer> {
-  const plaintext = PLAINTEXT.subarray(0, piece.sizeBytes);
   let at = 0;
-  const put = (bytes: Uint8Array, flags: number): void => {
-    plaintext[at] = flags;
-    plaintext[at + 1] = bytes.length >> 8;
-    plaintext[at + 2] = bytes.length & 0xff;
-    plaintext.set(bytes, at + HEAD_BYTES);
-    at += HEAD_BYTES + bytes.length;
-  };
   let from = piece.offset;
   for (let index = piece.first; index < piece.end; index++, from = 0) {
     const record = records[index] as Uint8Array;
-    put(from === 0 ? record : record.subarray(from), FINAL);
+    at = putFragment(at, from === 0 ? record : record.subarray(from), FINAL);
   }
-  if (piece.cutAt > from) put((records[piece.end] as Uint8Array).subarray(from, piece.cutAt), 0);
-  return plaintext;
+  if (piece.cutAt > from) putFragment(at, (records[piece.end] as Uint8Array).subarray(from, piece.cutAt), 0);
+  return PLAINTEXT.subarray(0, piece.sizeBytes);
 }
 
 function lengthOf(records: readonly Uint8Array[], index: number): number {
