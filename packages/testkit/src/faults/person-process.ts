@@ -10,11 +10,11 @@ import type { IncomingMessage } from '@kuvert/client-core';
 import { openProfile, type Profile, type ReplayEvidence } from '@kuvert/client-core/node';
 import { type ContentId, type ErrorCode, KuvertError } from '@kuvert/protocol';
 import { standingOf } from '../devices/standing.ts';
+import { toldReplay } from './closed-profiles.ts';
 import { Notebook, readNotebook } from './notebook.ts';
 import { pause } from './partition.ts';
 import type { Order, PersonSettings, Standing } from './person-talk.ts';
 import { Dice } from './plan.ts';
-import { toldReplay } from './replays.ts';
 
 /** Own messages that may wait before the person waits too. */
 const WAITING_MAX = 40;

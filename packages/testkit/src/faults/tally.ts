@@ -24,6 +24,8 @@ export interface CampaignResult {
   readonly skipped: Readonly<Record<string, number>>;
   /** Notices that people would have seen at the end. */
   readonly notices: Readonly<Record<string, number>>;
+  /** What did not open when it came, by the reason. It came again without anybody noticing. */
+  readonly setAside: Readonly<Record<string, number>>;
   /** Accepted and shown, with the sender not yet told so at the end. */
   readonly undelivered: number;
   /** Ledger and findings of a failure. */
@@ -44,6 +46,7 @@ export class Tally {
   readonly #faults = new Map<string, number>();
   readonly #skipped = new Map<string, number>();
   readonly #notices = new Map<string, number>();
+  readonly #setAside = new Map<string, number>();
   readonly #wrongs: string[] = [];
 
   constructor(seed: string) {
@@ -66,6 +69,11 @@ export class Tally {
   /** People of honest devices and an honest server are told of nothing, whatever breaks. */
   noticed(notice: string): void {
     add(this.#notices, notice);
+  }
+
+  /** Something did not open when it came. */
+  setAside(reason: string): void {
+    add(this.#setAside, reason);
   }
 
   /** Something that must not happen, in words. */
@@ -104,6 +112,7 @@ export class Tally {
       faults: Object.fromEntries(this.#faults),
       skipped: Object.fromEntries(this.#skipped),
       notices: Object.fromEntries(this.#notices),
+      setAside: Object.fromEntries(this.#setAside),
       undelivered: this.undelivered,
       keptIn: this.keptIn,
     };

@@ -10,11 +10,11 @@ import { join } from 'node:path';
 import { makeCheapContainer } from '../../devices/cheap-container.ts';
 import { checkLedger } from '../../ledger/checker.ts';
 import { Site } from '../../site.ts';
+import { type ClosedProfile, keepReplays, listSetAside, type SetAside } from '../closed-profiles.ts';
 import { Network } from '../network.ts';
 import { mergeNotebooks, Notebook } from '../notebook.ts';
 import { pause } from '../partition.ts';
 import { Dice, type Fault, planFaults } from '../plan.ts';
-import { type ClosedProfile, keepReplays } from '../replays.ts';
 import { ServerUnderFaults } from '../served.ts';
 import { type CampaignResult, Tally } from '../tally.ts';
 import { Hall } from './hall.ts';
@@ -255,11 +255,14 @@ class GroupCampaign {
     const ledger = mergeNotebooks(notebooks);
     const findings = checkLedger(ledger);
     this.tally.checked(ledger, findings);
+    const setAside = await listSetAside(this.#profiles);
+    for (const one of setAside) this.tally.setAside(nameOf(one));
     if (this.tally.isClean) return;
     const kept = join(tmpdir(), `kuvert-faults-group-${this.#options.seed}`);
     mkdirSync(kept, { recursive: true });
     writeFileSync(join(kept, 'ledger.jsonl'), ledger.map((event) => `${JSON.stringify(event)}\n`).join(''));
     writeFileSync(join(kept, 'findings.json'), JSON.stringify(findings, undefined, 2));
+    writeFileSync(join(kept, 'set-aside.json'), JSON.stringify(setAside, undefined, 2));
     writeFileSync(join(kept, 'said.log'), this.#said.map((line) => `${line}\n`).join(''));
     await keepReplays(kept, notebooks, (device) => this.#profiles.get(device));
     this.tally.keptIn = kept;
@@ -269,4 +272,8 @@ class GroupCampaign {
     this.#said.push(`${new Date().toISOString()} ${process.hrtime.bigint()} ${line}`);
     this.#options.onProgress?.(line);
   }
+}
+
+function nameOf({ reason, isOfGroup, isOpen }: SetAside): string {
+  return `${reason}${isOfGroup ? ' to the group' : ''}${isOpen ? ', not come again' : ''}`;
 }

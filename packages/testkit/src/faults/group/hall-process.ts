@@ -1,10 +1,10 @@
 /** A hall: many members of one group in one process that may be killed at any moment. */
 import { enrol, openProfile, type Profile } from '@kuvert/client-core/node';
 import { KuvertError } from '@kuvert/protocol';
+import { toldReplay } from '../closed-profiles.ts';
 import { Notebook, readNotebook } from '../notebook.ts';
 import { pause } from '../partition.ts';
 import { Dice } from '../plan.ts';
-import { toldReplay } from '../replays.ts';
 import { Member } from './hall-member.ts';
 import type { HallAnswer, HallMember, HallOrder, HallSettings } from './hall-talk.ts';
 
@@ -12,6 +12,7 @@ const AT_ONCE = 8;
 /** To look how far a message has come, all members are gone through. */
 const LOOK_MS = { least: 150, perMember: 5 } as const;
 const OPENING_MAX = 50;
+const FOUNDING_MS = 120_000;
 
 const leaving = new AbortController();
 let members: Member[] = [];
@@ -69,8 +70,19 @@ async function come({ members: wanted, notebook: path, serverUrl }: HallSettings
 async function found(mails: readonly string[]): Promise<string> {
   const [founder] = members;
   if (founder === undefined || settings === undefined) throw new Error('the hall is empty');
-  await founder.profile.connect();
-  return (await founder.profile.groups.create(settings.title, mails)).groupId;
+  const { profile } = founder;
+  const { title } = settings;
+  // On a loaded machine an answer may come too late, and what was asked for may be there all the same.
+  for (let tries = 1; ; tries++) {
+    try {
+      await profile.flush({ timeoutMs: FOUNDING_MS });
+      const there = profile.groups.list().find((group) => group.title === title);
+      return (there ?? (await profile.groups.create(title, mails))).groupId;
+    } catch (error) {
+      if (!(error instanceof KuvertError) || error.retry.kind === 'never' || tries > OPENING_MAX) throw error;
+      await pause(error.retry.kind === 'after' ? error.retry.ms : 1_000);
+    }
+  }
 }
 
 async function talk(member: Member, messages: number): Promise<void> {
