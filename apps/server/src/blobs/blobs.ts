@@ -44,9 +44,13 @@ export interface Blobs {
     bytes: AsyncIterable<Uint8Array>,
     untilBytes: number,
   ): Promise<number>;
+  /**
+   * Resolves when no call of {@link Blobs.append} for this file is under way at this server, or after some seconds.
+   */
+  settled(place: BlobPlace): Promise<void>;
   /** SHA-256 of the file, complete or not. @throws KuvertError `not_found` */
   hash(place: BlobPlace): Promise<Uint8Array<ArrayBuffer>>;
-  /** Nothing is added any more. May be repeated. @throws KuvertError `not_found` */
+  /** Nothing is added any more; the file is durable, whoever has added to it. May be repeated. @throws KuvertError `not_found` */
   complete(place: BlobPlace): Promise<void>;
   /** The bytes of a complete file from an offset on. Ending the iteration early frees everything. @throws KuvertError `not_found` */
   read(

@@ -14,6 +14,8 @@ const READ_BYTES = 256 * 1_024;
 const SYNC_BYTES = 4 * 1_048_576;
 /** Uploads whose hash is carried along; others are read again when they are finished. */
 const HASHES_MAX = 1_000;
+/** How long somebody waits for an upload that is under way. */
+const SETTLE_MS = 5_000;
 const PART = '.part';
 
 /** A hash that has taken so many bytes of a file. */
@@ -26,6 +28,8 @@ interface RunningHash {
 export function openFileBlobs(folder: string): Blobs {
   const appending = new Map<string, { stop(): void; readonly done: Promise<unknown> }>();
   const hashes = new Map<string, RunningHash>();
+  /** Tenants whose folder is durable. */
+  const placedTenants = new Set<TenantId>();
   const pathOf = ({ tenantId, attachment }: BlobPlace): string => {
     // Ids have one form and no dots or slashes; checked here too, because a path is made of them.
     if (!isId('tenant', tenantId) || !isId('attachment', attachment)) throw new KuvertError('not_found');
@@ -34,45 +38,52 @@ export function openFileBlobs(folder: string): Blobs {
 
   async function find(place: BlobPlace): Promise<BlobState | undefined> {
     const path = pathOf(place);
-    const whole = await sizeOf(path);
-    if (whole !== undefined) return { sizeBytes: whole, isComplete: true };
+    // In this order nothing is missed that is completed meanwhile.
     const part = await sizeOf(path + PART);
-    return part === undefined ? undefined : { sizeBytes: part, isComplete: false };
+    if (part !== undefined) return { sizeBytes: part, isComplete: false };
+    const whole = await sizeOf(path);
+    return whole === undefined ? undefined : { sizeBytes: whole, isComplete: true };
   }
 
   /** @returns `placed`: its name is durable */
   async function openPart(
     path: string,
     tenantId: TenantId,
+    isNew: boolean,
   ): Promise<{ file: FileHandle; placed: Promise<void> }> {
-    try {
-      return { file: await open(path, 'r+'), placed: Promise.resolve() };
-    } catch (error) {
+    if (!isNew) return { file: await open(path, 'r+'), placed: Promise.resolve() };
+    const file = await open(path, 'wx+', 0o600).catch(async (error: unknown) => {
       if (codeOf(error) !== 'ENOENT') throw error;
-    }
-    await mkdir(join(folder, tenantId), { recursive: true, mode: 0o700 });
-    const file = await open(path, 'wx+', 0o600);
+      await mkdir(join(folder, tenantId), { recursive: true, mode: 0o700 });
+      return open(path, 'wx+', 0o600);
+    });
     // While the first bytes come.
-    const placed = Promise.all([syncFolder(join(folder, tenantId)), syncFolder(folder)]).then(
-      () => undefined,
-    );
+    const placed = place(tenantId);
     placed.catch(() => undefined);
     return { file, placed };
   }
 
+  /** Makes the names of a tenant's files durable. */
+  async function place(tenantId: TenantId): Promise<void> {
+    const isPlaced = placedTenants.has(tenantId);
+    await Promise.all([syncFolder(join(folder, tenantId)), ...(isPlaced ? [] : [syncFolder(folder)])]);
+    placedTenants.add(tenantId);
+  }
+
   async function write(
-    place: BlobPlace,
+    blob: BlobPlace,
     from: number,
     bytes: AsyncIterable<Uint8Array>,
     { untilBytes, signal }: { untilBytes: number; signal: AbortSignal },
   ): Promise<number> {
-    const path = pathOf(place);
-    const present = await find(place);
+    const { tenantId } = blob;
+    const path = pathOf(blob);
+    const present = await find(blob);
     const offset = present?.sizeBytes ?? 0;
     if (present?.isComplete || offset !== from) {
       throw new KuvertError('attachment_offset', { details: { offset } });
     }
-    const { file, placed } = await openPart(path + PART, place.tenantId);
+    const { file, placed } = await openPart(path + PART, tenantId, present === undefined);
     let at = from;
     // The disk begins with what is there while more comes, so that little is left for the end.
     let syncing: Promise<void> = Promise.resolve();
@@ -113,7 +124,13 @@ export function openFileBlobs(folder: string): Blobs {
       await syncing.catch(() => undefined);
       throw diskFailure(error);
     } finally {
-      await Promise.all([file.datasync(), placed]).finally(() => file.close());
+      await Promise.all([file.datasync(), placed])
+        // Whether it is durable is not known: nobody is to rely on what is carried along.
+        .catch((error: unknown) => {
+          hashes.delete(path);
+          throw diskFailure(error);
+        })
+        .finally(() => file.close());
     }
     return at;
   }
@@ -143,6 +160,15 @@ export function openFileBlobs(folder: string): Blobs {
       return writing;
     },
 
+    async settled(place) {
+      const writing = appending.get(pathOf(place));
+      if (writing === undefined) return;
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, SETTLE_MS);
+      await Promise.race([writing.done, late.promise]);
+      clearTimeout(timer);
+    },
+
     async hash(place) {
       const path = pathOf(place);
       const state = await find(place);
@@ -154,8 +180,11 @@ export function openFileBlobs(folder: string): Blobs {
       return Uint8Array.from(hash.digest());
     },
 
-    async complete(place) {
-      const path = pathOf(place);
+    async complete(blob) {
+      const path = pathOf(blob);
+      // What came through this process was synced before it was answered for; another server may be about to.
+      const isOurs = hashes.get(path)?.bytes === (await sizeOf(path + PART)) && !appending.has(path);
+      if (!isOurs) await syncFile(path + PART);
       try {
         await rename(path + PART, path);
       } catch (error) {
@@ -163,7 +192,7 @@ export function openFileBlobs(folder: string): Blobs {
         if ((await sizeOf(path)) === undefined) throw new KuvertError('not_found');
       }
       hashes.delete(path);
-      await syncFolder(join(folder, place.tenantId));
+      await place(blob.tenantId);
     },
 
     async read(place, from) {
@@ -229,6 +258,21 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, from: number): Prom
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, from + done);
     done += bytesWritten;
+  }
+}
+
+/** Makes the bytes of a file durable, if it is there. */
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw diskFailure(error);
+  });
+  try {
+    await file?.datasync();
+  } catch (error) {
+    throw diskFailure(error);
+  } finally {
+    await file?.close();
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Files in conversations: sealing and sending them, fetching and saving them. A file is sealed into the profile first, and its message written
- * down with it, so that both survive a killed process and need the original no more; the message goes out when the server has the file.
+ * down with it, so that both survive a killed process and need the original no more; the message goes out when the server has the file. A power cut
+ * they survive from when `send` resolves: then the file is durable here, or at the server already, where this disk need not hurry.
  */
 import {
   type AttachmentId,
@@ -21,11 +22,14 @@ import type { Connection } from '../ports.ts';
 import { harmlessName } from './names.ts';
 import type { AttachmentPorts, FileSource, FileTarget, FileWriting } from './ports.ts';
 import { type OnBytes, openFile, sealedBytesOf, sealFile, takeSealed } from './sealing.ts';
+import type { UploadRow } from './store.ts';
 import { Uploads } from './uploads.ts';
 
 /** Sealed files beyond this are not kept here once they are sent or saved. */
 const KEPT_BYTES_MAX = 16 * 1_048_576;
 const LISTED = 1_000;
+/** A file that the server does not have so soon after it was sealed is made durable here. */
+const KEEP_AFTER_MS = 500;
 
 type FileDraft = Extract<Draft, { file: unknown }>;
 /** What is said of a file that is sent: its kind, what is written to it, how it looks. */
@@ -89,23 +93,30 @@ export class Attachments {
     let writing: FileWriting | undefined;
     try {
       writing = await files.create(attachment);
-      const sealed = await sealFile(source, writing, {
+      const file = writing;
+      const sealed = await sealFile(source, file, {
         openSealer,
         random,
-        ...(onBytes && { onBytes }),
-        onWritten: (bytes) => growing.grewTo(bytes),
+        growing,
+        onBytes: (...bytes) => {
+          // What a slow line leaves here for long is to be durable soon after it is whole.
+          if (!growing.isNearlySent) file.flushSoon();
+          onBytes?.(...bytes);
+        },
       });
-      const file: AttachmentPointer = { ...sealed, attachment, name: shortName(source.name), mediaType };
-      const content = contentOf({ ...message, file } as FileDraft);
-      await writing.finish();
+      const pointer: AttachmentPointer = { ...sealed, attachment, name: shortName(source.name), mediaType };
+      const content = contentOf({ ...message, file: pointer } as FileDraft);
+      const { sealedSha256 } = sealed;
+      const isDurable = !growing.isNearlySent;
+      await writing.finish({ isDurable });
       const contentId = store.transaction(() => {
         const queued = queueShown(this.#context, conversationId, content);
         store.outbox.hold(queued);
-        const { sealedSha256 } = sealed;
         store.uploads.add({ attachment, contentId: queued, sealedBytes, sealedSha256 });
         return queued;
       });
       this.uploads.look();
+      if (!isDurable) await this.#keep({ attachment, contentId });
       return contentId;
     } catch (error) {
       growing.giveUp();
@@ -213,6 +224,39 @@ export class Attachments {
     } finally {
       await writing.close();
     }
+  }
+
+  /** Waits until a file is durable: at the server or, where that takes longer, here. @throws KuvertError `disk_full`; then its message is no more */
+  async #keep(upload: Pick<UploadRow, 'attachment' | 'contentId'>): Promise<void> {
+    const { clock } = this.#context;
+    const isStored = await new Promise<boolean>((resolve) => {
+      const cancel = clock.after(KEEP_AFTER_MS, () => resolve(false));
+      void this.uploads.whenStored(upload.attachment).then((is) => {
+        cancel();
+        resolve(is);
+      });
+    });
+    if (isStored) return;
+    await this.#platform()
+      .files.keep(upload.attachment)
+      .catch((error: unknown) => {
+        if (this.#takeBack(upload)) throw error;
+      });
+  }
+
+  /** Nobody is to wait for a message whose file could not be kept. @returns false when the server has it by now */
+  #takeBack({ attachment, contentId }: Pick<UploadRow, 'attachment' | 'contentId'>): boolean {
+    const { store, changes } = this.#context;
+    return store.transaction(() => {
+      if (store.uploads.get(attachment)?.state !== 'upload' || !store.outbox.withdraw(contentId))
+        return false;
+      store.uploads.delete(attachment);
+      for (const { entryId, conversationId } of store.entries.find(contentId, this.#context.own.deviceId)) {
+        store.entries.forget(entryId, 'removed');
+        changes.entriesOf(conversationId);
+      }
+      return true;
+    });
   }
 
   async #dropLarge({ attachment, sealedBytes }: AttachmentPointer): Promise<void> {

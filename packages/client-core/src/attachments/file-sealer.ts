@@ -5,8 +5,11 @@
 import { createHash } from 'node:crypto';
 import { attachmentCipher, attachmentLayout, paddedBytes } from '@kuvert/crypto/attachments';
 
-/** Segments that are sealed, hashed and written at once. Sealed they are 1 MiB. */
-const BATCH_SEGMENTS = 4;
+/** What is sealed, hashed and written at once, sealed: a segment of a small file, so that its sending begins early, and four of a large one. */
+export const BATCH_BYTES = { small: 262_144, large: 1_048_576 } as const;
+const SEGMENT_BYTES = 262_144;
+/** From here on a file is large. */
+export const LARGE_BYTES_MIN = 12 * 1_048_576;
 
 /** What is sealed, and under what. */
 export interface SealingOrder {
@@ -42,11 +45,17 @@ export interface BatchMemory {
   readonly sealed: Uint8Array<ArrayBuffer>;
 }
 
+/** Of the batches of a file. */
+export function batchBytesOf(sizeBytes: number): number {
+  return sizeBytes >= LARGE_BYTES_MIN ? BATCH_BYTES.large : BATCH_BYTES.small;
+}
+
 /** All batches of a file, in order. */
 export function* batchesOf(sizeBytes: number): Generator<Batch> {
   const layout = attachmentLayout(paddedBytes(sizeBytes));
-  for (let first = 0; first < layout.segmentCount; first += BATCH_SEGMENTS) {
-    const end = Math.min(first + BATCH_SEGMENTS, layout.segmentCount);
+  const segments = batchBytesOf(sizeBytes) / SEGMENT_BYTES;
+  for (let first = 0; first < layout.segmentCount; first += segments) {
+    const end = Math.min(first + segments, layout.segmentCount);
     const { plainStart, sealedStart } = layout.segment(first);
     const { plainEnd, sealedEnd } = layout.segment(end - 1);
     const fileBytes = Math.max(0, Math.min(plainEnd, sizeBytes) - plainStart);

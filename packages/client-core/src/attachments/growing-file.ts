@@ -1,28 +1,100 @@
-/** How far the sealing of a file has come, told by whoever seals to whoever sends. */
+/**
+ * A file while it is sealed, between whoever seals it and whoever sends it. Sealed bytes are lent from memory to a sender that keeps up; one that does
+ * not reads them from the disk, where all of them go. Nobody waits for a line that is slow: after a moment its memory is taken back.
+ */
+import type { Clock } from '../ports.ts';
+
+/** How long memory waits for its sender. */
+const PATIENCE_MS = 50;
+/** A sender that is so far behind, or less, is about to have everything. */
+const NEAR_BYTES = 16 * 1_048_576;
+
+/** Sealed bytes in memory. */
+export interface Loan {
+  readonly from: number;
+  readonly bytes: Uint8Array;
+  /** They are on the disk too. */
+  isWritten: boolean;
+  /** The sender has them in hand. */
+  isTaken: boolean;
+  /** Called once, when the memory is free again. */
+  readonly onBack: () => void;
+}
+
+/** @see the top of this file */
 export class GrowingFile {
-  #bytes = 0;
+  readonly #clock: Clock;
+  readonly #whole = Promise.withResolvers<Uint8Array<ArrayBuffer> | undefined>();
+  #loans: Loan[] = [];
+  #sealedBytes = 0;
+  #writtenBytes = 0;
+  #sentBytes = 0;
+  #hasSender = false;
+  #isPatient = true;
+  #isWanted: () => boolean = () => false;
   #isGivenUp = false;
   #wake: (() => void) | undefined;
   #onGivenUp: (() => void) | undefined;
 
-  /** What can be read. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** What can be read, from memory or from the disk. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#sealedBytes;
+  }
+  /** What can be read from the disk. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
   /** It was not sealed to its end, and never will be. */
   get isGivenUp(): boolean {
     return this.#isGivenUp;
   }
+  /** Somebody sends it, and has nearly all that there is. */
+  get isNearlySent(): boolean {
+    return this.#hasSender && this.#sealedBytes - this.#sentBytes <= NEAR_BYTES;
+  }
+  /** SHA-256 of all of it, once all is sealed; undefined when it was given up before. */
+  get sealedSha256(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return this.#whole.promise;
+  }
 
-  /** So much can be read now. */
-  grewTo(bytes: number): void {
-    this.#bytes = bytes;
-    this.#wake?.();
+  /** Further bytes were sealed. The memory is free again when `onBack` is called: not before they were written. */
+  lend(bytes: Uint8Array, onBack: () => void): Loan {
+    const loan = { from: this.#sealedBytes, bytes, isWritten: false, isTaken: false, onBack };
+    this.#loans.push(loan);
+    this.#sealedBytes += bytes.length;
+    this.#awake();
+    return loan;
+  }
+  /** What was lent is on the disk. */
+  written(loan: Loan): void {
+    loan.isWritten = true;
+    this.#writtenBytes = loan.from + loan.bytes.length;
+    this.#endSome();
+  }
+  /** Memory is wanted back until `isStillWanted` says otherwise: after a moment, from a sender that is not as fast as it is wanted. */
+  async wantBack(isStillWanted: () => boolean): Promise<void> {
+    if (this.#hasSender && this.#isPatient) {
+      await new Promise<void>((resolve) => this.#clock.after(PATIENCE_MS, resolve));
+      if (!isStillWanted()) return;
+      this.#isPatient = false;
+    }
+    this.#isWanted = isStillWanted;
+    this.#endSome();
+  }
+  /** All of it was sealed; the rest of it is being written. */
+  completed(sealedSha256: Uint8Array<ArrayBuffer>): void {
+    this.#whole.resolve(sealedSha256);
   }
   /** Nothing is added any more, although it is not whole. */
   giveUp(): void {
     this.#isGivenUp = true;
-    this.#wake?.();
+    this.#whole.resolve(undefined);
+    this.noSender();
+    this.#awake();
     this.#onGivenUp?.();
   }
   /** Calls `listener` when it is given up, for one listener. */
@@ -30,13 +102,54 @@ export class GrowingFile {
     this.#onGivenUp = listener;
   }
 
+  /** Somebody begins to send it, from `offset` on. */
+  sentFrom(offset: number): void {
+    this.#hasSender = true;
+    this.#sentBytes = offset;
+    this.#endSome();
+  }
+  /** Nobody sends it any more, or ever. */
+  noSender(): void {
+    this.#hasSender = false;
+    this.#endSome();
+  }
+  /** Bytes from `at` on that are in memory. Whoever takes them says with {@link GrowingFile.passed} that they were used. */
+  take(at: number): Loan | undefined {
+    const loan = this.#loans.find(({ from, bytes }) => from <= at && at < from + bytes.length);
+    if (loan === undefined) return undefined;
+    loan.isTaken = true;
+    this.#isPatient = true;
+    return loan;
+  }
+  /** Everything before `at` has been sent. */
+  passed(at: number, loan?: Loan): void {
+    this.#sentBytes = Math.max(this.#sentBytes, at);
+    if (loan !== undefined) loan.isTaken = false;
+    this.#endSome();
+  }
+
   /** Waits until so much can be read, or it was given up. For one waiter at a time. @returns how much can be read */
   async reaches(bytes: number): Promise<number> {
-    while (this.#bytes < bytes && !this.#isGivenUp) {
+    while (this.#sealedBytes < bytes && !this.#isGivenUp) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    return this.#bytes;
+    return this.#sealedBytes;
+  }
+
+  /** Gives back what nobody needs in memory any more. */
+  #endSome(): void {
+    for (const loan of [...this.#loans]) {
+      if (!loan.isWritten || loan.isTaken) continue;
+      const isPassed = this.#sentBytes >= loan.from + loan.bytes.length;
+      if (this.#hasSender && !isPassed && !this.#isWanted()) continue;
+      this.#loans.splice(this.#loans.indexOf(loan), 1);
+      loan.onBack();
+    }
+  }
+  #awake(): void {
+    this.#wake?.();
+    this.#wake = undefined;
   }
 }

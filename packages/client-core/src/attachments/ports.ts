@@ -11,8 +11,10 @@ export interface FileWriting {
   /** Forgets what is behind; later writes go on from there. */
   truncate(sizeBytes: number): Promise<void>;
   write(bytes: Uint8Array): Promise<void>;
-  /** Makes it whole: durable, and under its name. */
-  finish(): Promise<void>;
+  /** The disk is to begin with what was written; nobody waits for it. */
+  flushSoon(): void;
+  /** Makes it whole and gives it its name. It is durable with `isDurable`, or once {@link SealedFiles.keep} has said so. */
+  finish(how?: { readonly isDurable: boolean }): Promise<void>;
   /** Ends the writing; what is there stays for a later try. */
   close(): Promise<void>;
 }
@@ -27,6 +29,8 @@ export interface SealedFiles {
   create(attachment: AttachmentId): Promise<FileWriting>;
   /** Begins a file that is fetched, or goes on with one that was begun. */
   write(attachment: AttachmentId): Promise<FileWriting>;
+  /** Makes a whole file durable, and its name. */
+  keep(attachment: AttachmentId): Promise<void>;
   /** Removes it, begun or whole, if it is there. */
   remove(attachment: AttachmentId): Promise<void>;
   /** Removes what was begun with `create` and never finished, but not what is still needed. */
@@ -44,6 +48,8 @@ export interface BlobTransfer {
     readonly offset: number;
     readonly count: number;
     readonly bytes: AsyncIterable<Uint8Array>;
+    /** Called when all of them are on their way. */
+    readonly onSent?: () => void;
   }): Promise<number>;
   /** The bytes from `from` to the end. */
   fetch(range: { readonly capability: string; readonly from: number }): Promise<AsyncIterable<Uint8Array>>;

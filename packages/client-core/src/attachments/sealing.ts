@@ -15,20 +15,16 @@ import {
   ATTACHMENT_LIMITS,
   type AttachmentId,
   type AttachmentPointer,
-  discardBytes,
   equalBytes,
   KuvertError,
 } from '@kuvert/protocol';
 import type { Random } from '../ports.ts';
-import { type BatchMemory, batchesOf } from './file-sealer.ts';
+import { BatchLanes } from './batch-lanes.ts';
+import { batchBytesOf, batchesOf } from './file-sealer.ts';
+import type { GrowingFile } from './growing-file.ts';
 import type { AttachmentPorts, FileSource, FileTarget, FileWriting, SealedFiles } from './ports.ts';
 
 type Hashes = Pick<AttachmentPointer, 'key' | 'sizeBytes' | 'sha256' | 'sealedBytes' | 'sealedSha256'>;
-/** The largest that is read, sealed and written at once, with its padding. */
-const BATCH_BYTES = 1_048_576;
-/** How many of them are under way. */
-const LANES = 3;
-
 /** Told now and then how far something has come. */
 export type OnBytes = (doneBytes: number, totalBytes: number) => void;
 
@@ -40,6 +36,7 @@ export function sealedBytesOf(sizeBytes: number): number {
 
 /**
  * Seals a file of a size that {@link sealedBytesOf} takes, under a key of its own.
+ * @param growing takes what is sealed as it is
  * @throws KuvertError `file_changed` when it has not the size that it was said to have
  */
 export async function sealFile(
@@ -48,13 +45,12 @@ export async function sealFile(
   {
     openSealer,
     random,
+    growing,
     onBytes,
-    onWritten,
   }: Pick<AttachmentPorts, 'openSealer'> & {
     readonly random: Random;
+    readonly growing: GrowingFile;
     readonly onBytes?: OnBytes;
-    /** So much of the sealed file can be read now. */
-    readonly onWritten?: (sealedBytes: number) => void;
   },
 ): Promise<Hashes> {
   const { sizeBytes } = source;
@@ -62,58 +58,54 @@ export async function sealFile(
   const sealer = openSealer({ key, header: attachmentHeader(random), sizeBytes });
   const { sealedBytes } = attachmentLayout(paddedBytes(sizeBytes));
   const input = new Pieces(source.read());
-  // Memory takes turns: one is filled from the file while another is sealed and the one before is written.
-  const lanes: { memory: BatchMemory | undefined; done: Promise<unknown> }[] = Array.from(
-    { length: Math.min(LANES, Math.ceil(sealedBytes / BATCH_BYTES)) },
-    () => ({ memory: undefined, done: Promise.resolve() }),
-  );
+  // Memory takes turns: one is filled from the file while another is sealed, and those before are written and sent.
+  const lanes = new BatchLanes(batchBytesOf(sizeBytes), (isStillWanted) => {
+    void growing.wantBack(isStillWanted);
+  });
+  let sealed: Promise<unknown> = Promise.resolve();
   let written: Promise<unknown> = Promise.resolve();
-  let [doneBytes, writtenBytes] = [0, 0];
+  let doneBytes = 0;
   try {
     await writing.truncate(0);
-    for (const [index, batch] of [...batchesOf(sizeBytes)].entries()) {
-      const lane = lanes[index % lanes.length];
-      if (lane === undefined) break;
-      await lane.done;
-      const memory = lane.memory ?? newMemory(Math.min(sealedBytes, BATCH_BYTES));
-      lane.memory = undefined;
-      if ((await input.fill(memory.plain.subarray(0, batch.fileBytes))) < batch.fileBytes) {
-        throw new KuvertError('file_changed');
-      }
-      memory.plain.fill(0, batch.fileBytes);
+    for (const batch of batchesOf(sizeBytes)) {
+      const memory = await lanes.take();
+      const given = await fillFrom(input, memory.plain, batch.fileBytes).catch((error: unknown) => {
+        lanes.giveBack(memory);
+        throw error;
+      });
+      memory.plain.fill(0, given);
       doneBytes += batch.fileBytes;
       onBytes?.(doneBytes, sizeBytes);
       const sealing = sealer.seal(batch, memory);
-      const before = written;
-      lane.done = (async () => {
-        lane.memory = await sealing;
-        await before;
-        await writing.write(lane.memory.sealed.subarray(0, batch.sealedBytes));
-        writtenBytes += batch.sealedBytes;
-        onWritten?.(writtenBytes);
-      })();
-      written = lane.done;
-      written.catch(() => undefined);
+      const lent = Promise.all([sealing, sealed]).then(([{ sealed: bytes, plain }]) =>
+        growing.lend(bytes.subarray(0, batch.sealedBytes), () => lanes.giveBack({ plain, sealed: bytes })),
+      );
+      sealed = lent;
+      written = Promise.all([lent, written]).then(async ([loan]) => {
+        await writing.write(loan.bytes);
+        growing.written(loan);
+      });
+      written.catch((error: unknown) => lanes.fail(error));
     }
     // Whoever writes to it while it is read would have half of each sent.
     if ((await input.fill(new Uint8Array(1))) > 0) throw new KuvertError('file_changed');
     const hashes = await sealer.finish();
+    growing.completed(hashes.sealedSha256);
     await written;
     return { key, sizeBytes, sealedBytes, ...hashes };
   } finally {
     // Nobody closes the file under a write.
-    await Promise.allSettled(lanes.map(({ done }) => done));
+    await written.catch(() => undefined);
     sealer.wipe();
-    for (const { memory } of lanes) {
-      memory?.plain.fill(0);
-      for (const bytes of memory ? [memory.plain, memory.sealed] : []) discardBytes(bytes);
-    }
+    lanes.close();
     await input.close();
   }
 }
 
-function newMemory(bytes: number): BatchMemory {
-  return { plain: new Uint8Array(bytes), sealed: new Uint8Array(bytes) };
+/** @throws KuvertError `file_changed` */
+async function fillFrom(input: Pieces, plain: Uint8Array, count: number): Promise<number> {
+  if ((await input.fill(plain.subarray(0, count))) < count) throw new KuvertError('file_changed');
+  return count;
 }
 
 /**
@@ -147,6 +139,7 @@ export async function takeSealed(
       checkPadding(cipher.open(place, sealed), place, pointer.sizeBytes);
       if (next === 0) await writing.write(header);
       await writing.write(sealed);
+      writing.flushSoon();
       onBytes?.(place.sealedEnd, pointer.sealedBytes);
     }
     cipher.wipe();

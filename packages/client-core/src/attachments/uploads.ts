@@ -23,6 +23,9 @@ const STALE_MS = 86_400_000;
 /** Pauses beyond this are not waited for by whoever wants to be done. */
 const SHORT_PAUSE_MS = 5_000;
 
+/** What has become of a file. */
+type Reached = 'nothing' | 'arrived' | 'stored';
+
 /** @see the top of this file */
 export class Uploads {
   readonly #context: Context;
@@ -36,8 +39,9 @@ export class Uploads {
   readonly #failures = new Map<AttachmentId, number>();
   readonly #sealing = new Map<
     AttachmentId,
-    { readonly connection: Connection; readonly arrived: Promise<boolean> }
+    { readonly connection: Connection; readonly reached: Promise<Reached> }
   >();
+  readonly #awaited = new Map<AttachmentId, (isStored: boolean) => void>();
   readonly #pieceSize = new PieceSize();
   #connection: Connection | undefined;
 
@@ -68,6 +72,8 @@ export class Uploads {
   }
   disconnected(): void {
     this.#connection = undefined;
+    for (const resolve of this.#awaited.values()) resolve(false);
+    this.#awaited.clear();
     for (const { cancel } of this.#paused.values()) cancel();
     this.#paused.clear();
     this.#failures.clear();
@@ -103,17 +109,17 @@ export class Uploads {
    * process, so what a killed one has left here is forgotten, and given up by the server after two days.
    */
   whileSealing(attachment: AttachmentId, sealedBytes: number): GrowingFile {
-    const file = new GrowingFile();
+    const file = new GrowingFile(this.#context.clock);
     const connection = this.#connection;
     if (connection === undefined || this.#ports === undefined || this.#sealing.size >= SEALING_MAX)
       return file;
-    const arrived = this.#bring(connection, this.#ports, { attachment, sealedBytes, file }).catch(
-      () => false,
-    );
-    this.#sealing.set(attachment, { connection, arrived });
+    const reached = this.#bring(connection, this.#ports, { attachment, sealedBytes, file })
+      .catch((): Reached => 'nothing')
+      .finally(() => file.noSender());
+    this.#sealing.set(attachment, { connection, reached });
     // Also when all of it has arrived: no message will ever name it.
     file.whenGivenUp(() => {
-      void arrived.then(() => {
+      void reached.then(() => {
         this.#sealing.delete(attachment);
         connection.request('attachments.remove', { attachment }).catch(() => undefined);
       });
@@ -121,19 +127,27 @@ export class Uploads {
     return file;
   }
 
+  /** Resolves with true when the server has confirmed a file whose message was written down, with false when that has to wait for a connection. */
+  whenStored(attachment: AttachmentId): Promise<boolean> {
+    if (this.#context.store.uploads.get(attachment)?.state !== 'upload') return Promise.resolve(true);
+    if (this.#connection === undefined) return Promise.resolve(false);
+    return new Promise((resolve) => this.#awaited.set(attachment, resolve));
+  }
+
   async #upload(connection: Connection, ports: AttachmentPorts, row: UploadRow): Promise<void> {
     const { attachment, sealedBytes, sealedSha256 } = row;
-    if ((await ports.files.size(attachment)) !== sealedBytes) throw new KuvertError('attachment_damaged');
     const begun = this.#sealing.get(attachment);
-    const isThere = (await begun?.arrived) === true && begun?.connection === connection;
+    let reached = begun?.connection === connection ? await begun.reached : 'nothing';
     this.#sealing.delete(attachment);
-    if (!isThere && !(await this.#bring(connection, ports, { attachment, sealedBytes }))) return;
-    await connection.request('attachments.finish', { attachment, sha256: sealedSha256 });
+    if (reached === 'nothing') reached = await this.#bring(connection, ports, { attachment, sealedBytes });
+    if (reached === 'nothing') return;
+    if (reached === 'arrived')
+      await connection.request('attachments.finish', { attachment, sha256: sealedSha256 });
     this.#hooks.onBytes(row, sealedBytes, sealedBytes);
     await this.#context.operations.run(() => this.#stored(row));
   }
 
-  /** @returns false when the connection ended, or the file was given up, before all of it was there */
+  /** @returns `nothing` when the connection ended, or the file was given up, before all of it was there; `stored`: the server has confirmed it */
   async #bring(
     connection: Connection,
     { files, transfer }: AttachmentPorts,
@@ -142,18 +156,24 @@ export class Uploads {
       sealedBytes,
       file,
     }: Pick<UploadRow, 'attachment' | 'sealedBytes'> & { readonly file?: GrowingFile },
-  ): Promise<boolean> {
+  ): Promise<Reached> {
     const begun = await connection.request('attachments.create', { attachment, sizeBytes: sealedBytes });
-    if (begun.isStored) return true;
+    if (begun.isStored) return 'arrived';
+    // What the server has is not asked of this disk.
+    const isHere = file !== undefined || begun.offset === sealedBytes;
+    if (!isHere && (await files.size(attachment)) !== sealedBytes)
+      throw new KuvertError('attachment_damaged');
     // While it is sealed a person is told of that.
     const tell = (doneBytes: number) => {
       if (file === undefined || file.bytes === sealedBytes)
         this.#hooks.onBytes({ attachment }, doneBytes, sealedBytes);
     };
+    let finished: Promise<boolean> | undefined;
+    file?.sentFrom(begun.offset);
     for (let { offset } = begun; offset < sealedBytes; ) {
       // A request begins when there is something to send, and waits for more while it is sealed.
       await file?.reaches(offset + 1);
-      if (this.#connection !== connection || file?.isGivenUp) return false;
+      if (this.#connection !== connection || file?.isGivenUp) return 'nothing';
       tell(offset);
       const count = Math.min(this.#pieceSize.bytes, sealedBytes - offset);
       const from = offset;
@@ -162,24 +182,49 @@ export class Uploads {
       const parts = file === undefined ? read(range) : asItGrows(file, range, read);
       const bytes = counted(parts, (done) => tell(from + done));
       const startedAt = performance.now();
-      const reached = await transfer
-        .send({ capability: begun.capability, offset, count, bytes })
-        .catch((error: unknown) => {
-          const isLine = error instanceof KuvertError && error.code === 'server_unreachable';
-          if (isLine && !file?.isGivenUp) this.#pieceSize.failed(count);
-          throw error;
-        });
+      const sending = transfer.send({
+        capability: begun.capability,
+        offset,
+        count,
+        bytes,
+        ...(file &&
+          from + count === sealedBytes && {
+            onSent: () => {
+              finished = this.#finishEarly(connection, attachment, file);
+            },
+          }),
+      });
+      const reached = await sending.catch((error: unknown) => {
+        const isLine = error instanceof KuvertError && error.code === 'server_unreachable';
+        if (isLine && !file?.isGivenUp) this.#pieceSize.failed(count);
+        throw error;
+      });
       // A server that goes back and forth is not followed for ever.
       if (reached <= offset) throw new KuvertError('server_unreachable');
       if (reached === offset + count) this.#pieceSize.arrived(count, performance.now() - startedAt);
       this.#failures.delete(attachment);
       offset = reached;
     }
-    return this.#connection === connection;
+    if (this.#connection !== connection) return 'nothing';
+    return (await finished) === true ? 'stored' : 'arrived';
+  }
+
+  /** Asked while the last bytes are on their way, so that the server goes on at once. @returns false when it is to be asked again behind them */
+  async #finishEarly(connection: Connection, attachment: AttachmentId, file: GrowingFile): Promise<boolean> {
+    const sha256 = await file.sealedSha256;
+    if (sha256 === undefined) return false;
+    return connection.request('attachments.finish', { attachment, sha256 }).then(
+      () => true,
+      () => false,
+    );
   }
 
   #stored({ attachment, contentId }: UploadRow): void {
     const { store, serverOffset } = this.#context;
+    queueMicrotask(() => {
+      this.#awaited.get(attachment)?.(true);
+      this.#awaited.delete(attachment);
+    });
     store.transaction(() => {
       // Its message may have been taken back meanwhile.
       if (store.uploads.get(attachment)?.state !== 'upload') return;
@@ -190,7 +235,7 @@ export class Uploads {
   }
 
   async #remove(connection: Connection, { attachment }: UploadRow): Promise<void> {
-    await this.#sealing.get(attachment)?.arrived;
+    await this.#sealing.get(attachment)?.reached;
     this.#sealing.delete(attachment);
     await connection.request('attachments.remove', { attachment });
     this.#context.store.uploads.delete(attachment);
@@ -230,17 +275,33 @@ export class Uploads {
   }
 }
 
-/** A part of a file that is being sealed. @throws KuvertError `file_changed` when it is given up before */
+/** A part of a file that is being sealed, from memory as far as it is there. @throws KuvertError `file_changed` when it is given up before */
 async function* asItGrows(
   file: GrowingFile,
   { from, to }: { readonly from: number; readonly to: number },
   read: (range: { from: number; to: number }) => AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   for (let at = from; at < to; ) {
-    const readable = Math.min(await file.reaches(at + 1), to);
+    await file.reaches(at + 1);
     if (file.isGivenUp) throw new KuvertError('file_changed');
-    yield* read({ from: at, to: readable });
-    at = readable;
+    const loan = file.take(at);
+    if (loan === undefined) {
+      const until = Math.min(file.writtenBytes, to);
+      for await (const piece of read({ from: at, to: until })) {
+        yield piece;
+        at += piece.length;
+        file.passed(at);
+        // What comes next may be in memory again.
+      }
+      continue;
+    }
+    const end = Math.min(loan.from + loan.bytes.length, to);
+    try {
+      yield loan.bytes.subarray(at - loan.from, end - loan.from);
+      at = end;
+    } finally {
+      file.passed(at, loan);
+    }
   }
 }
 

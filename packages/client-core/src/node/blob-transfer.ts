@@ -36,7 +36,7 @@ export function createBlobTransfer(serverUrl: string): BlobTransfer {
   const headersFor = (capability: string) => ({ authorization: `${CAPABILITY_SCHEME} ${capability}` });
 
   return {
-    async send({ capability, offset, count, bytes }) {
+    async send({ capability, offset, count, bytes, onSent }) {
       const headers = {
         ...headersFor(capability),
         [UPLOAD_OFFSET_HEADER]: String(offset),
@@ -46,7 +46,7 @@ export function createBlobTransfer(serverUrl: string): BlobTransfer {
       const request = begin({ method: 'PATCH', headers });
       const answered = answerTo(request);
       // The answer of a server that does not want all of it comes before the end.
-      await sendAll(request, bytes, answered).catch(() => undefined);
+      await sendAll(request, bytes, answered, onSent).catch(() => undefined);
       const response = await answered;
       try {
         if (response.statusCode !== 204) throw await problemIn(response);
@@ -77,6 +77,7 @@ async function sendAll(
   request: ClientRequest,
   bytes: AsyncIterable<Uint8Array>,
   answered: Promise<unknown>,
+  onSent: (() => void) | undefined,
 ): Promise<void> {
   try {
     for await (const part of bytes) {
@@ -86,6 +87,7 @@ async function sendAll(
       if ((await Promise.race([sent, answered])) !== 'sent') return;
     }
     request.end();
+    onSent?.();
   } catch (error) {
     request.destroy();
     throw error;

@@ -1,20 +1,18 @@
 /**
  * Who computes while a file is sealed: this thread for what takes some milliseconds, another one for large files, because sealing and hashing them
- * takes as long as sending them and would take turns with it. The other thread ends some time after the last file.
+ * takes as long as sending them and would take turns with it; starting a thread takes as long as sealing the smallest of them. The other thread ends some time after the last file.
  */
 import { Worker } from 'node:worker_threads';
-import { FileSealer, type SealingOrder } from '../attachments/file-sealer.ts';
+import { FileSealer, LARGE_BYTES_MIN, type SealingOrder } from '../attachments/file-sealer.ts';
 import type { Sealer } from '../attachments/ports.ts';
 import type { SealingAnswer, SealingQuestion } from './file-sealing-messages.ts';
 
-/** Starting a thread takes as long as sealing so much. */
-const THREAD_BYTES_MIN = 12 * 1_048_576;
 /** Whoever sends one large file may send the next. */
 const IDLE_MS = 10_000;
 
 /** @see the top of this file */
 export function openSealer(order: SealingOrder): Sealer {
-  if (order.sizeBytes >= THREAD_BYTES_MIN) return sealInThread(order);
+  if (order.sizeBytes >= LARGE_BYTES_MIN) return sealInThread(order);
   const sealer = new FileSealer(order);
   return {
     async seal(batch, memory) {

@@ -41,6 +41,15 @@ export function openSealedFiles(folder: string): SealedFiles {
       const { size } = await writing.stat();
       return new PartFile(writing, { path, folder, size, suffix: PART });
     },
+    async keep(attachment) {
+      const file = await open(pathOf(attachment), 'r+');
+      try {
+        await file.datasync().catch(rethrow);
+      } finally {
+        await file.close();
+      }
+      await syncFolder(folder);
+    },
     async remove(attachment) {
       const path = pathOf(attachment);
       for (const suffix of [NEW, PART, '']) await rm(path + suffix, { force: true });
@@ -64,6 +73,7 @@ class PartFile implements FileWriting {
   #at: number;
   #isOpen = true;
   #unsynced = 0;
+  #isSyncing = false;
   #syncing: Promise<void> = Promise.resolve();
 
   constructor(
@@ -99,19 +109,25 @@ class PartFile implements FileWriting {
       this.#at += bytesWritten;
     }
     this.#unsynced += bytes.length;
-    if (this.#unsynced < SYNC_BYTES) return;
+  }
+  flushSoon(): void {
+    if (this.#unsynced < SYNC_BYTES || this.#isSyncing) return;
     this.#unsynced = 0;
+    this.#isSyncing = true;
     // The disk begins while more comes, so that little is left for the end.
-    await this.#syncing;
-    this.#syncing = this.#file.datasync();
+    const syncing = this.#file.datasync().finally(() => {
+      this.#isSyncing = false;
+    });
+    syncing.catch(() => undefined);
+    this.#syncing = Promise.all([this.#syncing, syncing]).then(() => undefined);
     this.#syncing.catch(() => undefined);
   }
-  async finish(): Promise<void> {
+  async finish({ isDurable } = { isDurable: true }): Promise<void> {
     await this.#syncing.catch(rethrow);
-    await this.#file.datasync().catch(rethrow);
+    if (isDurable) await this.#file.datasync().catch(rethrow);
     await this.close();
     await rename(this.#path + this.#suffix, this.#path);
-    await syncFolder(this.#folder);
+    if (isDurable) await syncFolder(this.#folder);
   }
   async close(): Promise<void> {
     if (!this.#isOpen) return;

@@ -135,6 +135,27 @@ export function blobConformance(name: string, fixture: BlobFixture): void {
       expect(await blobs.hash(place)).toEqual(sha256(bytes));
     });
 
+    test('A9 whoever asks for what is under way waits until it has settled, and for nothing else', async () => {
+      const blobs = await fixture.open();
+      const place = placeOf();
+      await blobs.settled(place);
+      const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const bytes = randomBytes(200);
+      async function* slow(): AsyncGenerator<Uint8Array> {
+        yield bytes.subarray(0, 80);
+        begun.resolve();
+        await goOn.promise;
+        yield bytes.subarray(80);
+      }
+      const appending = blobs.append(place, 0, slow(), 200);
+      await begun.promise;
+      const found = blobs.settled(place).then(() => blobs.find(place));
+      await blobs.settled(placeOf());
+      goOn.resolve();
+      expect(await found).toEqual({ sizeBytes: 200, isComplete: false });
+      expect(await appending).toBe(200);
+    });
+
     test('P4 the files of one tenant are not found under another', async () => {
       const blobs = await fixture.open();
       const place = placeOf();

@@ -1,6 +1,15 @@
 /** Attachments on a real store and real files: quota, expiry, leftovers, revoked devices, and who may fetch what (A1 A9 B1 C9 E1). */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -222,6 +231,47 @@ test('A9 a file that the storage has lost is brought once more by whoever has it
   await service().append(up(anna, attachment), 0, inPieces(bytes));
   await service().finish(installation.caller(anna), { attachment, sha256: sha256(bytes) });
   expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('done');
+});
+
+test('A9 whoever finishes while the last bytes are on their way is answered behind them, and before with the offset', async () => {
+  const bytes = Buffer.from('the last of it');
+  const attachment = freshId();
+  await create(anna, bytes.length, attachment);
+  const finish = (hash = sha256(bytes)) =>
+    service().finish(installation.caller(anna), { attachment, sha256: hash });
+  await expect(finish()).rejects.toMatchObject({ code: 'attachment_offset', details: { offset: 0 } });
+  const goOn = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const slowly = async function* () {
+    yield bytes.subarray(0, 3);
+    begun.resolve();
+    await goOn.promise;
+    yield bytes.subarray(3);
+  };
+  const appending = service().append(up(anna, attachment), 0, slowly());
+  await begun.promise;
+  const finished = finish();
+  goOn.resolve();
+  expect((await finished).expiresAt).toBeGreaterThan(0);
+  expect(await appending).toBe(bytes.length);
+  expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('done');
+});
+
+test('A9 a crash between the row of a file and its name is mended by finishing again, without a byte brought twice', async () => {
+  const bytes = Buffer.from('half promised');
+  const attachment = await store(anna, bytes);
+  renameSync(fileOf(anna, attachment), fileOf(anna, attachment, '.part'));
+  expect(await create(anna, bytes.length, attachment)).toMatchObject({
+    isStored: false,
+    offset: bytes.length,
+  });
+  const finish = { attachment, sha256: sha256(bytes) };
+  await service().finish(installation.caller(anna), finish);
+  expect(await create(anna, bytes.length, attachment)).toMatchObject({ isStored: true });
+  const read = await service().read({ ...up(anna, attachment), direction: 'down' }, ben.personId, 0);
+  const parts: Uint8Array[] = [];
+  for await (const part of read.bytes) parts.push(part);
+  expect(Buffer.concat(parts).equals(bytes)).toBe(true);
 });
 
 test('E1 a revoked device loses the download that runs, and every capability that it has', async () => {

@@ -135,6 +135,7 @@ export function createAttachmentService(deps: {
       const { scope, tenantId, deviceId, personId } = caller;
       if (sizeBytes > ATTACHMENT_LIMITS.sealedBytesMax) throw new KuvertError('attachment_too_large');
       creates.take(`${tenantId} ${deviceId}`);
+      let isNew = false;
       const row = await scope
         .write(async (tx) => {
           const present = await tx.find(attachments, attachment);
@@ -146,7 +147,8 @@ export function createAttachmentService(deps: {
           const expiresAt = nowMs + UNFINISHED_MS;
           const begun = { attachment, device: deviceId, person: personId, sizeBytes, sha256: null };
           const fresh: Row = { ...begun, createdAt: present?.createdAt ?? nowMs, expiresAt };
-          if (present === undefined) await count(tx, tenantId, fresh, 1);
+          isNew = present === undefined;
+          if (isNew) await count(tx, tenantId, fresh, 1);
           tx.put(attachments, fresh);
           return fresh;
         })
@@ -156,10 +158,13 @@ export function createAttachmentService(deps: {
           throw error;
         });
       const capability = await capabilities.make({ direction: 'up', tenantId, deviceId, attachment });
+      if (isNew) return { capability, offset: 0, isStored: false };
       const state = await blobs.find(placeOf(scope, attachment));
-      const isStored = row.sha256 !== null && state?.sizeBytes === sizeBytes;
+      const isAllThere = state?.sizeBytes === sizeBytes;
+      // All there but not complete: a crash came in between, and whoever finishes it again completes it.
+      const isStored = row.sha256 !== null && isAllThere && state.isComplete;
       // The storage has lost it, by accident or in a restore: whoever still has it brings it again.
-      const isLost = row.sha256 !== null && !isStored;
+      const isLost = row.sha256 !== null && !isAllThere;
       if (isLost) await beginAnew(scope, attachment);
       return { capability, offset: isLost ? 0 : (state?.sizeBytes ?? 0), isStored };
     },
@@ -169,22 +174,26 @@ export function createAttachmentService(deps: {
       if (row?.device !== deviceId) throw new KuvertError('not_found');
       if (row.sha256 !== null && !equalBytes(row.sha256, sha256)) throw new KuvertError('id_reused');
       const place = placeOf(scope, attachment);
+      // Whoever asks while the last bytes are on their way is answered behind them.
+      if (row.sha256 === null) await blobs.settled(place);
+      const state = await blobs.find(place);
+      const offset = state?.sizeBytes ?? 0;
       if (row.sha256 === null) {
-        const state = await blobs.find(place);
-        const offset = state?.sizeBytes ?? 0;
         if (offset !== row.sizeBytes) throw new KuvertError('attachment_offset', { details: { offset } });
         if (!equalBytes(await blobs.hash(place), sha256)) {
           await blobs.remove(place);
           throw new KuvertError('attachment_damaged', { retry: { kind: 'now' } });
         }
-        // Renamed before it is promised: after a crash in between, finishing again finds the file complete.
-        await blobs.complete(place);
       }
       const expiresAt = keptUntil();
-      await scope.write(async (tx) => {
-        const present = await tx.get(attachments, attachment);
-        tx.put(attachments, { ...present, sha256, expiresAt: Math.max(expiresAt, present.expiresAt) });
-      });
+      // At once, and promised when both are durable: after a crash in between, finishing again does what is missing.
+      await Promise.all([
+        state?.isComplete === false && offset === row.sizeBytes ? blobs.complete(place) : undefined,
+        scope.write(async (tx) => {
+          const present = await tx.get(attachments, attachment);
+          tx.put(attachments, { ...present, sha256, expiresAt: Math.max(expiresAt, present.expiresAt) });
+        }),
+      ]);
       if (row.sha256 === null) onStored({ tenantId: scope.tenant, sizeBytes: row.sizeBytes, sha256 });
       return { expiresAt };
     },
