@@ -2,14 +2,13 @@
  * Sends what waits in the outbox, while there is a connection.
  *
  * Each recipient is a lane. A row goes through: address resolved → keys verified, sessions begun → sealed and committed →
- * submitted → accepted. Up to {@link IN_FLIGHT_MAX} submits are under way at once. A row whose answer was lost is submitted again
+ * submitted → accepted. Up to 64 submits are under way at once. A row whose answer was lost is submitted again
  * with the same bytes under the same id; only `devices_changed` has it sealed anew, and then its lane stands still until all
  * answers of the lane are in, so that no message overtakes an earlier one.
  */
 import {
   CLASSES,
   type ErrorCode,
-  equalBytes,
   type GroupId,
   KuvertError,
   type LifetimeClass,
@@ -30,9 +29,8 @@ import type { Accepted, Connection } from './ports.ts';
 import { listDevicesWithoutSession, sealNextRows } from './sealing.ts';
 import type { KnownAccount, Lane, OutboxRow } from './store.ts';
 import { awaitsConfirmation, isAskedAtFirst } from './trust/confirmation.ts';
+import { type Submitted, UnderWay } from './under-way.ts';
 
-/** Submits under way at once. */
-const IN_FLIGHT_MAX = 64;
 /** Lanes for which keys are fetched at once. */
 const LANES_AT_ONCE = 8;
 /** `devices_changed` in a row after which a lane pauses: the server contradicts itself. */
@@ -45,13 +43,8 @@ const NEW_IDS_MAX = 3;
 
 const LIFETIME: LifetimeClass = 1;
 
-interface InFlight {
-  readonly row: OutboxRow;
-  readonly lane: Lane;
-}
-
 interface Answer {
-  readonly to: InFlight;
+  readonly to: Submitted;
   readonly connection: Connection;
   readonly outcome: Accepted | KuvertError;
 }
@@ -61,7 +54,7 @@ export class Sender {
   readonly #context: Context;
   readonly #directory: Directory;
   readonly #groups: GroupSending;
-  readonly #inFlight = new Map<number, InFlight>();
+  readonly #underWay = new UnderWay();
   readonly #lanes: LaneBlocks<Lane>;
   readonly #addressees: Addressees;
   /** Lanes that stand still until their answers are in. */
@@ -102,7 +95,7 @@ export class Sender {
   /** The connection is gone; rows whose answer is missing stay as they are. */
   disconnected(): void {
     this.#connection = undefined;
-    this.#inFlight.clear();
+    this.#underWay.clear();
     this.#lanes.clear();
     this.#addressees.clear();
   }
@@ -123,7 +116,7 @@ export class Sender {
 
   /** True when nothing is under way and nothing can be done soon. */
   isIdle(): boolean {
-    const isBusy = this.#isPumping || this.#isSettling || this.#answers.length > 0 || this.#inFlight.size > 0;
+    const isBusy = this.#isPumping || this.#isSettling || this.#answers.length > 0 || !this.#underWay.isEmpty;
     return !isBusy && !this.#lanes.hasShort() && !this.#addressees.isWaiting();
   }
 
@@ -222,11 +215,11 @@ export class Sender {
 
   #submitReady(connection: Connection): void {
     const { store } = this.#context;
-    const room = IN_FLIGHT_MAX - this.#inFlight.size;
+    const { room } = this.#underWay;
     if (room <= 0 || this.#connection !== connection) return;
     const lanes = [...this.#lanes.keys(), ...this.#paused];
     const held = new Set<Lane>();
-    for (const row of store.outbox.listToSubmit(room, { seqs: this.#inFlight.keys(), lanes })) {
+    for (const row of store.outbox.listToSubmit(room, { seqs: this.#underWay.seqs(), lanes })) {
       const lane = row.toGroup ?? row.toPerson;
       if (lane && held.has(lane)) continue;
       const legs = store.outbox.listLegs(row.seq);
@@ -243,12 +236,12 @@ export class Sender {
         this.#again = true;
         continue;
       }
-      if (this.#isBehindOtherList(lane, row.listHash)) {
+      if (this.#underWay.hasOtherList(lane, row.listHash)) {
         held.add(lane);
         continue;
       }
-      const one: InFlight = { row, lane };
-      this.#inFlight.set(row.seq, one);
+      const one: Submitted = { row, lane };
+      this.#underWay.add(one);
       const submit = {
         submitId,
         to: lane,
@@ -268,16 +261,6 @@ export class Sender {
         },
       );
     }
-  }
-
-  /**
-   * Whether something of the lane is under way that was sealed for other devices: it may be refused because of them, and what is sealed for
-   * those that are right would overtake it.
-   */
-  #isBehindOtherList(lane: Lane, listHash: Uint8Array): boolean {
-    for (const { lane: other, row } of this.#inFlight.values())
-      if (other === lane && row.listHash !== undefined && !equalBytes(row.listHash, listHash)) return true;
-    return false;
   }
 
   /**
@@ -315,7 +298,7 @@ export class Sender {
         ({ connection, outcome }) => connection === this.#connection || !(outcome instanceof KuvertError),
       )
       .map(({ to, outcome }) => ({ ...to, outcome }));
-    for (const { to } of all) if (this.#inFlight.get(to.row.seq) === to) this.#inFlight.delete(to.row.seq);
+    for (const { to } of all) this.#underWay.remove(to);
     store.transaction(() => {
       // What was accepted first: a refusal has the rest of its lane sealed anew.
       for (const { row, lane, outcome } of answers) {
@@ -338,9 +321,7 @@ export class Sender {
       }
       for (const lane of new Set(answers.map((answer) => answer.lane))) tellOutgoing(this.#context, lane);
     });
-    for (const lane of this.#paused) {
-      if (![...this.#inFlight.values()].some((one) => one.lane === lane)) this.#paused.delete(lane);
-    }
+    for (const lane of this.#paused) if (!this.#underWay.hasLane(lane)) this.#paused.delete(lane);
   }
 
   #refused(row: OutboxRow, lane: Lane, error: KuvertError): void {
@@ -353,7 +334,7 @@ export class Sender {
       this.#paused.add(lane);
       this.#outdated.add(lane);
       store.outbox.setToSeal(row.seq);
-      store.outbox.setLaneToSeal(lane, this.#inFlight.keys());
+      store.outbox.setLaneToSeal(lane, this.#underWay.seqs());
       if (count > RESEALS_MAX) {
         store.outbox.setLaneProblem(lane, error.code);
         this.#lanes.block(lane, LONG_PAUSE_MS);
