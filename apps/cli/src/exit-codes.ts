@@ -28,6 +28,7 @@ const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   container_too_new: EXIT.profile,
   container_wrong_passphrase: EXIT.profile,
   folder_in_use: EXIT.profile,
+  folder_is_file: EXIT.profile,
   folder_not_owned: EXIT.profile,
   folder_read_only: EXIT.profile,
   keys_missing: EXIT.profile,

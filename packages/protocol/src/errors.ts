@@ -664,6 +664,12 @@ export const ERRORS = {
     'This folder cannot be written to; check its permissions and whether the disk is read-only.',
     'In diesen Ordner kann nicht geschrieben werden; bitte Rechte und Schreibschutz prüfen.',
   ),
+  folder_is_file: entry(
+    500,
+    NEVER,
+    'What stands at this place is no folder; name another one.',
+    'An dieser Stelle steht kein Ordner; bitte einen anderen nennen.',
+  ),
 
   // Clients
   usage: entry(

@@ -95,7 +95,10 @@ async function placeAt(part: string, path: string): Promise<void> {
 function asSaveError(error: unknown): never {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT') throw new KuvertError('disk_full', { cause: error });
-  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM' || code === 'ENOTDIR') {
+  if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENOENT') {
+    throw new KuvertError('folder_is_file', { cause: error });
+  }
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     throw new KuvertError('folder_read_only', { cause: error });
   }
   throw error;
