@@ -1,4 +1,5 @@
 /** A disk that fills while the server runs: it refuses what it cannot keep, gives out what it has, and recovers by itself (P7). */
+import { cpSync, readdirSync, writeFileSync } from 'node:fs';
 import { canMount, type ServerProcess, Site, SmallDisk, type TestPerson } from '@kuvert/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -81,5 +82,23 @@ describe.skipIf(!canMount())('P7 a full disk', () => {
     expect(await readings()).toEqual(['accepted']);
     await anna.with(async (profile) => expect(await profile.flush(FLUSH)).toEqual({ waiting: 0 }));
     expect(await readings()).toEqual(['refused']);
+  });
+
+  test('A9 a file that does not fit on the disk of a profile gives its room back, and messages go on', async () => {
+    using small = new SmallDisk(8 * 1024 * 1024);
+    const profile = small.at('profile');
+    cpSync(ben.profileDir, profile, { recursive: true });
+    const moved = ['--profile', profile, '--secret-file', ben.secretFile];
+    writeFileSync(site.at('large.bin'), Buffer.alloc(9 * 1024 * 1024, 7));
+    await site.kuvert(['send', ...anna.asPerson, '--to', ben.mail, '--file', site.at('large.bin')]);
+    for (let tries = 0; tries < 2; tries++) {
+      const refused = await site.kuvert(['inbox', '--save-files', site.at('saved'), ...moved]);
+      expect(refused).toMatchObject({ code: 1, errorCode: 'disk_full' });
+    }
+    expect(readdirSync(site.at('saved'))).toEqual([]);
+    const told = await site.kuvert(['inbox', ...moved]);
+    expect(told).toMatchObject({ code: 0, json: [{ file: { name: 'large.bin' } }] });
+    const answer = await site.kuvert(['send', ...moved, '--to', anna.mail, '--text', 'No room here']);
+    expect(answer.json).toMatchObject([{ state: 'accepted' }]);
   });
 });

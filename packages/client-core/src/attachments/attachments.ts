@@ -221,6 +221,11 @@ export class Attachments {
         (doneBytes, totalBytes) => this.#tell({ attachment, direction: 'down', doneBytes, totalBytes }),
       );
       await writing.finish();
+    } catch (error) {
+      await writing.close();
+      // A full disk needs the room for everything else, messages first: the file is fetched again when there is some.
+      if (error instanceof KuvertError && error.code === 'disk_full') await files.remove(attachment);
+      throw error;
     } finally {
       await writing.close();
     }

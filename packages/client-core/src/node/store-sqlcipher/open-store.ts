@@ -102,11 +102,16 @@ function migrate(database: Database): void {
   });
 }
 
-/** The driver's error in our words; whatever else is thrown stays what it is. */
+/**
+ * The driver's error in our words; whatever else is thrown stays what it is. A full disk ends a transaction by itself: taking it back then fails
+ * as well, and the driver gives that, with the disk as its cause.
+ */
 function storeError(cause: unknown): unknown {
   const code = String((cause as { code?: unknown } | undefined)?.code ?? '');
   if (code.startsWith('SQLITE_FULL')) return new KuvertError('disk_full', { cause });
   if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) return new KuvertError('container_damaged', { cause });
   if (/^SQLITE_(READONLY|CANTOPEN|PERM)/.test(code)) return new KuvertError('folder_read_only', { cause });
-  return cause;
+  const inner = cause instanceof Error && code === 'SQLITE_ERROR' ? cause.cause : undefined;
+  const known = inner === undefined ? undefined : storeError(inner);
+  return known instanceof KuvertError ? known : cause;
 }
