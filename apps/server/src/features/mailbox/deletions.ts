@@ -3,7 +3,7 @@
  * that a row is delivered again. What could not be removed (a full disk, an overloaded store) is tried again with the next row or
  * the next {@link Deletions.retry}; until it is gone, `has` keeps it from being delivered.
  */
-import { type DeviceId, idToBytes, KuvertError, type TenantId } from '@kuvert/protocol';
+import { type DeviceId, ID_BYTES, idToBytes, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 
@@ -42,13 +42,34 @@ export function keyText(storedKey: Uint8Array): string {
   return Buffer.from(storedKey.buffer, storedKey.byteOffset, storedKey.byteLength).toString('latin1');
 }
 
+type ByDevice = Map<string, Map<string, LeavingRow>>;
+
 interface Queue {
   readonly scope: TenantScope;
   /** Rows to be removed, in order of arrival. */
   rows: LeavingRow[];
-  /** Their keys as text, made when somebody asks: whoever is only online never does. */
-  names: Set<string> | undefined;
+  /** The same by their keys as text, for each device; made when somebody asks for the first time since the queue was empty. */
+  byDevice: ByDevice | undefined;
   running: Promise<void> | undefined;
+}
+
+const NONE: ReadonlyMap<string, LeavingRow> = new Map();
+
+/** The key of a row begins with its device. */
+function put(byDevice: ByDevice, row: LeavingRow): void {
+  const name = keyText(row.storedKey);
+  const device = name.slice(0, ID_BYTES);
+  const ofDevice = byDevice.get(device) ?? new Map<string, LeavingRow>();
+  byDevice.set(device, ofDevice);
+  ofDevice.set(name, row);
+}
+
+function takeOut(byDevice: ByDevice, row: LeavingRow): void {
+  const name = keyText(row.storedKey);
+  const device = name.slice(0, ID_BYTES);
+  const ofDevice = byDevice.get(device);
+  ofDevice?.delete(name);
+  if (ofDevice?.size === 0) byDevice.delete(device);
 }
 
 /** @see Deletions */
@@ -73,11 +94,14 @@ export function createDeletions(deps: {
         break;
       }
       queue.rows = queue.rows.slice(batch.length);
-      queue.names = undefined;
-      for (const row of batch) row.isGone = true;
+      for (const row of batch) {
+        row.isGone = true;
+        if (queue.byDevice !== undefined) takeOut(queue.byDevice, row);
+      }
       const pointers = batch.filter((row) => row.isPointer).map(({ storedKey }) => storedKey);
       if (pointers.length > 0) onPointersGone(queue.scope, pointers);
     }
+    if (queue.rows.length === 0) queue.byDevice = undefined;
     // In the same turn as the last look at the queue, so that no row is added to a queue that seems to be running.
     queue.running = undefined;
   }
@@ -86,36 +110,31 @@ export function createDeletions(deps: {
     queue.running ??= run(queue);
   }
 
+  function ofDevice(tenantId: TenantId, device: string): ReadonlyMap<string, LeavingRow> {
+    const queue = queues.get(tenantId);
+    if (queue === undefined || queue.rows.length === 0) return NONE;
+    if (queue.byDevice === undefined) {
+      queue.byDevice = new Map();
+      for (const row of queue.rows) put(queue.byDevice, row);
+    }
+    return queue.byDevice.get(device) ?? NONE;
+  }
+
   return {
     add(scope, row) {
       let queue = queues.get(scope.tenant);
       if (queue === undefined) {
-        queue = { scope, rows: [], names: undefined, running: undefined };
+        queue = { scope, rows: [], byDevice: undefined, running: undefined };
         queues.set(scope.tenant, queue);
       }
       queue.rows.push(row);
-      queue.names?.add(keyText(row.storedKey));
+      if (queue.byDevice !== undefined) put(queue.byDevice, row);
       start(queue);
     },
 
-    has(tenantId, text) {
-      const queue = queues.get(tenantId);
-      if (queue === undefined || queue.rows.length === 0) return false;
-      queue.names ??= new Set(queue.rows.map(({ storedKey }) => keyText(storedKey)));
-      return queue.names.has(text);
-    },
+    has: (tenantId, text) => ofDevice(tenantId, text.slice(0, ID_BYTES)).has(text),
 
-    leavingOf(tenantId, deviceId) {
-      const leaving = new Map<string, LeavingRow>();
-      const rows = queues.get(tenantId)?.rows ?? [];
-      if (rows.length === 0) return leaving;
-      const device = keyText(idToBytes(deviceId));
-      for (const row of rows) {
-        const name = keyText(row.storedKey);
-        if (name.startsWith(device)) leaving.set(name, row);
-      }
-      return leaving;
-    },
+    leavingOf: (tenantId, deviceId) => new Map(ofDevice(tenantId, keyText(idToBytes(deviceId)))),
 
     retry() {
       for (const queue of queues.values()) if (queue.rows.length > 0) start(queue);
