@@ -299,7 +299,8 @@ export class Sender {
       )
       .map(({ to, outcome }) => ({ ...to, outcome }));
     for (const { to } of all) this.#underWay.remove(to);
-    store.transaction(() => {
+    // Lost in a power cut, the rows are submitted again under their ids, and answered as they were.
+    store.lightTransaction(() => {
       // What was accepted first: a refusal has the rest of its lane sealed anew.
       for (const { row, lane, outcome } of answers) {
         if (outcome instanceof KuvertError) continue;

@@ -45,6 +45,11 @@ type Bytes = Uint8Array<ArrayBuffer>;
 export interface Store {
   /** All or nothing, durable when it returns; what `body` throws is thrown on and nothing is written. May be nested. */
   transaction<T>(body: () => T): T;
+  /**
+   * The same without waiting for the disk: a power cut may undo it, but nothing that came before it and, once a later transaction is durable, not this
+   * one either. For what is found out anew where it was lost, such as what the server has answered to a call that may be repeated.
+   */
+  lightTransaction<T>(body: () => T): T;
   readonly values: ValueStore;
   readonly directory: DirectoryStore;
   readonly sessions: SessionStore;

@@ -225,7 +225,8 @@ export class Uploads {
       this.#awaited.get(attachment)?.(true);
       this.#awaited.delete(attachment);
     });
-    store.transaction(() => {
+    // Lost in a power cut, it is asked for again, and answered as it was.
+    store.lightTransaction(() => {
       // Its message may have been taken back meanwhile.
       if (store.uploads.get(attachment)?.state !== 'upload') return;
       store.uploads.setState(attachment, 'stored', Math.floor(serverOffset.now()));

@@ -52,7 +52,12 @@ export function withStandingNotices(store: Store, own: OwnDevice, changes: Chang
     listUnseen: (limit) => store.notices.listUnseen(limit),
     markSeen: (noticeIds) => store.notices.markSeen(noticeIds),
   };
-  return { ...store, notices, transaction: (body) => store.transaction(body) };
+  return {
+    ...store,
+    notices,
+    transaction: (body) => store.transaction(body),
+    lightTransaction: (body) => store.lightTransaction(body),
+  };
 }
 
 function keyOf({ kind, personId, groupId, messageId, code, atMs }: Omit<Notice, 'noticeId'>): string {

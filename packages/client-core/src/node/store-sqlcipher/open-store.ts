@@ -56,12 +56,27 @@ export function openSqlcipherStore(path: string, key: Uint8Array): OpenStore {
   const sql = new Sql(database);
   const search = new SqlSearchStore(sql);
   const entries = new SqlEntryStore(sql, search);
+  let depth = 0;
+  const transaction = <T>(body: () => T): T => {
+    depth++;
+    try {
+      return sql.transaction(body);
+    } catch (cause) {
+      throw storeError(cause);
+    } finally {
+      depth--;
+    }
+  };
   return {
-    transaction: <T>(body: () => T) => {
+    transaction,
+    lightTransaction(body) {
+      // Inside of another one that one decides.
+      if (depth > 0) return transaction(body);
+      sql.exec('PRAGMA synchronous = NORMAL');
       try {
-        return sql.transaction(body);
-      } catch (cause) {
-        throw storeError(cause);
+        return transaction(body);
+      } finally {
+        sql.exec('PRAGMA synchronous = FULL');
       }
     },
     values: new SqlValueStore(sql),
