@@ -35,7 +35,7 @@ export async function keepReplays(
   const explained: object[] = [];
   for (const line of lines) {
     const sent = await sentBy(profileOf(line.from), line);
-    explained.push({ ...line, sent, isSameRow: sent?.acceptedAtMs === line.acceptedAtMs });
+    explained.push({ ...line, sent, isSameRow: sent && sent.acceptedAtMs === line.acceptedAtMs });
   }
   if (lines.length > 0) writeFileSync(join(folder, 'replays.json'), JSON.stringify(explained, undefined, 2));
 }
