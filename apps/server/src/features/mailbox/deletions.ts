@@ -3,7 +3,7 @@
  * that a row is delivered again. What could not be removed (a full disk, an overloaded store) is tried again with the next row or
  * the next {@link Deletions.retry}; until it is gone, `has` keeps it from being delivered.
  */
-import { type DeviceId, ID_BYTES, idToBytes, KuvertError, type TenantId } from '@kuvert/protocol';
+import { type DeviceId, equalBytes, ID_BYTES, idToBytes, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 
@@ -42,34 +42,49 @@ export function keyText(storedKey: Uint8Array): string {
   return Buffer.from(storedKey.buffer, storedKey.byteOffset, storedKey.byteLength).toString('latin1');
 }
 
-type ByDevice = Map<string, Map<string, LeavingRow>>;
+/** Rows of a device, or of the few whose ids end alike; by the texts of their keys once somebody has asked for one. */
+interface OfDevice {
+  readonly rows: Set<LeavingRow>;
+  names: Map<string, LeavingRow> | undefined;
+}
+
+/** By the last bytes of a device's id, which are random: a text for each row that only comes and goes would cost more than all else here. */
+type ByDevice = Map<number, OfDevice>;
 
 interface Queue {
   readonly scope: TenantScope;
   /** Rows to be removed, in order of arrival. */
   rows: LeavingRow[];
-  /** The same by their keys as text, for each device; made when somebody asks for the first time since the queue was empty. */
+  /** The same for each device; made when somebody asks for the first time since the queue was empty. */
   byDevice: ByDevice | undefined;
   running: Promise<void> | undefined;
 }
 
-const NONE: ReadonlyMap<string, LeavingRow> = new Map();
+const PLACE_AT = ID_BYTES - 4;
 
 /** The key of a row begins with its device. */
+function placeOf(key: Uint8Array): number {
+  return new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(PLACE_AT);
+}
+
 function put(byDevice: ByDevice, row: LeavingRow): void {
-  const name = keyText(row.storedKey);
-  const device = name.slice(0, ID_BYTES);
-  const ofDevice = byDevice.get(device) ?? new Map<string, LeavingRow>();
-  byDevice.set(device, ofDevice);
-  ofDevice.set(name, row);
+  const place = placeOf(row.storedKey);
+  let ofDevice = byDevice.get(place);
+  if (ofDevice === undefined) {
+    ofDevice = { rows: new Set(), names: undefined };
+    byDevice.set(place, ofDevice);
+  }
+  ofDevice.rows.add(row);
+  ofDevice.names?.set(keyText(row.storedKey), row);
 }
 
 function takeOut(byDevice: ByDevice, row: LeavingRow): void {
-  const name = keyText(row.storedKey);
-  const device = name.slice(0, ID_BYTES);
-  const ofDevice = byDevice.get(device);
-  ofDevice?.delete(name);
-  if (ofDevice?.size === 0) byDevice.delete(device);
+  const place = placeOf(row.storedKey);
+  const ofDevice = byDevice.get(place);
+  if (ofDevice === undefined) return;
+  ofDevice.rows.delete(row);
+  ofDevice.names?.delete(keyText(row.storedKey));
+  if (ofDevice.rows.size === 0) byDevice.delete(place);
 }
 
 /** @see Deletions */
@@ -110,14 +125,14 @@ export function createDeletions(deps: {
     queue.running ??= run(queue);
   }
 
-  function ofDevice(tenantId: TenantId, device: string): ReadonlyMap<string, LeavingRow> {
+  function rowsAt(tenantId: TenantId, place: number): OfDevice | undefined {
     const queue = queues.get(tenantId);
-    if (queue === undefined || queue.rows.length === 0) return NONE;
+    if (queue === undefined || queue.rows.length === 0) return undefined;
     if (queue.byDevice === undefined) {
       queue.byDevice = new Map();
       for (const row of queue.rows) put(queue.byDevice, row);
     }
-    return queue.byDevice.get(device) ?? NONE;
+    return queue.byDevice.get(place);
   }
 
   return {
@@ -132,9 +147,21 @@ export function createDeletions(deps: {
       start(queue);
     },
 
-    has: (tenantId, text) => ofDevice(tenantId, text.slice(0, ID_BYTES)).has(text),
+    has(tenantId, text) {
+      const ofDevice = rowsAt(tenantId, placeOf(Buffer.from(text.slice(0, ID_BYTES), 'latin1')));
+      if (ofDevice === undefined) return false;
+      ofDevice.names ??= new Map(Array.from(ofDevice.rows, (row) => [keyText(row.storedKey), row]));
+      return ofDevice.names.has(text);
+    },
 
-    leavingOf: (tenantId, deviceId) => new Map(ofDevice(tenantId, keyText(idToBytes(deviceId)))),
+    leavingOf(tenantId, deviceId) {
+      const device = idToBytes(deviceId);
+      const rows = rowsAt(tenantId, placeOf(device))?.rows ?? [];
+      const own = Array.from(rows).filter(({ storedKey }) =>
+        equalBytes(storedKey.subarray(0, ID_BYTES), device),
+      );
+      return new Map(own.map((row) => [keyText(row.storedKey), row]));
+    },
 
     retry() {
       for (const queue of queues.values()) if (queue.rows.length > 0) start(queue);
