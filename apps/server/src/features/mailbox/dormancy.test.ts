@@ -3,6 +3,7 @@ import { KuvertError } from '@kuvert/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openTestInstallation, type TestDevice, type TestInstallation } from '../test-installation.ts';
 import { dormantDevices, mailboxRows, POINTER_ROW, tombstones } from './collections.ts';
+import { createDormancy } from './dormancy.ts';
 import { ACKNOWLEDGEMENT_WAIT_MS, MAILBOX_MAX, ORPHAN_MS } from './limits.ts';
 
 let installation: TestInstallation;
@@ -154,6 +155,32 @@ test('A1 A4 what points to a message of a group that never came to be is given u
   // The younger one may still get its body.
   expect(await rowCount()).toBe(1);
   expect(await tombstonesOf()).toEqual([before]);
+});
+
+test('P1 what a device has acknowledged is on its way out, and is neither given up nor counted again when its device becomes dormant', async () => {
+  await send('acknowledged');
+  await send('not fetched');
+  const { clock, store } = installation;
+  await scope().commit([store.ops.put(dormantDevices, [ben.deviceId], clock.nowMs())]);
+  const { rows } = await scope().list(mailboxRows, { equals: [ben.deviceId] });
+  const [leaving, left] = rows.map(({ storedKey }) => storedKey);
+  const buried: Uint8Array[] = [];
+  const dormancy = createDormancy({
+    store,
+    clock,
+    bodies: { load: async () => undefined, released: () => undefined },
+    expiry: {
+      drop: async () => undefined,
+      endDormancy: async () => undefined,
+      async bury(_scope, _device, storedKeys) {
+        buried.push(...storedKeys);
+        return storedKeys.length;
+      },
+    },
+    isLeaving: (_tenant, storedKey) => leaving !== undefined && Buffer.compare(storedKey, leaving) === 0,
+  });
+  expect(await dormancy.sweep(scope(), 10)).toBe(1);
+  expect(buried).toEqual([left]);
 });
 
 test('E1 a revoked device is not dormant any more', async () => {
