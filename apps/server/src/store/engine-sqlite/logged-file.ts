@@ -29,6 +29,8 @@ export class LoggedFile {
   /** Bytes of the log after which it is folded. */
   #foldBytes = LOG_BYTES_MIN;
   #isInTransaction = false;
+  /** The transaction holds nothing but changes of the present batch. */
+  #isFresh = false;
 
   /** @throws OpenError */
   constructor(settings: SpaceFileSettings) {
@@ -49,13 +51,14 @@ export class LoggedFile {
 
   /** True while something is not in the file's tables. */
   get isBehind(): boolean {
-    return this.#log.bytes > 0 || this.rows.hasYoung;
+    return this.#isInTransaction;
   }
 
   /** Begins to change rows, on top of what was kept before. */
   begin(): void {
     this.rows.lookAtClock();
-    if (this.#isInTransaction) return;
+    this.#isFresh = !this.#isInTransaction;
+    if (!this.#isFresh) return;
     this.rows.begin();
     this.#isInTransaction = true;
   }
@@ -77,8 +80,8 @@ export class LoggedFile {
 
   /** Ends changes that came to nothing: then nothing is written. */
   leave(): void {
-    // What was kept before is in the same transaction.
-    if (!this.isBehind) this.rollback();
+    // Otherwise it holds what was kept before, or what was young and was put into its table since.
+    if (this.#isFresh) this.rollback();
   }
 
   /**

@@ -131,6 +131,35 @@ test('P1 rows that are young are found, counted, deleted, expired, refused and k
   );
 });
 
+test('P1 a list that is refused takes nothing with it that a look at all rows has put into their table', async () => {
+  const { folder, remove } = newFolder();
+  const engine = await openEngine(folder, { layouts: withShortLived, foldAfterMs: 600_000 });
+  try {
+    const there = new Set<number>();
+    const look = async () => {
+      const expected = [...there].sort((a, b) => a - b);
+      expect(await numbers(engine)).toEqual(expected);
+      expect(await engine.commit('control', [present(1_000), row(1_000)])).toMatchObject({
+        reason: 'missing',
+      });
+      expect(await numbers(engine)).toEqual(expected);
+    };
+    // As large as makes every few of them fold the log, and gone soon enough to be young.
+    for (let n = 0; n < 60; n += 3) {
+      await engine.commit('control', [row(n), row(n + 1)]);
+      there.add(n).add(n + 1);
+      await look();
+      await engine.commit('control', [gone(n), gone(n - 2)]);
+      there.delete(n);
+      there.delete(n - 2);
+      await look();
+    }
+  } finally {
+    await engine.close();
+    remove();
+  }
+});
+
 test.each([0, SHORT_LIVED])(
   'P1 rows of collection %i that differ by their keys alone go together, are deleted together, and come back over a crash',
   async (collection) => {
