@@ -299,8 +299,10 @@ export class Sender {
       )
       .map(({ to, outcome }) => ({ ...to, outcome }));
     for (const { to } of all) this.#underWay.remove(to);
-    // Lost in a power cut, the rows are submitted again under their ids, and answered as they were.
-    store.lightTransaction(() => {
+    // What was accepted and is lost in a power cut is submitted again under its id, and answered as it was; an id that was given anew must stay.
+    const hasRefusal = answers.some(({ outcome }) => outcome instanceof KuvertError);
+    const write = hasRefusal ? store.transaction : store.lightTransaction;
+    write(() => {
       // What was accepted first: a refusal has the rest of its lane sealed anew.
       for (const { row, lane, outcome } of answers) {
         if (outcome instanceof KuvertError) continue;
