@@ -10,7 +10,7 @@ const PATIENCE_MS = 50;
 const NEAR_BYTES = 16 * 1_048_576;
 
 /** Sealed bytes in memory. */
-export interface Loan {
+interface Loan {
   readonly from: number;
   readonly bytes: Uint8Array;
   /** They are on the disk too. */

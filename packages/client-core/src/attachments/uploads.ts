@@ -37,6 +37,8 @@ export class Uploads {
   readonly #underWay = new Set<AttachmentId>();
   readonly #paused = new Map<AttachmentId, { readonly cancel: () => void; readonly isShort: boolean }>();
   readonly #failures = new Map<AttachmentId, number>();
+  /** Apart from other failures: each time, all bytes arrive before it is seen. */
+  readonly #damages = new Map<AttachmentId, number>();
   readonly #sealing = new Map<
     AttachmentId,
     { readonly connection: Connection; readonly reached: Promise<Reached> }
@@ -252,15 +254,19 @@ export class Uploads {
     const count = (this.#failures.get(row.attachment) ?? 0) + 1;
     this.#failures.set(row.attachment, count);
     const message = store.outbox.findByContentId(row.contentId);
-    const isDamaged = error.code === 'attachment_damaged' && count < DAMAGES_MAX;
     const { retry } = error;
-    if (retry.kind === 'never' && !isDamaged && row.state === 'upload') {
+    const isDamaged = error.code === 'attachment_damaged';
+    const damages = (this.#damages.get(row.attachment) ?? 0) + (isDamaged ? 1 : 0);
+    this.#damages.set(row.attachment, damages);
+    const isHopeless = isDamaged ? damages >= DAMAGES_MAX : retry.kind === 'never';
+    if (isHopeless && row.state === 'upload') {
       if (message !== undefined) {
         store.outbox.setParked(message.seq, error.code);
         const { contentId: messageId } = row;
         store.notices.add({ kind: 'not_accepted', atMs: clock.now(), messageId, code: error.code });
       }
       store.uploads.setState(row.attachment, 'stored');
+      this.#damages.delete(row.attachment);
     } else if (retry.kind === 'after' && retry.ms > SHORT_PAUSE_MS && message !== undefined) {
       store.outbox.setProblem(message.seq, error.code);
     }
