@@ -75,14 +75,34 @@ export function messageWords(message: Describable, language: Language, nameOf: N
   const { text, replyTo, links, edited, reactions } = message;
   const words = WORDS[language];
   const lines = [
-    ...(replyTo ? [`> ${nameOf(replyTo.author)}: ${firstLine(replyTo.text ?? '…')}`] : []),
-    ...bodyLines(message, language),
+    ...(replyTo ? [quoteLine(replyTo, language, nameOf)] : []),
+    ...bodyLines(message, language, nameOf),
     ...(text === '' ? [] : [edited ? `${text} (${words.edited})` : text]),
     ...(links ?? []).map(({ url, title }) => `↗ ${title === '' ? url : `${title} – ${url}`}`),
-    ...(reactions ? [reactions.map(({ emoji, people }) => `${emoji} ${people.length}`).join('  ')] : []),
+    ...(reactions
+      ? [reactions.map(({ emoji, people }) => `${emoji} ${fewNames(people, nameOf)}`).join('  ')]
+      : []),
   ];
   return lines.join('\n');
 }
+
+/** What a message answers, in one line. */
+function quoteLine(
+  { author, kind, text }: NonNullable<MessageDetails['replyTo']>,
+  language: Language,
+  nameOf: NameOf,
+): string {
+  const word = kind === undefined || kind === 'text' ? '' : `[${WORDS[language][kind]}] `;
+  return `> ${nameOf(author)}: ${word}${firstLine(text ?? '…')}`;
+}
+
+/** Who it was, when they are few; else how many. */
+function fewNames(people: readonly PersonId[], nameOf: NameOf): string {
+  return people.length > NAMED_MAX ? String(people.length) : people.map(nameOf).join(', ');
+}
+
+/** People who are named behind a reaction or an answer of a poll. */
+const NAMED_MAX = 4;
 
 /** What an edit, a reaction, a vote or the end of a poll says in `inbox`. */
 export function changeWords({ kind, text, change }: IncomingMessage, language: Language): string {
@@ -107,7 +127,7 @@ export function isChangeKind(kind: Describable['kind']): boolean {
   return kind === 'edit' || kind === 'reaction' || kind === 'vote' || kind === 'poll-end';
 }
 
-function bodyLines(message: Describable, language: Language): string[] {
+function bodyLines(message: Describable, language: Language, nameOf: NameOf): string[] {
   const { kind, file, location, contact, poll } = message;
   const words = WORDS[language];
   if (file !== undefined && (kind === 'file' || kind === 'picture' || kind === 'video' || kind === 'voice')) {
@@ -132,7 +152,10 @@ function bodyLines(message: Describable, language: Language): string[] {
   }
   if (poll !== undefined) {
     const head = poll.endedAtMs === undefined ? words.poll : words.pollEnded;
-    const options = poll.options.map(({ text, people }, at) => `  ${at + 1}. ${text}: ${people.length}`);
+    const options = poll.options.map(({ text, people }, at) => {
+      const who = people.length > 0 && people.length <= NAMED_MAX ? ` (${fewNames(people, nameOf)})` : '';
+      return `  ${at + 1}. ${text}: ${people.length}${who}`;
+    });
     return [`[${head}] ${poll.question}`, ...options];
   }
   return [];
@@ -147,6 +170,7 @@ export function detailsJson(details: MessageDetails, nameOf: NameOf): object {
       replyTo: {
         messageId: replyTo.messageId,
         from: nameOf(replyTo.author),
+        ...(replyTo.kind !== undefined && { kind: replyTo.kind }),
         ...(replyTo.text !== undefined && { text: replyTo.text }),
       },
     }),

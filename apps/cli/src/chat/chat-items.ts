@@ -135,7 +135,7 @@ export class ChatItems {
 
   #moreOf(entry: MessageEntry): Partial<EntryItem> {
     const own = this.#profile.whoami().personId;
-    const { file, poll, edited, mentions, direction, kind, text } = entry;
+    const { file, poll, edited, mentions, direction, kind, text, replyTo } = entry;
     const isOwn = direction === 'out';
     const isText = ['text', 'file', 'picture', 'video'].includes(kind);
     const can = [
@@ -147,6 +147,7 @@ export class ChatItems {
     ];
     return {
       said: text,
+      isAnswer: replyTo !== undefined,
       can,
       file: file?.attachment,
       picture: this.#files.pictureOf(entry),

@@ -81,6 +81,8 @@ export interface EntryItem {
   /** The file that goes with it: what its transfers are named by. */
   readonly file?: string | undefined;
   readonly picture?: PictureItem | undefined;
+  /** The first line of its text is what it answers. */
+  readonly isAnswer?: boolean | undefined;
   /** It names the person who reads it. */
   readonly namesMe?: boolean | undefined;
   /** A notice that tells what somebody did, and asks for no attention. */

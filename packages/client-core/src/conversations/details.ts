@@ -3,7 +3,7 @@ import type { AttachmentPointer, PersonId, ShownContent } from '@kuvert/protocol
 import { harmlessName } from '../attachments/names.ts';
 import type { Store } from '../store.ts';
 import { compareChanges, editsOf } from './amending.ts';
-import { changeOf, textOf } from './shown.ts';
+import { changeOf, shownOf, textOf } from './shown.ts';
 import type { EntryRow, MessageChange } from './store.ts';
 import type { FileDetails, MessageDetails, MessageVersion, PollDetails } from './types.ts';
 
@@ -68,12 +68,26 @@ function quoteOf(
   const quoted = store.entries
     .find(message)
     .find((one) => one.senderPerson === author && one.conversationId === row.conversationId);
-  const text =
-    quoted &&
-    textOf(quoted)
-      .slice(0, QUOTE_CHARACTERS)
-      .replace(/[\ud800-\udbff]$/u, '');
-  return { messageId: message, author, ...(text !== undefined && text !== '' && { text }) };
+  const content = quoted && shownOf(quoted);
+  const text = ((quoted && textOf(quoted)) || aboutOf(content))
+    .slice(0, QUOTE_CHARACTERS)
+    .replace(/[\ud800-\udbff]$/u, '');
+  return {
+    messageId: message,
+    author,
+    ...(content !== undefined && content.kind !== 'text' && { kind: content.kind }),
+    ...(text !== '' && { text }),
+  };
+}
+
+/** What a message without words is called by. */
+function aboutOf(content: ShownContent | undefined): string {
+  if (content === undefined) return '';
+  if ('file' in content) return content.file.name;
+  if (content.kind === 'poll') return content.question;
+  if (content.kind === 'contact') return content.name;
+  if (content.kind !== 'location') return '';
+  return content.label ?? `${content.latitudeE7 / 1e7}, ${content.longitudeE7 / 1e7}`;
 }
 
 function reactionsOf(changes: readonly MessageChange[]): NonNullable<MessageDetails['reactions']> {

@@ -38,8 +38,13 @@ export interface PollDetails {
 
 /** What a message has beside its text, each only where there is any. */
 export interface MessageDetails {
-  /** The message that it answers; `text` while that is here and was not taken back. */
-  readonly replyTo?: { readonly messageId: ContentId; readonly author: PersonId; readonly text?: string };
+  /** The message that it answers; `text` (without words: what it is called by) and its kind, unless that is a text, while it is here and was not taken back. */
+  readonly replyTo?: {
+    readonly messageId: ContentId;
+    readonly author: PersonId;
+    readonly kind?: ShownContent['kind'];
+    readonly text?: string;
+  };
   readonly mentions?: readonly Mention[];
   readonly links?: readonly LinkPreview[];
   readonly file?: FileDetails;

@@ -1,5 +1,5 @@
 /** The list of conversations: two lines each, the name with its time and the newest words with what is unread. */
-import type { ConversationItem } from '../model.ts';
+import type { ConversationItem, EntryItem } from '../model.ts';
 import type { ChatState } from '../state.ts';
 import { fit, pad, safeLines, widthOf, wrap } from '../text/cells.ts';
 import { shownText } from './conversation.ts';
@@ -90,8 +90,13 @@ function previewOf(item: ConversationItem, state: ChatState): { text: string; st
   const text =
     last.kind === 'notice'
       ? `${last.isQuiet ? '·' : '!'} ${last.text}`
-      : `${who}${shownText(last, state).text}`;
+      : `${who}${withoutQuote(last, shownText(last, state).text)}`;
   return { text: oneLine(text), style: 'dim' };
+}
+
+/** What somebody answers is no news; what they say is. */
+function withoutQuote({ isAnswer }: EntryItem, text: string): string {
+  return isAnswer ? text.slice(text.indexOf('\n') + 1) : text;
 }
 
 /** Who writes: the other side, or members of a group. */
