@@ -131,6 +131,36 @@ test('P1 rows that are young are found, counted, deleted, expired, refused and k
   );
 });
 
+test('P1 rows that were young at a fold come back after one crash and after another one right behind it', async () => {
+  const { folder, remove } = newFolder();
+  const open = (from: string) => openEngine(from, { layouts: withShortLived, foldAfterMs: 600_000 });
+  const engine = await open(folder);
+  try {
+    const there = new Set<number>();
+    // Large enough that the log is folded every few of them, and gone soon enough to be young.
+    for (let n = 0; n < 36; n += 3) {
+      await engine.commit('control', [row(n), row(n + 1), gone(n - 3), gone(n - 5)]);
+      there.add(n).add(n + 1);
+      there.delete(n - 3);
+      there.delete(n - 5);
+      const [first, second] = [`${folder}-first`, `${folder}-second`];
+      cpSync(folder, first, { recursive: true });
+      const after = await open(first);
+      expect(await after.get('control', SHORT_LIVED, key(n + 1))).toBeDefined();
+      cpSync(first, second, { recursive: true });
+      const later = await open(second);
+      for (const engine of [after, later]) {
+        expect(await numbers(engine)).toEqual([...there].sort((a, b) => a - b));
+        await engine.close();
+      }
+      for (const crashed of [first, second]) rmSync(crashed, { recursive: true });
+    }
+  } finally {
+    await engine.close();
+    remove();
+  }
+});
+
 test('P1 a list that is refused takes nothing with it that a look at all rows has put into their table', async () => {
   const { folder, remove } = newFolder();
   const engine = await openEngine(folder, { layouts: withShortLived, foldAfterMs: 600_000 });

@@ -81,6 +81,8 @@ export class YoungRows {
     if (rows === undefined) {
       rows = new Map();
       this.#rows[collection] = rows;
+      // A collection whose rows were taken up after a crash is known too, although none of them has come since.
+      this.#trafficOf(collection);
     }
     const all = bufferOf(keys.key);
     for (let at = 0, next = ver; at < all.length; at += keys.keyBytes, next++) {
