@@ -90,12 +90,17 @@ export function createEnrolment(deps: {
     return { account, changes };
   }
 
+  /** Whether a token that was unused when it was read has made an account since. */
+  async function isUsedByNow(scope: TenantScope, { tokenId }: TokenRow): Promise<boolean> {
+    return (await scope.get(enrolmentTokens, tokenId)).usedForList !== null;
+  }
+
   /** What a new account of this token's person has to follow; undefined for a first one. @throws KuvertError `link_needed` */
   async function follows(scope: TenantScope, token: TokenRow): Promise<AccountRow | undefined> {
     const account = await scope.find(accounts, token.personId);
     if (account === undefined || token.purpose === 'reset') return account;
-    // The account may have been made with this very token since the token was read; then it is a used token.
-    if ((await scope.get(enrolmentTokens, token.tokenId)).usedForList !== null) return undefined;
+    // Then it is a used token.
+    if (await isUsedByNow(scope, token)) return undefined;
     throw new KuvertError('link_needed');
   }
 
@@ -182,7 +187,7 @@ export function createEnrolment(deps: {
       return {
         person: await people.get(scope, token.personId),
         tenant: await tenants.profile(scope),
-        mustLink: before !== undefined && !isReset,
+        mustLink: before !== undefined && !isReset && !(await isUsedByNow(scope, token)),
         reset:
           before === undefined || !isReset
             ? undefined
