@@ -110,6 +110,19 @@ test('P2 whatever is lost, repeated, shuffled or busy on the way, every text is 
   );
 });
 
+async function pair() {
+  const clock = new ManualClock();
+  const server = new ServerDouble(() => clock.now());
+  const anna = await TestDevice.enrol(server, clock, 'Anna');
+  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  return { clock, server, anna, bela };
+}
+
+/** Whatever waits for the event loop only is done. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate);
+}
+
 /** What lets one operation of a device run after the other, to be held up by a test. */
 async function queueOf(device: TestDevice): Promise<OperationQueue> {
   const runs = vi.spyOn(OperationQueue.prototype, 'run');
@@ -120,10 +133,7 @@ async function queueOf(device: TestDevice): Promise<OperationQueue> {
 }
 
 test('P2 a refusal that is heard only when the next connection is there holds nothing up', async () => {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  const { server, anna, bela } = await pair();
   await anna.write(bela, 'first');
   const queue = await queueOf(anna);
   const other = Promise.withResolvers<void>();
@@ -136,10 +146,10 @@ test('P2 a refusal that is heard only when the next connection is there holds no
   const id = await anna.write(bela, 'second');
   await anna.connect();
   while (refusals.length > 0) await new Promise(setImmediate);
-  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  await turns(5);
   server.drop(anna.own.deviceId);
   await anna.connect();
-  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  await turns(5);
   other.resolve();
   // Time stands still, so a pause would never end.
   await anna.messenger.settled();
@@ -150,10 +160,7 @@ test('P2 a refusal that is heard only when the next connection is there holds no
 });
 
 test('P2 what is sealed for a new list of devices does not overtake what was sealed for the old one and is refused for it', async () => {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  const { clock, server, anna, bela } = await pair();
   await anna.write(bela, 'first');
   await anna.sync();
   await bela.sync();
@@ -175,7 +182,7 @@ test('P2 what is sealed for a new list of devices does not overtake what was sea
   const tablet = await TestDevice.link(server, clock, bela);
   await anna.messenger.safety.show(bela.mail);
   await anna.write(bela, 'for two devices');
-  for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+  await turns(50);
   line.resolve();
   await anna.messenger.settled();
   anna.messenger.disconnect();
@@ -188,10 +195,7 @@ test('P2 what is sealed for a new list of devices does not overtake what was sea
 });
 
 test('P3 a batch that is written down only when the next connection is there is no replay when it comes again', async () => {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
+  const { server, anna, bela } = await pair();
   await anna.write(bela, 'first');
   await anna.sync();
   const queue = await queueOf(bela);
@@ -201,7 +205,7 @@ test('P3 a batch that is written down only when the next connection is there is 
   const other = Promise.withResolvers<void>();
   const busy = queue.run(() => other.promise);
   await bela.connect();
-  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  await turns(20);
   expect(server.waiting(bela.own.deviceId)).toBe(1);
   server.drop(bela.own.deviceId);
   await bela.connect();

@@ -167,3 +167,9 @@ export interface Engine {
   /** Commits what was accepted and ends. */
   close(): Promise<void>;
 }
+
+/** Whether a list adds rows; one that does not is taken on a full disk too. */
+export function needsRoom(list: readonly EngineOp[]): boolean {
+  for (const op of list) if (op.kind === 'put') return true;
+  return false;
+}

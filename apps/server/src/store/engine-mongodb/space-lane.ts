@@ -5,7 +5,7 @@
  * refused with it, except lists that only remove; and answers are given in the order in which the lists came.
  */
 import { KuvertError } from '@kuvert/protocol';
-import type { EngineOp, EngineOutcome } from '../engine.ts';
+import { type EngineOp, type EngineOutcome, needsRoom } from '../engine.ts';
 import { isDiskFull } from './failures.ts';
 import type { OpenSpace } from './open-space.ts';
 import { rowName } from './stored-rows.ts';
@@ -73,7 +73,7 @@ export class SpaceLane {
 
   commit(list: readonly EngineOp[]): Promise<EngineOutcome> {
     // It was on its way when what stands before it was refused.
-    if (this.#refusal !== undefined && puts(list)) return Promise.reject(this.#refusal.error);
+    if (this.#refusal !== undefined && needsRoom(list)) return Promise.reject(this.#refusal.error);
     const bytes = bytesOfList(list);
     return new Promise((resolve, reject) => {
       this.#queue.push({ list, bytes, resolve, reject });
@@ -151,8 +151,8 @@ export class SpaceLane {
       setImmediate(() => {
         this.#refusal = undefined;
       });
-      const behind = this.#queue.filter(({ list }) => puts(list));
-      this.#queue.splice(0, Number.POSITIVE_INFINITY, ...this.#queue.filter(({ list }) => !puts(list)));
+      const behind = this.#queue.filter(({ list }) => needsRoom(list));
+      this.#queue.splice(0, Number.POSITIVE_INFINITY, ...this.#queue.filter(({ list }) => !needsRoom(list)));
       batch.push(...behind);
       results.push(...behind.map(() => refused));
     }
@@ -189,7 +189,7 @@ export class SpaceLane {
     let refused: Result | undefined;
     for (const waiting of batch) {
       const found =
-        refused !== undefined && puts(waiting.list) ? [refused] : await this.#results(slot, [waiting]);
+        refused !== undefined && needsRoom(waiting.list) ? [refused] : await this.#results(slot, [waiting]);
       refused ??= found.find((result) => 'error' in result && isForTheMoment(result.error));
       results.push(...found);
     }
@@ -206,10 +206,6 @@ function isForTheMoment(error: unknown): boolean {
 }
 
 const FOR_THE_MOMENT: ReadonlySet<string> = new Set(['store_unavailable', 'store_busy', 'disk_full']);
-
-function puts(list: readonly EngineOp[]): boolean {
-  return list.some(({ kind }) => kind === 'put');
-}
 
 function isOfOneList(error: unknown): boolean {
   if (isDiskFull(error)) return true;

@@ -7,21 +7,22 @@ import { statfsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KuvertError } from '@kuvert/protocol';
-import type {
-  CollectionLayout,
-  Engine,
-  EngineOp,
-  EngineOutcome,
-  KeyringPlace,
-  RangeQuery,
-  ScannedRow,
-  SpaceKeys,
-  SpaceName,
-  StoredRow,
+import {
+  type CollectionLayout,
+  type Engine,
+  type EngineOp,
+  type EngineOutcome,
+  type KeyringPlace,
+  needsRoom,
+  type RangeQuery,
+  type ScannedRow,
+  type SpaceKeys,
+  type SpaceName,
+  type StoredRow,
 } from '../engine.ts';
 import { folderKeyring } from '../keyring.ts';
 import { readExpired, readOutcome, readRows } from './answers.ts';
-import { needsRoom, packCommit, packCount, packExpire, packExpiring, packGet, packRange } from './packing.ts';
+import { packCommit, packCount, packExpire, packExpiring, packGet, packRange } from './packing.ts';
 import { scanRows } from './scanning.ts';
 import { type BatchFacts, QueueRoom, WriterLane } from './writer-lane.ts';
 
@@ -102,11 +103,12 @@ class SqliteEngine implements Engine {
   }
 
   commit(space: SpaceName, list: readonly EngineOp[]): Promise<EngineOutcome> {
+    const isGrowing = needsRoom(list);
     return this.#laneOf(space).request(
       space,
-      (packer) => packCommit(packer, list),
+      (packer) => packCommit(packer, list, isGrowing),
       readOutcome,
-      needsRoom(list),
+      isGrowing,
     );
   }
 

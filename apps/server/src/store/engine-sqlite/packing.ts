@@ -143,16 +143,10 @@ export class Unpacker {
   }
 }
 
-/** Whether a list adds rows; one that does not is taken on a full disk too. */
-export function needsRoom(list: readonly EngineOp[]): boolean {
-  for (const op of list) if (op.kind === 'put') return true;
-  return false;
-}
-
-/** Adds a commit list as one request. */
-export function packCommit(into: Packer, list: readonly EngineOp[]): void {
+/** Adds a commit list as one request. @param isGrowing what `needsRoom` says of it */
+export function packCommit(into: Packer, list: readonly EngineOp[], isGrowing: boolean): void {
   into.u8(REQUEST.commit);
-  into.u8(needsRoom(list) ? 0 : 1);
+  into.u8(isGrowing ? 0 : 1);
   into.u32(list.length);
   for (let at = 0; at < list.length; ) {
     const op = list[at] as EngineOp;
