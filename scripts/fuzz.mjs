@@ -1,5 +1,5 @@
-// The long form of the fuzzing in tests/fuzz: as many runs of each property as are asked for, from a seed that is printed and with
-// which the same inputs come again.
+// The long form of the fuzzing in tests/fuzz, and of the histories of young rows in the store: as many runs of each property as are asked
+// for, from a seed that is printed and with which the same inputs come again.
 //
 //     npm run fuzz -- --runs 10000
 //     npm run fuzz -- --runs 10000 --seed 7 --only people.list --path 12:3     one failing input of an earlier run
@@ -31,7 +31,14 @@ const child = spawn(
   join(root, 'node_modules', '.bin', 'node'),
   [
     join(root, 'node_modules', 'vitest', 'vitest.mjs'),
-    ...['run', 'tests/fuzz', '--silent=false', `--testTimeout=${noLimit}`, `--hookTimeout=${noLimit}`],
+    ...[
+      'run',
+      'tests/fuzz',
+      'young-histories',
+      '--silent=false',
+      `--testTimeout=${noLimit}`,
+      `--hookTimeout=${noLimit}`,
+    ],
     ...(values.only === undefined ? [] : ['--testNamePattern', values.only.replaceAll('.', '\\.')]),
   ],
   {

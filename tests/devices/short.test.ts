@@ -4,7 +4,8 @@
  */
 
 import { fileURLToPath } from 'node:url';
-import { Children, resultOf } from '@kuvert/testkit';
+import { Children, resultOf, startInstallation } from '@kuvert/testkit';
+import { runSchedule } from '@kuvert/testkit/devices';
 import { expect, test } from 'vitest';
 import { checkSchedules } from './check-schedules.ts';
 
@@ -25,6 +26,28 @@ test('A4 P1 P2 P3 devices stay in step whatever is sent, linked, revoked, put ba
   expect(failure).toBeUndefined();
   expect(result.schedules).toBe(SCHEDULES);
   expect(result.messages).toBeGreaterThan(0);
+});
+
+test('A4 A3 what waited in a copy that is put back has come and was read long ago, and its ticks say so on every device', async () => {
+  await using installation = await startInstallation();
+  const ledger = await runSchedule(installation, [
+    { do: 'link', device: 0, isSigner: false },
+    { do: 'go-away', device: 0 },
+    { do: 'send', device: 0, to: 0, count: 2 },
+    { do: 'copy', device: 0 },
+    { do: 'come-back', device: 0 },
+    { do: 'settle' },
+    { do: 'read', device: 1, which: 0, how: 'alone' },
+    { do: 'restore', device: 0 },
+  ]);
+  expect(ledger.verdict()).toEqual({});
+  const first = ledger.events.find((event) => event.kind === 'enrolled');
+  const screens = ledger.events.filter(
+    (event) => event.kind === 'standing' && event.device === first?.device,
+  );
+  expect(screens.at(-1)).toMatchObject({
+    conversations: [{ entries: [{ state: 'read' }, { state: 'delivered' }] }],
+  });
 });
 
 test('H9 a run of schedules says in a sentence what it cannot do', async () => {

@@ -19,8 +19,8 @@ beforeAll(async () => {
 afterAll(() => site[Symbol.asyncDispose]());
 
 async function run(person: TestPerson, ...args: string[]): Promise<Record<string, unknown>[]> {
-  const { code, json, stderr } = await site.kuvert([...args, ...person.asPerson]);
-  expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+  const { code, json, alarms } = await site.kuvert([...args, ...person.asPerson]);
+  expect({ args, code, alarms }).toEqual({ args, code: 0, alarms: '' });
   return [...json];
 }
 const send = async (...args: string[]) =>

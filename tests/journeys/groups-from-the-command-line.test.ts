@@ -15,8 +15,8 @@ beforeAll(async () => {
 afterAll(() => site[Symbol.asyncDispose]());
 
 async function run(person: TestPerson, ...args: string[]): Promise<readonly Record<string, unknown>[]> {
-  const { code, json, stderr } = await site.kuvert([...args, ...person.asPerson]);
-  expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+  const { code, json, alarms } = await site.kuvert([...args, ...person.asPerson]);
+  expect({ args, code, alarms }).toEqual({ args, code: 0, alarms: '' });
   return json;
 }
 
@@ -30,6 +30,8 @@ test('A1 a group is made, written to, changed, listed and left by commands, and 
   expect(sent).toMatchObject({ state: 'accepted' });
   expect(await run(ben, 'inbox')).toMatchObject([{ text: 'Hallo', from: anna.mail }]);
   await run(anna, 'group', 'add', 'Umzug', cleo.mail);
+  const [news] = (await site.kuvert(['inbox', ...cleo.asPerson])).stderr.split('\n');
+  expect(JSON.parse(String(news))).toMatchObject({ notice: { code: 'group_added', title: 'Umzug' } });
   await run(anna, 'group', 'title', 'Umzug', 'Großer Umzug');
   await run(ben, 'group', 'leave', 'Großer Umzug');
   expect(await run(cleo, 'group', 'list')).toMatchObject([{ title: 'Großer Umzug', role: 'member' }]);

@@ -88,8 +88,8 @@ test(
   inBoth,
   async () => {
     const run = async (person: TestPerson, ...args: string[]) => {
-      const { code, json, stderr } = await site.kuvert([...args, ...person.asPerson]);
-      expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+      const { code, json, alarms } = await site.kuvert([...args, ...person.asPerson]);
+      expect({ args, code, alarms }).toEqual({ args, code: 0, alarms: '' });
       return json;
     };
     const write = (person: TestPerson, text: string) =>

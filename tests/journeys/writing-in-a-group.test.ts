@@ -37,7 +37,7 @@ test('A1 a message to a group of three is read by everybody, under one title', a
     expect(await read(person)).toEqual(['hello all']);
     await person.with(async (profile) => {
       expect(profile.groups.list()).toMatchObject([{ groupId, title: 'Release', role: 'member' }]);
-      expect(profile.notices()).toEqual([]);
+      expect(profile.notices()).toMatchObject([{ kind: 'group_added', groupId }]);
     });
   }
   await ben.with(async (profile) => {

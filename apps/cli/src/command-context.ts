@@ -15,6 +15,8 @@ export interface CommandContext {
   exitCode: ExitCode | number;
   /** Fires at the first INT or TERM. A command that never asks for it is ended by the signal as usual. */
   stopSignal(): AbortSignal;
+  /** Ends the process by the signal that has stopped it, at once: nothing that is under way is finished. */
+  endBySignal(): void;
 }
 
 /** The options that every command has. */

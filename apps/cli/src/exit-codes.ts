@@ -9,12 +9,15 @@ export const EXIT = {
   profile: 4,
   unreachable: 5,
   trust: 6,
+  /** Ctrl-C: the process then ends by the signal, so that a loop of a shell ends with it. */
+  stopped: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Codes that do not mean "refused by the server, or not found". */
 const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   usage: EXIT.usage,
+  group_ambiguous: EXIT.usage,
   config_invalid: EXIT.usage,
   plain_http_refused: EXIT.usage,
   safety_malformed: EXIT.usage,

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -95,6 +96,20 @@ function as(name: string): string[] {
   const folder = join(root, 'data-demo', name);
   return ['--profile', folder, '--secret-file', `${folder}.secret`];
 }
+
+test('H3 a command finds what an earlier one has compiled, beside the code', async () => {
+  const env = { ...environment(), NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+  const told = async (): Promise<string> => {
+    const child = spawn(process.execPath, [PROGRAM, '--version'], {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    return text(child.stderr);
+  };
+  await told();
+  const found = /reading cache from (\S+) for ESM \S+cli\/src\/main\.ts.* success/.exec(await told());
+  expect(found?.[1]).toContain(join('apps', 'cli', 'node_modules', '.cache', 'compiled'));
+});
 
 test('A1 the demo enrols three people and shows a message that the server cannot read', async () => {
   const { code, stdout, stderr } = await kuvert(['demo']);

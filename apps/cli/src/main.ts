@@ -24,11 +24,29 @@ export async function main(argv: readonly string[]): Promise<number> {
   };
   process.on('uncaughtException', lastNet);
   process.on('unhandledRejection', lastNet);
-  return run(argv, { streams, settings, isTerminal: stdout.isTTY === true, stopSignal: catchStopSignals });
+  const isTerminal = stdout.isTTY === true;
+  const host = { streams, settings, isTerminal, stopSignal: catchStopSignals, endBySignal };
+  const code = await run(argv, host);
+  if (code === EXIT.stopped) endBySignal();
+  return code;
 }
 
 function catchStopSignals(): AbortSignal {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, () => {
+      caught ??= signal;
+      stop.abort();
+    });
+  }
   return stop.signal;
+}
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+let caught: (typeof STOP_SIGNALS)[number] | undefined;
+
+/** Shells go on with a loop whose command has ended by itself, whatever its code; not with one that a signal has ended. */
+function endBySignal(): void {
+  for (const signal of STOP_SIGNALS) process.removeAllListeners(signal);
+  process.kill(process.pid, caught ?? 'SIGINT');
 }

@@ -5,11 +5,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SendResult } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
-import { type ContentId, type ErrorCode, KuvertError, sentenceFor } from '@kuvert/protocol';
+import { type ContentId, type ErrorCode, KuvertError } from '@kuvert/protocol';
 import { EXIT, type ExitCode, exitCodeFor } from './exit-codes.ts';
 import { describeFailure } from './failure.ts';
 import type { MessageLine } from './message-lines.ts';
 import type { Output } from './output.ts';
+import { problemSentence } from './problem-sentence.ts';
 import { connectIfReachable, isOffline, TIME_LIMIT_MS } from './profile-session.ts';
 
 /** Messages that may be on their way at once: enough to fill the connection, few enough to stay in memory. */
@@ -65,9 +66,11 @@ export class Outgoing {
   }
 
   /** Tells everything that has not been told, as it is now. A failure that is told afterwards is the reason for what waits. */
-  async tellRest({ failed }: { failed: boolean }): Promise<void> {
+  async tellRest({ failed, isStopped = false }: { failed: boolean; isStopped?: boolean }): Promise<void> {
     await this.#tellKnown({ all: true });
-    if (this.#queued > 0 && !failed) {
+    if (this.#queued > 0 && isStopped) {
+      await this.#output.notice('stopped', this.#output.texts.stoppedQueued());
+    } else if (this.#queued > 0 && !failed) {
       await this.#output.notice('server_unreachable', this.#output.texts.queuedOffline(this.#queued));
     }
   }
@@ -152,7 +155,7 @@ export class Outgoing {
     if (problem === undefined) {
       this.#queued += 1;
     } else if (WAITS.has(problem)) {
-      await this.#output.notice(problem, sentenceFor(problem, language), { messageId });
+      await this.#output.notice(problem, problemSentence(problem, language), { messageId });
     } else {
       await this.#output.failure(describeFailure(new KuvertError(problem), language), { messageId });
       if (this.exitCode === EXIT.ok) this.exitCode = exitCodeFor(problem);

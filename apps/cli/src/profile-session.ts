@@ -1,8 +1,8 @@
 /** How a command uses a profile: open it, talk to the server where that is possible, tell what the person should know, close it. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Notice } from '@kuvert/client-core';
+import type { GroupView, Notice } from '@kuvert/client-core';
 import { openProfile, type Profile } from '@kuvert/client-core/node';
-import { KuvertError, sentenceFor } from '@kuvert/protocol';
+import { type GroupId, KuvertError, sentenceFor } from '@kuvert/protocol';
 import type { Output } from './output.ts';
 import { readSecretFile } from './secret-file.ts';
 import { showLine } from './terminal-text.ts';
@@ -17,8 +17,8 @@ export interface ProfileOptions {
 export const TIME_LIMIT_MS = {
   /** Waiting for another command on the same profile. */
   busyProfile: 5_000,
-  /** Until a server counts as unreachable for a command that goes on without it. */
-  connect: 5_000,
+  /** Until a server counts as unreachable for a command that goes on without it: longer than a busy machine or a slow line takes to connect. */
+  connect: 10_000,
   /** Sending what waits and taking what is there, beside a command's own work. */
   flush: 15_000,
   /** One round of taking everything out of the mailbox; `inbox` takes as many rounds as make progress. */
@@ -79,6 +79,23 @@ export async function flushIfReachable(profile: Profile): Promise<boolean> {
   }
 }
 
+/**
+ * A group by title or id, with what the server has of it. A title that somebody else has changed a moment ago still names what it named here.
+ * @throws KuvertError `not_found`, `group_ambiguous`, and what ends a connection
+ */
+export async function refreshedGroup(profile: Profile, name: string): Promise<GroupView> {
+  const before = profile.groups.list().filter(({ title, role }) => title === name && role !== undefined);
+  await profile.groups.refresh();
+  try {
+    return profile.groups.find(name);
+  } catch (error) {
+    const [only] = before;
+    const isRenamed = error instanceof KuvertError && error.code === 'not_found' && before.length === 1;
+    if (only === undefined || !isRenamed) throw error;
+    return profile.groups.find(only.groupId);
+  }
+}
+
 /** Connects, fetches and sends for a command that needs the server. @throws KuvertError `server_unreachable`, … */
 export async function flushNow(profile: Profile): Promise<void> {
   await profile.flush({ timeoutMs: TIME_LIMIT_MS.flush });
@@ -112,23 +129,34 @@ export async function connectIfReachable(profile: Profile): Promise<boolean> {
 export async function tellNotices(profile: Profile, output: Output): Promise<void> {
   const notices = profile.notices();
   for (const notice of notices) {
-    const { kind, atMs, personId, deviceId, messageId, count } = notice;
+    const { kind, atMs, personId, groupId, deviceId, messageId, count } = notice;
     const facts = { at: new Date(atMs).toISOString(), personId, deviceId, messageId, count };
     const who = personId && profile.person(personId)?.name;
-    await output.notice(notice.code ?? kind, noticeSentence(notice, output, who), { kind, ...facts });
+    const group = groupId && groupOf(profile, groupId);
+    const sentence = noticeSentence(notice, output, who, group?.title);
+    await output.notice(notice.code ?? kind, sentence, { kind, ...facts, ...group });
   }
   if (notices.length > 0) profile.markNoticesSeen(notices.map((notice) => notice.noticeId));
+}
+
+/** A group by the names that messages have for it. */
+function groupOf(profile: Profile, group: GroupId): { group: GroupId; title?: string } {
+  const known = profile.groups.list().find(({ groupId }) => groupId === group);
+  return { group, ...(known && { title: known.title }) };
 }
 
 /**
  * What a notice says to people.
  * @param name of the person whom it is about, where it is known
+ * @param title of the group that it is about, where it can be read
  */
 export function noticeSentence(
   notice: Pick<Notice, 'kind' | 'code' | 'count' | 'deviceId' | 'atMs'>,
   output: Pick<Output, 'language' | 'texts'>,
   name?: string,
+  title?: string,
 ): string {
+  const which = title ? showLine(title) : undefined;
   const who = name === undefined ? undefined : showLine(name);
   if (notice.code !== undefined) return sentenceFor(notice.code, output.language);
   const { texts } = output;
@@ -170,6 +198,12 @@ export function noticeSentence(
       return texts.keyReset(who);
     case 'revoke_asked':
       return texts.revokeAsked(notice.deviceId ?? '');
+    case 'group_added':
+      return texts.groupAdded(which);
+    case 'group_removed':
+      return texts.groupRemoved(which);
+    case 'group_dissolved':
+      return texts.groupDissolved(which);
     case 'group_changed':
     case 'group_problem':
       return sentenceFor('group_not_trusted', output.language);

@@ -30,6 +30,7 @@ async function kuvert(argv: readonly string[], input = ''): Promise<Ran> {
     },
     isTerminal: false,
     stopSignal: () => new AbortController().signal,
+    endBySignal: () => undefined,
   });
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 }
@@ -115,4 +116,14 @@ test('A1 stdin that is not UTF-8 or too long is refused before a profile is open
   const { code, stderr } = await kuvert(argv, 'x'.repeat(240_001));
   expect(code).toBe(2);
   expect(JSON.parse(stderr).error.code).toBe('text_too_long');
+});
+
+test('C9 an id of an operator command that is none, or of something else, is named in both languages', async () => {
+  const why = ['operator', 'person', 'why', '--person', 'anna', '--sees', 'pe_x'];
+  expect(await kuvert(why)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('“anna” is not an id'),
+  });
+  const group = ['group', 'add', 'Release', 'ben', '--lang', 'de', ...profile];
+  expect(await kuvert(group)).toMatchObject({ code: 2, stderr: expect.stringContaining('„ben“ ist keine') });
 });

@@ -14,6 +14,7 @@ export interface Host {
   /** True when stdout is a terminal. */
   readonly isTerminal: boolean;
   stopSignal(): AbortSignal;
+  endBySignal(): void;
 }
 
 /** @param argv what stands after `kuvert`. Never throws. @returns the exit code */
@@ -30,6 +31,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
     output: makeOutput(guessOptions(argv)),
     exitCode: EXIT.ok,
     stopSignal: () => host.stopSignal(),
+    endBySignal: () => host.endBySignal(),
   };
   const program = buildProgram(context);
   program.hook('preAction', (_, command) => {

@@ -20,6 +20,8 @@ export interface Texts {
   shortState(state: MessageState): string;
   setting(name: string, value: string, setBy: string): string;
   queuedOffline(count: number): string;
+  stoppedBefore(): string;
+  stoppedQueued(): string;
   offlineLocal(): string;
   badLine(line: number, reason: string): string;
   tooNew(): string;
@@ -46,6 +48,10 @@ export interface Texts {
   personDeviceAdded(who: string | undefined): string;
   personDeviceRemoved(who: string | undefined): string;
   keyReset(who: string | undefined): string;
+  /** Here and below: the title of the group, where it can be read. */
+  groupAdded(title: string | undefined): string;
+  groupRemoved(title: string | undefined): string;
+  groupDissolved(title: string | undefined): string;
   recipientUnknown(): string;
   notAccepted(): string;
   secretFileOpen(): string;
@@ -89,6 +95,9 @@ const en: Texts = {
     count === 1
       ? 'The server cannot be reached; the message waits here and goes out with the next command.'
       : `The server cannot be reached; ${count} messages wait here and go out with the next command.`,
+  stoppedBefore: () => 'Stopped; nothing was sent, and nothing of it waits here.',
+  stoppedQueued: () =>
+    'Stopped; the message waits here and goes on with the next command. “kuvert delete” takes it back.',
   offlineLocal: () => 'The server cannot be reached; this is what is known here.',
   badLine: (line, reason) => `Line ${line} was not sent: ${reason}`,
   tooNew: () => 'Your app is too old for this message.',
@@ -135,6 +144,12 @@ const en: Texts = {
     `${who ?? 'A person you write to'} has added a device; your messages go to it as well.`,
   personDeviceRemoved: (who) =>
     `${who ?? 'A person you write to'} has taken out a device; nothing goes to it any more.`,
+  groupAdded: (title) =>
+    title === undefined ? 'You were added to a group.' : `You were added to the group “${title}”.`,
+  groupRemoved: (title) =>
+    `You were taken out of ${title === undefined ? 'a group' : `the group “${title}”`}; nothing new of it will come.`,
+  groupDissolved: (title) =>
+    `${title === undefined ? 'A group of yours' : `The group “${title}”`} was dissolved: nobody can write to it any more.`,
   recipientUnknown: () => 'A message waits, because nobody has the address that it is for.',
   notAccepted: () => 'The server did not accept something, and trying again is of no use.',
   secretFileOpen: () => 'Other users of this machine can read the secret file; chmod 600 keeps it yours.',
@@ -183,6 +198,9 @@ const de: Texts = {
     count === 1
       ? 'Der Server ist nicht erreichbar; die Nachricht wartet hier und geht mit dem nächsten Befehl hinaus.'
       : `Der Server ist nicht erreichbar; ${count} Nachrichten warten hier und gehen mit dem nächsten Befehl hinaus.`,
+  stoppedBefore: () => 'Abgebrochen; nichts wurde gesendet, und nichts davon wartet hier.',
+  stoppedQueued: () =>
+    'Abgebrochen; die Nachricht wartet hier und geht mit dem nächsten Befehl weiter. „kuvert delete“ nimmt sie zurück.',
   offlineLocal: () => 'Der Server ist nicht erreichbar; das ist, was hier bekannt ist.',
   badLine: (line, reason) => `Zeile ${line} wurde nicht gesendet: ${reason}`,
   tooNew: () => 'Ihre App ist zu alt für diese Nachricht.',
@@ -229,6 +247,14 @@ const de: Texts = {
     `${who ?? 'Eine Person, der Sie schreiben,'} hat ein Gerät hinzugefügt; Ihre Nachrichten gehen auch dorthin.`,
   personDeviceRemoved: (who) =>
     `${who ?? 'Eine Person, der Sie schreiben,'} hat ein Gerät entfernt; dorthin geht nichts mehr.`,
+  groupAdded: (title) =>
+    title === undefined
+      ? 'Sie wurden in eine Gruppe aufgenommen.'
+      : `Sie wurden in die Gruppe „${title}“ aufgenommen.`,
+  groupRemoved: (title) =>
+    `Sie wurden aus ${title === undefined ? 'einer Gruppe' : `der Gruppe „${title}“`} entfernt; Neues aus ihr kommt nicht mehr.`,
+  groupDissolved: (title) =>
+    `${title === undefined ? 'Eine Ihrer Gruppen' : `Die Gruppe „${title}“`} wurde aufgelöst: Niemand kann mehr hineinschreiben.`,
   recipientUnknown: () => 'Eine Nachricht wartet, weil niemand die Adresse hat, an die sie geht.',
   notAccepted: () => 'Der Server hat etwas nicht angenommen, und ein neuer Versuch hilft nicht.',
   secretFileOpen: () =>

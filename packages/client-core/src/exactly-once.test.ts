@@ -2,6 +2,7 @@ import { CLASSES, KuvertError } from '@kuvert/protocol';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { ManualClock } from './node/doubles/manual-clock.ts';
+import { pair } from './node/doubles/pair.ts';
 import { ServerDouble } from './node/doubles/server-double.ts';
 import { TestDevice } from './node/doubles/test-device.ts';
 import { OperationQueue } from './operation-queue.ts';
@@ -109,14 +110,6 @@ test('P2 whatever is lost, repeated, shuffled or busy on the way, every text is 
     { numRuns: 40 },
   );
 });
-
-async function pair() {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
-  return { clock, server, anna, bela };
-}
 
 /** Whatever waits for the event loop only is done. */
 async function turns(count: number): Promise<void> {

@@ -20,16 +20,9 @@ import {
 } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { ManualClock } from './node/doubles/manual-clock.ts';
+import { pair } from './node/doubles/pair.ts';
 import { ServerDouble } from './node/doubles/server-double.ts';
 import { TestDevice } from './node/doubles/test-device.ts';
-
-async function pair() {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
-  return { clock, server, anna, bela };
-}
 
 /** A second version of somebody's list, properly signed, with the devices that are in it now. */
 function nextList(device: TestDevice, record: AccountRecord): AccountRecord {

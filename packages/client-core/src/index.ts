@@ -14,6 +14,7 @@ export type {
 export { ChannelClient, type RecordLink } from './channel-client.ts';
 export type { Draft } from './conversations/composing.ts';
 export { Conversations } from './conversations/conversations.ts';
+export { isGroupNews } from './conversations/standing-notices.ts';
 export type * from './conversations/store.ts';
 export * from './conversations/types.ts';
 export { type EnrolmentConnection, enrolDevice } from './enrolment.ts';

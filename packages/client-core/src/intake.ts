@@ -21,7 +21,7 @@ import { keepRefused, noticeInconsistent } from './refusals.ts';
 import { requestAgain, sendAgain } from './repairs.ts';
 import type { StagedSessions } from './staged-sessions.ts';
 import type { Activity } from './ticks/activity.ts';
-import { noteReceipt, takeReceipt } from './ticks/receipts.ts';
+import { noteReceipt, noteReceiptAgain, takeReceipt } from './ticks/receipts.ts';
 import type { NamedLists } from './trust/named-lists.ts';
 import { takeChoices } from './trust/own-choices.ts';
 
@@ -174,7 +174,10 @@ export class Intake {
     const facts = { entry: header.chain, commitment, lifetimeMs, writtenAtMs, acceptedAtMs };
     const fits = takeIntoChain(this.#context, sender, facts);
     // What a history has brought before it came is no news, but its number is.
-    if (isKnown) return false;
+    if (isKnown) {
+      if (fits) noteReceiptAgain(this.#context, sender, { contentId: header.contentId, chain: header.chain });
+      return false;
+    }
     if (!fits) {
       keepRefused(this.#context, { type: 'refused', refusal: 'inconsistent', item, sender: arrived.sender });
       return false;

@@ -16,6 +16,7 @@ import { GroupLogs } from './groups/log-sync.ts';
 import { GroupSending } from './groups/sending.ts';
 import { HistoryTransfer } from './history-transfer/history-transfer.ts';
 import { HourlyUpkeep } from './hourly-upkeep.ts';
+import { MessagesAhead } from './messages-ahead.ts';
 import { Nameless } from './nameless.ts';
 import { OperationQueue } from './operation-queue.ts';
 import type { OwnDevice } from './own-device.ts';
@@ -106,7 +107,9 @@ export function createParts(options: MessengerOptions, hooks: ConnectionHooks): 
   const ports = { connection: hooks.connection, onOutgoing };
 
   const directory = new Directory(context);
-  const groupLogs = new GroupLogs(context, directory);
+  const errands = new Errands(context, ports);
+  const nameless = new Nameless(context, directory, errands);
+  const groupLogs = new GroupLogs(context, directory, (groupId) => nameless.learnMembers(groupId));
   const groupParts = {
     directory,
     logs: groupLogs,
@@ -115,8 +118,6 @@ export function createParts(options: MessengerOptions, hooks: ConnectionHooks): 
   const groupSending = new GroupSending(context, groupParts);
   const groups = new Groups(context, groupParts, ports);
   const sender = new Sender(context, directory, groupSending);
-  const errands = new Errands(context, ports);
-  const nameless = new Nameless(context, directory, errands);
   const activity = new Activity(context);
   const receiver = new Receiver(context, directory, {
     onStored: () => {
@@ -132,7 +133,8 @@ export function createParts(options: MessengerOptions, hooks: ConnectionHooks): 
   const conversations = new Conversations(context, onOutgoing);
   const ownState = ownStateBatch(context, onOutgoing);
   const historyTransfer = new HistoryTransfer(context, onOutgoing);
-  const attachments = new Attachments(context, options.files, ports);
+  const ahead = new MessagesAhead(context, (lane) => sender.isOpen(lane));
+  const attachments = new Attachments(context, options.files, { ...ports, ahead });
   const disappearing = new Disappearing(context);
   const safety = new Safety(context, directory, {
     connection: hooks.connection,

@@ -1,16 +1,7 @@
 import { CLASSES, decodeContent, encodeCbor, KuvertError, makeId } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
-import { ManualClock } from './node/doubles/manual-clock.ts';
-import { ServerDouble } from './node/doubles/server-double.ts';
-import { TestDevice } from './node/doubles/test-device.ts';
-
-async function pair() {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
-  return { clock, server, anna, bela };
-}
+import { pair } from './node/doubles/pair.ts';
+import type { ServerDouble } from './node/doubles/server-double.ts';
 
 /** Both have exchanged a message, so sessions are established and both chains known. */
 async function acquainted() {

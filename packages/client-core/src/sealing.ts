@@ -53,7 +53,7 @@ export async function sealNextRows(
   account: KnownAccount,
   bundles: ReadonlyMap<DeviceId, PrekeyBundle>,
 ): Promise<number> {
-  const { store, clock, own, random } = context;
+  const { store, own } = context;
   const { personId } = account;
   const peers = peersOf(context, account);
   const rows = takeBatch(store.outbox.listToSeal(personId, BATCH_ROWS));
@@ -72,6 +72,44 @@ export async function sealNextRows(
     if (bundle === undefined) throw new KuvertError('no_device');
     starting.set(device, bundle);
   }
+  const { commit } = await stageRows(context, { account, peers, rows, starting });
+  store.transaction(() => commit());
+  return rows.length;
+}
+
+/** Legs that were made, to be written down in a transaction, or to be forgotten. */
+export interface StagedRows {
+  /** @param seqOf under which number a row stands by now */
+  commit(seqOf?: (seq: number) => number): void;
+}
+
+/**
+ * Makes the legs of one row for a person with whom nothing is to be begun. Runs in the operation queue, and is worth something in the next operation only.
+ * @returns undefined where more is to be done
+ */
+export async function stageRow(
+  context: Context,
+  account: KnownAccount,
+  row: OutboxRow,
+): Promise<StagedRows | undefined> {
+  const peers = peersOf(context, account);
+  if (peers.length === 0 || listDevicesWithoutSession(context, account).length > 0) return undefined;
+  return stageRows(context, { account, peers, rows: [row], starting: new Map() });
+}
+
+/** @param parts.starting of devices with which a session begins */
+async function stageRows(
+  context: Context,
+  parts: {
+    readonly account: KnownAccount;
+    readonly peers: readonly ListedDevice[];
+    readonly rows: readonly OutboxRow[];
+    readonly starting: Map<DeviceId, PrekeyBundle>;
+  },
+): Promise<StagedRows> {
+  const { store, clock, own, random } = context;
+  const { account, peers, rows, starting } = parts;
+  const { personId } = account;
   const renewed = [...starting.keys()];
   const staged = stageSessions(context);
   const conversation = conversationIdFor(own.tenantId, own.personId, personId);
@@ -101,17 +139,19 @@ export async function sealNextRows(
     const listHash = Uint8Array.from(account.pin.hash);
     sealed.push({ seq: row.seq, frame, chain: link, submitId, listHash, body: packed.body, legs });
   }
-  store.transaction(() => {
-    store.sessions.apply(staged.writes());
-    for (const device of renewed) store.sessions.clearRenewal(device);
-    if (renewed.length > 0) store.directory.deleteTake(personId);
-    for (const row of sealed) store.outbox.putSealed(row);
-    if (chain.head.seq === 0) return;
-    const devices = peers.map((peer) => peer.device);
-    tellStart(context, chain, before, devices);
-    store.chains.putOwn({ ...chain, devices });
-  });
-  return sealed.length;
+  return {
+    commit(seqOf = (seq) => seq) {
+      store.sessions.apply(staged.writes());
+      for (const device of renewed) store.sessions.clearRenewal(device);
+      if (renewed.length > 0) store.directory.deleteTake(personId);
+      for (const row of sealed) store.outbox.putSealed({ ...row, seq: seqOf(row.seq) });
+      if (chain.head.seq === 0) return;
+      const devices = peers.map((peer) => peer.device);
+      tellStart(context, chain, before, devices);
+      // What was told of the chain meanwhile stays told.
+      store.chains.putOwn({ ...(store.chains.getOwn(conversation) ?? chain), head: chain.head, devices });
+    },
+  };
 }
 
 function takeBatch(rows: readonly OutboxRow[]): readonly OutboxRow[] {

@@ -114,6 +114,11 @@ export class Sender {
       });
   }
 
+  /** True when nothing stands before what is to be sealed for a person. */
+  isOpen(lane: Lane): boolean {
+    return !this.#lanes.has(lane) && !this.#paused.has(lane) && !this.#outdated.has(lane);
+  }
+
   /** True when nothing is under way and nothing can be done soon. */
   isIdle(): boolean {
     const isBusy = this.#isPumping || this.#isSettling || this.#answers.length > 0 || !this.#underWay.isEmpty;

@@ -142,6 +142,10 @@ export type NoticeKind =
   | 'recipient_unknown'
   /** Somebody was added to a group, has left it, or something else of it has changed. Stands in its conversation only. */
   | 'group_changed'
+  /** Somebody else has let this person into a group, taken them out of it, or ended it: what is not to be noticed only later, while writing. */
+  | 'group_added'
+  | 'group_removed'
+  | 'group_dissolved'
   /** What the server says of a group is not what its members have signed; nothing of it is used. */
   | 'group_problem'
   /** The server would not have something of ours, and trying again is of no use. */

@@ -836,6 +836,12 @@ export const ERRORS = {
     'This group is dissolved: nobody can write to it or change it any more. What was said stays here.',
     'Diese Gruppe ist aufgelöst: Niemand kann mehr hineinschreiben oder sie ändern. Was gesagt wurde, bleibt hier.',
   ),
+  group_ambiguous: entry(
+    400,
+    NEVER,
+    'Several groups have this title; name the one you mean by its id (gr_…), which “kuvert group list” shows.',
+    'Mehrere Gruppen haben diesen Titel; nennen Sie die gemeinte mit ihrer Kennung (gr_…), die „kuvert group list“ zeigt.',
+  ),
   group_leave_instead: entry(
     400,
     NEVER,

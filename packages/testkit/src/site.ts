@@ -28,6 +28,8 @@ export interface CommandResult {
   readonly code: number | null;
   readonly stdout: Buffer;
   readonly stderr: string;
+  /** The same without what is said of one's place in groups, which whichever command finds it tells. */
+  readonly alarms: string;
   /** Lines of the standard output. */
   readonly lines: readonly string[];
   /** The same, read as JSON. */
@@ -192,6 +194,7 @@ export async function resultOf(child: Child): Promise<CommandResult> {
     code,
     stdout: child.stdout,
     stderr: child.stderr,
+    alarms: child.stderr.replace(/^\{"notice":\{"code":"group_(added|removed|dissolved)".*\n/gm, ''),
     lines,
     get json() {
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);

@@ -2,7 +2,7 @@
  * The only place where the chat meets the messenger: does what the state asks for (`Effect`) and tells what has become of it
  * (`ChatEvent`). What reads the container answers at once; what needs the server runs on its own and never holds up a key.
  */
-import type { ConversationChanges, EntryId } from '@kuvert/client-core';
+import { type ConversationChanges, type EntryId, isGroupNews } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
 import type { ConversationId, DeviceId, PersonId } from '@kuvert/protocol';
 import type { Language } from '../config.ts';
@@ -298,7 +298,7 @@ export class Binding {
     this.#listTookMs = performance.now() - beganAt;
   }
 
-  /** Notices that stand in no conversation; the others are read there. */
+  /** Notices that stand in no conversation; the others are read there. Who looks at the list sees a group come and end. */
   #tellNotices(): void {
     const own = this.#profile.whoami().personId;
     const notices = this.#profile
@@ -306,6 +306,7 @@ export class Binding {
       .filter(({ personId }) => personId === undefined || personId === own);
     if (notices.length === 0) return;
     for (const notice of notices) {
+      if (isGroupNews(notice)) continue;
       this.#tell({ kind: 'told', sentence: this.#items.sentence(notice), isError: true });
     }
     this.#profile.markNoticesSeen(notices.map(({ noticeId }) => noticeId));

@@ -21,9 +21,10 @@ export class PeopleBinding {
     this.#tell = options.tell;
   }
 
-  /** The name of somebody, as far as {@link PeopleBinding.show} has brought it. */
+  /** The name of somebody, as this profile knows it, or as {@link PeopleBinding.show} has brought it. */
   nameOf(id: PersonId): string | undefined {
-    return this.#people.find((person) => person.personId === id)?.name;
+    const known = this.#profile.person(id)?.name;
+    return known ?? this.#people.find((person) => person.personId === id)?.name;
   }
 
   /** Everybody, first as known, then as the server has it. */

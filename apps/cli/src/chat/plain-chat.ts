@@ -24,7 +24,7 @@ const SIZE = { columns: 100, rows: 1_000_000 };
 
 const LINE_LENGTH_MAX = 250_000;
 /** How long a script waits for what has come meanwhile. */
-const FETCH_MS = 15_000;
+const FETCH_MS = 30_000;
 
 /** Resolves when the person has left, or the input has ended and what was written has gone out, as far as it can. */
 export async function runPlainChat(options: PlainChatOptions): Promise<void> {

@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto';
 import { type GroupLogLine, type GroupView, harmlessName } from '@kuvert/client-core';
 import { fileTarget, type Profile } from '@kuvert/client-core/node';
 import { type GroupPicture, type GroupRole, KuvertError, mailAddress, type PersonId } from '@kuvert/protocol';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { FailureAbout, UsageError } from '../failure.ts';
 import { type GroupTexts, groupTextsIn } from '../group-texts.ts';
 import { localTime } from '../message-view.ts';
 import { changeSentence } from '../notice-view.ts';
 import type { Output } from '../output.ts';
-import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
+import { flushIfReachable, type ProfileOptions, refreshedGroup, withProfile } from '../profile-session.ts';
 import { groupPictureOf } from '../sending.ts';
 import { showLine } from '../terminal-text.ts';
 
@@ -224,7 +224,9 @@ async function savePicture(
     await flushIfReachable(profile);
     const { groupId, title } = profile.groups.find(name);
     const picture = profile.groups.picture(groupId);
-    if (picture === undefined) throw new KuvertError('no_file');
+    if (picture === undefined) {
+      throw new UsageError({ en: groupTextsIn('en').noPicture(), de: groupTextsIn('de').noPicture() });
+    }
     const target = await fileTarget(folder, groupId);
     await target.write(picture.bytes);
     const extension = picture.type === 'image/png' ? 'png' : 'jpg';
@@ -271,8 +273,7 @@ async function changeOne(
 ): Promise<void> {
   await withProfile(options, output, async (profile) => {
     await profile.connect();
-    await profile.groups.refresh();
-    const after = await change(profile, profile.groups.find(name));
+    const after = await change(profile, await refreshedGroup(profile, name));
     const title = showLine(after.title);
     await output.result(
       groupJson(after, profile),
@@ -394,6 +395,11 @@ async function namingWhoIsUnknown<T>(mails: readonly string[], work: Promise<T>)
 
 function readMail(text: string): string {
   const mail = mailAddress.safeParse(text);
-  if (!mail.success) throw new InvalidArgumentError('That is not a mail address.');
+  if (!mail.success) {
+    throw new UsageError({
+      en: `“${showLine(text)}” is not a mail address; see --help.`,
+      de: `„${showLine(text)}“ ist keine Mailadresse; siehe --help.`,
+    });
+  }
   return mail.data;
 }

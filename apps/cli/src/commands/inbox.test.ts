@@ -27,7 +27,7 @@ function stage(messages: IncomingMessage[], { online = true, roomFor = Number.PO
   const reach = async () => {
     if (!online) throw new KuvertError('server_unreachable');
   };
-  const profile: Pick<Profile, 'connect' | 'flush' | 'inbox' | 'markPrinted' | 'markRead'> = {
+  const profile: Pick<Profile, 'connect' | 'flush' | 'inbox' | 'markPrinted' | 'markRead' | 'notices'> = {
     connect: reach,
     flush: async () => {
       await reach();
@@ -35,6 +35,7 @@ function stage(messages: IncomingMessage[], { online = true, roomFor = Number.PO
     },
     inbox: ({ limit = 1_000 } = {}) => stored.slice(0, limit),
     markRead: () => undefined,
+    notices: () => [],
     markPrinted: (printed) => {
       for (const { messageId } of printed) {
         stored.splice(

@@ -73,7 +73,7 @@ export async function printNew(profile: Profile, output: Output, saver?: FileSav
     printed = await printStored(profile, output, saver);
   }
   if (!drained) throw failure;
-  if (foundNothing) await output.progress(output.texts.noMessages());
+  if (foundNothing && profile.notices().length === 0) await output.progress(output.texts.noMessages());
 }
 
 async function drain(profile: Profile): Promise<boolean> {

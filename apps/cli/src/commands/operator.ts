@@ -1,8 +1,9 @@
 /** `kuvert operator …`: calls to the server on this machine, with the operator key. */
 import { resolve } from 'node:path';
-import type { DeviceId, PersonId, TenantId } from '@kuvert/protocol';
+import { type DeviceId, ID_TYPES, type IdType, isId, type PersonId, type TenantId } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand } from '../command-context.ts';
+import { UsageError } from '../failure.ts';
 import { findServer, type OperatorClient } from '../operator-client.ts';
 import { showLine } from '../terminal-text.ts';
 
@@ -68,7 +69,7 @@ export function addOperator(program: Command, context: CommandContext): void {
     add(operator, 'invite', 'lost access: invite an administrator past the API; the audit log says so')
       .requiredOption('--role <role>', 'operator, tenant-admin, help-desk or auditor')
       .requiredOption('--mail <mail>', 'for whom it is')
-      .option('--tenant <id>', 'the tenant (tn_…); left out for operator')
+      .option('--tenant <id>', 'the tenant (tn_…); left out for operator', idOf('tenant'))
       .option('--lift-sign-in-rules', 'also take back allowed networks and "passkeys only" there')
       .action(async (options: DataOption & InviteOptions) => {
         const { role, mail, tenant: tenantId, liftSignInRules = false } = options;
@@ -93,7 +94,7 @@ export function addOperator(program: Command, context: CommandContext): void {
   const person = group('person', 'people of a tenant');
   finishCommand(
     add(person, 'add', 'add a person')
-      .requiredOption('--tenant <id>', 'the tenant (tn_…)')
+      .requiredOption('--tenant <id>', 'the tenant (tn_…)', idOf('tenant'))
       .requiredOption('--name <name>', "the person's name")
       .requiredOption('--mail <mail>', "the person's mail address, unique in the tenant")
       .action(async (options: DataOption & { tenant: string; name: string; mail: string }) => {
@@ -108,7 +109,7 @@ export function addOperator(program: Command, context: CommandContext): void {
 
   finishCommand(
     add(person, 'reset', 'let somebody who has lost all devices that may sign begin anew, with one token')
-      .requiredOption('--person <id>', 'the person (pe_…)')
+      .requiredOption('--person <id>', 'the person (pe_…)', idOf('person'))
       .action(async (options: DataOption & { person: string }) => {
         const { token: text, expiresAt } = await (await find(options)).call('personReset', {
           personId: options.person as PersonId,
@@ -121,8 +122,8 @@ export function addOperator(program: Command, context: CommandContext): void {
 
   finishCommand(
     add(person, 'why', 'may one person see another, and why')
-      .requiredOption('--person <id>', 'who looks (pe_…)')
-      .requiredOption('--sees <id>', 'whom (pe_…)')
+      .requiredOption('--person <id>', 'who looks (pe_…)', idOf('person'))
+      .requiredOption('--sees <id>', 'whom (pe_…)', idOf('person'))
       .action(async (options: DataOption & { person: string; sees: string }) => {
         const { output } = context;
         const answer = await (await find(options)).call('exchangeWhy', {
@@ -137,7 +138,7 @@ export function addOperator(program: Command, context: CommandContext): void {
   const token = group('token', 'enrolment tokens');
   finishCommand(
     add(token, 'create', 'make a token with which one device can enrol, once')
-      .requiredOption('--person <id>', 'the person (pe_…)')
+      .requiredOption('--person <id>', 'the person (pe_…)', idOf('person'))
       .action(async (options: DataOption & { person: string }) => {
         const { token: text, expiresAt } = await (await find(options)).call('tokenCreate', {
           personId: options.person as PersonId,
@@ -151,7 +152,7 @@ export function addOperator(program: Command, context: CommandContext): void {
   const device = group('device', 'devices of people');
   finishCommand(
     add(device, 'revoke', 'lock a device out, at once and for good')
-      .requiredOption('--device <id>', 'the device (de_…)')
+      .requiredOption('--device <id>', 'the device (de_…)', idOf('device'))
       .action(async (options: DataOption & { device: string }) => {
         const deviceId = options.device as DeviceId;
         await (await find(options)).call('deviceRevoke', { deviceId });
@@ -172,4 +173,16 @@ export function addOperator(program: Command, context: CommandContext): void {
     ),
     ['kuvert operator keys rotate --data data'],
   );
+}
+
+/** Reads an id of this type, so that a wrong one is told by its option and not by the server as a request of the wrong form. */
+function idOf(type: IdType): (text: string) => string {
+  const { prefix } = ID_TYPES[type];
+  return (text) => {
+    if (isId(type, text)) return text;
+    throw new UsageError({
+      en: `“${showLine(text)}” is not an id of the form ${prefix}_…, or a character of it is wrong; see --help.`,
+      de: `„${showLine(text)}“ ist keine Kennung der Form ${prefix}_…, oder ein Zeichen darin ist falsch; siehe --help.`,
+    });
+  };
 }

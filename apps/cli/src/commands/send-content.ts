@@ -54,7 +54,7 @@ export async function queueOther(
   const { text = '', edit, react, vote, endPoll, option = [] } = options;
   if (edit !== undefined) {
     const { entryId, conversationId } = messageNamed(profile, edit);
-    return conversations.edit(entryId, text, namedIn(profile, conversationId, options));
+    return conversations.edit(entryId, text, await namedIn(profile, conversationId, options));
   }
   if (react !== undefined) return conversations.react(messageNamed(profile, react).entryId, text.trim());
   if (vote !== undefined) return conversations.vote(messageNamed(profile, vote).entryId, choicesOf(option));
@@ -83,7 +83,7 @@ async function queueMessage(
   if (answers !== undefined && answers.conversationId !== conversationId) throw answeredElsewhere();
   const answering = answers === undefined ? {} : { replyTo: replyTo(answers) };
   const path = options.file ?? options.voice;
-  const mentions = namedIn(profile, conversationId, options);
+  const mentions = await namedIn(profile, conversationId, options);
   if (path !== undefined) {
     return sendFile(profile, {
       conversationId,
@@ -133,10 +133,14 @@ function answeredElsewhere(): UsageError {
   });
 }
 
-function namedIn(
+async function namedIn(
   profile: Profile,
   conversationId: ConversationId,
   { mention, text = '' }: SendOptions,
-): Mention[] | undefined {
-  return mention && mentionsOf(profile, conversationId, { text, mails: mention });
+): Promise<Mention[] | undefined> {
+  if (mention === undefined) return undefined;
+  const group = profile.groups.of(conversationId);
+  // Names of many members come only when they are wanted.
+  if (group && profile.isConnected) await profile.groups.learnNames(group.groupId);
+  return mentionsOf(profile, conversationId, { text, mails: mention });
 }

@@ -8,7 +8,14 @@ import { UsageError } from '../failure.ts';
 import { readMessageLines } from '../message-lines.ts';
 import { checkText, decodeUtf8, readText } from '../message-text.ts';
 import { Outgoing } from '../outgoing.ts';
-import { connectIfReachable, isOffline, TIME_LIMIT_MS, withProfile } from '../profile-session.ts';
+import {
+  connectIfReachable,
+  isOffline,
+  refreshedGroup,
+  TIME_LIMIT_MS,
+  withProfile,
+} from '../profile-session.ts';
+import { type Stopping, stoppable } from '../stopping.ts';
 import { flushPatiently, progressOf } from '../transfers.ts';
 import { queueOther, type SendOptions } from './send-content.ts';
 
@@ -108,7 +115,11 @@ async function sendAsAsked(options: SendOptions, context: CommandContext): Promi
   // Text is read and checked before the profile is opened, so that a slow pipe keeps no profile busy.
   const text =
     options.text === '-' ? await readText(context.streams.stdin) : await checkArgument(options.text ?? '');
-  await withProfile(options, context.output, (profile) => sendOne(profile, { to, group, text }, context));
+  await stoppable(context, (stop) =>
+    withProfile(options, context.output, (profile) =>
+      sendOne(profile, { to, group, text }, { context, stop }),
+    ),
+  );
 }
 
 /**
@@ -181,26 +192,31 @@ async function sendOther(
       : options.text === undefined
         ? undefined
         : await checkArgument(options.text);
-  await withProfile(options, context.output, async (profile) => {
-    const online = await connectIfReachable(profile);
-    if (online && options.group !== undefined) await profile.groups.refresh();
-    const messageId = await queueOther(profile, { ...options, text }, context);
-    await bringOut(profile, messageId, { online, context });
-  });
+  await stoppable(context, (stop) =>
+    withProfile(options, context.output, async (profile) => {
+      const online = await stop.orStop(connectIfReachable(profile));
+      const { group: named } = options;
+      const group =
+        online && named !== undefined ? (await stop.orStop(refreshedGroup(profile, named))).groupId : named;
+      const asked = { ...options, ...(group !== undefined && { group }), text };
+      const messageId = await stop.orStop(queueOther(profile, asked, context));
+      await bringOut(profile, messageId, { online, context, stop });
+    }),
+  );
 }
 
 /** Sends it as far as that is possible now, however long a file takes, and tells what became of it. */
 async function bringOut(
   profile: Profile,
   messageId: ContentId,
-  { online, context }: { online: boolean; context: CommandContext },
+  { online, context, stop: stopping }: { online: boolean; context: CommandContext; stop: Stopping },
 ): Promise<void> {
   let failure: unknown;
   if (online) {
     const stop = profile.attachments.onProgress(({ doneBytes, totalBytes }) =>
       progressOf(context.output)(doneBytes, totalBytes),
     );
-    await flushPatiently(profile).catch((error: unknown) => {
+    await stopping.untilStop(flushPatiently(profile)).catch((error: unknown) => {
       if (!isOffline(error)) failure = error;
     });
     stop();
@@ -216,7 +232,7 @@ async function bringOut(
   if (isKnown) {
     const outgoing = new Outgoing(profile, context.output);
     outgoing.add(messageId);
-    await outgoing.tellRest({ failed: failure !== undefined });
+    await outgoing.tellRest({ failed: failure !== undefined, isStopped: stopping.isStopped });
     context.exitCode = outgoing.exitCode;
   } else await context.output.result({ messageId, state: 'accepted' }, () => context.output.texts.deleted());
   if (failure !== undefined) throw failure;
@@ -225,22 +241,22 @@ async function bringOut(
 async function sendOne(
   profile: Profile,
   { to, group, text }: { to: string | undefined; group: string | undefined; text: string },
-  context: CommandContext,
+  { context, stop }: { context: CommandContext; stop: Stopping },
 ): Promise<void> {
-  const online = await connectIfReachable(profile);
+  const online = await stop.orStop(connectIfReachable(profile));
   const messageId =
     group === undefined
       ? (await profile.send({ to: to ?? '', text })).messageId
-      : await sendToGroup(profile, group, { text, online });
+      : await stop.orStop(sendToGroup(profile, group, { text, online }));
   const outgoing = new Outgoing(profile, context.output);
   outgoing.add(messageId);
   let failure: unknown;
   if (online) {
-    await profile.flush({ timeoutMs: TIME_LIMIT_MS.flush }).catch((error: unknown) => {
+    await stop.untilStop(profile.flush({ timeoutMs: TIME_LIMIT_MS.flush })).catch((error: unknown) => {
       if (!isOffline(error)) failure = error;
     });
   }
-  await outgoing.tellRest({ failed: failure !== undefined });
+  await outgoing.tellRest({ failed: failure !== undefined, isStopped: stop.isStopped });
   if (failure !== undefined) throw failure;
   context.exitCode = outgoing.exitCode;
 }
@@ -251,8 +267,8 @@ async function sendToGroup(
   name: string,
   { text, online }: { text: string; online: boolean },
 ): Promise<ContentId> {
-  if (online) await profile.groups.refresh();
-  return profile.groups.send(profile.groups.find(name).groupId, text);
+  const { groupId } = online ? await refreshedGroup(profile, name) : profile.groups.find(name);
+  return profile.groups.send(groupId, text);
 }
 
 async function sendLines(options: SendOptions, context: CommandContext): Promise<void> {

@@ -36,7 +36,7 @@ export interface Blobs {
    * @param bytes each part need only be good until the next is asked for
    * @param untilBytes the file may become this large
    * @returns the size that is durable now, also when `bytes` ended with an error
-   * @throws KuvertError `attachment_offset` with {offset} for another `from`, `too_large`, `disk_full`
+   * @throws KuvertError `attachment_offset` with {offset} for another `from`, `too_large`, `disk_full` (also for what would leave too little room for everything else)
    */
   append(
     place: BlobPlace,
@@ -45,12 +45,16 @@ export interface Blobs {
     untilBytes: number,
   ): Promise<number>;
   /**
-   * Resolves when no call of {@link Blobs.append} for this file is under way at this server, or after some seconds.
+   * Resolves when no call of {@link Blobs.append} for this file takes bytes at this server any more, or after some seconds. What it has taken is found
+   * and hashed then, and durable when that call, or {@link Blobs.complete}, says so.
    */
   settled(place: BlobPlace): Promise<void>;
   /** SHA-256 of the file, complete or not. @throws KuvertError `not_found` */
   hash(place: BlobPlace): Promise<Uint8Array<ArrayBuffer>>;
-  /** Nothing is added any more; the file is durable, whoever has added to it. May be repeated. @throws KuvertError `not_found` */
+  /**
+   * Nothing is added any more; the file is durable, whoever has added to it. May be repeated. A crash before it has answered may leave a file that says it is
+   * complete and is too short, for the caller to remove. @throws KuvertError `not_found`
+   */
   complete(place: BlobPlace): Promise<void>;
   /** The bytes of a complete file from an offset on. Ending the iteration early frees everything. @throws KuvertError `not_found` */
   read(

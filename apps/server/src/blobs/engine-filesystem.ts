@@ -3,7 +3,7 @@
  * rename and a flush of the folder. The hash is carried along while a file grows, and made from the file after a restart.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isId, KuvertError, type TenantId } from '@kuvert/protocol';
 import { syncFolder } from '@kuvert/safe-folder';
@@ -17,6 +17,8 @@ const HASHES_MAX = 1_000;
 /** How long somebody waits for an upload that is under way. */
 const SETTLE_MS = 5_000;
 const PART = '.part';
+/** Files leave so much of a disk free, because the messages of everybody may lie on it too: a tenth, but no more than this. */
+const RESERVE = { share: 0.1, bytesMax: 256 * 1_048_576 } as const;
 
 /** A hash that has taken so many bytes of a file. */
 interface RunningHash {
@@ -24,9 +26,22 @@ interface RunningHash {
   bytes: number;
 }
 
+/** Bytes that are being added to a file. */
+interface Appending {
+  stop(): void;
+  /** All that will come has been written, or nothing will be. */
+  readonly written: Promise<unknown>;
+  /** The size that is durable. */
+  readonly durable: Promise<number>;
+  /** What is there once all was written; it is being made durable. */
+  state: BlobState | undefined;
+  /** Its name becomes durable, because it is being completed. */
+  placing?: Promise<void>;
+}
+
 /** @see the top of this file. @param folder made when the first file comes */
 export function openFileBlobs(folder: string): Blobs {
-  const appending = new Map<string, { stop(): void; readonly done: Promise<unknown> }>();
+  const appending = new Map<string, Appending>();
   const hashes = new Map<string, RunningHash>();
   /** Tenants whose folder is durable. */
   const placedTenants = new Set<TenantId>();
@@ -38,6 +53,8 @@ export function openFileBlobs(folder: string): Blobs {
 
   async function find(place: BlobPlace): Promise<BlobState | undefined> {
     const path = pathOf(place);
+    const known = appending.get(path)?.state;
+    if (known !== undefined) return known;
     // In this order nothing is missed that is completed meanwhile.
     const part = await sizeOf(path + PART);
     if (part !== undefined) return { sizeBytes: part, isComplete: false };
@@ -45,22 +62,43 @@ export function openFileBlobs(folder: string): Blobs {
     return whole === undefined ? undefined : { sizeBytes: whole, isComplete: true };
   }
 
-  /** @returns `placed`: its name is durable */
-  async function openPart(
-    path: string,
-    tenantId: TenantId,
-    isNew: boolean,
-  ): Promise<{ file: FileHandle; placed: Promise<void> }> {
-    if (!isNew) return { file: await open(path, 'r+'), placed: Promise.resolve() };
-    const file = await open(path, 'wx+', 0o600).catch(async (error: unknown) => {
-      if (codeOf(error) !== 'ENOENT') throw error;
-      await mkdir(join(folder, tenantId), { recursive: true, mode: 0o700 });
-      return open(path, 'wx+', 0o600);
-    });
-    // While the first bytes come.
-    const placed = place(tenantId);
-    placed.catch(() => undefined);
-    return { file, placed };
+  /** @throws KuvertError `attachment_offset` when the file does not end at `from` */
+  async function openPart(blob: BlobPlace, from: number): Promise<FileHandle> {
+    const path = pathOf(blob);
+    if (from === 0) {
+      // Most files are new: that is tried before it is known.
+      const looking = sizeOf(path);
+      looking.catch(() => undefined);
+      const made = await makePart(path + PART, blob.tenantId);
+      if (made !== undefined) {
+        const isFirst = await looking.then(
+          (whole) => whole === undefined,
+          () => false,
+        );
+        if (isFirst) return made;
+        await made.close();
+        await rm(path + PART, { force: true });
+      }
+    }
+    const present = await find(blob);
+    const offset = present?.sizeBytes ?? 0;
+    if (present === undefined || present.isComplete || offset !== from) {
+      throw new KuvertError('attachment_offset', { details: { offset } });
+    }
+    return open(path + PART, 'r+');
+  }
+
+  /** @returns undefined when it is there already */
+  async function makePart(path: string, tenantId: TenantId): Promise<FileHandle | undefined> {
+    for (let isAgain = false; ; isAgain = true) {
+      try {
+        return await open(path, 'wx+', 0o600);
+      } catch (error) {
+        if (codeOf(error) === 'EEXIST') return undefined;
+        if (codeOf(error) !== 'ENOENT' || isAgain) throw error;
+        await mkdir(join(folder, tenantId), { recursive: true, mode: 0o700 });
+      }
+    }
   }
 
   /** Makes the names of a tenant's files durable. */
@@ -74,16 +112,17 @@ export function openFileBlobs(folder: string): Blobs {
     blob: BlobPlace,
     from: number,
     bytes: AsyncIterable<Uint8Array>,
-    { untilBytes, signal }: { untilBytes: number; signal: AbortSignal },
+    {
+      untilBytes,
+      signal,
+      onWritten,
+    }: { untilBytes: number; signal: AbortSignal; onWritten: (sizeBytes: number) => void },
   ): Promise<number> {
-    const { tenantId } = blob;
     const path = pathOf(blob);
-    const present = await find(blob);
-    const offset = present?.sizeBytes ?? 0;
-    if (present?.isComplete || offset !== from) {
-      throw new KuvertError('attachment_offset', { details: { offset } });
-    }
-    const { file, placed } = await openPart(path + PART, tenantId, present === undefined);
+    // What will not fit is refused before it takes the room of others.
+    await requireRoom(folder, untilBytes - from);
+    const file = await openPart(blob, from);
+    const isCarried = from > 0 && hashes.get(path)?.bytes === from;
     let at = from;
     // The disk begins with what is there while more comes, so that little is left for the end.
     let syncing: Promise<void> = Promise.resolve();
@@ -109,6 +148,7 @@ export function openFileBlobs(folder: string): Blobs {
           unsynced += next.value.length;
           if (unsynced < SYNC_BYTES) continue;
           unsynced = 0;
+          await requireRoom(folder, 0);
           await syncing;
           syncing = file.datasync();
           syncing.catch(() => undefined);
@@ -119,18 +159,23 @@ export function openFileBlobs(folder: string): Blobs {
       running.bytes = at;
       if (carries) remember(path, running);
       await syncing;
+      onWritten(at);
     } catch (error) {
       hashes.delete(path);
       await syncing.catch(() => undefined);
       throw diskFailure(error);
     } finally {
-      await Promise.all([file.datasync(), placed])
+      await file
+        .datasync()
+        .then(() => appending.get(path)?.placing ?? (isCarried ? undefined : place(blob.tenantId)))
         // Whether it is durable is not known: nobody is to rely on what is carried along.
         .catch((error: unknown) => {
           hashes.delete(path);
           throw diskFailure(error);
         })
-        .finally(() => file.close());
+        .finally(() => {
+          file.close().catch(() => undefined);
+        });
     }
     return at;
   }
@@ -151,21 +196,36 @@ export function openFileBlobs(folder: string): Blobs {
       const path = pathOf(place);
       for (let before = appending.get(path); before !== undefined; before = appending.get(path)) {
         before.stop();
-        await before.done;
+        await before.durable.catch(() => undefined);
       }
       const stop = new AbortController();
-      const writing = write(place, from, bytes, { untilBytes, signal: stop.signal });
-      const done = writing.catch(() => undefined).finally(() => appending.delete(path));
-      appending.set(path, { stop: () => stop.abort(), done });
-      return writing;
+      const written = Promise.withResolvers<void>();
+      const onWritten = (sizeBytes: number) => {
+        entry.state = { sizeBytes, isComplete: false };
+        written.resolve();
+      };
+      const durable = write(place, from, bytes, { untilBytes, signal: stop.signal, onWritten }).finally(
+        () => {
+          appending.delete(path);
+          written.resolve();
+        },
+      );
+      const entry: Appending = {
+        stop: () => stop.abort(),
+        written: written.promise,
+        durable,
+        state: undefined,
+      };
+      appending.set(path, entry);
+      return durable;
     },
 
     async settled(place) {
-      const writing = appending.get(pathOf(place));
-      if (writing === undefined) return;
+      const present = appending.get(pathOf(place));
+      if (present === undefined || present.state !== undefined) return;
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, SETTLE_MS);
-      await Promise.race([writing.done, late.promise]);
+      await Promise.race([present.written, late.promise]);
       clearTimeout(timer);
     },
 
@@ -182,17 +242,23 @@ export function openFileBlobs(folder: string): Blobs {
 
     async complete(blob) {
       const path = pathOf(blob);
-      // What came through this process was synced before it was answered for; another server may be about to.
-      const isOurs = hashes.get(path)?.bytes === (await sizeOf(path + PART)) && !appending.has(path);
-      if (!isOurs) await syncFile(path + PART);
+      const entry = appending.get(path);
+      const sizeBytes = entry?.state?.sizeBytes ?? (entry ? undefined : await sizeOf(path + PART));
+      // What came through this process was synced before it was answered for, or is about to be; another server may be about to.
+      const isOurs = sizeBytes !== undefined && hashes.get(path)?.bytes === sizeBytes;
+      if (!isOurs) for (const name of [path + PART, path]) await syncFile(name);
       try {
         await rename(path + PART, path);
+        if (entry?.state !== undefined) entry.state = { ...entry.state, isComplete: true };
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') throw diskFailure(error);
         if ((await sizeOf(path)) === undefined) throw new KuvertError('not_found');
       }
       hashes.delete(path);
-      await place(blob.tenantId);
+      // The name and the bytes become durable side by side: who waits for this hears of it when both are.
+      const placing = place(blob.tenantId);
+      if (entry !== undefined) entry.placing = placing;
+      await Promise.all([placing, isOurs ? entry?.durable : undefined]);
     },
 
     async read(place, from) {
@@ -204,9 +270,9 @@ export function openFileBlobs(folder: string): Blobs {
 
     async remove(place) {
       const path = pathOf(place);
-      const writing = appending.get(path);
-      writing?.stop();
-      await writing?.done;
+      const present = appending.get(path);
+      present?.stop();
+      await present?.durable.catch(() => undefined);
       hashes.delete(path);
       await rm(path + PART, { force: true });
       await rm(path, { force: true });
@@ -259,6 +325,15 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, from: number): Prom
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, from + done);
     done += bytesWritten;
   }
+}
+
+/** @throws KuvertError `disk_full` when so many bytes more would leave less than the reserve */
+async function requireRoom(folder: string, bytes: number): Promise<void> {
+  // A folder that is not there yet, or a disk that does not tell, shows itself when something is written.
+  const disk = await statfs(folder).catch(() => undefined);
+  if (disk === undefined || disk.blocks === 0) return;
+  const reserve = Math.min(disk.blocks * disk.bsize * RESERVE.share, RESERVE.bytesMax);
+  if (disk.bavail * disk.bsize - bytes < reserve) throw new KuvertError('disk_full');
 }
 
 /** Makes the bytes of a file durable, if it is there. */

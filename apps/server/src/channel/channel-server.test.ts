@@ -28,7 +28,7 @@ import {
   type Submit,
   type TenantId,
 } from '@kuvert/protocol';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { createLog } from '../log.ts';
 import { createServerMetrics } from '../metrics/server-metrics.ts';
@@ -288,6 +288,29 @@ test('H8 records of one tick leave in one frame', async () => {
   const { line, channel } = await connected();
   line.send(...channel.seal(Array.from({ length: 20 }, (_, index) => submit(index + 1))));
   expect(await records(line, channel)).toHaveLength(20);
+});
+
+test('H3 answers to submits that are under way together share a frame, and none waits for one that takes long', async () => {
+  const gates = new Map([1, 2, 3].map((no) => [no, Promise.withResolvers<void>()]));
+  const open = (no: number): void => gates.get(no)?.resolve();
+  answerSubmit = async ({ requestNo }) => {
+    await gates.get(requestNo)?.promise;
+    return { acceptedAtMs: requestNo, legs: [] };
+  };
+  const { line, channel } = await connected();
+  line.send(...channel.seal([submit(1), submit(2), submit(3)]));
+  await vi.waitFor(() => expect(submits).toHaveLength(3));
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  open(1);
+  await new Promise((resolve) => setImmediate(resolve));
+  open(2);
+  await new Promise((resolve) => setImmediate(resolve));
+  vi.advanceTimersByTime(LIMITS.unhurriedMs);
+  const together = await records(line, channel);
+  expect(together.map((record) => decodeSubmitAnswer(record).requestNo)).toEqual([1, 2]);
+  open(3);
+  expect(await records(line, channel)).toHaveLength(1);
 });
 
 test('H8 a peer that asks for more than is worked on at once gets everything, in bounded steps', async () => {

@@ -2,6 +2,7 @@
  * What features see of a device's connection (design.md §6). A connection is a hint, never a promise: it may end at any
  * moment, and what was sent but not acknowledged comes again on the next one.
  */
+import type { SealedAhead } from '@kuvert/crypto/channel';
 import type { DeviceId, ErrorCode, EventData, EventName, PersonId, TenantId } from '@kuvert/protocol';
 
 /** One device's live connection, after its hello was accepted. */
@@ -14,6 +15,13 @@ export interface Connection {
    * and written together. Does nothing once the connection is closed.
    */
   sendRecord(record: Uint8Array): void;
+  /**
+   * Seals a record for {@link Connection.sendAhead} while it is not certain yet that it may be sent (docs/decisions/0016). Its bytes may change afterwards.
+   * @returns undefined when something else goes before it, it is too long, or the connection is closed
+   */
+  sealAhead(record: Uint8Array): SealedAhead | undefined;
+  /** Sends such a record at once. @returns false, and nothing has happened, when something else was sent or is to be sent before it */
+  sendAhead(sealed: SealedAhead): boolean;
   /** Adds an event; its data has the shape of `EVENTS`. Does nothing once the connection is closed. */
   sendEvent<N extends EventName>(name: N, data: EventData<N>): void;
   /**

@@ -1,4 +1,5 @@
 /** An enrolled device's open connection: records in and out, requests, submits, acknowledgements (design.md §6). */
+import type { SealedAhead } from '@kuvert/crypto/channel';
 import {
   type DeviceId,
   decodeAck,
@@ -32,6 +33,8 @@ export class DeviceConnection extends ChannelConnection implements Connection {
   readonly deviceId: DeviceId;
   readonly #caller: DeviceCaller;
   readonly #onClose: (() => void)[] = [];
+  /** Submits without an answer. */
+  #submitsOpen = 0;
 
   constructor(parts: ConnectionParts & { readonly identity: Omit<DeviceCaller, 'connection'> }) {
     super(parts);
@@ -65,6 +68,16 @@ export class DeviceConnection extends ChannelConnection implements Connection {
     if (this.closed) return;
     if (record[0] === RECORD_TYPES.deliver) this.host.metrics.deliveries.add();
     this.outgoing.send(record);
+  }
+
+  sealAhead(record: Uint8Array): SealedAhead | undefined {
+    return this.outgoing.sealAhead(record);
+  }
+
+  sendAhead(sealed: SealedAhead): boolean {
+    const isSent = this.outgoing.sendAhead(sealed);
+    if (isSent) this.host.metrics.deliveries.add();
+    return isSent;
   }
 
   sendEvent<N extends EventName>(name: N, data: EventData<N>): void {
@@ -121,14 +134,24 @@ export class DeviceConnection extends ChannelConnection implements Connection {
     const { requestNo } = submit;
     const { clock, metrics } = this.host;
     const beganMs = clock.monotonicMs();
+    this.#submitsOpen++;
     try {
       const accepted = await this.host.mailbox.onSubmit(this, submit, record);
       metrics.submitsAccepted.add();
       metrics.submitSeconds.observe((clock.monotonicMs() - beganMs) / 1_000);
-      this.sendRecord(encodeSubmitAnswer({ requestNo, ...accepted }));
+      this.#answerSubmit(encodeSubmitAnswer({ requestNo, ...accepted }));
     } catch (error) {
       this.#refuseSubmit(requestNo, error);
+    } finally {
+      this.#submitsOpen--;
     }
+  }
+
+  /** Whoever has several messages on their way is told of some together; who waits for one alone is told at once. */
+  #answerSubmit(answer: Uint8Array): void {
+    if (this.closed) return;
+    if (this.#submitsOpen > 1) this.outgoing.sendUnhurried(answer);
+    else this.outgoing.send(answer);
   }
 
   #refuseSubmit(requestNo: number, error: unknown): void {

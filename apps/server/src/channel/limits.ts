@@ -32,6 +32,8 @@ export const LIMITS = {
   outgoingBytesMax: 1_048_576,
   /** Bytes on their way out at which a connection is given up: something did not stop. */
   outgoingBytesLimit: 16 * 1_048_576,
+  /** How long a record that holds nobody up waits for others to leave with: less than anybody sees. */
+  unhurriedMs: 20,
   /** How long work in flight may take when the server stops. */
   drainMs: 4_000,
   /** How long peers may take then to answer that the connection is closed. */

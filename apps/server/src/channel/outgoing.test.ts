@@ -5,7 +5,7 @@ import {
   type SecureChannel,
 } from '@kuvert/crypto/channel';
 import { PROTOCOL_VERSIONS } from '@kuvert/protocol';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import type { FrameSocket } from './frame-socket.ts';
 import { LIMITS } from './limits.ts';
 import { Outgoing, TickFlusher } from './outgoing.ts';
@@ -107,4 +107,45 @@ test('B3 nothing is sent after the end', async () => {
   outgoing.send(record(10));
   await nextTick();
   expect(socket.frames).toHaveLength(0);
+});
+
+test('H3 what holds nobody up leaves in one frame, with the next record or soon alone', async () => {
+  outgoing.sendUnhurried(record(100));
+  outgoing.sendUnhurried(record(100));
+  await nextTick();
+  expect(socket.frames).toHaveLength(0);
+  outgoing.send(record(600));
+  await nextTick();
+  expect(client.open(socket.frames[0] as Uint8Array).map(({ length }) => length)).toEqual([100, 100, 600]);
+  outgoing.sendUnhurried(record(100));
+  outgoing.sendUnhurried(record(200));
+  await vi.waitFor(() => expect(socket.frames).toHaveLength(2));
+  expect(client.open(socket.frames[1] as Uint8Array).map(({ length }) => length)).toEqual([100, 200]);
+});
+
+test('H8 records that wait count against the room of a connection', async () => {
+  for (let no = 0; no < 40 && overflows === 0; no++) outgoing.sendUnhurried(record(1_000_000));
+  expect(overflows).toBeGreaterThan(0);
+});
+
+test('P2 a record that was sealed in advance leaves at once, and never before what was sent earlier', async () => {
+  const first = outgoing.sealAhead(record(600));
+  expect(first && outgoing.sendAhead(first)).toBe(true);
+  expect(socket.frames).toHaveLength(1);
+  // Something else has come meanwhile: it waits for the end of the tick, then it has left.
+  const second = outgoing.sealAhead(record(700));
+  outgoing.send(record(100));
+  expect(outgoing.sealAhead(record(800))).toBeUndefined();
+  expect(second && outgoing.sendAhead(second)).toBe(false);
+  await nextTick();
+  expect(second && outgoing.sendAhead(second)).toBe(false);
+  // What needs several frames is not sealed in advance.
+  expect(outgoing.sealAhead(record(70_000))).toBeUndefined();
+  const last = outgoing.sealAhead(record(500));
+  expect(last && outgoing.sendAhead(last)).toBe(true);
+  const opened = socket.frames.flatMap((frame) => client.open(frame).map(({ length }) => length));
+  expect(opened).toEqual([600, 100, 500]);
+  const afterwards = outgoing.sealAhead(record(10));
+  outgoing.end();
+  expect(afterwards && outgoing.sendAhead(afterwards)).toBe(false);
 });

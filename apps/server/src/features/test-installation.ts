@@ -6,6 +6,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SealedAhead } from '@kuvert/crypto/channel';
 import { generateSigningKey, listHash, makeFirstDeviceList, type SigningKey } from '@kuvert/crypto/identity';
 import {
   CLASSES,
@@ -57,6 +58,10 @@ export class TestConnection implements Connection {
   readonly deliveries: Delivery[] = [];
   readonly events: { name: string; data: unknown }[] = [];
   writableBytes = 1_000_000;
+  /** Deliveries that had been sealed before their commit. */
+  sentAhead = 0;
+  #sent = 0;
+  readonly #ahead = new WeakMap<SealedAhead, { readonly place: number; readonly record: Uint8Array }>();
   closed = false;
   closedWith: ErrorCode | undefined;
   #onClose: (() => void)[] = [];
@@ -72,11 +77,27 @@ export class TestConnection implements Connection {
     if (this.closed) return;
     if (record[0] !== RECORD_TYPES.deliver)
       throw new Error('a record that a feature has no business to send');
+    this.#sent++;
     this.deliveries.push(decodeDelivery(record.slice()));
     this.#look();
   }
+  /** As a channel does it: what was sealed in advance is worth nothing once something else was sent. */
+  sealAhead(record: Uint8Array): SealedAhead | undefined {
+    if (this.closed) return undefined;
+    const sealed = {} as SealedAhead;
+    this.#ahead.set(sealed, { place: this.#sent, record: record.slice() });
+    return sealed;
+  }
+  sendAhead(sealed: SealedAhead): boolean {
+    const ahead = this.#ahead.get(sealed);
+    if (this.closed || ahead?.place !== this.#sent) return false;
+    this.sentAhead++;
+    this.sendRecord(ahead.record);
+    return true;
+  }
   sendEvent(name: string, data: unknown): void {
     if (this.closed) return;
+    this.#sent++;
     this.events.push({ name, data });
     this.#look();
   }

@@ -23,7 +23,7 @@ import { harmlessName } from './names.ts';
 import type { AttachmentPorts, FileSource, FileTarget, FileWriting } from './ports.ts';
 import { type OnBytes, openFile, sealedBytesOf, sealFile, takeSealed } from './sealing.ts';
 import type { UploadRow } from './store.ts';
-import { Uploads } from './uploads.ts';
+import { type UploadHooks, Uploads } from './uploads.ts';
 
 /** Sealed files beyond this are not kept here once they are sent or saved. */
 const KEPT_BYTES_MAX = 16 * 1_048_576;
@@ -61,13 +61,18 @@ export class Attachments {
   constructor(
     context: Context,
     ports: AttachmentPorts | undefined,
-    hooks: { readonly connection: () => Connection | undefined; readonly onOutgoing: () => void },
+    hooks: {
+      readonly connection: () => Connection | undefined;
+      readonly onOutgoing: () => void;
+      readonly ahead: UploadHooks['ahead'];
+    },
   ) {
     this.#context = context;
     this.#ports = ports;
     this.#connection = hooks.connection;
     this.uploads = new Uploads(context, ports, {
       onReleased: hooks.onOutgoing,
+      ahead: hooks.ahead,
       onBytes: ({ attachment }, doneBytes, totalBytes) =>
         this.#tell({ attachment, direction: 'up', doneBytes, totalBytes }),
     });
@@ -91,16 +96,19 @@ export class Attachments {
     // The server is asked for its place meanwhile.
     const growing = this.uploads.whileSealing(attachment, sealedBytes);
     let writing: FileWriting | undefined;
+    const opening = files.create(attachment).then((file) => {
+      writing = file;
+      return file;
+    });
+    opening.catch(() => undefined);
     try {
-      writing = await files.create(attachment);
-      const file = writing;
-      const sealed = await sealFile(source, file, {
+      const sealed = await sealFile(source, opening, {
         openSealer,
         random,
         growing,
         onBytes: (...bytes) => {
           // What a slow line leaves here for long is to be durable soon after it is whole.
-          if (!growing.isNearlySent) file.flushSoon();
+          if (!growing.isNearlySent) writing?.flushSoon();
           onBytes?.(...bytes);
         },
       });
@@ -108,8 +116,12 @@ export class Attachments {
       const content = contentOf({ ...message, file: pointer } as FileDraft);
       const { sealedSha256 } = sealed;
       const isDurable = !growing.isNearlySent;
-      await writing.finish({ isDurable });
-      const contentId = store.transaction(() => {
+      await (await opening).finish({ isDurable });
+      // With a file that is not durable yet nothing is promised: both are before this resolves.
+      // A line that takes the rest at once is not to wait for the database.
+      if (!isDurable) await growing.sentSoon();
+      const write = isDurable ? store.transaction : store.lightTransaction;
+      const contentId = write(() => {
         const queued = queueShown(this.#context, conversationId, content);
         store.outbox.hold(queued);
         store.uploads.add({ attachment, contentId: queued, sealedBytes, sealedSha256 });
@@ -120,7 +132,7 @@ export class Attachments {
       return contentId;
     } catch (error) {
       growing.giveUp();
-      await writing?.close().catch(() => undefined);
+      await opening.then((file) => file.close()).catch(() => undefined);
       await files.remove(attachment).catch(() => undefined);
       throw error;
     } finally {
@@ -242,11 +254,17 @@ export class Attachments {
       });
     });
     if (isStored) return;
+    const { attachment } = upload;
     await this.#platform()
-      .files.keep(upload.attachment)
+      .files.keep(attachment)
       .catch((error: unknown) => {
         if (this.#takeBack(upload)) throw error;
       });
+    // The same row once more, and this time the disk has it.
+    const { store } = this.#context;
+    store.transaction(() => {
+      if (store.uploads.get(attachment)?.state === 'upload') store.uploads.setState(attachment, 'upload');
+    });
   }
 
   /** Nobody is to wait for a message whose file could not be kept. @returns false when the server has it by now */

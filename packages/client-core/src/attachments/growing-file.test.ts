@@ -27,13 +27,16 @@ function disk(sizeBytes: number, writes: (at: number) => Promise<void>) {
     flushSoon: () => undefined,
     finish: async () => undefined,
     close: async () => undefined,
-    async write(part) {
-      await writes(at);
-      bytes.set(part, at);
-      at += part.length;
+    async write(...parts) {
+      for (const part of parts) {
+        await writes(at);
+        bytes.set(part, at);
+        at += part.length;
+      }
     },
   };
-  return { writing, bytes };
+  // Some of it is sealed before the file is there.
+  return { writing: wait(3).then(() => writing), bytes };
 }
 
 const MIB = 1_048_576;

@@ -6,6 +6,8 @@ import type { Clock } from '../ports.ts';
 
 /** How long memory waits for its sender. */
 const PATIENCE_MS = 50;
+/** How long whoever has sealed all of it waits for the end of its sending. */
+const SOON_MS = 20;
 /** A sender that is so far behind, or less, is about to have everything. */
 const NEAR_BYTES = 16 * 1_048_576;
 
@@ -35,6 +37,7 @@ export class GrowingFile {
   #isGivenUp = false;
   #wake: (() => void) | undefined;
   #onGivenUp: (() => void) | undefined;
+  readonly #sent = Promise.withResolvers<void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -111,6 +114,7 @@ export class GrowingFile {
   /** Nobody sends it any more, or ever. */
   noSender(): void {
     this.#hasSender = false;
+    this.#sent.resolve();
     this.#endSome();
   }
   /** Bytes from `at` on that are in memory. Whoever takes them says with {@link GrowingFile.passed} that they were used. */
@@ -126,6 +130,17 @@ export class GrowingFile {
     this.#sentBytes = Math.max(this.#sentBytes, at);
     if (loan !== undefined) loan.isTaken = false;
     this.#endSome();
+  }
+  /** All of it has left. */
+  allSent(): void {
+    this.#sent.resolve();
+  }
+  /** Resolves when all of it has left, nobody sends it, or after a moment. */
+  async sentSoon(): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const cancel = this.#clock.after(SOON_MS, late.resolve);
+    await Promise.race([this.#sent.promise, late.promise]);
+    cancel();
   }
 
   /** Waits until so much can be read, or it was given up. For one waiter at a time. @returns how much can be read */

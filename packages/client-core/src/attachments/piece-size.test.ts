@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { PieceSize } from './piece-size.ts';
 
 const MIB = 1_048_576;
+const ENDLESS = 2 ** 40;
 
 /** Sends a file over a line of so many bytes a second, where no request may take longer than `limitMs` or be larger than `bytesMax`. */
 function sendOver(
@@ -12,7 +13,7 @@ function sendOver(
   const { limitMs = Number.POSITIVE_INFINITY, bytesMax = Number.POSITIVE_INFINITY } = line;
   const seen = { pieces: 0, failures: 0, longestMs: 0 };
   for (let at = 0; at < line.bytes && seen.pieces < 10_000; seen.pieces++) {
-    const count = Math.min(size.bytes, line.bytes - at);
+    const count = size.of(line.bytes - at);
     const tookMs = (count / line.perSecond) * 1_000;
     if (tookMs > limitMs || count > bytesMax) {
       size.failed(count);
@@ -29,7 +30,7 @@ function sendOver(
 test('P1 a fast line soon carries pieces as large as may be', () => {
   const size = new PieceSize();
   sendOver(size, { bytes: 64 * MIB, perSecond: 50 * MIB });
-  expect(size.bytes).toBe(ATTACHMENT_LIMITS.pieceBytesMax);
+  expect(size.of(ENDLESS)).toBe(ATTACHMENT_LIMITS.pieceBytesMax);
 });
 
 test.each([2_000, 10_000, 50_000, 99_000])(
@@ -55,5 +56,19 @@ test('P1 a line that becomes faster is used', () => {
   const size = new PieceSize();
   sendOver(size, { bytes: 2 * MIB, perSecond: 20_000, limitMs: 30_000 });
   sendOver(size, { bytes: 256 * MIB, perSecond: 50 * MIB });
-  expect(size.bytes).toBeGreaterThan(8 * MIB);
+  expect(size.of(ENDLESS)).toBeGreaterThan(8 * MIB);
+});
+
+test('P1 the little that a file of a round size has beyond its largest pieces goes first, so that its end waits for no piece', () => {
+  const size = new PieceSize();
+  const largest = ATTACHMENT_LIMITS.pieceBytesMax;
+  const sealed = 2 * largest + 1_832;
+  // Not while pieces are small.
+  expect(size.of(sealed)).toBeGreaterThan(1_832);
+  sendOver(size, { bytes: 64 * MIB, perSecond: 1e9 });
+  const counts: number[] = [];
+  for (let left = sealed; left > 0; left -= counts.at(-1) ?? left) counts.push(size.of(left));
+  expect(counts).toEqual([1_832, largest, largest]);
+  expect(size.of(largest - 1)).toBe(largest - 1);
+  expect(size.of(largest + 4 * MIB)).toBe(largest);
 });

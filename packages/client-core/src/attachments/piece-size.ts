@@ -6,6 +6,8 @@ import { ATTACHMENT_LIMITS } from '@kuvert/protocol';
 
 /** The first one holds a file of 1 MiB with all that sealing adds. */
 const BYTES = { first: 1_310_720, min: 16_384, max: ATTACHMENT_LIMITS.pieceBytesMax } as const;
+/** A piece that is nothing beside the largest. */
+const LITTLE_BYTES = 1_048_576;
 /** A piece is to take about so long. */
 const PIECE_MS = 4_000;
 const GROWTH_MAX = 4;
@@ -19,9 +21,12 @@ export class PieceSize {
   #ceiling: number = BYTES.max;
   #arrived = 0;
 
-  /** Of the next piece. */
-  get bytes(): number {
-    return this.#bytes;
+  /** How much of what is left goes into the next piece. */
+  of(leftBytes: number): number {
+    if (leftBytes <= this.#bytes) return leftBytes;
+    // A file of a round size is a little larger when it is sealed: the little goes first, while the rest is sealed, and the end waits for no piece before it.
+    const little = leftBytes % BYTES.max;
+    return this.#bytes === BYTES.max && little > 0 && little <= LITTLE_BYTES ? little : this.#bytes;
   }
 
   /** A piece has arrived. */

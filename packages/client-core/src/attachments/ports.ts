@@ -10,7 +10,8 @@ export interface FileWriting {
   read(from: number, count: number): Promise<Uint8Array>;
   /** Forgets what is behind; later writes go on from there. */
   truncate(sizeBytes: number): Promise<void>;
-  write(bytes: Uint8Array): Promise<void>;
+  /** Adds these one after the other. */
+  write(...parts: readonly Uint8Array[]): Promise<void>;
   /** The disk is to begin with what was written; nobody waits for it. */
   flushSoon(): void;
   /** Makes it whole and gives it its name. It is durable with `isDurable`, or once {@link SealedFiles.keep} has said so. */

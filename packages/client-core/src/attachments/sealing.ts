@@ -36,12 +36,13 @@ export function sealedBytesOf(sizeBytes: number): number {
 
 /**
  * Seals a file of a size that {@link sealedBytesOf} takes, under a key of its own.
+ * @param opening a new file; the first bytes are sealed while it is made
  * @param growing takes what is sealed as it is
  * @throws KuvertError `file_changed` when it has not the size that it was said to have
  */
 export async function sealFile(
   source: FileSource,
-  writing: FileWriting,
+  opening: Promise<FileWriting>,
   {
     openSealer,
     random,
@@ -64,9 +65,16 @@ export async function sealFile(
   });
   let sealed: Promise<unknown> = Promise.resolve();
   let written: Promise<unknown> = Promise.resolve();
+  const due: ReturnType<GrowingFile['lend']>[] = [];
+  // What was sealed while the disk wrote is written together.
+  const writeDue = async () => {
+    const writing = await opening;
+    const loans = due.splice(0);
+    await writing.write(...loans.map(({ bytes }) => bytes));
+    for (const loan of loans) growing.written(loan);
+  };
   let doneBytes = 0;
   try {
-    await writing.truncate(0);
     for (const batch of batchesOf(sizeBytes)) {
       const memory = await lanes.take();
       const given = await fillFrom(input, memory.plain, batch.fileBytes).catch((error: unknown) => {
@@ -77,14 +85,12 @@ export async function sealFile(
       doneBytes += batch.fileBytes;
       onBytes?.(doneBytes, sizeBytes);
       const sealing = sealer.seal(batch, memory);
-      const lent = Promise.all([sealing, sealed]).then(([{ sealed: bytes, plain }]) =>
-        growing.lend(bytes.subarray(0, batch.sealedBytes), () => lanes.giveBack({ plain, sealed: bytes })),
-      );
-      sealed = lent;
-      written = Promise.all([lent, written]).then(async ([loan]) => {
-        await writing.write(loan.bytes);
-        growing.written(loan);
+      const lent = Promise.all([sealing, sealed]).then(([{ sealed: bytes, plain }]) => {
+        const onBack = () => lanes.giveBack({ plain, sealed: bytes });
+        due.push(growing.lend(bytes.subarray(0, batch.sealedBytes), onBack));
       });
+      sealed = lent;
+      written = Promise.all([lent, written]).then(writeDue);
       written.catch((error: unknown) => lanes.fail(error));
     }
     // Whoever writes to it while it is read would have half of each sent.
@@ -137,8 +143,7 @@ export async function takeSealed(
       const sealed = buffer.subarray(0, place.sealedEnd - place.sealedStart);
       if ((await input.fill(sealed)) < sealed.length) throw new KuvertError('server_unreachable');
       checkPadding(cipher.open(place, sealed), place, pointer.sizeBytes);
-      if (next === 0) await writing.write(header);
-      await writing.write(sealed);
+      await writing.write(...(next === 0 ? [header, sealed] : [sealed]));
       writing.flushSoon();
       onBytes?.(place.sealedEnd, pointer.sealedBytes);
     }

@@ -88,7 +88,16 @@ function scene(has: { readonly here: number | undefined; readonly there: number 
       },
     },
   } as unknown as AttachmentPorts;
-  const uploads = new Uploads(context, ports, { onReleased: () => undefined, onBytes: () => undefined });
+  const uploads = new Uploads(context, ports, {
+    onReleased: () => undefined,
+    ahead: {
+      prepare: async () => undefined,
+      isReady: () => false,
+      commit: () => undefined,
+      forget: () => undefined,
+    },
+    onBytes: () => undefined,
+  });
   uploads.connected(connection);
   return { rest: rest.promise, told, asked };
 }

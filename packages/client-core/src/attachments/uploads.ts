@@ -5,6 +5,7 @@
 import { type AttachmentId, KuvertError } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
+import type { MessagesAhead } from '../messages-ahead.ts';
 import type { Connection } from '../ports.ts';
 import { GrowingFile } from './growing-file.ts';
 import { PieceSize } from './piece-size.ts';
@@ -23,6 +24,15 @@ const STALE_MS = 86_400_000;
 /** Pauses beyond this are not waited for by whoever wants to be done. */
 const SHORT_PAUSE_MS = 5_000;
 
+/** What uploads tell, and whom they ask. */
+export interface UploadHooks {
+  /** A message may go out. */
+  readonly onReleased: () => void;
+  readonly onBytes: (file: Pick<UploadRow, 'attachment'>, ...bytes: Parameters<OnBytes>) => void;
+  /** Seals messages whose files are nearly there. */
+  readonly ahead: Pick<MessagesAhead, 'prepare' | 'isReady' | 'commit' | 'forget'>;
+}
+
 /** What has become of a file. */
 type Reached = 'nothing' | 'arrived' | 'stored';
 
@@ -30,10 +40,7 @@ type Reached = 'nothing' | 'arrived' | 'stored';
 export class Uploads {
   readonly #context: Context;
   readonly #ports: AttachmentPorts | undefined;
-  readonly #hooks: {
-    readonly onReleased: () => void;
-    readonly onBytes: (file: Pick<UploadRow, 'attachment'>, ...bytes: Parameters<OnBytes>) => void;
-  };
+  readonly #hooks: UploadHooks;
   readonly #underWay = new Set<AttachmentId>();
   readonly #paused = new Map<AttachmentId, { readonly cancel: () => void; readonly isShort: boolean }>();
   readonly #failures = new Map<AttachmentId, number>();
@@ -47,15 +54,7 @@ export class Uploads {
   readonly #pieceSize = new PieceSize();
   #connection: Connection | undefined;
 
-  constructor(
-    context: Context,
-    ports: AttachmentPorts | undefined,
-    hooks: {
-      /** A message may go out. */
-      readonly onReleased: () => void;
-      readonly onBytes: (file: Pick<UploadRow, 'attachment'>, ...bytes: Parameters<OnBytes>) => void;
-    },
-  ) {
+  constructor(context: Context, ports: AttachmentPorts | undefined, hooks: UploadHooks) {
     this.#context = context;
     this.#ports = ports;
     this.#hooks = hooks;
@@ -139,6 +138,8 @@ export class Uploads {
   async #upload(connection: Connection, ports: AttachmentPorts, row: UploadRow): Promise<void> {
     const { attachment, sealedBytes, sealedSha256 } = row;
     const begun = this.#sealing.get(attachment);
+    // What is left of it is the server's work: meanwhile, its message can be sealed.
+    if (begun !== undefined) await this.#hooks.ahead.prepare(row.contentId).catch(() => undefined);
     let reached = begun?.connection === connection ? await begun.reached : 'nothing';
     this.#sealing.delete(attachment);
     if (reached === 'nothing') reached = await this.#bring(connection, ports, { attachment, sealedBytes });
@@ -177,7 +178,7 @@ export class Uploads {
       await file?.reaches(offset + 1);
       if (this.#connection !== connection || file?.isGivenUp) return 'nothing';
       tell(offset);
-      const count = Math.min(this.#pieceSize.bytes, sealedBytes - offset);
+      const count = this.#pieceSize.of(sealedBytes - offset);
       const from = offset;
       const read = (range: { from: number; to: number }) => files.read(attachment, range);
       const range = { from, to: from + count };
@@ -192,6 +193,7 @@ export class Uploads {
         ...(file &&
           from + count === sealedBytes && {
             onSent: () => {
+              file.allSent();
               finished = this.#finishEarly(connection, attachment, file);
             },
           }),
@@ -227,13 +229,16 @@ export class Uploads {
       this.#awaited.get(attachment)?.(true);
       this.#awaited.delete(attachment);
     });
-    // Lost in a power cut, it is asked for again, and answered as it was.
-    store.lightTransaction(() => {
+    // Whoever waits for it is told that the message is durable; its row was written without waiting for the disk.
+    const isSealed = this.#hooks.ahead.isReady(contentId);
+    store.transaction(() => {
       // Its message may have been taken back meanwhile.
       if (store.uploads.get(attachment)?.state !== 'upload') return;
       store.uploads.setState(attachment, 'stored', Math.floor(serverOffset.now()));
       store.outbox.release(contentId);
+      if (isSealed) this.#hooks.ahead.commit(contentId);
     });
+    this.#hooks.ahead.forget(contentId);
     this.#hooks.onReleased();
   }
 

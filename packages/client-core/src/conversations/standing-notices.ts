@@ -21,6 +21,14 @@ const STATES: ReadonlySet<NoticeKind> = new Set([
   'group_problem',
 ]);
 
+/** Kinds that repeat what stands in the conversation of a group anyway, as an entry of its log. */
+const IN_LOG: ReadonlySet<NoticeKind> = new Set(['group_added', 'group_removed', 'group_dissolved']);
+
+/** True for news of one's own place in a group, which whoever looks at its conversation sees there. */
+export function isGroupNews({ kind }: { readonly kind: NoticeKind }): boolean {
+  return IN_LOG.has(kind);
+}
+
 /** The store with notices that also stand in conversations. */
 export function withStandingNotices(store: Store, own: OwnDevice, changes: ChangeBoard): Store {
   const notices: NoticeStore = {
@@ -28,6 +36,7 @@ export function withStandingNotices(store: Store, own: OwnDevice, changes: Chang
       store.transaction(() => {
         store.notices.add(notice);
         const { personId, groupId } = notice;
+        if (isGroupNews(notice)) return;
         if (groupId !== undefined) {
           const conversationId = groupConversationId(own.tenantId, groupId);
           if (store.conversations.get(conversationId) === undefined) return;

@@ -1,11 +1,20 @@
 /** What has changed in a group, as plain sentences in its conversation. */
-import type { GroupEntry } from '@kuvert/protocol';
+import type { GroupAction, GroupEntry } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import type { NoticeKind } from '../types.ts';
 import { entriesOf } from './history.ts';
 import type { GroupRow } from './store.ts';
 
 /** Of a log that is new here, at most so many of what came after one was let in. */
 const TOLD_OF_NEW_MAX = 20;
+
+/** Changes that are told by themselves where they are about oneself. */
+const STANDING: Partial<Record<GroupAction, NoticeKind>> = {
+  create: 'group_added',
+  add: 'group_added',
+  remove: 'group_removed',
+  dissolve: 'group_dissolved',
+};
 
 /** Keeps sentences about new entries. Has to run in a transaction. */
 export function keepGroupChanges(
@@ -26,6 +35,7 @@ export function keepGroupChanges(
   const lines = new Map(
     (isMore ? entriesOf(context, groupId) : []).map((line) => [line.epoch, line] as const),
   );
+  tellOwnStanding(context, row, told);
   for (const entry of told) {
     const { part, newTitle, successor } = lines.get(entry.seq) ?? {};
     const key = `${groupId}/${entry.seq}`;
@@ -43,6 +53,22 @@ export function keepGroupChanges(
     });
   }
   changes.entriesOf(conversationId);
+}
+
+/** What others have done to one's own place in the group is also told by itself; on a new device only what is newer than it. */
+function tellOwnStanding(
+  { store, own }: Context,
+  { groupId }: GroupRow,
+  entries: readonly GroupEntry[],
+): void {
+  const devices = store.directory.getAccount(own.personId)?.list.devices ?? [];
+  const hereSinceMs = devices.find(({ device }) => device === own.deviceId)?.addedAt ?? 0;
+  for (const { action, person, people = [], at } of entries) {
+    if (person === own.personId || at < hereSinceMs) continue;
+    const isAboutUs = action === 'dissolve' || people.includes(own.personId);
+    const kind = isAboutUs ? STANDING[action] : undefined;
+    if (kind !== undefined) store.notices.add({ kind, atMs: at, groupId });
+  }
 }
 
 /** How one came into the group, and what happened since; not all that was before. */

@@ -17,7 +17,7 @@ test('A1 what is written in a group is read by everybody, ticks are those of all
   await syncAll(devices, 3);
   for (const device of devices) {
     expect(shown(device, groupId)).toEqual(['first', 'answer']);
-    expect(device.noticeKinds()).toEqual([]);
+    expect(device.noticeKinds()).toEqual(device === anna ? [] : ['group_added']);
     expect(device.messenger.groups.find('Release').members).toHaveLength(4);
   }
   const bodies = server.submits.filter(({ suite }) => suite === SUITES.groupSenderKey);
@@ -28,6 +28,29 @@ test('A1 what is written in a group is read by everybody, ticks are those of all
     .entries(conversationId)
     .entries.filter(({ direction }) => direction === 'out');
   expect(entry).toMatchObject({ text: 'first', state: 'delivered' });
+});
+
+test('A1 who is let into a group, taken out, or whose group ends is told so, and knows the members by their names', async () => {
+  const { server, clock, devices, groupId } = await scene('Anna', 'Bela', 'Cleo');
+  const [anna, bela, cleo] = devices as [TestDevice, TestDevice, TestDevice];
+  await syncAll([bela]);
+  expect(bela.messenger.groups.find(groupId).members.map(({ name }) => name)).toEqual([
+    'Anna',
+    'Bela',
+    'Cleo',
+  ]);
+  await online(anna, () => anna.messenger.groups.remove(groupId, [cleo.mail]));
+  clock.advance(1_000);
+  const laptop = await TestDevice.link(server, clock, bela);
+  await syncAll([cleo, bela, laptop, anna], 3);
+  await online(anna, () => anna.messenger.groups.dissolve(groupId));
+  await syncAll(devices.concat(laptop));
+  const told = (device: TestDevice) => device.noticeKinds().filter((kind) => kind.startsWith('group_'));
+  expect(told(anna)).toEqual([]);
+  expect(told(bela)).toEqual(['group_added', 'group_dissolved']);
+  expect(told(cleo)).toEqual(['group_added', 'group_removed']);
+  // What was before a device came is no news to it.
+  expect(told(laptop)).toEqual(['group_dissolved']);
 });
 
 test('A1 acknowledgements of many members that come together cost one look at all members, and what everybody has is settled', async () => {
@@ -213,7 +236,7 @@ test('B8 the sender key is made anew after 7 days and after 1,000 messages', asy
   expect(nameOf()).not.toBe(second);
   await syncAll([bela, anna]);
   expect(shown(bela, groupId)).toEqual(['one', 'two', 'three', 'four']);
-  expect(bela.noticeKinds()).toEqual([]);
+  expect(bela.noticeKinds()).toEqual(['group_added']);
 });
 
 test('A4 further devices have the group, read what comes, and show what was written on the others', async () => {
@@ -235,7 +258,7 @@ test('A4 further devices have the group, read what comes, and show what was writ
   for (const device of [anna, laptop, bela])
     expect(
       device.noticeKinds().filter((kind) => kind !== 'device_linked' && kind !== 'person_device_added'),
-    ).toEqual([]);
+    ).toEqual(device === bela ? ['group_added'] : []);
 });
 
 test('B8 a sender key that got lost on its way costs a round and no message', async () => {

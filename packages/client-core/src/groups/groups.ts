@@ -73,15 +73,16 @@ export class Groups {
     return rows.map((row) => this.#view(row)).sort((a, b) => a.title.localeCompare(b.title));
   }
 
-  /** By id, or by title where only one has it. @throws KuvertError `not_found` */
+  /** By id, or by title where only one has it that is open to this person. @throws KuvertError `not_found`, `group_ambiguous` */
   find(name: string): GroupView {
     const { groups } = this.#context.store;
     const byId = groups.get(name as GroupId);
     if (byId !== undefined) return this.#view(byId);
     const named = groups.list().filter(({ title }) => title === name);
     const own = named.filter(({ state }) => !state.isDissolved && this.#isMember(state));
-    const [only] = own.length > 0 ? own : named;
-    if (only === undefined || own.length > 1) throw new KuvertError('not_found');
+    const [only, another] = own.length > 0 ? own : named;
+    if (only === undefined) throw new KuvertError('not_found');
+    if (another !== undefined) throw new KuvertError('group_ambiguous');
     return this.#view(only);
   }
 

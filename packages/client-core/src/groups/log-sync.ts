@@ -28,11 +28,14 @@ const PAGES_MAX = 10_000;
 export class GroupLogs {
   readonly #context: Context;
   readonly #directory: Directory;
+  readonly #onMembers: (groupId: GroupId) => void;
   readonly #running = new Map<GroupId, Promise<GroupRow | undefined>>();
 
-  constructor(context: Context, directory: Directory) {
+  /** @param onMembers called when a group has members that it did not have before */
+  constructor(context: Context, directory: Directory, onMembers: (groupId: GroupId) => void) {
     this.#context = context;
     this.#directory = directory;
+    this.#onMembers = onMembers;
   }
 
   /**
@@ -114,7 +117,7 @@ export class GroupLogs {
       });
       if (verified.state === undefined) return undefined;
       const { state, entries } = verified;
-      return store.transaction(() => {
+      const row = store.transaction(() => {
         const conversationId = groupConversationId(own.tenantId, groupId);
         store.groups.addEntries(
           groupId,
@@ -131,6 +134,8 @@ export class GroupLogs {
         store.notices.withdraw({ kind: 'group_problem', groupId });
         return row;
       });
+      if (entries.some(({ entry }) => entry.people !== undefined)) this.#onMembers(groupId);
+      return row;
     } catch (error) {
       if (!(error instanceof GroupLogError)) throw error;
       return this.#refuse(groupId);

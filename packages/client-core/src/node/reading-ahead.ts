@@ -29,7 +29,8 @@ export async function* readAhead(
         return;
       }
       at += piece.length;
-      if (coming.length === 0 && at < to) coming = Buffer.allocUnsafeSlow(size);
+      // Often nothing but a look for the end.
+      if (coming.length === 0 && at < to) coming = Buffer.allocUnsafeSlow(Math.min(size, to - at));
       [used, coming] = [coming, used];
       next = at < to ? read(used, at) : Promise.resolve(Buffer.alloc(0));
       next.catch(() => undefined);

@@ -22,6 +22,10 @@ test('A9 a folder that is none, or leads nowhere, is told as that, and nothing i
   for (const at of [file, join(file, 'below'), join(folder, 'link')])
     await expect(fileTarget(at, 'key')).rejects.toThrow('folder_is_file');
   expect(readFileSync(file, 'utf8')).toBe('mine');
+  if (process.platform === 'linux') await expect(fileTarget('/proc/nowhere/at/all', 'key')).rejects.toThrow();
+  const deep = await fileTarget(join(folder, 'made', 'with', 'all', 'above'), 'key');
+  await deep.discard();
+  expect(readdirSync(join(folder, 'made', 'with', 'all'))).toEqual(['above']);
 });
 
 test('A9 what stands there is kept, links too: a saved file takes the next number', async () => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { KuvertError } from '@kuvert/protocol';
 import { numberedName } from '../attachments/names.ts';
 import type { FileSource, FileTarget } from '../attachments/ports.ts';
@@ -33,13 +33,34 @@ export async function fileSource(path: string): Promise<FileSource> {
   };
 }
 
+/** With the folders above it. Node's own way to do that never ends where the system says that a folder is missing which is there, as in `/proc`. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+    return;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || (await isThere(dirname(folder)))) throw error;
+  }
+  await makeFolder(dirname(folder));
+  await makeFolder(folder);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 /**
  * A file that is to be saved in a folder, which is made when it is missing. It is written under a hidden name and gets its own when all of it
  * is there; nothing that was there is overwritten.
  * @param key makes the hidden name, so that what a killed process has left is used again
  */
 export async function fileTarget(folder: string, key: string): Promise<FileTarget> {
-  await mkdir(folder, { recursive: true }).catch(asSaveError);
+  await makeFolder(resolve(folder)).catch(asSaveError);
   const part = join(folder, `.kuvert-${createHash('sha256').update(key).digest('hex').slice(0, 24)}.part`);
   await rm(part, { force: true }).catch(asSaveError);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -25,7 +25,11 @@ test('A9 a file is read while it is sealed, and under its name once it is whole'
   expect(await files.size(attachment)).toBeUndefined();
   const early = await allOf(files.read(attachment, { from: 1, to: 2_000_000 }));
   expect(early.equals(bytes.subarray(1, 2_000_000))).toBe(true);
-  await writing.write(bytes.subarray(2_000_000));
+  await writing.write(
+    bytes.subarray(2_000_000, 2_000_000),
+    bytes.subarray(2_000_000, 2_500_000),
+    bytes.subarray(2_500_000),
+  );
   await writing.finish();
   expect(await files.size(attachment)).toBe(bytes.length);
   const all = await allOf(files.read(attachment, { from: 0, to: bytes.length }));

@@ -28,8 +28,14 @@ export function openSealedFiles(folder: string): SealedFiles {
     read: (attachment, range) => piecesOf(pathOf(attachment), range),
     async create(attachment) {
       const path = pathOf(attachment);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const file = await open(path + NEW, 'wx+', 0o600).catch(rethrow);
+      const begin = () => open(path + NEW, 'wx+', 0o600);
+      const file = await begin()
+        .catch(async (error: unknown) => {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+          await mkdir(folder, { recursive: true, mode: 0o700 });
+          return begin();
+        })
+        .catch(rethrow);
       return new PartFile(file, { path, folder, size: 0, suffix: NEW });
     },
     async write(attachment) {
@@ -100,15 +106,13 @@ class PartFile implements FileWriting {
     await this.#file.truncate(sizeBytes);
     this.#at = sizeBytes;
   }
-  async write(bytes: Uint8Array): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#file
-        .write(bytes, done, bytes.length - done, this.#at)
-        .catch(rethrow);
-      done += bytesWritten;
+  async write(...parts: readonly Uint8Array[]): Promise<void> {
+    for (let rest = [...parts]; rest.length > 0; ) {
+      const { bytesWritten } = await this.#file.writev(rest, this.#at).catch(rethrow);
       this.#at += bytesWritten;
+      this.#unsynced += bytesWritten;
+      rest = behind(rest, bytesWritten);
     }
-    this.#unsynced += bytes.length;
   }
   flushSoon(): void {
     if (this.#unsynced < SYNC_BYTES || this.#isSyncing) return;
@@ -125,8 +129,7 @@ class PartFile implements FileWriting {
   async finish({ isDurable } = { isDurable: true }): Promise<void> {
     await this.#syncing.catch(rethrow);
     if (isDurable) await this.#file.datasync().catch(rethrow);
-    await this.close();
-    await rename(this.#path + this.#suffix, this.#path);
+    await Promise.all([this.close(), rename(this.#path + this.#suffix, this.#path)]);
     if (isDurable) await syncFolder(this.#folder);
   }
   async close(): Promise<void> {
@@ -135,6 +138,16 @@ class PartFile implements FileWriting {
     await this.#syncing.catch(() => undefined);
     await this.#file.close();
   }
+}
+
+/** What is left of these parts when so many of their bytes are done. */
+function behind(parts: readonly Uint8Array[], doneBytes: number): Uint8Array[] {
+  let skipped = doneBytes;
+  return parts.flatMap((part) => {
+    const rest = part.subarray(Math.min(skipped, part.length));
+    skipped -= part.length - rest.length;
+    return rest.length > 0 ? [rest] : [];
+  });
 }
 
 /** A file that is being sealed is read under the name that it has until then. */

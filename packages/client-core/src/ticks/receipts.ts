@@ -7,6 +7,7 @@ import {
   type ChainId,
   type ChainRange,
   CLASSES,
+  type ContentId,
   decodeContent,
   encodeContent,
   type GroupId,
@@ -60,6 +61,28 @@ export function noteReceipt(
     isDue = store.receipts.add(range, { atMs: clock.now(), isDue: true }) || isDue;
   }
   return isDue;
+}
+
+/**
+ * A device that was put back from a copy sends what waited in it once more, under a new number: what it was told of the earlier one says nothing
+ * to it any more. Whatever was told of that is told of this one too. Runs in a transaction.
+ */
+export function noteReceiptAgain(
+  context: Context,
+  sender: Pick<ChainSender, 'device' | 'personId'>,
+  again: { readonly contentId: ContentId; readonly chain: { readonly id: ChainId; readonly seq: number } },
+): void {
+  const { store, own } = context;
+  const [present] = store.entries.find(again.contentId, sender.device);
+  const earlier = present?.chain;
+  if (earlier === undefined || (earlier.id === again.chain.id && earlier.seq === again.chain.seq)) return;
+  const told = store.receipts
+    .listOf(sender.personId, earlier.id, earlier.seq)
+    .find(({ device }) => device === own.deviceId)?.kind;
+  if (told === undefined) return;
+  const message = { senderPerson: sender.personId, chain: again.chain };
+  noteReceipt(context, 'delivered', [message]);
+  if (told === 'read') noteReceipt(context, 'read', [message]);
 }
 
 /** What a person is to be told now; undefined when nothing is. It counts as told. */

@@ -5,18 +5,10 @@ import type { Context } from '../context.ts';
 import { ChangeBoard } from '../conversations/changes.ts';
 import { withStandingNotices } from '../conversations/standing-notices.ts';
 import { ManualClock } from '../node/doubles/manual-clock.ts';
-import { ServerDouble } from '../node/doubles/server-double.ts';
-import { TestDevice } from '../node/doubles/test-device.ts';
+import { pair } from '../node/doubles/pair.ts';
+import type { TestDevice } from '../node/doubles/test-device.ts';
 import { NO_POLICY } from '../ticks/policy.ts';
 import { tellKeyChanges } from './key-events.ts';
-
-async function pair() {
-  const clock = new ManualClock();
-  const server = new ServerDouble(() => clock.now());
-  const anna = await TestDevice.enrol(server, clock, 'Anna');
-  const bela = await TestDevice.enrol(server, clock, 'Bela');
-  return { clock, server, anna, bela };
-}
 
 async function acquainted() {
   const both = await pair();

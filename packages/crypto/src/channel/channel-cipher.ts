@@ -1,5 +1,10 @@
 import { ChannelError } from './channel-error.ts';
-import { type CipherState, NOISE_MESSAGE_BYTES_MAX, NOISE_PLAINTEXT_BYTES_MAX } from './cipher-state.ts';
+import {
+  type CipherState,
+  NOISE_MESSAGE_BYTES_MAX,
+  NOISE_PLAINTEXT_BYTES_MAX,
+  type SealedAhead,
+} from './cipher-state.ts';
 
 /**
  * The two directions of a connection after its handshake (Noise rev 34 §5.2 `Split`). Messages open in the
@@ -28,6 +33,16 @@ export class ChannelCipher {
       this.close();
       throw error;
     }
+  }
+
+  /** Seals for the place that is next now. @returns undefined when there is none, or the channel is closed */
+  sealAhead(plaintext: Uint8Array): SealedAhead | undefined {
+    return this.#directions?.send.encryptAhead(plaintext);
+  }
+
+  /** What was sealed in advance, as the next message. @returns undefined when another has its place, or the channel is closed */
+  takeAhead(sealed: SealedAhead): Uint8Array<ArrayBuffer> | undefined {
+    return this.#directions === undefined ? undefined : sealed.take(this.#directions.send);
   }
 
   /**

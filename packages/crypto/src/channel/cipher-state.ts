@@ -24,6 +24,27 @@ const OPTIONS = { authTagLength: TAG_BYTES } as const;
 /** Where nonces are written for Node to copy: one for all, because an array of its own is 300 bytes of every connection. */
 const NONCE = new Uint8Array(12);
 
+/**
+ * A message that was sealed for the place of the next one before it was certain that it would be sent (docs/decisions/0016). Its bytes come out
+ * only by taking that place, which one message does, once: whatever else was sealed for it stays in here.
+ */
+export class SealedAhead {
+  readonly #sealed: Uint8Array<ArrayBuffer>;
+  readonly #cipher: CipherState;
+  readonly #counter: number;
+
+  constructor(sealed: Uint8Array<ArrayBuffer>, cipher: CipherState, counter: number) {
+    this.#sealed = sealed;
+    this.#cipher = cipher;
+    this.#counter = counter;
+  }
+
+  /** The message, to be sent as the next one of this cipher; undefined when another has its place, or it was sealed by another cipher. */
+  take(cipher: CipherState): Uint8Array<ArrayBuffer> | undefined {
+    return cipher === this.#cipher && cipher.takePlace(this.#counter) ? this.#sealed : undefined;
+  }
+}
+
 /** A key and its counter. Every failure is final: the caller gives the whole channel up. */
 export class CipherState {
   // Memory of their own: a slice of Node's pool would keep the whole pool as long as the connection lives.
@@ -38,7 +59,26 @@ export class CipherState {
 
   /** Ciphertext ‖ tag. */
   encrypt(plaintext: Uint8Array, associatedData?: Uint8Array): Uint8Array<ArrayBuffer> {
-    const cipher = createCipheriv(ALGORITHM, this.#key, this.#nextNonce(), OPTIONS);
+    return this.#seal(plaintext, this.#nextNonce(), associatedData);
+  }
+
+  /** Seals for the place that is next now, and leaves it free; undefined when there is none any more. @see SealedAhead */
+  encryptAhead(plaintext: Uint8Array): SealedAhead | undefined {
+    const counter = this.#counter;
+    if (counter >= MESSAGES_PER_KEY_MAX) return undefined;
+    const sealed = this.#seal(plaintext, nonceOf(counter));
+    return new SealedAhead(sealed, this, counter);
+  }
+
+  /** Takes the place of this number if it is still the next one. @returns whether it was */
+  takePlace(counter: number): boolean {
+    if (this.#counter !== counter) return false;
+    this.#counter++;
+    return true;
+  }
+
+  #seal(plaintext: Uint8Array, nonce: Uint8Array, associatedData?: Uint8Array): Uint8Array<ArrayBuffer> {
+    const cipher = createCipheriv(ALGORITHM, this.#key, nonce, OPTIONS);
     if (associatedData !== undefined) cipher.setAAD(associatedData);
     const body = cipher.update(plaintext);
     cipher.final();
@@ -72,17 +112,19 @@ export class CipherState {
     this.#counter = MESSAGES_PER_KEY_MAX;
   }
 
-  /** The nonce is only there until the next call, of whichever cipher: nobody keeps it. */
   #nextNonce(): Uint8Array {
     if (this.#counter >= MESSAGES_PER_KEY_MAX) {
       throw new ChannelError('exhausted', 'a channel key has protected all the messages it may');
     }
-    const nonce = NONCE;
-    const counter = this.#counter++;
-    nonce[8] = counter >>> 24;
-    nonce[9] = (counter >>> 16) & 0xff;
-    nonce[10] = (counter >>> 8) & 0xff;
-    nonce[11] = counter & 0xff;
-    return nonce;
+    return nonceOf(this.#counter++);
   }
+}
+
+/** The nonce is only there until the next call, of whichever cipher: nobody keeps it. */
+function nonceOf(counter: number): Uint8Array {
+  NONCE[8] = counter >>> 24;
+  NONCE[9] = (counter >>> 16) & 0xff;
+  NONCE[10] = (counter >>> 8) & 0xff;
+  NONCE[11] = counter & 0xff;
+  return NONCE;
 }

@@ -217,3 +217,33 @@ test('B3 a plaintext that is too long is refused and closes the channel', () => 
   expect(failureOf(() => ends.device.seal(new Uint8Array(NOISE_PLAINTEXT_BYTES_MAX + 1)))).toBe('too_long');
   expect(failureOf(() => ends.device.seal(text('x')))).toBe('closed');
 });
+
+test('B3 of what is sealed for one place in advance one comes out, and opens as the next message', () => {
+  const { device: sender, server: receiver } = run('XK');
+  const another = run('XK').device;
+  expect(receiver.open(sender.seal(text('first')))).toEqual(text('first'));
+  const [kept, other, late] = ['kept', 'other', 'late'].map((word) => sender.sealAhead(text(word)));
+  if (kept === undefined || other === undefined || late === undefined) throw new Error('nothing was sealed');
+  // Nobody else can take it, and it is no message before it is taken.
+  expect(another.takeAhead(kept)).toBeUndefined();
+  expect(receiver.open(sender.takeAhead(kept) ?? new Uint8Array(0))).toEqual(text('kept'));
+  expect(sender.takeAhead(kept)).toBeUndefined();
+  expect(sender.takeAhead(other)).toBeUndefined();
+  // What is sent meanwhile has its place.
+  const overtaken = sender.sealAhead(text('overtaken'));
+  expect(receiver.open(sender.seal(text('sent')))).toEqual(text('sent'));
+  expect(overtaken && sender.takeAhead(overtaken)).toBeUndefined();
+  const next = sender.sealAhead(text('next'));
+  sender.close();
+  expect(next && sender.takeAhead(next)).toBeUndefined();
+  expect(sender.sealAhead(text('closed'))).toBeUndefined();
+});
+
+test('B4 nothing is sealed in advance behind the last message of a key', () => {
+  const state = () => new CipherState(new Uint8Array(32).fill(3), MESSAGES_PER_KEY_MAX - 1);
+  const cipher = new Cipher({ send: state(), receive: state() });
+  const last = cipher.sealAhead(text('last'));
+  expect(last && cipher.takeAhead(last)).toBeDefined();
+  expect(cipher.sealAhead(text('one more'))).toBeUndefined();
+  expect(failureOf(() => cipher.seal(text('one more')))).toBe('exhausted');
+});

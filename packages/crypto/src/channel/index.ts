@@ -5,7 +5,12 @@
  */
 export type { ChannelCipher } from './channel-cipher.ts';
 export { ChannelError, type ChannelFailure } from './channel-error.ts';
-export { MESSAGES_PER_KEY_MAX, NOISE_MESSAGE_BYTES_MAX, NOISE_PLAINTEXT_BYTES_MAX } from './cipher-state.ts';
+export {
+  MESSAGES_PER_KEY_MAX,
+  NOISE_MESSAGE_BYTES_MAX,
+  NOISE_PLAINTEXT_BYTES_MAX,
+  type SealedAhead,
+} from './cipher-state.ts';
 export {
   type Acceptance,
   acceptOpening,

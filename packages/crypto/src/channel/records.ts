@@ -132,6 +132,13 @@ function packWhole(
   return PLAINTEXT.subarray(0, sizeBytes);
 }
 
+/** A record as a plaintext of its own, there until the next one is packed; undefined when it does not fit into one. */
+export function packAlone(record: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  return record.length > FRAGMENT_BYTES_MAX
+    ? undefined
+    : packWhole(record, undefined, record.length + HEAD_BYTES);
+}
+
 function pack(records: readonly Uint8Array[], piece: Piece): Uint8Array<ArrayBuffer> {
   let at = 0;
   let from = piece.offset;

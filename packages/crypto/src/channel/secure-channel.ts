@@ -1,6 +1,7 @@
 import type { ChannelCipher } from './channel-cipher.ts';
+import type { SealedAhead } from './cipher-state.ts';
 import type { ChannelMode } from './opening.ts';
-import { RecordReader, RecordWriter } from './records.ts';
+import { packAlone, RecordReader, RecordWriter } from './records.ts';
 
 /**
  * An established connection, the same at both ends: records in, frames out, and back (wire.md §3). A frame is
@@ -45,6 +46,21 @@ export class SecureChannel {
   }
 
   readonly #seal = (plaintext: Uint8Array): Uint8Array<ArrayBuffer> => this.#cipher.seal(plaintext);
+
+  /**
+   * Seals a record alone, as the next frame, before it is certain that it is sent (docs/decisions/0016).
+   * @returns undefined when something else goes before it, it needs more than one frame, or the channel is closed
+   */
+  sealAhead(record: Uint8Array): SealedAhead | undefined {
+    if (this.pendingBytes > 0) return undefined;
+    const plaintext = packAlone(record);
+    return plaintext === undefined ? undefined : this.#cipher.sealAhead(plaintext);
+  }
+
+  /** The frame of what was sealed in advance, if nothing has come before it meanwhile. It has to be sent, at once. */
+  takeAhead(sealed: SealedAhead): Uint8Array<ArrayBuffer> | undefined {
+    return this.pendingBytes > 0 ? undefined : this.#cipher.takeAhead(sealed);
+  }
 
   /** Queues and flushes. */
   seal(records: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {

@@ -11,6 +11,7 @@ import { honestDevices } from './honest-devices.ts';
 import { honestHistory } from './honest-history.ts';
 import { Ledger, readLedger } from './ledger.ts';
 import { PLANTED_BUGS } from './planted-bugs.ts';
+import { PLANTED_COMBINATIONS } from './planted-combinations.ts';
 import { PLANTED_DEVICE_BUGS } from './planted-device-bugs.ts';
 
 test.each([
@@ -26,7 +27,7 @@ test.each([
 });
 
 const CASES = [
-  ...PLANTED_BUGS.map((bug) => ({ ...bug, histories: honestHistory })),
+  ...[...PLANTED_BUGS, ...PLANTED_COMBINATIONS].map((bug) => ({ ...bug, histories: honestHistory })),
   ...PLANTED_DEVICE_BUGS.map((bug) => ({ ...bug, histories: honestDevices })),
 ];
 
@@ -108,6 +109,8 @@ test('H8 every kind of finding has a bug that causes it', () => {
     P1_delivered_untrue: true,
     P1_expired_too_early: true,
     P1_expired_without_tombstone: true,
+    P1_expired_untrue: true,
+    P1_shown_before_commit: true,
     P1_ack_of_nothing: true,
     P2_shown_twice: true,
     P2_reordered: true,

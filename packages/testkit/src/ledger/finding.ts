@@ -8,6 +8,8 @@ export type FindingCode =
   | 'P1_delivered_untrue'
   | 'P1_expired_too_early'
   | 'P1_expired_without_tombstone'
+  | 'P1_expired_untrue'
+  | 'P1_shown_before_commit'
   | 'P1_ack_of_nothing'
   | 'P2_shown_twice'
   | 'P2_reordered'

@@ -31,8 +31,7 @@ function acceptedArrives(index: LedgerIndex, report: Report): void {
         const seen = [...message.displayed, ...message.listed, ...message.expired].some(
           (event) => event.device === device && event.at < at,
         );
-        // What its author or its reader has deleted is shown no more.
-        if (seen || message.deleted.some((deleted) => deleted.at < at)) continue;
+        if (seen || wasTakenAway(index, message, { life, now: at })) continue;
         if (isLostWithRestore(index, message, life, at)) continue;
         const key = `${message.ref.from} ${message.ref.messageId} ${device}`;
         if (!reported.has(key)) report('P1_lost', at, about(message, life));
@@ -40,6 +39,20 @@ function acceptedArrives(index: LedgerIndex, report: Report): void {
       }
     }
   }
+}
+
+/** What was deleted for everybody, or by its reader, is shown no more; what somebody else hides from themselves is. */
+function wasTakenAway(
+  index: LedgerIndex,
+  { deleted }: MessageLife,
+  { life, now }: { readonly life: DeviceLife; readonly now: number },
+): boolean {
+  const { device, person } = life.enrolled;
+  return deleted.some(({ at, scope, device: by }) => {
+    if (at >= now) return false;
+    if (scope === 'own-devices') return index.devices.get(by)?.enrolled.person === person;
+    return scope === 'everywhere' || by === device;
+  });
 }
 
 /** What a client wrote down is accepted once its outbox is empty, also after kills. */
@@ -65,9 +78,27 @@ function acceptedAfterCommit(index: LedgerIndex, report: Report): void {
   for (const message of index.messages) {
     const accepted = message.accepted[0];
     if (!accepted) continue;
-    if (!message.committed.some(({ at }) => at < accepted.at)) {
-      report('P1_accepted_before_commit', accepted.at, about(message));
+    const isStoredFor = (device?: string) =>
+      message.committed.some((event) => event.at < accepted.at && (device ?? event.device) === event.device);
+    const forgotten = index
+      .addressed(message)
+      .find((life) => life.revokedAt > accepted.at && !isStoredFor(life.enrolled.device));
+    if (!isStoredFor() || forgotten)
+      report('P1_accepted_before_commit', accepted.at, about(message, forgotten));
+  }
+}
+
+/** Nobody sees what a power cut could still take back, and nobody is told that somebody has it. */
+function shownAfterCommit(index: LedgerIndex, report: Report): void {
+  if (!index.observesCommits) return;
+  for (const message of index.messages) {
+    for (const { device, at } of message.displayed) {
+      if (!message.committed.some((event) => event.device === device && event.at < at))
+        report('P1_shown_before_commit', at, { ...message.ref, device });
     }
+    const [told] = message.delivered;
+    if (told && !message.committed.some(({ at }) => at < told.at))
+      report('P1_delivered_untrue', told.at, about(message));
   }
 }
 
@@ -93,12 +124,22 @@ function deliveredIsTrue(index: LedgerIndex, report: Report): void {
   }
 }
 
-/** An envelope is kept until its time, and leaves a tombstone. */
+/** An envelope is kept until its time, whenever its sender hears of that, and leaves a tombstone; what a device has had leaves none. */
 function expiryByPolicy(index: LedgerIndex, report: Report): void {
   for (const message of index.messages) {
+    const [{ at, acceptedAtMs = 0, expiresAtMs = Infinity } = { at: 0 }] = message.accepted;
+    if (expiresAtMs < acceptedAtMs) report('P1_expired_too_early', at, about(message));
+    const keptUntilMs = Math.max(acceptedAtMs, expiresAtMs === Infinity ? 0 : expiresAtMs);
     for (const expired of message.expired) {
-      const keptUntilMs = message.accepted.find(({ at }) => at < expired.at)?.expiresAtMs ?? 0;
       const where = { ...message.ref, device: expired.device };
+      const life = index.devices.get(expired.device);
+      const wasHad = [...message.displayed, ...message.acked].some(
+        (event) =>
+          event.device === expired.device &&
+          event.at < expired.at &&
+          !(life && isForgotten(life, event.at, expired.at)),
+      );
+      if (wasHad) report('P1_expired_untrue', expired.at, where);
       if (expired.atMs < keptUntilMs && expired.why !== 'dormant')
         report('P1_expired_too_early', expired.at, where);
       if (!expired.tombstone) report('P1_expired_without_tombstone', expired.at, where);
@@ -123,6 +164,7 @@ export const DELIVERY_RULES = [
   acceptedArrives,
   outboxKeeps,
   acceptedAfterCommit,
+  shownAfterCommit,
   deliveredIsTrue,
   expiryByPolicy,
   ackOfSomething,

@@ -148,14 +148,32 @@ function gapsNoticed(index: LedgerIndex, report: Report): void {
 function staysWithin(index: LedgerIndex, report: Report): void {
   for (const message of index.messages) {
     const sender = index.devices.get(message.ref.from)?.enrolled;
-    for (const { device, at } of [...message.displayed, ...message.committed]) {
+    for (const { device, at } of [
+      ...message.displayed,
+      ...message.committed,
+      ...message.acked,
+      ...message.expired,
+    ]) {
       const reader = index.devices.get(device)?.enrolled;
-      if (!reader || !sender) continue;
+      if (!sender) continue;
+      if (!reader) {
+        report('P4_wrong_person', at, { ...message.ref, device });
+        continue;
+      }
       if (reader.tenant !== sender.tenant) report('P4_crossed_tenants', at, { ...message.ref, device });
       else if (message.intended && !index.isFor(message, reader.person)) {
         report('P4_wrong_person', at, { ...message.ref, device });
       }
     }
+  }
+}
+
+/** A device is one person's, in one tenant, for ever. */
+function devicesStay(index: LedgerIndex, report: Report): void {
+  for (const { device, tenant, person, at } of index.of('enrolled')) {
+    const first = index.of('enrolled').find((event) => event.device === device);
+    if (first?.tenant !== tenant) report('P4_crossed_tenants', at, { device });
+    else if (first.person !== person) report('P4_wrong_person', at, { device });
   }
 }
 
@@ -176,5 +194,6 @@ export const READER_RULES = [
   idsAndAnswers,
   gapsNoticed,
   staysWithin,
+  devicesStay,
   unaltered,
 ] as const;

@@ -23,7 +23,21 @@ function revokedIsOut(index: LedgerIndex, report: Report): void {
     if ((index.devices.get(device)?.revokedAt ?? Infinity) < at)
       report('revoked_device_served', at, { device });
   }
+  for (const { device, at } of index.of('acked')) {
+    if ((index.devices.get(device)?.revokedAt ?? Infinity) < at)
+      report('revoked_device_served', at, { device });
+  }
+  const answered = new Set<string>();
+  for (const { device, key, request, at } of index.of('prekey-taken')) {
+    // A request that is repeated gets the answer of before.
+    const name = `${device} ${key} ${request}`;
+    if (!answered.has(name) && (index.devices.get(device)?.revokedAt ?? Infinity) < at)
+      report('revoked_device_reached', at, { device, key });
+    answered.add(name);
+  }
   for (const { device, at, from, messageId } of index.of('committed')) {
+    if ((index.devices.get(from)?.revokedAt ?? Infinity) < at)
+      report('revoked_device_served', at, { device: from, messageId });
     if ((index.devices.get(device)?.revokedAt ?? Infinity) < at) {
       report('revoked_device_reached', at, { device, from, messageId });
     }

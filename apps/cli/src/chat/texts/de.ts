@@ -1,5 +1,5 @@
 /** The chat's sentences in German. */
-import { sentenceFor } from '@kuvert/protocol';
+import { problemSentence } from '../../problem-sentence.ts';
 import type { ChatTexts } from './chat-texts.ts';
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
@@ -46,7 +46,7 @@ export const de: ChatTexts = {
       delivered: 'Sie ist angekommen.',
       read: 'Sie wurde gelesen.',
     })[state],
-  problem: (code) => `Nicht gesendet: ${sentenceFor(code, 'de')}`,
+  problem: (code) => `Nicht gesendet: ${problemSentence(code, 'de')}`,
   typingSeveral: (names) => `${names} schreiben …`,
   typing: (name) => `${name} schreibt …`,
   isOnline: () => 'online',

@@ -1,5 +1,5 @@
 /** The chat's sentences in English. */
-import { sentenceFor } from '@kuvert/protocol';
+import { problemSentence } from '../../problem-sentence.ts';
 import type { ChatTexts } from './chat-texts.ts';
 
 const plural = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
@@ -39,7 +39,7 @@ export const en: ChatTexts = {
       delivered: 'It has arrived.',
       read: 'It was read.',
     })[state],
-  problem: (code) => `Not sent: ${sentenceFor(code, 'en')}`,
+  problem: (code) => `Not sent: ${problemSentence(code, 'en')}`,
   typingSeveral: (names) => `${names} are writing …`,
   typing: (name) => `${name} is writing …`,
   isOnline: () => 'online',

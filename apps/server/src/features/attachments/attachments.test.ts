@@ -257,6 +257,36 @@ test('A9 whoever finishes while the last bytes are on their way is answered behi
   expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('done');
 });
 
+test('A9 a name that a crash has kept without all of its bytes is no file: it is brought anew', async () => {
+  const bytes = Buffer.from('all of it, or nothing');
+  const attachment = freshId();
+  await create(anna, bytes.length, attachment);
+  await service().append(up(anna, attachment), 0, inPieces(bytes));
+  rmSync(fileOf(anna, attachment, '.part'));
+  writeFileSync(fileOf(anna, attachment), bytes.subarray(0, 5));
+  expect(await create(anna, bytes.length, attachment)).toMatchObject({ isStored: false, offset: 0 });
+  await service().append(up(anna, attachment), 0, inPieces(bytes));
+  await service().finish(installation.caller(anna), { attachment, sha256: sha256(bytes) });
+  expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('done');
+});
+
+test('A9 whoever finishes before the storage was told of the last bytes is answered behind them all the same', async () => {
+  const bytes = Buffer.from('on another connection');
+  const attachment = freshId();
+  await create(anna, bytes.length, attachment);
+  const isAllowed = Promise.withResolvers<boolean>();
+  const appending = service().append(up(anna, attachment), 0, inPieces(bytes), isAllowed.promise);
+  const finished = service().finish(installation.caller(anna), { attachment, sha256: sha256(bytes) });
+  isAllowed.resolve(true);
+  expect((await finished).expiresAt).toBeGreaterThan(0);
+  expect(await appending).toBe(bytes.length);
+  const refused = freshId();
+  await create(anna, bytes.length, refused);
+  const not = service().append(up(anna, refused), 0, inPieces(bytes), Promise.resolve(false));
+  expect(await codeOf(not)).toBe('capability_invalid');
+  expect(existsSync(fileOf(anna, refused, '.part'))).toBe(false);
+});
+
 test('A9 a crash between the row of a file and its name is mended by finishing again, without a byte brought twice', async () => {
   const bytes = Buffer.from('half promised');
   const attachment = await store(anna, bytes);

@@ -13,11 +13,16 @@ const idle: Buffer[] = [];
 const IDLE_MAX = 16;
 
 /**
+ * Takes the first piece at once, whoever asks for it when.
  * @param lengthBytes what the request says it brings
- * @returns pieces, each good until the next is asked for; it ends early, without an error, when the connection does
+ * @returns pieces, each good until the next is asked for; it ends early, without an error, when the connection does. `end` drops what nobody took
  */
-export function bodyPieces(request: IncomingMessage, lengthBytes: number): AsyncIterable<Uint8Array> {
-  return { [Symbol.asyncIterator]: () => new BodyPieces(request, Math.min(lengthBytes, PIECE_BYTES)) };
+export function bodyPieces(
+  request: IncomingMessage,
+  lengthBytes: number,
+): AsyncIterable<Uint8Array> & { end(): Promise<unknown> } {
+  const pieces = new BodyPieces(request, Math.min(lengthBytes, PIECE_BYTES));
+  return { [Symbol.asyncIterator]: () => pieces, end: () => pieces.return() };
 }
 
 class BodyPieces implements AsyncIterator<Uint8Array> {

@@ -33,5 +33,5 @@ export const TRANSFER_IDLE_MS = 30_000;
 /** Less than any line that people use brings in {@link TRANSFER_IDLE_MS}. */
 export const TRANSFER_IDLE_BYTES = 4_096;
 
-/** What is hashed and written at once of an upload. Each one under way holds two such buffers. */
-export const PIECE_BYTES = 512 * 1_024;
+/** What is hashed and written at once of an upload: two hold a file of 1 MiB with all that sealing adds. Each one under way holds two such buffers. */
+export const PIECE_BYTES = 513 * 1_024;

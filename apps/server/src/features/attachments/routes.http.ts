@@ -48,16 +48,22 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
   });
 
   app.patch(ATTACHMENT_PATH, { bodyLimit: ATTACHMENT_LIMITS.pieceBytesMax }, async (request, reply) => {
-    const { capability } = await holderOf(request, 'up', deps);
+    const capability = await capabilityOf(request, 'up', deps);
     const from = offsetOf(request.headers[UPLOAD_OFFSET_HEADER]);
     const length = Number(request.headers['content-length']);
     if (!(request.body instanceof Readable) || !(length > 0)) throw new KuvertError('bad_request');
     if (length > ATTACHMENT_LIMITS.pieceBytesMax) throw new KuvertError('too_large');
-    const body = bodyPieces(request.raw, length);
-    endWhenIdle(request.raw);
-    const offset = await transfers.run(capability, cutOff(request.raw), () =>
-      attachments.append(capability, from, body),
-    );
+    const offset = await transfers.run(capability, cutOff(request.raw), async () => {
+      // What comes is taken while it is found out whether the device may still bring it.
+      const body = bodyPieces(request.raw, length);
+      endWhenIdle(request.raw);
+      const isAllowed = deps.personOf(capability).then((person) => person !== undefined);
+      try {
+        return await attachments.append(capability, from, body, isAllowed);
+      } finally {
+        await body.end();
+      }
+    });
     return reply
       .headers({ ...NOT_STORED, [UPLOAD_OFFSET_HEADER]: offset })
       .code(204)
@@ -103,16 +109,25 @@ const NOT_STORED = { 'cache-control': 'no-store' } as const;
 async function holderOf(
   request: FastifyRequest,
   direction: Capability['direction'],
-  { capabilities, personOf }: AttachmentHttp,
+  deps: AttachmentHttp,
 ): Promise<{ capability: Capability; person: PersonId }> {
+  const capability = await capabilityOf(request, direction, deps);
+  const person = await deps.personOf(capability);
+  if (person === undefined) throw new KuvertError('capability_invalid');
+  return { capability, person };
+}
+
+/** One that was given out here; whether its device may still use it is another question. @throws KuvertError `capability_invalid` */
+async function capabilityOf(
+  request: FastifyRequest,
+  direction: Capability['direction'],
+  { capabilities }: AttachmentHttp,
+): Promise<Capability> {
   const text = AUTHORIZATION.exec(request.headers.authorization ?? '')?.[1];
   if (text === undefined) throw new KuvertError('capability_invalid');
   const capability = await capabilities.read(text);
-  const person = await personOf(capability);
-  if (capability.direction !== direction || person === undefined) {
-    throw new KuvertError('capability_invalid');
-  }
-  return { capability, person };
+  if (capability.direction !== direction) throw new KuvertError('capability_invalid');
+  return capability;
 }
 
 function offsetOf(header: string | string[] | undefined): number {

@@ -2,6 +2,7 @@
 import {
   ATTACHMENT_LIMITS,
   type AttachmentId,
+  type DeviceId,
   equalBytes,
   KuvertError,
   LIFETIME_MS,
@@ -17,6 +18,9 @@ import type { ExchangeService } from '../pools/index.ts';
 import type { Capabilities, Capability } from './capability.ts';
 import { attachments, attachmentUsage } from './collections.ts';
 import { ATTACHMENTS_MAX, EXPIRY_MARGIN_MS, LEFTOVER_MS, UNFINISHED_MS } from './limits.ts';
+
+/** Uploads that are remembered; others are looked up. */
+const BEGUN_MAX = 1_000;
 
 type Row = RowOf<typeof attachments>;
 type Caller = Omit<DeviceCaller, 'connection'>;
@@ -42,8 +46,17 @@ export interface AttachmentService {
   remove(caller: Caller, attachment: AttachmentId): Promise<void>;
   /** How far an upload has come, and how large it is to be. @throws KuvertError `capability_invalid` when it was given up */
   progress(capability: Capability): Promise<{ offset: number; sizeBytes: number }>;
-  /** Adds bytes; resolves when they are durable. @throws KuvertError as `Blobs.append`, `capability_invalid` */
-  append(capability: Capability, from: number, bytes: AsyncIterable<Uint8Array>): Promise<number>;
+  /**
+   * Adds bytes; resolves when they are durable.
+   * @param isAllowed whether who holds the capability may still use it: no byte is taken before
+   * @throws KuvertError as `Blobs.append`, `capability_invalid`
+   */
+  append(
+    capability: Capability,
+    from: number,
+    bytes: AsyncIterable<Uint8Array>,
+    isAllowed?: Promise<boolean>,
+  ): Promise<number>;
   /**
    * The sealed bytes from an offset on.
    * @param reader whose device holds the capability: asked once more, because people may have been separated since it was given
@@ -76,15 +89,39 @@ export function createAttachmentService(deps: {
 }): AttachmentService {
   const { scopeOf, blobs, clock, capabilities, creates, exchange, tenantBytesMax, onStored, onLimit } = deps;
   const placeOf = (scope: TenantScope, attachment: AttachmentId) => ({ tenantId: scope.tenant, attachment });
+  /** Uploads that were begun here, as `create` has found or made them, so that nobody asks the store for what it has just been told. */
+  const begun = new Map<string, Row>();
+  /** Bytes that have come for an upload and were not handed to the storage yet. */
+  const arriving = new Map<string, Promise<unknown>>();
+  const keyOf = ({ tenantId, attachment }: Pick<Capability, 'tenantId' | 'attachment'>) =>
+    `${tenantId} ${attachment}`;
   const keptUntil = () => clock.nowMs() + LIFETIME_MS[1] + EXPIRY_MARGIN_MS;
 
+  /** What a tenant and a device keep, asked for at once. */
+  async function usageOf(tx: Tx<'tenant'>, tenantId: TenantId, device: DeviceId) {
+    const [ofTenant, ofDevice] = await Promise.all([
+      tx.find(attachmentUsage, tenantId),
+      tx.find(attachmentUsage, device),
+    ]);
+    return [
+      { subject: tenantId, row: ofTenant, bytesMax: tenantBytesMax, countMax: Number.POSITIVE_INFINITY },
+      {
+        subject: device,
+        row: ofDevice,
+        bytesMax: ATTACHMENTS_MAX.deviceBytes,
+        countMax: ATTACHMENTS_MAX.deviceCount,
+      },
+    ];
+  }
+
   /** Counts an attachment in or out, for its device and for the tenant. */
-  async function count(tx: Tx<'tenant'>, tenantId: TenantId, row: Row, sign: 1 | -1): Promise<void> {
-    for (const [subject, bytesMax, countMax] of [
-      [tenantId, tenantBytesMax, Number.POSITIVE_INFINITY],
-      [row.device, ATTACHMENTS_MAX.deviceBytes, ATTACHMENTS_MAX.deviceCount],
-    ] as const) {
-      const present = (await tx.find(attachmentUsage, subject)) ?? { subject, bytes: 0, count: 0 };
+  function count(
+    tx: Tx<'tenant'>,
+    usage: Awaited<ReturnType<typeof usageOf>>,
+    { row, sign }: { readonly row: Row; readonly sign: 1 | -1 },
+  ): void {
+    for (const { subject, bytesMax, countMax, row: counted } of usage) {
+      const present = counted ?? { subject, bytes: 0, count: 0 };
       const next = {
         subject,
         bytes: Math.max(0, present.bytes + sign * row.sizeBytes),
@@ -106,11 +143,21 @@ export function createAttachmentService(deps: {
     const isGone = await scope.write(async (tx) => {
       const row = await tx.find(attachments, attachment);
       if (row === undefined || !isStill(row)) return false;
-      await count(tx, scope.tenant, row, -1);
+      count(tx, await usageOf(tx, scope.tenant, row.device), { row, sign: -1 });
       tx.delete(attachments, attachment);
       return true;
     });
+    begun.delete(keyOf(placeOf(scope, attachment)));
     if (isGone) await blobs.remove(placeOf(scope, attachment));
+  }
+
+  function remember(key: string, row: Row): void {
+    begun.delete(key);
+    begun.set(key, row);
+    for (const oldest of begun.keys()) {
+      if (begun.size <= BEGUN_MAX) break;
+      begun.delete(oldest);
+    }
   }
 
   /** What was stored is gone: its row says so too. */
@@ -130,6 +177,18 @@ export function createAttachmentService(deps: {
     return scopeOf(tenantId).find(attachments, attachment);
   }
 
+  /** The row of an upload: one that another server has changed since is seen by the storage, or by the transaction that ends it. */
+  async function rowOfUpload(place: Pick<Capability, 'tenantId' | 'attachment'>): Promise<Row | undefined> {
+    return begun.get(keyOf(place)) ?? scopeOf(place.tenantId).find(attachments, place.attachment);
+  }
+
+  /** Resolves when what has come for an upload was taken, also what comes in this turn of the event loop, on another connection. */
+  async function allTaken(place: ReturnType<typeof placeOf>): Promise<void> {
+    if (!arriving.has(keyOf(place))) await new Promise((resolve) => setImmediate(resolve));
+    await arriving.get(keyOf(place));
+    await blobs.settled(place);
+  }
+
   return {
     async create(caller, { attachment, sizeBytes }) {
       const { scope, tenantId, deviceId, personId } = caller;
@@ -138,7 +197,10 @@ export function createAttachmentService(deps: {
       let isNew = false;
       const row = await scope
         .write(async (tx) => {
-          const present = await tx.find(attachments, attachment);
+          const [present, usage] = await Promise.all([
+            tx.find(attachments, attachment),
+            usageOf(tx, tenantId, deviceId),
+          ]);
           if (present !== undefined && (present.device !== deviceId || present.sizeBytes !== sizeBytes)) {
             throw new KuvertError('id_reused');
           }
@@ -148,7 +210,7 @@ export function createAttachmentService(deps: {
           const begun = { attachment, device: deviceId, person: personId, sizeBytes, sha256: null };
           const fresh: Row = { ...begun, createdAt: present?.createdAt ?? nowMs, expiresAt };
           isNew = present === undefined;
-          if (isNew) await count(tx, tenantId, fresh, 1);
+          if (isNew) count(tx, usage, { row: fresh, sign: 1 });
           tx.put(attachments, fresh);
           return fresh;
         })
@@ -157,6 +219,7 @@ export function createAttachmentService(deps: {
             onLimit({ tenantId, deviceId });
           throw error;
         });
+      if (row.sha256 === null) remember(keyOf({ tenantId, attachment }), row);
       const capability = await capabilities.make({ direction: 'up', tenantId, deviceId, attachment });
       if (isNew) return { capability, offset: 0, isStored: false };
       const state = await blobs.find(placeOf(scope, attachment));
@@ -166,16 +229,19 @@ export function createAttachmentService(deps: {
       // The storage has lost it, by accident or in a restore: whoever still has it brings it again.
       const isLost = row.sha256 !== null && !isAllThere;
       if (isLost) await beginAnew(scope, attachment);
-      return { capability, offset: isLost ? 0 : (state?.sizeBytes ?? 0), isStored };
+      // A crash has left its name without all of its bytes.
+      const isBroken = row.sha256 === null && state?.isComplete === true && !isAllThere;
+      if (isBroken) await blobs.remove(placeOf(scope, attachment));
+      return { capability, offset: isLost || isBroken ? 0 : (state?.sizeBytes ?? 0), isStored };
     },
 
     async finish({ scope, deviceId }, { attachment, sha256 }) {
-      const row = await scope.find(attachments, attachment);
+      const place = placeOf(scope, attachment);
+      const row = await rowOfUpload(place);
       if (row?.device !== deviceId) throw new KuvertError('not_found');
       if (row.sha256 !== null && !equalBytes(row.sha256, sha256)) throw new KuvertError('id_reused');
-      const place = placeOf(scope, attachment);
       // Whoever asks while the last bytes are on their way is answered behind them.
-      if (row.sha256 === null) await blobs.settled(place);
+      if (row.sha256 === null) await allTaken(place);
       const state = await blobs.find(place);
       const offset = state?.sizeBytes ?? 0;
       if (row.sha256 === null) {
@@ -186,14 +252,16 @@ export function createAttachmentService(deps: {
         }
       }
       const expiresAt = keptUntil();
-      // At once, and promised when both are durable: after a crash in between, finishing again does what is missing.
-      await Promise.all([
-        state?.isComplete === false && offset === row.sizeBytes ? blobs.complete(place) : undefined,
-        scope.write(async (tx) => {
-          const present = await tx.get(attachments, attachment);
-          tx.put(attachments, { ...present, sha256, expiresAt: Math.max(expiresAt, present.expiresAt) });
-        }),
-      ]);
+      // Bytes and name become durable while the row is read, and the row behind them: it promises both.
+      const isToComplete = row.sha256 === null || (state?.isComplete === false && offset === row.sizeBytes);
+      const completed = isToComplete ? blobs.complete(place) : Promise.resolve();
+      completed.catch(() => undefined);
+      await scope.write(async (tx) => {
+        const present = await tx.get(attachments, attachment);
+        await completed;
+        tx.put(attachments, { ...present, sha256, expiresAt: Math.max(expiresAt, present.expiresAt) });
+      });
+      begun.delete(keyOf(place));
       if (row.sha256 === null) onStored({ tenantId: scope.tenant, sizeBytes: row.sizeBytes, sha256 });
       return { expiresAt };
     },
@@ -218,12 +286,21 @@ export function createAttachmentService(deps: {
       return { offset: (await blobs.find(capability))?.sizeBytes ?? 0, sizeBytes: row.sizeBytes };
     },
 
-    async append(capability, from, bytes) {
-      const row = await rowOf(capability);
-      if (row?.device !== capability.deviceId) throw new KuvertError('capability_invalid');
-      const { sizeBytes } = row;
-      if (row.sha256 !== null) throw new KuvertError('attachment_offset', { details: { offset: sizeBytes } });
-      return blobs.append(capability, from, bytes, sizeBytes);
+    async append(capability, from, bytes, isAllowed = Promise.resolve(true)) {
+      const key = keyOf(capability);
+      const taken = Promise.withResolvers<void>();
+      arriving.set(key, taken.promise);
+      try {
+        const [row, isHolder] = await Promise.all([rowOfUpload(capability), isAllowed]);
+        if (!isHolder || row?.device !== capability.deviceId) throw new KuvertError('capability_invalid');
+        const { sizeBytes } = row;
+        if (row.sha256 !== null)
+          throw new KuvertError('attachment_offset', { details: { offset: sizeBytes } });
+        return blobs.append(capability, from, bytes, sizeBytes);
+      } finally {
+        if (arriving.get(key) === taken.promise) arriving.delete(key);
+        taken.resolve();
+      }
     },
 
     async read(capability, reader, from) {

@@ -292,6 +292,40 @@ test.each(['before', 'after'])(
   },
 );
 
+test('P2 H3 what members get is sealed while it is committed, and comes once and in order among refused and other messages', async () => {
+  await begin(ben, cleo, dora);
+  const connections = [ben, cleo, dora].map((device) => installation.connect(device));
+  await Promise.all(connections.map((connection) => connection.event('drained')));
+  const listHash = (await setOf())?.hash;
+  expect(await submit(anna, 'alone', listHash)).toBe('done');
+  await Promise.all(connections.map((connection) => connection.delivered(1)));
+  // The event loop had nothing else to do meanwhile.
+  expect(connections.map(({ sentAhead }) => sentAhead)).toEqual([1, 1, 1]);
+  const removal: Change = {
+    action: 'remove',
+    people: [dora.personId],
+    key: newKey(2),
+    profile: installation.random(64),
+  };
+  // Several at once, from two people, between them one that is refused at its commit: only one of them can have been sealed for each place.
+  const done = await Promise.all([
+    ...['a', 'b', 'c'].map((text) => submit(anna, text, listHash)),
+    submit(ben, 'of ben', listHash),
+    submit(anna, 'for another set', installation.random(32)),
+    codeOf(append(anna, removal, [ben, cleo])),
+  ]);
+  expect(done.slice(4)).toEqual(['group_changed', 'done']);
+  const taken = ['a', 'b', 'c'].filter((_text, i) => done[i] === 'done');
+  expect(await submit(anna, 'last')).toBe('done');
+  for (const { deliveries } of connections.slice(0, 2)) {
+    const read = () => deliveries.map(({ body = [] }) => Buffer.from(body).toString());
+    await expect.poll(() => read().at(-1)).toBe('last');
+    const texts = read();
+    expect(texts.filter((text) => text !== 'of ben')).toEqual(['alone', ...taken, 'last']);
+    expect(deliveries.map(({ deliverySeq }) => deliverySeq)).toEqual(texts.map((_text, i) => i + 1));
+  }
+});
+
 test('C9 who may not talk to every member is not added, and who was separated from one writes to the group no more', async () => {
   await begin(ben);
   apart.add(`${dora.personId} ${ben.personId}`);

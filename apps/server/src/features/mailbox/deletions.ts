@@ -6,6 +6,7 @@
 import { type DeviceId, equalBytes, ID_BYTES, idToBytes, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
+import type { CountedBody } from './rows.ts';
 
 /** A row on its way out. */
 export interface LeavingRow {
@@ -14,6 +15,7 @@ export interface LeavingRow {
   isGone: boolean;
   /** Its bytes lie elsewhere, once for a whole group. */
   readonly isPointer?: boolean;
+  readonly body?: CountedBody | undefined;
 }
 
 /** @see createDeletions */
@@ -91,7 +93,7 @@ function takeOut(byDevice: ByDevice, row: LeavingRow): void {
 export function createDeletions(deps: {
   readonly ops: CommitOps;
   /** Rows that pointed to bytes of a group are gone. */
-  readonly onPointersGone: (scope: TenantScope, storedKeys: readonly Uint8Array[]) => void;
+  readonly onPointersGone: (scope: TenantScope, rows: readonly LeavingRow[]) => void;
   /** A fault that is no refusal of the store. */
   readonly onError: (error: unknown) => void;
 }): Deletions {
@@ -113,7 +115,7 @@ export function createDeletions(deps: {
         row.isGone = true;
         if (queue.byDevice !== undefined) takeOut(queue.byDevice, row);
       }
-      const pointers = batch.filter((row) => row.isPointer).map(({ storedKey }) => storedKey);
+      const pointers = batch.filter((row) => row.isPointer);
       if (pointers.length > 0) onPointersGone(queue.scope, pointers);
     }
     if (queue.rows.length === 0) queue.byDevice = undefined;

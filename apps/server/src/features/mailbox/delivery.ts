@@ -12,6 +12,7 @@
  * the store and `dirty` says that another pass is due. In flight are at most `windowRows` and `windowBytes`; numbers count 1, 2, 3 …
  * on each connection, and a cumulative acknowledgement removes rows for good.
  */
+import type { SealedAhead } from '@kuvert/crypto/channel';
 import { KuvertError, MAILBOX_LIMITS } from '@kuvert/protocol';
 import type { Connection } from '../../channel/connection.ts';
 import type { Clock } from '../../clock.ts';
@@ -23,7 +24,15 @@ import type { Dormancy } from './dormancy.ts';
 import type { Expiry } from './expiry.ts';
 import type { GroupBodies } from './group-bodies.ts';
 import { ORPHAN_MS } from './limits.ts';
-import { copyRecord, isPointer, numberRecord, recordFromRow, rowBytes, rowTimeMs } from './rows.ts';
+import {
+  type CountedBody,
+  copyRecord,
+  isPointer,
+  numberRecord,
+  recordFromRow,
+  rowBytes,
+  rowTimeMs,
+} from './rows.ts';
 
 /** A row that was just committed, for a device that may be online. */
 export interface FreshRow {
@@ -33,6 +42,14 @@ export interface FreshRow {
   readonly record: Uint8Array;
   /** The record is handed to other connections too, so it is copied before it is numbered. */
   readonly isShared?: boolean;
+  /** The body that the row points to. */
+  readonly body?: CountedBody;
+}
+
+/** A row that was sealed for its connection before its commit, as the next one there. */
+export interface RowAhead {
+  readonly deliverySeq: number;
+  readonly sealed: SealedAhead;
 }
 
 interface InFlight {
@@ -51,8 +68,16 @@ export interface Delivery {
   readonly connection: Connection;
   /** Begins with what is stored. Resolves when the mailbox was drained for the first time or the connection ended. */
   start(): Promise<void>;
-  /** Hands over what was just committed, now or as soon as there is room. */
-  push(row: FreshRow): void;
+  /**
+   * Hands over what was just committed, now or as soon as there is room.
+   * @param ahead what {@link Delivery.sealAhead} gave for it
+   */
+  push(row: FreshRow, ahead?: RowAhead): void;
+  /**
+   * Seals a record that is about to be committed (docs/decisions/0016); writes its number into it.
+   * @returns undefined when it could not be handed over at this moment
+   */
+  sealAhead(record: Uint8Array): RowAhead | undefined;
   /** Another server may have stored something: goes through the mailbox once more. */
   lookAgain(): void;
   /** @throws KuvertError `bad_request` for a number that was never delivered on this connection */
@@ -96,9 +121,9 @@ export function createDelivery(deps: {
   readonly dormancy: Pick<Dormancy, 'wake'>;
   /** Whether rows may become visible after rows with later ids, as with several servers. */
   readonly mayCommitLate: boolean;
-  /** A stored row is gone from the mailbox, or will be soon. */
-  readonly onGone: (bytes: number) => void;
-  /** The device has acknowledged a stored row. */
+  /** Stored rows are gone from the mailbox, or will be soon. */
+  readonly onGone: (rows: number, bytes: number) => void;
+  /** The device has acknowledged stored rows. */
   readonly onAcknowledged: () => void;
   readonly metrics: Pick<ServerMetrics, 'redeliveries' | 'acknowledged'>;
   /** A pass met a fault of ours; the connection has been ended. */
@@ -140,18 +165,28 @@ export function createDelivery(deps: {
   }
 
   /** @param scannedAs the name of a row that a pass found */
-  function deliver({ storedKey, record: given, isShared }: FreshRow, scannedAs?: string): void {
+  function deliver(fresh: FreshRow, scannedAs?: string): void {
+    const record = fresh.isShared ? copyRecord(fresh.record) : fresh.record;
+    numberRecord(record, lastSeq + 1);
+    countIn(fresh, scannedAs);
+    connection.sendRecord(record);
+  }
+
+  /** Notes a row that is handed over under the next number. */
+  function countIn({ storedKey, record, isShared, body }: FreshRow, scannedAs?: string): void {
     lastSeq++;
-    const record = isShared ? copyRecord(given) : given;
-    numberRecord(record, lastSeq);
     const before = scannedAs === undefined ? undefined : leaving.get(scannedAs);
     const fresh =
-      storedKey === undefined ? undefined : { storedKey, isGone: false, isPointer: isShared === true };
+      storedKey === undefined ? undefined : { storedKey, isGone: false, isPointer: isShared === true, body };
     const isLeaving = before !== undefined;
     inFlight.push({ row: before ?? fresh, isLeaving, recordBytes: record.length, deliverySeq: lastSeq });
     bytesInFlight += record.length;
     if (scannedAs !== undefined) held.add(scannedAs);
-    connection.sendRecord(record);
+  }
+
+  /** Nothing waits that has to go first, and there is room. */
+  function canDeliver(bytes: number): boolean {
+    return live && late.length === 0 && hasRoom(bytes);
   }
 
   /** Nobody waits for it: a tombstone that stays is told once more. */
@@ -355,12 +390,14 @@ export function createDelivery(deps: {
       return scan();
     },
 
-    push(row) {
+    push(row, ahead) {
       if (stopped) return;
-      if (live && late.length === 0 && hasRoom(row.record.length)) {
+      if (canDeliver(row.record.length)) {
         // What a pass handed over may be told of once more by its commit.
         const isKnown = held.size > 0 && row.storedKey !== undefined && held.has(keyText(row.storedKey));
-        if (!isKnown) deliver(row);
+        if (isKnown) return;
+        if (ahead?.deliverySeq === lastSeq + 1 && connection.sendAhead(ahead.sealed)) countIn(row);
+        else deliver(row);
         return;
       }
       // Never stored means never kept either.
@@ -373,6 +410,14 @@ export function createDelivery(deps: {
       lateBytes += row.record.length;
     },
 
+    sealAhead(record) {
+      if (stopped || !canDeliver(record.length)) return undefined;
+      const deliverySeq = lastSeq + 1;
+      numberRecord(record, deliverySeq);
+      const sealed = connection.sealAhead(record);
+      return sealed === undefined ? undefined : { deliverySeq, sealed };
+    },
+
     lookAgain() {
       if (stopped) return;
       dirty = true;
@@ -382,19 +427,25 @@ export function createDelivery(deps: {
     acknowledge(upTo) {
       if (upTo > lastSeq) throw new KuvertError('bad_request');
       let count = 0;
+      let stored = 0;
+      let gone = 0;
+      let goneBytes = 0;
       for (const sent of inFlight) {
         if (sent.deliverySeq > upTo) break;
         count++;
         bytesInFlight -= sent.recordBytes;
         if (sent.tombstone !== undefined) forget(sent.tombstone);
         if (sent.row === undefined) continue;
-        onAcknowledged();
+        stored++;
         acknowledged.push(sent.row);
         if (sent.isLeaving === true) continue;
         deletions.add(scope, sent.row);
-        onGone(rowBytes(sent.recordBytes));
+        gone++;
+        goneBytes += rowBytes(sent.recordBytes);
       }
       if (count === 0) return;
+      if (stored > 0) onAcknowledged();
+      if (gone > 0) onGone(gone, goneBytes);
       metrics.acknowledged.add(count);
       inFlight.splice(0, count);
       if (live && acknowledged.length > ACKNOWLEDGED_MAX) letGo();

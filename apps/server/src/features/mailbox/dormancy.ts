@@ -84,7 +84,7 @@ export function createDormancy(deps: {
       removed += buried;
       // A few of them may still be there; what points to a body that is gone already is passed over.
       if (buried === accepted.length) {
-        const pointers = accepted.filter((row) => isPointer(row.value)).map(keyOf);
+        const pointers = accepted.filter((row) => isPointer(row.value));
         if (pointers.length > 0) bodies.released(scope, pointers);
       }
       // It has come back, a connection holds them, or the store refuses for the moment; what has no body yet may get one.

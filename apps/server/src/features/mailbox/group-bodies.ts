@@ -7,18 +7,25 @@ import { KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { groupBodies } from './collections.ts';
 import { keyText } from './deletions.ts';
-import { recordFromRow, rowIdOf, rowIdTimeMs } from './rows.ts';
+import { type CountedBody, recordFromRow, rowIdOf, rowIdTimeMs } from './rows.ts';
 
 /** Bodies that were read lately and may be asked for by the next member. */
 const RECENT_MAX = 512;
 const RECENT_BYTES_MAX = 8_388_608;
 
+/** A row that pointed to a body. */
+export interface Pointer {
+  readonly storedKey: Uint8Array;
+  /** Spares looking for it, where whoever holds the row has seen it come. */
+  readonly body?: CountedBody | undefined;
+}
+
 /** @see createGroupBodies */
 export interface GroupBodies {
   /** So many rows point to a body that was just committed. */
-  stored(scope: TenantScope, rowId: Uint8Array, rows: number): void;
+  stored(scope: TenantScope, rowId: Uint8Array, rows: number): CountedBody;
   /** Rows that pointed to bodies are gone. */
-  released(scope: TenantScope, storedKeys: readonly Uint8Array[]): void;
+  released(scope: TenantScope, rows: readonly Pointer[]): void;
   /** These bodies were removed. */
   gone(tenantId: TenantId, rowIds: readonly Uint8Array[]): void;
   /** Counts of bodies that have expired are of no use any more. */
@@ -35,7 +42,7 @@ export function createGroupBodies(deps: {
 }): GroupBodies {
   const { ops, onError } = deps;
   /** Rows that are left, by tenant and row id. */
-  const left = new Map<TenantId, Map<string, number>>();
+  const left = new Map<TenantId, Map<string, CountedBody>>();
   const recent = new Map<string, Uint8Array>();
   let recentBytes = 0;
 
@@ -56,26 +63,23 @@ export function createGroupBodies(deps: {
 
   return {
     stored(scope, rowId, rows) {
-      const ofTenant = left.get(scope.tenant) ?? new Map<string, number>();
+      const ofTenant = left.get(scope.tenant) ?? new Map<string, CountedBody>();
       left.set(scope.tenant, ofTenant);
-      ofTenant.set(keyText(rowId), rows);
+      const body: CountedBody = { rowId, name: keyText(rowId), left: rows };
+      ofTenant.set(body.name, body);
+      return body;
     },
 
-    released(scope, storedKeys) {
+    released(scope, rows) {
       const ofTenant = left.get(scope.tenant);
       const gone: Uint8Array[] = [];
-      for (const storedKey of storedKeys) {
-        const rowId = rowIdOf(storedKey);
-        const name = keyText(rowId);
-        const before = ofTenant?.get(name);
-        if (ofTenant === undefined || before === undefined) continue;
-        if (before > 1) {
-          ofTenant.set(name, before - 1);
-          continue;
-        }
-        ofTenant.delete(name);
-        forget(scope.tenant + name);
-        gone.push(rowId);
+      for (const { storedKey, body } of rows) {
+        const known = body ?? ofTenant?.get(keyText(rowIdOf(storedKey)));
+        if (known === undefined || --known.left > 0) continue;
+        // Nobody counts it any more when it has expired or was removed for another reason.
+        if (ofTenant?.delete(known.name) !== true) continue;
+        forget(scope.tenant + known.name);
+        gone.push(known.rowId);
       }
       if (gone.length === 0) return;
       scope.commit(gone.map((rowId) => ops.delete(groupBodies, rowId))).catch((error: unknown) => {

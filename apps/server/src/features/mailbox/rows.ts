@@ -117,6 +117,13 @@ export function createRowIds(random: Random): RowIds {
   };
 }
 
+/** A body of a message to a group and how many rows are left that point to it (`group-bodies.ts`). */
+export interface CountedBody {
+  readonly rowId: Uint8Array;
+  readonly name: string;
+  left: number;
+}
+
 /** True for a row whose bytes lie elsewhere, once for a whole group. */
 export function isPointer(row: Uint8Array): boolean {
   return row.length === POINTER_ROW.length && row[0] === POINTER_ROW[0];

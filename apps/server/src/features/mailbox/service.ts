@@ -100,8 +100,9 @@ export function createMailboxService(deps: {
     ...deps,
     usage,
     bodies,
-    push(scope, deviceId, row) {
-      find(scope.tenant, deviceId)?.push(row);
+    sealAhead: (scope, deviceId, record) => find(scope.tenant, deviceId)?.sealAhead(record),
+    push(scope, deviceId, row, ahead) {
+      find(scope.tenant, deviceId)?.push(row, ahead);
       // The device may be connected to another server, or to both while one of them has not noticed yet that it is gone.
       if (row.storedKey !== undefined)
         store.hints?.publish({ space: scope.tenant, device: deviceId, kind: 'rows' });
@@ -163,7 +164,7 @@ export function createMailboxService(deps: {
         expiry,
         dormancy,
         mayCommitLate: store.hints !== undefined,
-        onGone: (bytes) => usage.release(tenantId, deviceId, bytes),
+        onGone: (rows, bytes) => usage.release(tenantId, deviceId, bytes, rows),
         onAcknowledged: () => patience.reset(tenantId, deviceId),
         onError,
       });

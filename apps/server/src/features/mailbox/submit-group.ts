@@ -19,10 +19,11 @@ import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
 import type { GroupDirectory, GroupSet } from '../groups/index.ts';
 import type { ExchangeService } from '../pools/index.ts';
 import { groupBodies, mailboxRows, POINTER_ROW, submitRecords } from './collections.ts';
-import type { FreshRow } from './delivery.ts';
+import type { FreshRow, RowAhead } from './delivery.ts';
 import { dormancyOps } from './dormancy.ts';
 import type { GroupBodies } from './group-bodies.ts';
 import { legRecord, type RowIds, rowFromRecord } from './rows.ts';
+import { sealAll } from './submit-ahead.ts';
 import type { Turn } from './submit-order.ts';
 import { encodeRecord, type RecordKey } from './submit-records.ts';
 import type { Usage } from './usage.ts';
@@ -67,7 +68,8 @@ export function createGroupAccept(deps: {
   readonly usage: Usage;
   readonly rowIds: RowIds;
   readonly bodies: GroupBodies;
-  readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
+  readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow, ahead?: RowAhead) => void;
+  readonly sealAhead: (scope: TenantScope, deviceId: DeviceId, record: Uint8Array) => RowAhead | undefined;
   /** These devices are dormant, and something was not stored for them. */
   readonly onDormant: (scope: TenantScope, devices: readonly DeviceId[]) => void;
   /** Something may be stored for these devices that was never handed over. */
@@ -165,14 +167,19 @@ export function createGroupAccept(deps: {
         const isAlone = store.hints === undefined;
         if (!isAlone) await commitRows(scope, rows);
         const committing = scope.commit(isAlone ? [...list, ...rows] : list).then((outcome) => {
+          const ahead = sealing.end();
           if (!outcome.committed) return outcome;
           isCommitted = true;
-          bodies.stored(scope, rowId, stored.length);
+          const body = bodies.stored(scope, rowId, stored.length);
           // In the first step behind the commit: these run in the order of commits, whoever waits for what in the steps after.
-          for (const { deviceId, storedKey } of stored)
-            push(scope, deviceId, { storedKey, record, isShared: true });
+          for (const [i, { deviceId, storedKey }] of stored.entries())
+            push(scope, deviceId, { storedKey, record, isShared: true, body }, ahead[i]);
           return outcome;
         });
+        // The event loop has nothing else to do for this message until it is committed.
+        const sealing = sealAll(stored, record.length, ({ deviceId }) =>
+          deps.sealAhead(scope, deviceId, record),
+        );
         turn.done();
         const doubt = (): void =>
           onDoubt(
@@ -180,6 +187,7 @@ export function createGroupAccept(deps: {
             devices.map(({ deviceId }) => deviceId),
           );
         const outcome = await committing.catch((error: unknown) => {
+          sealing.end();
           doubt();
           throw error;
         });

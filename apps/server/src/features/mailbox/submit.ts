@@ -25,7 +25,7 @@ import type { GroupDirectory } from '../groups/index.ts';
 import type { PeopleService } from '../people/index.ts';
 import type { ExchangeService } from '../pools/index.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
-import type { FreshRow } from './delivery.ts';
+import type { FreshRow, RowAhead } from './delivery.ts';
 import { dormancyOps } from './dormancy.ts';
 import type { GroupBodies } from './group-bodies.ts';
 import { CONNECTION_SUBMITS_OPEN_MAX, type TRAFFIC } from './limits.ts';
@@ -86,7 +86,9 @@ export function createSubmit(deps: {
   /** A device has sent one person more than {@link TRAFFIC} allows, or a person was sent more. */
   readonly onLimit?: ((limit: keyof typeof TRAFFIC) => void) | undefined;
   /** Hands a committed row, or an ephemeral one, to the device's connection if it has one. */
-  readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow) => void;
+  readonly push: (scope: TenantScope, deviceId: DeviceId, row: FreshRow, ahead?: RowAhead) => void;
+  /** Seals a record that is about to be committed, for a device that is connected here and can have it at once. */
+  readonly sealAhead: (scope: TenantScope, deviceId: DeviceId, record: Uint8Array) => RowAhead | undefined;
   /** True for a device that is connected to this server, has no room, and may still make some. */
   readonly isWaitedFor: (scope: TenantScope, deviceId: DeviceId) => boolean;
   /** These devices are dormant, and something was not stored for them. */

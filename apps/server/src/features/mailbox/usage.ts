@@ -25,8 +25,8 @@ export interface Usage {
   isDormant(tenantId: TenantId, deviceId: DeviceId): boolean;
   /** The device has become dormant. */
   setDormant(tenantId: TenantId, deviceId: DeviceId): void;
-  /** Counts a row that is gone, or was not stored after all. */
-  release(tenantId: TenantId, deviceId: DeviceId, bytes: number): void;
+  /** Counts a row that is gone, or was not stored after all; `bytes` is of all of them where there are several. */
+  release(tenantId: TenantId, deviceId: DeviceId, bytes: number, rows?: number): void;
   /** Forgets what was counted of a device, of a whole tenant, or of all: it is counted again when needed. */
   forget(tenantId?: TenantId, deviceId?: DeviceId): void;
 }
@@ -84,10 +84,10 @@ export function createUsage(): Usage {
       if (fill !== undefined) fill.isDormant = true;
     },
 
-    release(tenantId, deviceId, bytes) {
+    release(tenantId, deviceId, bytes, rows = 1) {
       const fill = find(tenantId, deviceId);
       if (fill === undefined) return;
-      fill.rows = Math.max(0, fill.rows - 1);
+      fill.rows = Math.max(0, fill.rows - rows);
       fill.bytes = Math.max(0, fill.bytes - bytes);
     },
 

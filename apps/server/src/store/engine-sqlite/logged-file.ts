@@ -75,6 +75,10 @@ export class LoggedFile {
       return;
     }
     this.#log.append(lists);
+  }
+
+  /** Folds when the log has grown long. To be called when what was kept is answered: nobody waits for a fold who need not. @throws as {@link LoggedFile.keep} */
+  foldLong(): void {
     if (this.#log.bytes >= Math.min(this.#foldBytes, this.#bytesMax)) this.tryFold({ mayStayYoung: true });
   }
 

@@ -61,6 +61,7 @@ function runBatch({ groups }: Extract<ToThread, { kind: 'batch' }>): void {
     const isDone = number === groups.length - 1;
     say({ kind: 'answers', group: number, answers, work, isDone }, [answers.buffer, work]);
   });
+  for (const { space } of groups) files.get(space)?.foldLong();
 }
 
 let folding: NodeJS.Timeout | undefined;

@@ -240,7 +240,11 @@ class GroupCampaign {
     for (const { device, notices, surprises, undelivered } of standings) {
       this.tally.undelivered += undelivered;
       for (const surprise of surprises) this.tally.wrong(`a client was surprised: ${surprise}`);
+      const added = notices.filter(({ kind }) => kind === 'group_added');
+      if (added.length > 1) this.tally.wrong(`a member was told ${added.length} times of being let in`);
       for (const { kind, deviceId, code, count = 1 } of notices) {
+        // That is news; everything else is an alarm.
+        if (kind === 'group_added') continue;
         this.tally.noticed(code === undefined ? kind : `${kind} ${code}`);
         if (kind === 'messages_missing' && deviceId !== undefined) {
           this.#home.record({ kind: 'noticed', device, from: deviceId, count });
