@@ -25,7 +25,7 @@ interface NodeDocument {
   kind: NodeKind;
   /** Time of the database. */
   at: Date;
-  /** Number of the last hint. */
+  /** Number of the last hint that is there, or that nobody was thought to be there for. */
   last: number;
 }
 
@@ -36,7 +36,10 @@ interface HintDocument {
 }
 
 interface Peer {
+  /** Number of the last hint that was heard. */
   last: number;
+  /** Number of the last hint that it has said was published. */
+  said: number;
 }
 
 /** Pauses between looks; tests make them shorter. */
@@ -57,6 +60,8 @@ export class Nodes implements Hints {
   readonly #peers = new Map<string, Peer>();
   #waiting: Hint[] = [];
   #last = 0;
+  /** What has come to its end of those numbers. */
+  #said = 0;
   #listener: Parameters<Hints['listen']>[0] | undefined;
   #flushing: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
@@ -82,7 +87,7 @@ export class Nodes implements Hints {
         await this.#leave();
         throw new KuvertError('store_in_use');
       }
-      for (const { _id, last } of others) this.#peers.set(_id, { last });
+      for (const { _id, last } of others) this.#peers.set(_id, { last, said: last });
     } catch (error) {
       throw storeFailure(error);
     }
@@ -121,24 +126,28 @@ export class Nodes implements Hints {
     while (this.#waiting.length > 0) {
       const hints = this.#waiting.splice(0, HINTS_PER_DOCUMENT);
       const number = ++this.#last;
-      // Nobody to tell: a server that joins now sees the number and knows that it has missed something.
-      if (this.#peers.size === 0) continue;
-      const document: HintDocument = {
-        _id: hintId(this.#id, number),
-        at: new Date(),
-        hints: hints.map(({ space, device, kind, visit }) => ({
-          s: space,
-          d: device,
-          k: kind,
-          ...(visit === undefined ? {} : { n: visit }),
-        })),
-      };
-      await this.#db
-        .collection<HintDocument>(HINTS_TABLE)
-        .insertOne(document, { writeConcern: { w: 1 } })
-        .catch(() => undefined);
+      // Nobody to tell. A server that has joined unseen hears the number and knows that it has missed something.
+      if (this.#peers.size > 0) await this.#write(number, hints);
+      this.#said = number;
     }
     this.#flushing = undefined;
+  }
+
+  async #write(number: number, hints: readonly Hint[]): Promise<void> {
+    const document: HintDocument = {
+      _id: hintId(this.#id, number),
+      at: new Date(),
+      hints: hints.map(({ space, device, kind, visit }) => ({
+        s: space,
+        d: device,
+        k: kind,
+        ...(visit === undefined ? {} : { n: visit }),
+      })),
+    };
+    await this.#db
+      .collection<HintDocument>(HINTS_TABLE)
+      .insertOne(document, { writeConcern: { w: 1 } })
+      .catch(() => undefined);
   }
 
   /** Says that we are here, and learns who else is. */
@@ -146,7 +155,7 @@ export class Nodes implements Hints {
     const table = this.#db.collection<NodeDocument>(NODES_TABLE);
     const me = await table.findOneAndUpdate(
       { _id: this.#id },
-      { $set: { kind: this.#kind, last: this.#last }, $currentDate: { at: true } },
+      { $set: { kind: this.#kind, last: this.#said }, $currentDate: { at: true } },
       { upsert: true, returnDocument: 'after' },
     );
     const now = me?.at.getTime() ?? Date.now();
@@ -204,8 +213,12 @@ export class Nodes implements Hints {
     for (const { _id, kind, last } of others) {
       if (kind !== 'server') continue;
       seen.add(_id);
-      if (this.#peers.has(_id)) continue;
-      this.#peers.set(_id, { last });
+      const known = this.#peers.get(_id);
+      if (known !== undefined) {
+        known.said = last;
+        continue;
+      }
+      this.#peers.set(_id, { last, said: last });
       isGap = true;
     }
     for (const id of this.#peers.keys()) {
@@ -231,6 +244,10 @@ export class Nodes implements Hints {
         this.#listener?.onHint({ space: s, device: d, kind: k, ...(n === undefined ? {} : { visit: n }) });
       }
     }
+    // What it has said is there came before what was read here, unless it was published for nobody or could not be written.
+    if (documents.length === DOCUMENTS_PER_POLL || peer.last >= peer.said) return;
+    peer.last = peer.said;
+    this.#listener?.onGap();
   }
 }
 
