@@ -50,6 +50,31 @@ test('A4 A3 what waited in a copy that is put back has come and was read long ag
   });
 });
 
+test('B1 P1 what both ends have lost with copies, of one device each, is told to both as what may be missing since the copy', async () => {
+  await using installation = await startInstallation();
+  const ledger = await runSchedule(installation, [
+    { do: 'copy', device: 0 },
+    { do: 'copy', device: 1 },
+    { do: 'send', device: 0, to: 0, count: 1 },
+    { do: 'flush', device: 1 },
+    { do: 'send', device: 1, to: 0, count: 1 },
+    { do: 'flush', device: 0 },
+    { do: 'go-away', device: 0 },
+    { do: 'send', device: 1, to: 0, count: 2 },
+    { do: 'go-away', device: 1 },
+    { do: 'restore', device: 0 },
+    { do: 'come-back', device: 0 },
+    { do: 'restore', device: 1 },
+    { do: 'restore', device: 0 },
+    { do: 'settle' },
+  ]);
+  const told = ledger.events.flatMap((event) =>
+    event.kind === 'told' && event.notice === 'profile_restored' ? [event.device] : [],
+  );
+  expect(new Set(told).size).toBe(2);
+  expect(ledger.verdict()).toEqual({});
+});
+
 test('H9 a run of schedules says in a sentence what it cannot do', async () => {
   await using children = new Children();
   const answers: string[] = [];

@@ -106,3 +106,53 @@ test('B1 A4 a copy of before the other device was linked gets what it lacks from
     expect(profile.history({ with: anna.mail }).map(({ text }) => text)).toEqual(['to both']);
   });
 });
+
+test('B1 P1 what one end sent and forgot with a copy, and the other could not open before it was put back too, arrives all the same', async () => {
+  await using installation = await startInstallation();
+  const acme = await installation.tenant('Acme');
+  const [anna, phone] = [await acme.person('Anna'), await acme.person('Ben')];
+  const laptop = await phone.addDevice();
+  const visit = async (...people: (typeof anna)[]) => {
+    for (const person of people) await person.with((profile) => profile.flush({ timeoutMs: 60_000 }));
+  };
+  const say = (from: typeof anna, to: typeof anna, ...texts: string[]) =>
+    from.with(async (profile) => {
+      await profile.sendAll(texts.map((text) => ({ to: to.mail, text })));
+      await profile.flush({ timeoutMs: 60_000 });
+      installation.clock.advance(1_000);
+    });
+  const copyOf = ({ deviceId }: typeof anna) => installation.folder.at(`copy-${deviceId}`);
+  const copy = (person: typeof anna) => cpSync(person.profileDir, copyOf(person), { recursive: true });
+  const putBack = (person: typeof anna) => {
+    rmSync(person.profileDir, { recursive: true });
+    cpSync(copyOf(person), person.profileDir, { recursive: true });
+  };
+  await visit(phone, laptop);
+  copy(anna);
+  copy(phone);
+  await say(anna, phone, 'one');
+  await visit(phone, laptop, anna);
+  await say(phone, anna, 'two');
+  await visit(anna, phone, laptop);
+  // Sealed for the state of Anna that is gone now; she asks for it, is put back once more, and so is the phone, the only one to be asked.
+  await say(phone, anna, 'three', 'four');
+  await visit(laptop);
+  putBack(anna);
+  await visit(anna);
+  putBack(phone);
+  putBack(anna);
+  for (let hour = 0; hour < 3; hour++) {
+    await visit(phone, laptop, anna);
+    installation.clock.advance(61 * 60_000);
+  }
+  await visit(phone);
+  const textsOf = (person: typeof anna, other: typeof anna) =>
+    person.with((profile) => profile.history({ with: other.mail }).map(({ text }) => text));
+  expect(await textsOf(anna, phone)).toEqual(['three', 'four']);
+  for (const device of [phone, laptop])
+    expect(await textsOf(device, anna)).toEqual(['one', 'two', 'three', 'four']);
+  const states = await phone.with((profile) =>
+    profile.history({ with: anna.mail }).map((line) => (line.direction === 'out' ? line.state : 'in')),
+  );
+  expect(states).toEqual(['in', 'delivered', 'delivered', 'delivered']);
+});

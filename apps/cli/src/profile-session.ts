@@ -173,7 +173,7 @@ export function noticeSentence(
     case 'was_dormant_alone':
       return texts.wasDormant(notice.count ?? 0, new Date(notice.atMs), notice.kind === 'was_dormant');
     case 'profile_restored':
-      return texts.profileRestored();
+      return texts.profileRestored(new Date(notice.atMs));
     case 'undecryptable':
       return texts.undecryptable();
     case 'refused':

@@ -34,7 +34,8 @@ export interface Texts {
   messagesExpired(count: number): string;
   /** @param since when the first message was accepted that is not there @param isAsked another device is asked for them */
   wasDormant(count: number, since: Date, isAsked: boolean): string;
-  profileRestored(): string;
+  /** @param since what was sent or came from then on may be missing */
+  profileRestored(since: Date): string;
   /** Here and below: who it is about, where that is known. */
   undecryptable(): string;
   refused(): string;
@@ -119,11 +120,11 @@ const en: Texts = {
       ? 'A message to you expired before it was fetched.'
       : `${count} messages to you expired before they were fetched.`,
   wasDormant: (count, since, isAsked) =>
-    `This device was away for so long that the server kept nothing more for it. What came since ${since.toISOString().slice(0, 10)}${
+    `This device was away for so long that the server kept nothing more for it. What came since ${dayOf(since)}${
       count > 0 ? ` (${count} messages or more)` : ''
     } is ${isAsked ? 'asked for from your other devices.' : 'missing here; ask the people who wrote to you to send it again.'}`,
-  profileRestored: () =>
-    'This profile is older than when it last connected: it was restored, or a copy of it is in use elsewhere.',
+  profileRestored: (since) =>
+    `This profile is older than when it last connected: it was restored, or a copy of it is in use elsewhere. Messages that were sent or came since ${dayOf(since)} may be missing here.`,
   undecryptable: () => 'A message could not be opened; it was asked for again.',
   refused: () => 'A message did not agree with its verified sender and is not shown.',
   identityProblem: (who) =>
@@ -222,11 +223,11 @@ const de: Texts = {
       ? 'Eine Nachricht an Sie ist abgelaufen, bevor sie abgeholt wurde.'
       : `${count} Nachrichten an Sie sind abgelaufen, bevor sie abgeholt wurden.`,
   wasDormant: (count, since, isAsked) =>
-    `Dieses Gerät war so lange weg, dass der Server für es nichts mehr aufbewahrt hat. Was seit ${since.toISOString().slice(0, 10)} kam${
+    `Dieses Gerät war so lange weg, dass der Server für es nichts mehr aufbewahrt hat. Was seit ${dayOf(since)} kam${
       count > 0 ? ` (mindestens ${count} Nachrichten)` : ''
     }, ${isAsked ? 'ist bei Ihren anderen Geräten angefordert.' : 'fehlt hier; bitten Sie die, die Ihnen schrieben, es noch einmal zu senden.'}`,
-  profileRestored: () =>
-    'Dieses Profil ist älter als bei seiner letzten Verbindung: Es wurde zurückgespielt, oder eine Kopie davon ist anderswo in Gebrauch.',
+  profileRestored: (since) =>
+    `Dieses Profil ist älter als bei seiner letzten Verbindung: Es wurde zurückgespielt, oder eine Kopie davon ist anderswo in Gebrauch. Nachrichten, die seit ${dayOf(since)} gesendet wurden oder kamen, können hier fehlen.`,
   undecryptable: () => 'Eine Nachricht ließ sich nicht öffnen; sie wurde noch einmal angefordert.',
   refused: () => 'Eine Nachricht passt nicht zu ihrem geprüften Absender und wird nicht gezeigt.',
   identityProblem: (who) =>
@@ -268,6 +269,11 @@ const de: Texts = {
     `${tenants} Mandanten sind wieder da, und ${replayed} Sperrungen wurden durchgesehen. Der Server kann gestartet werden.`,
   storeFinalised: (level) => `Daten werden ab jetzt in Stufe ${level} geschrieben.`,
 };
+
+/** A day as it is written in both languages. */
+function dayOf(date: Date): string {
+  return date.toISOString().slice(0, 10);
+}
 
 /** The sentences in one language. */
 export function textsIn(language: Language): Texts {

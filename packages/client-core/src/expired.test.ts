@@ -47,10 +47,15 @@ test('P3 messages that cannot have expired yet are not believed to have', async 
   expect(acks).toEqual([1]);
 });
 
-test('B1 a profile that the server has seen in a later state tells its person', async () => {
+test('B1 a profile that the server has seen in a later state tells its person, and since when something may be missing', async () => {
   const { clock, anna, connect } = await setUp();
+  await connect({ toMs: clock.now() - SHORTEST_MS });
+  const lastMetMs = clock.now();
+  clock.advance(SHORTEST_MS);
   await connect({ toMs: clock.now() - SHORTEST_MS }, true);
-  expect(anna.noticeKinds()).toContain('profile_restored');
+  expect(anna.messenger.notices()).toContainEqual(
+    expect.objectContaining({ kind: 'profile_restored', atMs: lastMetMs }),
+  );
 });
 
 test('P3 A8 a wrong clock neither believes what cannot have expired nor doubts what has', async () => {

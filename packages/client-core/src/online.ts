@@ -4,7 +4,7 @@
  */
 import { deviceSetHash } from '@kuvert/crypto/identity';
 import { type EventData, equalBytes, KuvertError } from '@kuvert/protocol';
-import { afterRestore } from './after-restore.ts';
+import { afterRestore, type LastWelcome } from './after-restore.ts';
 import { activeDevices } from './directory.ts';
 import type { MessengerParts } from './messenger-parts.ts';
 import { loadRecord, saveRecord, VALUES } from './own-device.ts';
@@ -147,6 +147,7 @@ export class Online {
     const { context, prekeys, devices, sender, ownState, historyTransfer, attachments } = this.#parts;
     const { store, own } = context;
     if (welcome.isRestored === true) afterRestore(context);
+    saveRecord(store.values, VALUES.lastWelcome, { atMs: welcome.serverTime } satisfies LastWelcome);
     this.#compareEpoch(welcome.installationEpoch);
     this.#takeTime(welcome.serverTime);
     prekeys.told(connection, welcome.prekeys);

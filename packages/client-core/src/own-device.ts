@@ -65,6 +65,7 @@ export const VALUES = {
   unreachedChecked: 'unreached-checked',
   serverRestored: 'server-restored',
   historyMissed: 'history-missed',
+  lastWelcome: 'last-welcome',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

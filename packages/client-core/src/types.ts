@@ -114,7 +114,10 @@ export type NoticeKind =
   | 'was_dormant'
   /** The same, and there is no other device to ask. */
   | 'was_dormant_alone'
-  /** This profile connected with an older state than before: it was restored from a copy, or a copy of it is in use. */
+  /**
+   * This profile connected with an older state than before: it was restored from a copy, or a copy of it is in use. `atMs` is when the server has
+   * welcomed that state last: what was sent or came since may be missing.
+   */
   | 'profile_restored'
   /** Messages could not be opened and have not come again, although their sender's device was asked for them. */
   | 'undecryptable'

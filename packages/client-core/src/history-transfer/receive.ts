@@ -21,6 +21,7 @@ import { conversationOf, conversationWith } from '../conversations/known.ts';
 import { takeSetting } from '../conversations/settings.ts';
 import { changeOf } from '../conversations/shown.ts';
 import { queueForOwnDevices } from '../own-lane.ts';
+import { sendForgotten } from './send-forgotten.ts';
 
 type HistoryContent = Extract<KnownContent, { kind: 'history' }>;
 
@@ -105,6 +106,8 @@ export function takePart(context: Context, sender: DeviceId, content: HistoryCon
   });
   const isHole = content.isLast && parts < content.part + 1;
   if (isHole && incoming.tries < TRIES_MAX) askForHistory(context, sender, incoming.tries + 1);
+  // What is asked for once more may name them as had.
+  else if (content.isLast) sendForgotten(context);
   return items.length > 0;
 }
 

@@ -1,6 +1,6 @@
 /** The part of the store port that keeps how far transfers of history have come. */
 import type { DeviceId, HistoryNumbers, PersonId, RequestId } from '@kuvert/protocol';
-import type { ListedEntry } from '../conversations/store.ts';
+import type { EntryRow, ListedEntry } from '../conversations/store.ts';
 import type { EntryId } from '../conversations/types.ts';
 
 /** A history on its way to another device of one's own. */
@@ -45,6 +45,11 @@ export interface TransferStore {
   listMessages(beforeEntry: EntryId, limit: number): Exclude<ListedEntry, { direction: 'system' }>[];
   /** Numbers of what has come and is not among the messages, at most so many ranges. */
   listNumbersBeside(limit: number): HistoryNumbers[];
+  /**
+   * Messages that stand here as sent by this device and of whose sending it knows nothing: another device of one's own has given them. In
+   * the order in which they were written.
+   */
+  listForgottenSent(ownDevice: DeviceId, writtenSinceMs: number): EntryRow[];
   /** The people of all conversations. */
   listPeers(): PersonId[];
 }

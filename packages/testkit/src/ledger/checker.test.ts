@@ -101,6 +101,37 @@ test('H8 A4 what was sealed for a state that a copy has replaced may be lost wit
   expect(answered).toEqual(['P1_lost', 'alarm_without_cause']);
 });
 
+test('H8 P1 what both ends have forgotten with copies may be lost, if both are told and nobody else of theirs has it', () => {
+  const ref = { from: 'of p1', messageId: 'm' };
+  const enrolled = (person: string, device: string) =>
+    ({ kind: 'enrolled', tenant: 't', person, device }) as const;
+  const copied = (device: string) => ({ kind: 'copied', device, copy: `of ${device}` }) as const;
+  const putBack = (device: string) => ({ kind: 'restored', device, copy: `of ${device}` }) as const;
+  const told = (device: string) => ({ kind: 'told', device, notice: 'profile_restored' }) as const;
+  const found = (...after: LedgerEvent[]) =>
+    checkLedger([
+      enrolled('p1', 'of p1'),
+      enrolled('p1', 'other of p1'),
+      enrolled('p2', 'of p2'),
+      copied('of p1'),
+      copied('of p2'),
+      { kind: 'intended', intent: 'i', from: 'of p1', to: 'p2', text: 'hello' },
+      { kind: 'queued', intent: 'i', ...ref },
+      { kind: 'accepted', ...ref },
+      ...after,
+      { kind: 'settled', drained: ['of p2'], flushed: [] },
+    ])
+      .map(({ code }) => code)
+      .filter((code) => code === 'P1_lost');
+  const both = [putBack('of p1'), putBack('of p2')];
+  expect(found(...both, told('of p1'), told('of p2'))).toEqual([]);
+  expect(found(...both, told('of p1'))).toEqual(['P1_lost']);
+  expect(found(...both, told('of p2'))).toEqual(['P1_lost']);
+  expect(found(putBack('of p2'), told('of p1'), told('of p2'))).toEqual(['P1_lost']);
+  const onOther = { kind: 'displayed', device: 'other of p1', ...ref, text: 'hello' } as const;
+  expect(found(onOther, ...both, told('of p1'), told('of p2'))).toEqual(['P1_lost']);
+});
+
 test('H8 every kind of finding has a bug that causes it', () => {
   const all: Record<FindingCode, true> = {
     P1_lost: true,

@@ -1,7 +1,7 @@
 /** P1: what was written down, accepted, acknowledged and expired. */
 import type { Finding, Report } from './finding.ts';
 import { type DeviceLife, isForgotten, type LedgerIndex, type MessageLife } from './ledger-index.ts';
-import { isLostWithRestore } from './lost-with-restore.ts';
+import { isForgottenAtBothEnds, isLostWithRestore } from './lost-with-restore.ts';
 
 /** What names a message, and one device of its addressee, in a finding. */
 const about = ({ ref }: MessageLife, life?: DeviceLife): Finding['about'] => ({
@@ -33,6 +33,7 @@ function acceptedArrives(index: LedgerIndex, report: Report): void {
         );
         if (seen || wasTakenAway(index, message, { life, now: at })) continue;
         if (isLostWithRestore(index, message, life, at)) continue;
+        if (isForgottenAtBothEnds(index, message, life, at)) continue;
         const key = `${message.ref.from} ${message.ref.messageId} ${device}`;
         if (!reported.has(key)) report('P1_lost', at, about(message, life));
         reported.add(key);

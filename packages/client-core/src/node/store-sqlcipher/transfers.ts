@@ -7,11 +7,11 @@ import {
   type PersonId,
   type RequestId,
 } from '@kuvert/protocol';
-import type { ListedEntry } from '../../conversations/store.ts';
+import type { EntryRow, ListedEntry } from '../../conversations/store.ts';
 import type { EntryId } from '../../conversations/types.ts';
 import type { IncomingTransfer, OutgoingTransfer, TransferStore } from '../../history-transfer/store.ts';
 import { WITH_OUTBOX } from './entries.ts';
-import { listedOf, NOTICE } from './entry-rows.ts';
+import { entryOf, idsFrom, listedOf, NOTICE } from './entry-rows.ts';
 import { number, type Sql, text } from './rows.ts';
 import { SqlValueStore } from './values.ts';
 
@@ -85,6 +85,11 @@ export class SqlTransferStore implements TransferStore {
       from: number(row, 'first'),
       to: number(row, 'last'),
     }));
+  }
+  listForgottenSent(ownDevice: DeviceId, writtenSinceMs: number): EntryRow[] {
+    const sql = `SELECT * FROM entry WHERE id >= ? AND direction = 1 AND sender_device = ? AND kind IN ('text', 'content')
+      AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.content_id = entry.content_id) ORDER BY written_at, id`;
+    return this.#sql.all(sql, idsFrom(writtenSinceMs), ownDevice).map(entryOf);
   }
   listPeers(): PersonId[] {
     const sql =
