@@ -30,6 +30,12 @@ export interface RangeQuery {
 /** Rows that one statement removes: a call costs more than a row. */
 export const DELETES_TOGETHER = 16;
 
+/** From so many rows on they are read together, so many at once: a page of the largest rows is to be no piece of memory that nobody has. */
+const TOGETHER_FROM = 16;
+const TOGETHER_MAX = 64;
+/** Of a row that does not expire. */
+const NO_EXPIRY = -1;
+
 /** What is asked of every collection in the same words; parameters are key, version, document, expiry, entries, in this order. */
 const SQL = {
   insert,
@@ -61,6 +67,7 @@ export class SpaceStatements {
   readonly #db: Database;
   readonly #layouts: readonly CollectionLayout[];
   readonly #prepared = new Map<string, Statement>();
+  readonly #forRows = new Map<string, Statement>();
   readonly #ofCollections: { readonly [What in keyof typeof SQL]?: Statement }[] = [];
 
   constructor(db: Database, layouts: readonly CollectionLayout[]) {
@@ -97,6 +104,23 @@ export class SpaceStatements {
   }
 
   range(query: RangeQuery): Row[] {
+    if (query.index !== undefined || query.limit < TOGETHER_FROM) {
+      const { select, values } = this.#select(query);
+      return this.#prepareForRows(select).all<Row>(values);
+    }
+    const rows: Row[] = [];
+    let { afterKey } = query;
+    while (rows.length < query.limit) {
+      const limit = Math.min(query.limit - rows.length, TOGETHER_MAX);
+      const some = this.#rangeTogether({ ...query, afterKey, limit });
+      for (const row of some) rows.push(row);
+      if (some.length < limit) break;
+      afterKey = some.at(-1)?.k ?? null;
+    }
+    return rows;
+  }
+
+  #select(query: RangeQuery): { select: string; values: (Bytes | number)[] } {
     const { name, indexes } = this.layout(query.collection);
     const index = query.index === undefined ? undefined : indexes[query.index];
     const column = index === undefined ? 'k' : `"ix_${index.name}"`;
@@ -120,9 +144,46 @@ export class SpaceStatements {
     }
     values.push(query.limit);
     const order = index === undefined ? `k ${direction}` : `${column} ${direction}, k ${direction}`;
-    return this.prepare(
-      `SELECT k, ver, doc, exp${index === undefined ? '' : `, ${column} AS ix`} FROM "${name}" WHERE ${where.join(' AND ')} ORDER BY ${order} LIMIT ?`,
-    ).all<Row>(values);
+    const entry = index === undefined ? '' : `, ${column} AS ix`;
+    const select = `SELECT k, ver, doc, exp${entry} FROM "${name}" WHERE ${where.join(' AND ')} ORDER BY ${order} LIMIT ?`;
+    return { select, values };
+  }
+
+  /**
+   * Rows over the key, as one value with the bytes of all and one with their numbers: handing a value over costs several times what reading it
+   * does. SQLite goes through the rows of a subquery with a limit in its order.
+   */
+  #rangeTogether(query: RangeQuery): Row[] {
+    const { select, values } = this.#select(query);
+    const found = this.#prepareForRows(
+      `SELECT CAST(group_concat(k || doc, '') AS BLOB) AS bytes, group_concat(length(k) || ',' || length(doc) || ',' || ver || ',' || ifnull(exp, ${NO_EXPIRY})) AS numbers FROM (${select})`,
+    ).get<{ bytes: Bytes | null; numbers: string | null }>(values);
+    if (found === undefined || found.bytes === null || found.numbers === null) return [];
+    const { bytes } = found;
+    const numbers = found.numbers.split(',').map(Number);
+    const rows: Row[] = [];
+    for (let i = 0, at = 0; i < numbers.length; i += 4) {
+      const [keyBytes, docBytes, ver, exp] = numbers.slice(i, i + 4) as [number, number, number, number];
+      const docAt = at + keyBytes;
+      rows.push({
+        k: bytes.subarray(at, docAt),
+        ver,
+        doc: bytes.subarray(docAt, docAt + docBytes),
+        exp: exp === NO_EXPIRY ? null : exp,
+      });
+      at = docAt + docBytes;
+    }
+    return rows;
+  }
+
+  /** The driver compiles a function at each reading with a persistent statement that gives rows of several columns. */
+  #prepareForRows(sql: string): Statement {
+    let statement = this.#forRows.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#forRows.set(sql, statement);
+    }
+    return statement;
   }
 
   /** How many rows a range over the key has, `limit` at most. */
@@ -136,6 +197,7 @@ export class SpaceStatements {
   /** Before the database is closed. */
   forget(): void {
     this.#prepared.clear();
+    this.#forRows.clear();
     this.#ofCollections.length = 0;
   }
 }
