@@ -221,8 +221,9 @@ async function wire(
     store,
     door: {
       findForChannel: devices.service.findForChannel,
-      async noteState({ scope, tenantId, deviceId }, stateCounter) {
-        const isRestored = await devices.noteState(scope, deviceId, stateCounter);
+      lastState: (tenantId, deviceId) => devices.stateCounters.find(store.tenant(tenantId), deviceId),
+      async noteState({ scope, tenantId, deviceId }, counters) {
+        const isRestored = await devices.stateCounters.note(scope, deviceId, counters);
         if (isRestored) {
           metrics.stateStepsBack.add();
           log.warn({ event: 'state-stepped-back', tenantId, deviceId });

@@ -136,7 +136,10 @@ export function createLog(options: {
     error: (fields) => logger.error(allowedFields(fields)),
     warn: (fields) => logger.warn(allowedFields(fields)),
     info: (fields) => logger.info(allowedFields(fields)),
-    debug: (fields) => logger.debug(allowedFields(fields)),
+    // Mostly not written, and then not looked at either.
+    debug: (fields) => {
+      if (logger.isLevelEnabled('debug')) logger.debug(allowedFields(fields));
+    },
     flush() {
       try {
         stderr?.flushSync();

@@ -88,7 +88,8 @@ beforeEach(async () => {
         tenant === tenantId && wanted === deviceId
           ? { personId, noiseStatic: deviceKeys.publicKey }
           : undefined,
-      noteState: async (_identity, stateCounter) => stateCounter === 0,
+      lastState: async () => undefined,
+      noteState: async (_identity, { now }) => now === 0,
       countPrekeys: async () => ({ ec: 1, kyber: 2 }),
       deviceSet: async () => undefined,
     },

@@ -150,7 +150,11 @@ export class ChannelSession {
     const { tenant: tenantId, device: deviceId } = hello;
     const unclaim = host.connections.claim(tenantId, deviceId, this);
     try {
-      const device = await host.door.findForChannel(tenantId, deviceId);
+      // What is asked together is one question to the store, and each of them costs a login as much as a message.
+      const [device, known] = await Promise.all([
+        host.door.findForChannel(tenantId, deviceId),
+        host.door.lastState(tenantId, deviceId),
+      ]);
       const isListedKey = timingSafeEqual(device?.noiseStatic ?? NO_KEY, remoteStatic);
       if (device === undefined || !isListedKey) {
         this.#refuseDevice(channel, 'device_not_accepted');
@@ -166,9 +170,8 @@ export class ChannelSession {
       }
       const { personId } = device;
       const identity = { scope: host.store.tenant(tenantId), tenantId, personId, deviceId };
-      // Asked together: each question to the store alone would cost a login as much as a message.
       const [isRestored, stock, deviceSet] = await Promise.all([
-        host.door.noteState(identity, hello.stateCounter),
+        host.door.noteState(identity, { known, now: hello.stateCounter }),
         host.door.countPrekeys(identity),
         host.door.deviceSet(identity),
       ]);

@@ -103,11 +103,16 @@ export interface DeviceDoor {
       }
     | undefined
   >;
+  /** The state counter with which a device connected last; undefined where there is none. */
+  lastState(tenantId: TenantId, deviceId: DeviceId): Promise<number | undefined>;
   /**
-   * Notes the state counter of the device's container. @returns true when it is lower than before: the container was restored or copied,
-   * and the device's one-time keys were made void
+   * Notes the state counter of the device's container; `known` is what {@link DeviceDoor.lastState} gave. @returns true when it is lower than
+   * before: the container was restored or copied, and the device's one-time keys were made void
    */
-  noteState(identity: Omit<DeviceCaller, 'connection'>, stateCounter: number): Promise<boolean>;
+  noteState(
+    identity: Omit<DeviceCaller, 'connection'>,
+    counters: { readonly known: number | undefined; readonly now: number },
+  ): Promise<boolean>;
   /** One-time keys that the device has left, for its welcome. */
   countPrekeys(caller: Omit<DeviceCaller, 'connection'>): Promise<PrekeyCounts>;
   /** What tells a device in its welcome whether it has missed a change of its person's devices. */

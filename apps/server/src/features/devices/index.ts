@@ -31,7 +31,7 @@ import { deviceAdminRoutes } from './routes.admin.ts';
 import { deviceDeviceRoutes, deviceEnrolmentRoutes } from './routes.device.ts';
 import { deviceOperatorRoutes } from './routes.operator.ts';
 import { createDeviceService } from './service.ts';
-import { createNoteState } from './state-counter.ts';
+import { createStateCounters } from './state-counter.ts';
 import { createTokens } from './tokens.ts';
 
 export type { DeviceDirectory, DeviceSet } from './directory.ts';
@@ -95,7 +95,7 @@ export function createDevicesFeature(deps: {
   return {
     service,
     directory,
-    noteState: createNoteState({ ...deps, devices: service }),
+    stateCounters: createStateCounters({ ...deps, devices: service }),
     deviceRoutes: deviceDeviceRoutes(service, linking),
     enrolmentRoutes: deviceEnrolmentRoutes(enrolment, linking, addresses),
     operatorRoutes: deviceOperatorRoutes({ devices: service, tokens }),

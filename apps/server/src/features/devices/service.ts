@@ -300,18 +300,14 @@ export function createDeviceService(deps: {
     retired,
 
     async findForChannel(tenantId, deviceId) {
-      const state = await tenants.stateOf(tenantId);
-      // As much is read in either case, so that the time does not tell which tenants and devices there are.
-      if (state === undefined) {
-        await Promise.all([tenants.stateOf(tenantId), tenants.stateOf(tenantId)]);
-        return undefined;
-      }
+      // Asked together, and all of it in any case: the time does not tell which tenants and devices there are.
       const scope = store.tenant(tenantId);
-      const [device, gate] = await Promise.all([
-        scope.find(devices, deviceId),
-        scope.find(activeDevices, deviceId),
+      const [state, device, gate] = await Promise.all([
+        tenants.stateOf(tenantId),
+        unlessNoTenant(scope.find(devices, deviceId)),
+        unlessNoTenant(scope.find(activeDevices, deviceId)),
       ]);
-      if (device?.state !== 'active') return undefined;
+      if (state === undefined || device?.state !== 'active') return undefined;
       const { personId, noiseStatic } = device;
       const isLocked = gate === undefined;
       const refusal = isLocked ? 'person_locked' : state === 'suspended' ? 'tenant_suspended' : undefined;
@@ -353,6 +349,16 @@ export function createDeviceService(deps: {
       }
     },
   };
+}
+
+/** A tenant that there is not has no rows. */
+export async function unlessNoTenant<T>(row: Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await row;
+  } catch (error) {
+    if (error instanceof KuvertError && error.code === 'not_found') return undefined;
+    throw error;
+  }
 }
 
 /** The list was checked when it came. */

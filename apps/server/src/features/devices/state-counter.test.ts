@@ -19,8 +19,10 @@ beforeEach(async () => {
 afterEach(() => installation.close());
 
 const scope = () => installation.store.tenant(anna.tenantId);
-const note = (device: TestDevice, counter: number) =>
-  installation.devices.noteState(scope(), device.deviceId, counter);
+const note = async ({ deviceId }: TestDevice, now: number) => {
+  const { stateCounters } = installation.devices;
+  return stateCounters.note(scope(), deviceId, { known: await stateCounters.find(scope(), deviceId), now });
+};
 const stored = async (device: TestDevice) => (await scope().find(deviceStates, device.deviceId))?.value;
 const left = (device: TestDevice) => installation.prekeys.service.count(installation.caller(device));
 

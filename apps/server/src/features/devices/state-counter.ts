@@ -7,20 +7,33 @@ import type { DeviceId } from '@kuvert/protocol';
 import type { Store, TenantScope } from '../../store/index.ts';
 import { deviceStates } from './collections.ts';
 import type { PrekeyStock } from './prekey-stock.ts';
-import type { DeviceService } from './service.ts';
+import { type DeviceService, unlessNoTenant } from './service.ts';
 
-/** Notes the counter of a device that connects. @returns true when it has not grown */
-export type NoteState = (scope: TenantScope, deviceId: DeviceId, stateCounter: number) => Promise<boolean>;
+/** @see createStateCounters */
+export interface StateCounters {
+  /** The counter with which a device connected last; undefined for one that never has, also for an unknown tenant. */
+  find(scope: TenantScope, deviceId: DeviceId): Promise<number | undefined>;
+  /** Notes the counter of a device that connects. @param known what {@link StateCounters.find} gave for it @returns true when it has not grown */
+  note(
+    scope: TenantScope,
+    deviceId: DeviceId,
+    counters: { readonly known: number | undefined; readonly now: number },
+  ): Promise<boolean>;
+}
 
-/** @see NoteState */
-export function createNoteState(deps: {
+/** @see the top of this file */
+export function createStateCounters(deps: {
   readonly store: Pick<Store, 'ops'>;
   readonly devices: Pick<DeviceService, 'requireActive'>;
   readonly prekeys: Pick<PrekeyStock, 'voidOneTime'>;
-}): NoteState {
+}): StateCounters {
   const { store, devices, prekeys } = deps;
-  return async (scope, deviceId, stateCounter) => {
-    const known = (await scope.find(deviceStates, deviceId))?.value;
+
+  async function note(
+    scope: TenantScope,
+    deviceId: DeviceId,
+    { known, now: stateCounter }: { readonly known: number | undefined; readonly now: number },
+  ): Promise<boolean> {
     const row = store.ops.put(deviceStates, [deviceId], stateCounter);
     // A client that does not count says 0 for good.
     const isUncounted = stateCounter === 0 && known === 0;
@@ -35,5 +48,10 @@ export function createNoteState(deps: {
       tx.apply(row);
     });
     return true;
+  }
+
+  return {
+    find: async (scope, deviceId) => (await unlessNoTenant(scope.find(deviceStates, deviceId)))?.value,
+    note,
   };
 }

@@ -151,10 +151,11 @@ export function createPrekeyStock(store: Store) {
 
     /** How many one-time keys are left. */
     async count(scope: TenantScope, deviceId: DeviceId): Promise<PrekeyCounts> {
-      return {
-        ec: await countKind(scope, deviceId, 'ec'),
-        kyber: await countKind(scope, deviceId, 'kyber'),
-      };
+      const [ec, kyber] = await Promise.all([
+        countKind(scope, deviceId, 'ec'),
+        countKind(scope, deviceId, 'kyber'),
+      ]);
+      return { ec, kyber };
     },
   };
 }
