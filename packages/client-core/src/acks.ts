@@ -85,7 +85,7 @@ function receiptIn(bytes: Uint8Array): Receipt | undefined {
 
 /**
  * Takes an acknowledgement of a verified device. False when it contradicts what was sent.
- * @param inGroups gets the chains to groups that it is about, for `settleInGroups`
+ * @param inGroups gets the chains to groups that it is about, for `GroupSettling`
  */
 export function takeAck(
   context: Context,

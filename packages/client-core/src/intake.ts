@@ -13,7 +13,7 @@ import { takeOwnState } from './conversations/own-state.ts';
 import { takeName } from './device-names.ts';
 import type { GroupLogs } from './groups/log-sync.ts';
 import { keepSenderKey, readSenderKey, type TakenSenderKey, takeGroupKeys } from './groups/receiving.ts';
-import { type AcknowledgedChains, settleInGroups } from './groups/ticks.ts';
+import { type AcknowledgedChains, GroupSettling } from './groups/ticks.ts';
 import { takePart } from './history-transfer/receive.ts';
 import { giveHistory } from './history-transfer/send.ts';
 import type { Arrived, Outcome } from './incoming.ts';
@@ -38,12 +38,14 @@ export interface IntakeParts {
 export class Intake {
   readonly #context: Context;
   readonly #parts: IntakeParts;
+  readonly #settling: GroupSettling;
   readonly #keysRead = new Map<object, TakenSenderKey>();
   #hasNewKeys = false;
 
   constructor(context: Context, parts: IntakeParts) {
     this.#context = context;
     this.#parts = parts;
+    this.#settling = new GroupSettling(context);
   }
 
   /** True once after sender keys or group keys have come: what was set aside for want of one can be tried again. */
@@ -86,7 +88,7 @@ export class Intake {
       }
     }
     for (const { sender, hashes } of unopened.values()) requestAgain(this.#context, sender, hashes);
-    settleInGroups(this.#context, inGroups);
+    this.#settling.settle(inGroups);
     this.#context.store.groups.updateSenderKeys(staged.senderKeyWrites());
     return hasNews;
   }

@@ -1,41 +1,8 @@
 /** Changes that name more people than one entry of a log may, and groups as large as they can be (A1, docs/limits.md). */
-
-import { randomBytes } from 'node:crypto';
-import { generateSigningKey, makeFirstDeviceList } from '@kuvert/crypto/identity';
-import { createDeviceKeys } from '@kuvert/crypto/session';
-import { GROUP_LIMITS, makeId, SUITES } from '@kuvert/protocol';
+import { GROUP_LIMITS } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
-import { online, type Scene, scene } from '../node/doubles/group-scene.ts';
+import { bystanders, online, scene } from '../node/doubles/group-scene.ts';
 import type { TestDevice } from '../node/doubles/test-device.ts';
-
-/** People with a device that never comes: only their keys are real. @returns their addresses */
-async function bystanders({ server, clock }: Scene, count: number): Promise<string[]> {
-  const mails: string[] = [];
-  const { identityKey, registrationId, receiptKey } = createDeviceKeys();
-  const keys = {
-    identityKey,
-    registrationId,
-    receiptKey: receiptKey.publicKey,
-    noiseStatic: new Uint8Array(32),
-  };
-  const account = generateSigningKey();
-  for (let at = 0; at < count; at++) {
-    const { person, token } = server.addPerson(`Bystander ${at}`, `bystander${at}@acme.test`);
-    const { personId } = person;
-    const device = makeId('device', randomBytes(16));
-    const deviceList = makeFirstDeviceList({
-      accountPrivateKey: account.privateKey,
-      tenantId: token.tenantId,
-      personId,
-      nowMs: clock.now(),
-      device: { device, ...keys, suites: [SUITES.signalPairwise] },
-    });
-    const finish = { deviceId: device, accountKey: account.publicKey, deviceList, prekeys: {} };
-    await server.enrolment(personId).request('enrolment.finish', finish as never);
-    mails.push(person.mail);
-  }
-  return mails;
-}
 
 test('A1 however many people a change names, it is split into entries of at most 256, up to 1,000 members and not one more', async () => {
   const one = await scene('Anna', 'Bela');

@@ -60,7 +60,7 @@ export interface GroupStore extends SenderKeyRecords {
   ): { readonly number: number; readonly devices: readonly DeviceId[] } | undefined;
   putKeyDevices(groupId: GroupId, number: number, devices: readonly DeviceId[]): void;
   getOwnKey(groupId: GroupId): OwnSenderKey | undefined;
-  putOwnKey(groupId: GroupId, key: OwnSenderKey | undefined): void;
+  putOwnKey(groupId: GroupId, key: OwnSenderKey): void;
   countOwnMessage(groupId: GroupId): void;
   /** Keeps sender keys; one that is known keeps its group. */
   putSenderKeys(groupId: GroupId, rows: readonly SenderKeyRow[], atMs: number): void;
@@ -72,5 +72,7 @@ export interface GroupStore extends SenderKeyRecords {
   pruneSenderKeys(groupId: GroupId, device: DeviceId, keep: number): void;
   /** A device has everything of an own chain up to here. */
   putAck(chain: ChainId, device: DeviceId, seq: number): void;
+  /** Up to where a device has an own chain; 0 where it has said nothing. */
+  getAck(chain: ChainId, device: DeviceId): number;
   listAcks(chain: ChainId): Map<DeviceId, number>;
 }

@@ -1,5 +1,8 @@
 /** A group for tests: made of devices on the server double. */
-import type { GroupId } from '@kuvert/protocol';
+import { randomBytes } from 'node:crypto';
+import { generateSigningKey, makeFirstDeviceList } from '@kuvert/crypto/identity';
+import { createDeviceKeys, FIRST_PREKEY_COUNTERS, makePrekeys } from '@kuvert/crypto/session';
+import { type GroupId, makeId, SUITES } from '@kuvert/protocol';
 import { ManualClock } from './manual-clock.ts';
 import { ServerDouble } from './server-double.ts';
 import { TestDevice } from './test-device.ts';
@@ -59,4 +62,38 @@ export function shown(device: TestDevice, groupId: GroupId): string[] {
   return device.messenger.conversations
     .entries(conversationId, { limit: 1_000 })
     .entries.flatMap((entry) => (entry.direction === 'system' || entry.kind !== 'text' ? [] : [entry.text]));
+}
+
+/** People with a device that never comes, all of them with the same keys. @returns their addresses */
+export async function bystanders(
+  { server, clock }: Pick<Scene, 'server' | 'clock'>,
+  count: number,
+): Promise<string[]> {
+  const mails: string[] = [];
+  const { identityKey, identityPrivateKey, registrationId, receiptKey } = createDeviceKeys();
+  const nowMs = clock.now();
+  const { upload: prekeys } = makePrekeys({ identityPrivateKey, counters: FIRST_PREKEY_COUNTERS, nowMs });
+  const keys = {
+    identityKey,
+    registrationId,
+    receiptKey: receiptKey.publicKey,
+    noiseStatic: new Uint8Array(32),
+  };
+  const account = generateSigningKey();
+  for (let at = 0; at < count; at++) {
+    const { person, token } = server.addPerson(`Bystander ${at}`, `bystander${at}@acme.test`);
+    const { personId } = person;
+    const device = makeId('device', randomBytes(16));
+    const deviceList = makeFirstDeviceList({
+      accountPrivateKey: account.privateKey,
+      tenantId: token.tenantId,
+      personId,
+      nowMs,
+      device: { device, ...keys, suites: [SUITES.signalPairwise] },
+    });
+    const finish = { deviceId: device, accountKey: account.publicKey, deviceList, prekeys };
+    await server.enrolment(personId).request('enrolment.finish', finish as never);
+    mails.push(person.mail);
+  }
+  return mails;
 }

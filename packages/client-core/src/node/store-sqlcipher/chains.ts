@@ -45,7 +45,7 @@ export class SqlChainStore implements ChainStore {
   }
   listUnconfirmed(limit: number): OwnChain[] {
     const sql = `SELECT * FROM own_chain WHERE accepted_seq > told_seq OR EXISTS (SELECT 1 FROM outbox
-      WHERE outbox.chain = own_chain.chain AND chain_seq <= accepted_seq AND delivered_at IS NULL) LIMIT ?`;
+      WHERE outbox.chain = own_chain.chain AND chain_seq <= accepted_seq AND delivered_at IS NULL) LIMIT (? + 0)`;
     return this.#sql.all(sql, limit).map(ownOf);
   }
 
@@ -68,11 +68,11 @@ export class SqlChainStore implements ChainStore {
     this.#sql.run(sql, senderDevice, state.id, personId, encoded, ...facts, personId);
   }
   listFollowed(personId: PersonId, limit: number): FollowedChain[] {
-    const sql = 'SELECT * FROM followed_chain WHERE person = ? ORDER BY changed DESC LIMIT ?';
+    const sql = 'SELECT * FROM followed_chain WHERE person = ? ORDER BY changed DESC LIMIT (? + 0)';
     return this.#sql.all(sql, personId, limit).map(followedOf);
   }
   listOpenGaps(limit: number): FollowedChain[] {
-    const sql = 'SELECT * FROM followed_chain WHERE open > 0 OR noticed > 0 LIMIT ?';
+    const sql = 'SELECT * FROM followed_chain WHERE open > 0 OR noticed > 0 LIMIT (? + 0)';
     return this.#sql.all(sql, limit).map(followedOf);
   }
 
@@ -91,12 +91,14 @@ export class SqlChainStore implements ChainStore {
     this.#sql.run('DELETE FROM tombstone WHERE id <= (SELECT max(id) FROM tombstone) - ?', TOMBSTONES_MAX);
   }
   listTombstones(limit: number): Tombstone[] {
-    return this.#sql.all('SELECT * FROM tombstone WHERE count > 0 ORDER BY id LIMIT ?', limit).map((row) => ({
-      id: number(row, 'id'),
-      fromMs: number(row, 'from_at'),
-      toMs: number(row, 'to_at'),
-      count: number(row, 'count'),
-    }));
+    return this.#sql
+      .all('SELECT * FROM tombstone WHERE count > 0 ORDER BY id LIMIT (? + 0)', limit)
+      .map((row) => ({
+        id: number(row, 'id'),
+        fromMs: number(row, 'from_at'),
+        toMs: number(row, 'to_at'),
+        count: number(row, 'count'),
+      }));
   }
   useTombstone(id: number, count: number): void {
     this.#sql.run('UPDATE tombstone SET count = max(0, count - ?) WHERE id = ?', count, id);

@@ -41,11 +41,11 @@ export class SqlConversationStore implements ConversationStore {
     return row && rowOf(row);
   }
   list(limit: number): ConversationRow[] {
-    return this.#sql.all('SELECT * FROM conversation LIMIT ?', limit).map(rowOf);
+    return this.#sql.all('SELECT * FROM conversation LIMIT (? + 0)', limit).map(rowOf);
   }
   listNameless(limit: number): { conversationId: ConversationId; personId: PersonId }[] {
     const sql = `SELECT conversation, person FROM conversation
-      WHERE person >= 'pe_' AND person < 'pe~' AND person NOT IN (SELECT person FROM person) LIMIT ?`;
+      WHERE person >= 'pe_' AND person < 'pe~' AND person NOT IN (SELECT person FROM person) LIMIT (? + 0)`;
     return this.#sql.all(sql, limit).map((row) => ({
       conversationId: text<ConversationId>(row, 'conversation'),
       personId: text<PersonId>(row, 'person'),

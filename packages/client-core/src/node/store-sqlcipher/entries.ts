@@ -82,7 +82,7 @@ export class SqlEntryStore implements EntryStore {
     const order = range.from === 'start' ? 'ASC' : 'DESC';
     const sql = `${WITH_OUTBOX} WHERE conversation = ? AND entry.kind <> 'removed'
       AND (at, written_at, entry.content_id) > (?, ?, ?) AND (at, written_at, entry.content_id) < (?, ?, ?)
-      ORDER BY at ${order}, written_at ${order}, entry.content_id ${order} LIMIT ?`;
+      ORDER BY at ${order}, written_at ${order}, entry.content_id ${order} LIMIT (? + 0)`;
     const rows = this.#sql.all(sql, conversationId, ...placeParams(after), ...placeParams(before), limit);
     const entries = rows.map(listedOf);
     return range.from === 'start' ? entries : entries.reverse();
@@ -94,12 +94,12 @@ export class SqlEntryStore implements EntryStore {
     const shown = `entry.kind <> 'removed'${withNotices ? '' : ` AND direction <> ${NOTICE}`}`;
     if (conversationId === undefined) {
       return this.#sql
-        .all(`${WITH_OUTBOX} WHERE ${shown} ORDER BY id DESC LIMIT ?`, limit)
+        .all(`${WITH_OUTBOX} WHERE ${shown} ORDER BY id DESC LIMIT (? + 0)`, limit)
         .map(listedOf)
         .reverse();
     }
     const sql = `${WITH_OUTBOX} WHERE ${shown} AND conversation = ?
-      ORDER BY at DESC, written_at DESC, entry.content_id DESC LIMIT ?`;
+      ORDER BY at DESC, written_at DESC, entry.content_id DESC LIMIT (? + 0)`;
     return this.#sql.all(sql, conversationId, limit).map(listedOf).reverse();
   }
 
@@ -157,7 +157,7 @@ export class SqlEntryStore implements EntryStore {
     this.#sql.run('UPDATE entry SET expires_at = ? WHERE id = ?', expiresAtMs, entryId);
   }
   listExpired(nowMs: number, limit: number): EntryRow[] {
-    const sql = 'SELECT * FROM entry WHERE expires_at IS NOT NULL AND expires_at <= ? LIMIT ?';
+    const sql = 'SELECT * FROM entry WHERE expires_at IS NOT NULL AND expires_at <= ? LIMIT (? + 0)';
     return this.#sql.all(sql, nowMs, limit).map(entryOf);
   }
   nextExpiry(): number | undefined {

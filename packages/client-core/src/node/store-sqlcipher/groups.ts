@@ -9,9 +9,10 @@ import {
   encodeCbor,
   type GroupId,
   KEY_ALGORITHMS,
+  KuvertError,
 } from '@kuvert/protocol';
 import type { GroupRow, GroupStore, LogRow, OwnSenderKey } from '../../groups/store.ts';
-import { DecodedOnce } from './decoded-once.ts';
+import { DecodedOnce, digestOf } from './decoded-once.ts';
 import { bytes, bytesOrNone, number, numberOrNone, type Row, type Sql, text } from './rows.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -49,6 +50,43 @@ INSERT INTO group_count (grp, count) SELECT grp, own_count FROM chat_group;
 ALTER TABLE chat_group DROP COLUMN own_count;
 `;
 
+/**
+ * What is as large as the group, each in a row of its own with a digest before it: whoever knows the value for a digest reads that alone. The table
+ * has row ids because of that: to find a row without one, SQLite reads all of it.
+ */
+const GROUP_PARTS = `
+CREATE TABLE group_part (
+  id INTEGER PRIMARY KEY, grp TEXT NOT NULL, part TEXT NOT NULL, digest BLOB NOT NULL, value BLOB NOT NULL, UNIQUE (grp, part)
+);
+`;
+
+/** The state after the log, the own sender key without its count, and the devices that have the present group key. */
+type Part = 'state' | 'own' | 'key-devices';
+const FORMER_COLUMNS: Readonly<Record<Part, string>> = {
+  state: 'state',
+  own: 'own',
+  'key-devices': 'key_devices',
+};
+
+/** Moves what is large out of the rows of groups. */
+export function migrateToGroupParts(sql: Sql): void {
+  sql.exec(GROUP_PARTS);
+  for (const [part, column] of Object.entries(FORMER_COLUMNS) as [Part, string][]) {
+    for (const row of sql.all(`SELECT grp, ${column} AS value FROM chat_group WHERE ${column} IS NOT NULL`)) {
+      putPart(sql, text<GroupId>(row, 'grp'), part, bytes(row, 'value'));
+    }
+    sql.exec(`ALTER TABLE chat_group DROP COLUMN ${column}`);
+  }
+}
+
+function putPart(sql: Sql, groupId: GroupId, part: Part, value: Bytes): void {
+  const put = `INSERT INTO group_part (grp, part, digest, value) VALUES (?, ?, ?, ?)
+    ON CONFLICT (grp, part) DO UPDATE SET digest = excluded.digest, value = excluded.value WHERE digest <> excluded.digest`;
+  sql.run(put, groupId, part, digestOf(value), value);
+}
+
+const GROUPS = `SELECT chat_group.*, digest FROM chat_group JOIN group_part USING (grp)`;
+
 /** @see GroupStore */
 export class SqlGroupStore implements GroupStore {
   readonly #sql: Sql;
@@ -60,20 +98,21 @@ export class SqlGroupStore implements GroupStore {
   }
 
   get(groupId: GroupId): GroupRow | undefined {
-    const row = this.#sql.get('SELECT * FROM chat_group WHERE grp = ?', groupId);
+    const row = this.#sql.get(`${GROUPS} WHERE part = 'state' AND grp = ?`, groupId);
     return row && this.#rowOf(row);
   }
   findByConversation(conversationId: ConversationId): GroupRow | undefined {
-    const row = this.#sql.get('SELECT * FROM chat_group WHERE conversation = ?', conversationId);
+    const row = this.#sql.get(`${GROUPS} WHERE part = 'state' AND conversation = ?`, conversationId);
     return row && this.#rowOf(row);
   }
   list(): GroupRow[] {
-    return this.#sql.all('SELECT * FROM chat_group').map((row) => this.#rowOf(row));
+    return this.#sql.all(`${GROUPS} WHERE part = 'state'`).map((row) => this.#rowOf(row));
   }
   put({ groupId, conversationId, state, title }: GroupRow): void {
-    const sql = `INSERT INTO chat_group (grp, conversation, state, title) VALUES (?, ?, ?, ?)
-      ON CONFLICT (grp) DO UPDATE SET state = excluded.state, title = excluded.title`;
-    this.#sql.run(sql, groupId, conversationId, encodeCbor(state as unknown as CborValue), title);
+    const sql = `INSERT INTO chat_group (grp, conversation, title) VALUES (?, ?, ?)
+      ON CONFLICT (grp) DO UPDATE SET title = excluded.title`;
+    this.#sql.run(sql, groupId, conversationId, title);
+    putPart(this.#sql, groupId, 'state', encodeCbor(state as unknown as CborValue));
   }
 
   addEntries(groupId: GroupId, entries: readonly LogRow[]): void {
@@ -87,7 +126,7 @@ export class SqlGroupStore implements GroupStore {
     return row && bytes(row, 'hash');
   }
   listEntries(groupId: GroupId, afterEpoch: number, limit: number): LogRow[] {
-    const sql = 'SELECT * FROM group_entry WHERE grp = ? AND epoch > ? ORDER BY epoch LIMIT ?';
+    const sql = 'SELECT * FROM group_entry WHERE grp = ? AND epoch > ? ORDER BY epoch LIMIT (? + 0)';
     return this.#sql.all(sql, groupId, afterEpoch, limit).map((row) => ({
       epoch: number(row, 'epoch'),
       hash: bytes(row, 'hash'),
@@ -137,27 +176,26 @@ export class SqlGroupStore implements GroupStore {
     return key;
   }
   getKeyDevices(groupId: GroupId): { number: number; devices: DeviceId[] } | undefined {
-    const row = this.#sql.get('SELECT key_number, key_devices FROM chat_group WHERE grp = ?', groupId);
-    const devices = row && bytesOrNone(row, 'key_devices');
-    if (row === undefined || devices === undefined) return undefined;
-    return { number: number(row, 'key_number'), devices: decodeCbor(devices) as DeviceId[] };
+    const sql = `SELECT key_number, value FROM chat_group JOIN group_part USING (grp) WHERE part = 'key-devices' AND grp = ?`;
+    const row = this.#sql.get(sql, groupId);
+    return (
+      row && { number: number(row, 'key_number'), devices: decodeCbor(bytes(row, 'value')) as DeviceId[] }
+    );
   }
   putKeyDevices(groupId: GroupId, keyNumber: number, devices: readonly DeviceId[]): void {
-    const sql = 'UPDATE chat_group SET key_number = ?, key_devices = ? WHERE grp = ?';
-    this.#sql.run(sql, keyNumber, encodeCbor([...devices]), groupId);
+    this.#sql.run('UPDATE chat_group SET key_number = ? WHERE grp = ?', keyNumber, groupId);
+    putPart(this.#sql, groupId, 'key-devices', encodeCbor([...devices]));
   }
 
   getOwnKey(groupId: GroupId): OwnSenderKey | undefined {
-    const sql = `SELECT own, count FROM chat_group LEFT JOIN group_count USING (grp) WHERE grp = ?`;
+    const sql = `SELECT digest, count FROM group_part LEFT JOIN group_count USING (grp) WHERE part = 'own' AND grp = ?`;
     const row = this.#sql.get(sql, groupId);
-    const own = row && bytesOrNone(row, 'own');
-    if (row === undefined || own === undefined) return undefined;
-    return { ...this.#ownKeys.of(groupId, own), count: numberOrNone(row, 'count') ?? 0 };
+    if (row === undefined) return undefined;
+    const key = this.#decoded(this.#ownKeys, row, { groupId, part: 'own' });
+    return { ...key, count: numberOrNone(row, 'count') ?? 0 };
   }
-  putOwnKey(groupId: GroupId, key: OwnSenderKey | undefined): void {
-    const { count = 0, ...kept } = key ?? {};
-    const own = key === undefined ? null : encodeCbor(kept as CborValue);
-    this.#sql.run('UPDATE chat_group SET own = ? WHERE grp = ?', own, groupId);
+  putOwnKey(groupId: GroupId, { count, ...key }: OwnSenderKey): void {
+    putPart(this.#sql, groupId, 'own', encodeCbor(key as CborValue));
     const sql = `INSERT INTO group_count (grp, count) VALUES (?, ?)
       ON CONFLICT (grp) DO UPDATE SET count = excluded.count`;
     this.#sql.run(sql, groupId, count);
@@ -192,7 +230,7 @@ export class SqlGroupStore implements GroupStore {
   pruneSenderKeys(groupId: GroupId, device: DeviceId, keep: number): void {
     this.#sql.run(
       `DELETE FROM sender_key WHERE grp = ? AND device = ? AND distribution NOT IN (
-        SELECT distribution FROM sender_key WHERE grp = ? AND device = ? ORDER BY at DESC LIMIT ?)`,
+        SELECT distribution FROM sender_key WHERE grp = ? AND device = ? ORDER BY at DESC LIMIT (? + 0))`,
       groupId,
       device,
       groupId,
@@ -206,6 +244,10 @@ export class SqlGroupStore implements GroupStore {
       ON CONFLICT (chain, device) DO UPDATE SET seq = max(seq, excluded.seq)`;
     this.#sql.run(sql, chain, device, seq);
   }
+  getAck(chain: ChainId, device: DeviceId): number {
+    const row = this.#sql.get('SELECT seq FROM group_ack WHERE chain = ? AND device = ?', chain, device);
+    return row === undefined ? 0 : number(row, 'seq');
+  }
   listAcks(chain: ChainId): Map<DeviceId, number> {
     const rows = this.#sql.all('SELECT device, seq FROM group_ack WHERE chain = ?', chain);
     return new Map(rows.map((row) => [text<DeviceId>(row, 'device'), number(row, 'seq')]));
@@ -216,8 +258,18 @@ export class SqlGroupStore implements GroupStore {
     return {
       groupId,
       conversationId: text<ConversationId>(row, 'conversation'),
-      state: this.#states.of(groupId, bytes(row, 'state')),
+      state: this.#decoded(this.#states, row, { groupId, part: 'state' }),
       title: text(row, 'title'),
     };
+  }
+
+  #decoded<T>(kept: DecodedOnce<T>, row: Row, of: { readonly groupId: GroupId; readonly part: Part }): T {
+    const read = () => {
+      const sql = 'SELECT value FROM group_part WHERE grp = ? AND part = ?';
+      const value = this.#sql.get(sql, of.groupId, of.part);
+      if (value === undefined) throw new KuvertError('container_damaged');
+      return bytes(value, 'value');
+    };
+    return kept.of({ name: of.groupId, digest: bytes(row, 'digest'), read });
   }
 }

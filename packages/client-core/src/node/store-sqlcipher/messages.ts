@@ -37,7 +37,7 @@ export class SqlMessageStore implements MessageStore {
     return row && messageOf(entryOf(row));
   }
   listUnprinted(limit: number): StoredMessage[] {
-    const sql = 'SELECT * FROM entry WHERE unprinted IS NOT NULL ORDER BY unprinted LIMIT ?';
+    const sql = 'SELECT * FROM entry WHERE unprinted IS NOT NULL ORDER BY unprinted LIMIT (? + 0)';
     return this.#sql.all(sql, limit).map((row) => messageOf(entryOf(row)));
   }
   markPrinted(senderDevice: DeviceId, contentId: ContentId): void {
@@ -49,13 +49,14 @@ export class SqlMessageStore implements MessageStore {
     );
   }
   listContentIdsBeyond(chain: ChainId, afterSeq: number, limit: number): ContentId[] {
-    const sql = 'SELECT content_id FROM entry WHERE chain = ? AND chain_seq > ? ORDER BY chain_seq LIMIT ?';
+    const sql =
+      'SELECT content_id FROM entry WHERE chain = ? AND chain_seq > ? ORDER BY chain_seq LIMIT (? + 0)';
     return this.#sql.all(sql, chain, afterSeq, limit).map((row) => text<ContentId>(row, 'content_id'));
   }
 
   listNumbers(chain: ChainId, { from, to }: { readonly from: number; readonly to: number }): number[] {
     const sql =
-      'SELECT chain_seq FROM entry WHERE chain = ? AND direction = 0 AND chain_seq BETWEEN ? AND ? LIMIT ?';
+      'SELECT chain_seq FROM entry WHERE chain = ? AND direction = 0 AND chain_seq BETWEEN ? AND ? LIMIT (? + 0)';
     return this.#sql.all(sql, chain, from, to, NUMBERS_MAX).map((row) => number(row, 'chain_seq'));
   }
   acceptedAround(

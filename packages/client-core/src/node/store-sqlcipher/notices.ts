@@ -54,7 +54,9 @@ export class SqlNoticeStore implements NoticeStore {
     );
   }
   listUnseen(limit: number): Notice[] {
-    return this.#sql.all('SELECT * FROM notice WHERE seen = 0 ORDER BY id LIMIT ?', limit).map(noticeOf);
+    return this.#sql
+      .all('SELECT * FROM notice WHERE seen = 0 ORDER BY id LIMIT (? + 0)', limit)
+      .map(noticeOf);
   }
   markSeen(noticeIds: readonly number[]): void {
     this.#sql.transaction(() => {

@@ -73,7 +73,7 @@ export class SqlOutboxStore implements OutboxStore {
 
   listUnresolvedMails(limit: number): string[] {
     const sql = `SELECT DISTINCT to_mail FROM outbox
-      WHERE to_person IS NULL AND work > 0 AND parked = 0 AND to_mail IS NOT NULL LIMIT ?`;
+      WHERE to_person IS NULL AND work > 0 AND parked = 0 AND to_mail IS NOT NULL LIMIT (? + 0)`;
     return this.#sql.all(sql, limit).map((row) => text(row, 'to_mail'));
   }
   resolveMail(mail: string, personId: PersonId): void {
@@ -90,7 +90,9 @@ export class SqlOutboxStore implements OutboxStore {
     this.#sql.run('UPDATE outbox SET frame = ? WHERE seq = ?', frame, seq);
   }
   listToSeal(lane: Lane, limit: number): OutboxRow[] {
-    const sql = 'SELECT * FROM outbox WHERE to_person = ? AND work = 1 AND parked = 0 ORDER BY seq LIMIT ?';
+    // Left to itself SQLite goes through all that was ever sent there.
+    const sql = `SELECT * FROM outbox INDEXED BY outbox_to_seal
+      WHERE to_person = ? AND work = 1 AND parked = 0 ORDER BY seq LIMIT (? + 0)`;
     return this.#sql.all(sql, lane, limit).map(rowOf);
   }
   listToSubmit(
@@ -101,7 +103,7 @@ export class SqlOutboxStore implements OutboxStore {
       AND seq NOT IN (SELECT value FROM json_each(?)) AND to_person NOT IN (SELECT value FROM json_each(?))
       AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.to_person = outbox.to_person
         AND earlier.work = 1 AND earlier.parked = 0 AND earlier.seq < outbox.seq)
-      ORDER BY seq LIMIT ?`;
+      ORDER BY seq LIMIT (? + 0)`;
     const seqs = JSON.stringify([...except.seqs]);
     return this.#sql.all(sql, seqs, JSON.stringify([...except.lanes]), limit).map(rowOf);
   }
@@ -159,7 +161,7 @@ export class SqlOutboxStore implements OutboxStore {
     this.#deliver('seq = ? AND delivered_at IS NULL', acceptedAtMs, [seq]);
   }
   takeNewlyAccepted(limit: number): OutboxRow[] {
-    const sql = 'SELECT * FROM outbox WHERE fresh = 1 AND accepted_at IS NOT NULL ORDER BY seq LIMIT ?';
+    const sql = 'SELECT * FROM outbox WHERE fresh = 1 AND accepted_at IS NOT NULL ORDER BY seq LIMIT (? + 0)';
     const rows = this.#sql.all(sql, limit).map(rowOf);
     for (const row of rows) this.#sql.run('UPDATE outbox SET fresh = 0 WHERE seq = ?', row.seq);
     return rows;
@@ -255,7 +257,7 @@ export class SqlOutboxStore implements OutboxStore {
   }
   listUnreachedPeople(acceptedBeforeMs: number, limit: number): PersonId[] {
     const sql = `SELECT to_person, max(seq) AS latest FROM outbox WHERE ${UNREACHED} AND accepted_at < ?
-      GROUP BY to_person ORDER BY latest DESC LIMIT ?`;
+      GROUP BY to_person ORDER BY latest DESC LIMIT (? + 0)`;
     return this.#sql.all(sql, acceptedBeforeMs, limit).map((row) => text<PersonId>(row, 'to_person'));
   }
   countWaitingMessages(): number {
@@ -310,7 +312,7 @@ export class SqlOutboxStore implements OutboxStore {
 
   listSent({ personId, mail, limit }: { personId?: PersonId; mail?: string; limit: number }): OutboxRow[] {
     const sql = `SELECT * FROM outbox WHERE class = 1
-      AND (to_person IS coalesce(?, to_person) OR (to_person IS NULL AND to_mail = ?)) ORDER BY seq DESC LIMIT ?`;
+      AND (to_person IS coalesce(?, to_person) OR (to_person IS NULL AND to_mail = ?)) ORDER BY seq DESC LIMIT (? + 0)`;
     return this.#sql
       .all(sql, personId ?? mail ?? null, mail ?? null, limit)
       .map(rowOf)

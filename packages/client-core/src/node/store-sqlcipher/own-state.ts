@@ -13,7 +13,7 @@ export class SqlOwnStateStore implements OwnStateStore {
 
   takeDueSettings(limit: number, bytesMax: number): (ConversationSetting & { personId: PersonId })[] {
     const sql = `SELECT conversation_setting.*, person FROM conversation_setting JOIN conversation USING (conversation)
-      WHERE due = 1 AND person IS NOT NULL LIMIT ?`;
+      WHERE due = 1 AND person IS NOT NULL LIMIT (? + 0)`;
     const taken: (ConversationSetting & { personId: PersonId })[] = [];
     let size = 0;
     for (const row of this.#sql.all(sql, limit)) {
@@ -35,7 +35,7 @@ export class SqlOwnStateStore implements OwnStateStore {
   }
   takeRemoved(limit: number): { contentId: ContentId; device: DeviceId }[] {
     const sql = `UPDATE removed SET due = 0
-      WHERE (content_id, device) IN (SELECT content_id, device FROM removed WHERE due = 1 LIMIT ?) RETURNING *`;
+      WHERE (content_id, device) IN (SELECT content_id, device FROM removed WHERE due = 1 LIMIT (? + 0)) RETURNING *`;
     return this.#sql.all(sql, limit).map((row) => ({
       contentId: text<ContentId>(row, 'content_id'),
       device: text<DeviceId>(row, 'device'),

@@ -16,7 +16,7 @@ export class SqlReadingStore implements ReadingStore {
     this.#sql.run('INSERT OR IGNORE INTO read_due (chain, device, at) VALUES (?, ?, ?)', chain, device, atMs);
   }
   takeDue(limit: number): { chain: ChainId; device: DeviceId; atMs: number }[] {
-    const rows = this.#sql.all('SELECT * FROM read_due LIMIT ?', limit).map((row) => ({
+    const rows = this.#sql.all('SELECT * FROM read_due LIMIT (? + 0)', limit).map((row) => ({
       chain: text<ChainId>(row, 'chain'),
       device: text<DeviceId>(row, 'device'),
       atMs: number(row, 'at'),

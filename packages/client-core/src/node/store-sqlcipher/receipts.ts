@@ -37,7 +37,7 @@ export class SqlReceiptStore implements ReceiptStore {
   takeDue(personId: PersonId, kind: ReceiptKind, limit: number): ChainRange[] {
     const due = 'person = ? AND kind = ? AND due = 1';
     return this.#sql.transaction(() => {
-      const sql = `SELECT chain, device, first, last FROM receipt WHERE ${due} ORDER BY at LIMIT ?`;
+      const sql = `SELECT chain, device, first, last FROM receipt WHERE ${due} ORDER BY at LIMIT (? + 0)`;
       const rows = this.#sql.all(sql, personId, KINDS[kind], limit);
       for (const row of rows) {
         this.#sql.run(

@@ -41,7 +41,7 @@ export class SqlRepairStore implements RepairStore {
     return row === undefined ? 0 : number(row, 'n');
   }
   listOpenDevices(limit: number): DeviceId[] {
-    const sql = 'SELECT DISTINCT device FROM quarantine WHERE open = 1 AND device IS NOT NULL LIMIT ?';
+    const sql = 'SELECT DISTINCT device FROM quarantine WHERE open = 1 AND device IS NOT NULL LIMIT (? + 0)';
     return this.#sql.all(sql, limit).map((row) => text<DeviceId>(row, 'device'));
   }
   settleOpen(device: DeviceId, which: SettledLegs): boolean {
@@ -52,7 +52,7 @@ export class SqlRepairStore implements RepairStore {
     return this.#sql.run(`UPDATE quarantine SET open = 0 WHERE id IN (${open})`, device, ...times) > 0;
   }
   listQuarantined(reason: string, limit: number): Quarantined[] {
-    const sql = 'SELECT * FROM quarantine WHERE reason = ? AND accepted_at > 0 ORDER BY id LIMIT ?';
+    const sql = 'SELECT * FROM quarantine WHERE reason = ? AND accepted_at > 0 ORDER BY id LIMIT (? + 0)';
     return this.#sql.all(sql, reason, limit).map((row) => ({
       legHash: bytes(row, 'leg_hash'),
       leg: bytes(row, 'leg'),

@@ -16,7 +16,10 @@ function bound(params: readonly Param[]): Param[] {
   return params.map((param) => (param instanceof Uint8Array && param.length === 0 ? NO_BYTES : param));
 }
 
-/** The few shapes in which statements are run here; statements are cached by the driver. */
+/**
+ * The few shapes in which statements are run here; statements are cached by the driver. How many rows are wanted is bound as `LIMIT (? + 0)`: SQLite
+ * looks at what is bound to a bare `LIMIT ?` when it plans, and so plans such a statement anew each time, which takes longer than running it.
+ */
 export class Sql {
   readonly #database: Database;
 

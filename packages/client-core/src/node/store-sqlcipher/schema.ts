@@ -1,4 +1,4 @@
-import { GROUP_COUNT, GROUP_TABLES } from './groups.ts';
+import { GROUP_COUNT, GROUP_TABLES, migrateToGroupParts } from './groups.ts';
 import { migrateToEntries } from './migrate-entries.ts';
 import type { Sql } from './rows.ts';
 import { UPLOAD_TABLES } from './uploads.ts';
@@ -172,4 +172,5 @@ export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [
   FORMER_DEVICES,
   REMOVED,
   GROUP_COUNT,
+  migrateToGroupParts,
 ];

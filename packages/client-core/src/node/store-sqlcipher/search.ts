@@ -42,7 +42,7 @@ export class SqlSearchStore implements SearchStore {
       this.#sql.run("INSERT INTO search (search) VALUES ('delete-all')");
       for (let after = -1; ; ) {
         const sql =
-          "SELECT * FROM entry WHERE id > ? AND direction <> 2 AND kind IN ('text', 'content') ORDER BY id LIMIT ?";
+          "SELECT * FROM entry WHERE id > ? AND direction <> 2 AND kind IN ('text', 'content') ORDER BY id LIMIT (? + 0)";
         const rows = this.#sql.all(sql, after, REBUILD_PAGE);
         const last = rows.at(-1);
         if (last === undefined) break;
@@ -83,13 +83,13 @@ export class SqlSearchStore implements SearchStore {
     const without = query.without.map((term) => `({plain expanded} : ${termOf(term)})`).join(' OR ');
     if (words.length === 0) {
       const sql = `SELECT * FROM entry WHERE id >= ? AND id < ? AND kind IN ('text', 'content') AND direction <> 2
-        ${without === '' ? '' : 'AND id NOT IN (SELECT rowid FROM search WHERE search MATCH ?)'} ORDER BY id DESC LIMIT ?`;
+        ${without === '' ? '' : 'AND id NOT IN (SELECT rowid FROM search WHERE search MATCH ?)'} ORDER BY id DESC LIMIT (? + 0)`;
       const rows = this.#sql.all(sql, low, high, ...(without === '' ? [] : [without]), limit);
       return rows.map(entryOf);
     }
     const match = words.join(' AND ') + (without === '' ? '' : ` NOT (${without})`);
     const sql = `SELECT entry.* FROM search JOIN entry ON entry.id = search.rowid
-      WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? ORDER BY search.rowid DESC LIMIT ?`;
+      WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? ORDER BY search.rowid DESC LIMIT (? + 0)`;
     return this.#sql.all(sql, match, low, high, limit).map(entryOf);
   }
 }

@@ -66,7 +66,7 @@ export class SqlTransferStore implements TransferStore {
     return row === undefined ? 0 : number(row, 'n');
   }
   listMessages(beforeEntry: EntryId, limit: number): Exclude<ListedEntry, { direction: 'system' }>[] {
-    const sql = `${WITH_OUTBOX} WHERE entry.id < ? AND ${SHOWN} ORDER BY entry.id DESC LIMIT ?`;
+    const sql = `${WITH_OUTBOX} WHERE entry.id < ? AND ${SHOWN} ORDER BY entry.id DESC LIMIT (? + 0)`;
     return this.#sql
       .all(sql, beforeEntry, limit)
       .map(listedOf)
@@ -78,7 +78,7 @@ export class SqlTransferStore implements TransferStore {
         SELECT sender_device, chain, chain_seq,
           chain_seq - dense_rank() OVER (PARTITION BY sender_device, chain ORDER BY chain_seq) AS island
         FROM entry WHERE direction = 0 AND kind = 'removed' AND chain IS NOT NULL)
-      GROUP BY sender_device, chain, island ORDER BY last - first DESC, last DESC LIMIT ?`;
+      GROUP BY sender_device, chain, island ORDER BY last - first DESC, last DESC LIMIT (? + 0)`;
     return this.#sql.all(sql, limit).map((row) => ({
       senderDevice: text<DeviceId>(row, 'sender_device'),
       chain: text<ChainId>(row, 'chain'),

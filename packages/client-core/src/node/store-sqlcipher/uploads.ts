@@ -28,7 +28,7 @@ export class SqlUploadStore implements UploadStore {
     return row && uploadOf(row);
   }
   list(state: UploadState, limit: number): UploadRow[] {
-    const sql = 'SELECT * FROM upload WHERE state = ? ORDER BY sealed_bytes LIMIT ?';
+    const sql = 'SELECT * FROM upload WHERE state = ? ORDER BY sealed_bytes LIMIT (? + 0)';
     return this.#sql.all(sql, state, limit).map(uploadOf);
   }
   setState(attachment: AttachmentId, state: UploadState, storedAtMs?: number): void {
@@ -37,7 +37,7 @@ export class SqlUploadStore implements UploadStore {
   }
   listStale(beforeMs: number, limit: number): UploadRow[] {
     const sql = `SELECT upload.* FROM upload JOIN outbox USING (content_id)
-      WHERE state = 'stored' AND stored_at < ? AND accepted_at IS NULL AND parked = 0 LIMIT ?`;
+      WHERE state = 'stored' AND stored_at < ? AND accepted_at IS NULL AND parked = 0 LIMIT (? + 0)`;
     return this.#sql.all(sql, Math.floor(beforeMs), limit).map(uploadOf);
   }
   delete(attachment: AttachmentId): void {
@@ -45,7 +45,7 @@ export class SqlUploadStore implements UploadStore {
   }
   takeDone(limit: number): UploadRow[] {
     const sql = `SELECT upload.* FROM upload JOIN outbox USING (content_id)
-      WHERE state = 'stored' AND accepted_at IS NOT NULL LIMIT ?`;
+      WHERE state = 'stored' AND accepted_at IS NOT NULL LIMIT (? + 0)`;
     return this.#sql.all(sql, limit).map(uploadOf);
   }
 }
