@@ -138,7 +138,9 @@ export class Directory {
     const isRepeated = take !== undefined && age >= 0 && age <= TAKE_REPEATABLE_MS;
     if (take === undefined || !isRepeated) {
       take = { requestId: newId(this.#context, 'request'), atMs: clock.now() };
-      store.directory.putTake(personId, take.requestId, take.atMs);
+      const { requestId, atMs } = take;
+      // A power cut may forget it, at the price of a prekey.
+      store.lightTransaction(() => store.directory.putTake(personId, requestId, atMs));
     }
     const answer = await connection.request('prekeys.take', { personId, requestId: take.requestId });
     const active = answer.bundles.map((bundle) => bundle.device);
@@ -214,7 +216,7 @@ export class Directory {
     try {
       const { person } = await connection.request('people.find', { mail });
       if (person.mail !== mail) throw new KuvertError('bad_request');
-      directory.putPerson(person);
+      this.#context.store.lightTransaction(() => directory.putPerson(person));
       return person;
     } catch (error) {
       if (error instanceof KuvertError && error.code === 'not_found') {

@@ -42,28 +42,35 @@ export function listDevicesWithoutSession(context: Context, account: KnownAccoun
     .filter((device) => store.sessions.isMarkedForRenewal(device) || !cipher.hasSession(device, clock.now()));
 }
 
+/** Legs that were made, to be written down in a transaction, or to be forgotten. */
+export interface StagedRows {
+  /** @param seqOf under which number a row stands by now */
+  commit(seqOf?: (seq: number) => number): void;
+}
+
 /**
- * Seals the next rows that wait for a person. Runs in the operation queue.
+ * Makes the legs of the next rows that wait for a person. Runs in the operation queue, and is worth something in the same operation only.
  * @param bundles for devices that need a new session; others may be in it and are not used
- * @returns how many rows were sealed
+ * @returns undefined where nothing waits
  * @throws KuvertError `no_device`, `identity_not_trusted` (a bundle that the listed key has not signed)
  */
-export async function sealNextRows(
+export async function stageNextRows(
   context: Context,
   account: KnownAccount,
   bundles: ReadonlyMap<DeviceId, PrekeyBundle>,
-): Promise<number> {
+): Promise<StagedRows | undefined> {
   const { store, own } = context;
   const { personId } = account;
   const peers = peersOf(context, account);
   const rows = takeBatch(store.outbox.listToSeal(personId, BATCH_ROWS));
-  if (rows.length === 0) return 0;
+  if (rows.length === 0) return undefined;
   if (peers.length === 0 && personId === own.personId) {
     // Whoever has one device only has nobody to keep in step.
-    store.transaction(() => {
-      for (const row of rows) store.outbox.discard(row.seq);
-    });
-    return rows.length;
+    return {
+      commit() {
+        for (const row of rows) store.outbox.discard(row.seq);
+      },
+    };
   }
   if (peers.length === 0) throw new KuvertError('no_device');
   const starting = new Map<DeviceId, PrekeyBundle>();
@@ -72,15 +79,7 @@ export async function sealNextRows(
     if (bundle === undefined) throw new KuvertError('no_device');
     starting.set(device, bundle);
   }
-  const { commit } = await stageRows(context, { account, peers, rows, starting });
-  store.transaction(() => commit());
-  return rows.length;
-}
-
-/** Legs that were made, to be written down in a transaction, or to be forgotten. */
-export interface StagedRows {
-  /** @param seqOf under which number a row stands by now */
-  commit(seqOf?: (seq: number) => number): void;
+  return stageRows(context, { account, peers, rows, starting });
 }
 
 /**

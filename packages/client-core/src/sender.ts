@@ -26,13 +26,13 @@ import type { Directory } from './directory.ts';
 import type { GroupSending } from './groups/sending.ts';
 import { isWorthTelling, LaneBlocks, LONG_PAUSE_MS, pauseAfter } from './lane-blocks.ts';
 import type { Accepted, Connection } from './ports.ts';
-import { listDevicesWithoutSession, sealNextRows } from './sealing.ts';
+import { listDevicesWithoutSession, type StagedRows, stageNextRows } from './sealing.ts';
 import type { KnownAccount, Lane, OutboxRow } from './store.ts';
 import { awaitsConfirmation, isAskedAtFirst } from './trust/confirmation.ts';
 import { type Submitted, UnderWay } from './under-way.ts';
 
-/** Lanes for which keys are fetched at once. */
-const LANES_AT_ONCE = 8;
+/** Lanes for which keys are fetched at once, and whose rows are committed together. */
+const LANES_AT_ONCE = 16;
 /** `devices_changed` in a row after which a lane pauses: the server contradicts itself. */
 const RESEALS_MAX = 3;
 /** What the server takes of the time in a submit id, less a margin (wire.md §4: it remembers submits for seven days). */
@@ -47,6 +47,12 @@ interface Answer {
   readonly to: Submitted;
   readonly connection: Connection;
   readonly outcome: Accepted | KuvertError;
+}
+
+/** A person's lane whose next rows can be sealed. */
+interface PreparedLane {
+  readonly account: KnownAccount;
+  readonly bundles: Awaited<ReturnType<Directory['take']>>['bundles'];
 }
 
 /** @see the top of this file */
@@ -135,10 +141,14 @@ export class Sender {
         .filter((lane) => !this.#lanes.has(lane) && !this.#paused.has(lane));
       for (let at = 0; at < ready.length && this.#connection === connection; at += LANES_AT_ONCE) {
         const some = ready.slice(at, at + LANES_AT_ONCE);
-        await Promise.all(
+        const prepared = await Promise.all(
           some.map((lane) =>
-            isGroupLane(lane) ? this.#sealGroup(connection, lane) : this.#sealLane(connection, lane),
+            isGroupLane(lane) ? this.#sealGroup(connection, lane) : this.#prepareLane(connection, lane),
           ),
+        );
+        await this.#sealLanes(
+          connection,
+          prepared.filter((one) => one !== undefined),
         );
         this.#submitReady(connection);
       }
@@ -147,31 +157,31 @@ export class Sender {
   }
 
   /** The same for a group: what its members need first goes out through their own lanes. */
-  async #sealGroup(connection: Connection, lane: GroupId): Promise<void> {
+  async #sealGroup(connection: Connection, lane: GroupId): Promise<undefined> {
     try {
       if (this.#outdated.has(lane)) this.#groups.outdated(lane);
       const targets = await this.#groups.prepare(connection, lane);
-      if (this.#connection !== connection) return;
+      if (this.#connection !== connection) return undefined;
       this.#outdated.delete(lane);
       const count = targets && (await this.#context.operations.run(() => this.#groups.seal(targets)));
       // Either there are more rows, or rows for members are to be sealed first.
       if (count === undefined ? this.#groups.hasQueued() : count > 0) this.#again = true;
     } catch (error) {
-      if (!(error instanceof KuvertError)) throw error;
-      if (this.#connection === connection) this.#blockLane(lane, error);
+      this.#failed(connection, lane, error);
     }
+    return undefined;
   }
 
-  /** Fetches and verifies what the lane needs, then seals its next rows. */
-  async #sealLane(connection: Connection, lane: PersonId): Promise<void> {
-    const { store, operations } = this.#context;
+  /** Fetches and verifies what the lane needs. @returns undefined where that is not to be had, or comes too late */
+  async #prepareLane(connection: Connection, lane: PersonId): Promise<PreparedLane | undefined> {
+    const { store } = this.#context;
     try {
       let account = store.directory.getAccount(lane);
       if (account === undefined && isAskedAtFirst(this.#context, lane)) {
         // No prekeys are taken for somebody whose keys are to be looked at first.
         account = await this.#directory.refresh(connection, lane);
       }
-      let bundles: Awaited<ReturnType<Directory['take']>>['bundles'] = new Map();
+      let bundles: PreparedLane['bundles'] = new Map();
       if (account !== undefined && this.#outdated.has(lane)) {
         account = await this.#directory.refresh(connection, lane);
       }
@@ -179,16 +189,42 @@ export class Sender {
       if (account === undefined || listDevicesWithoutSession(this.#context, account).length > 0) {
         ({ account, bundles } = await this.#directory.take(connection, lane));
       }
-      if (this.#connection !== connection) return;
+      if (this.#connection !== connection) return undefined;
       this.#confirm(account);
       this.#outdated.delete(lane);
-      const present = account;
-      const count = await operations.run(() => sealNextRows(this.#context, present, bundles));
-      if (count > 0) this.#again = true;
+      return { account, bundles };
     } catch (error) {
-      if (!(error instanceof KuvertError)) throw error;
-      if (this.#connection === connection) this.#blockLane(lane, error);
+      this.#failed(connection, lane, error);
+      return undefined;
     }
+  }
+
+  /** Seals the next rows of lanes and commits them together: the key of a large group goes to a thousand people at once. */
+  async #sealLanes(connection: Connection, lanes: readonly PreparedLane[]): Promise<void> {
+    if (lanes.length === 0) return;
+    const { store, operations } = this.#context;
+    await operations.run(async () => {
+      const staged: StagedRows[] = [];
+      for (const { account, bundles } of lanes) {
+        try {
+          const rows = await stageNextRows(this.#context, account, bundles);
+          if (rows !== undefined) staged.push(rows);
+        } catch (error) {
+          this.#failed(connection, account.personId, error);
+        }
+      }
+      if (staged.length === 0) return;
+      store.transaction(() => {
+        for (const rows of staged) rows.commit();
+      });
+      this.#again = true;
+    });
+  }
+
+  /** What failed for one lane holds that one up. @throws what is no KuvertError */
+  #failed(connection: Connection, lane: Lane, error: unknown): void {
+    if (!(error instanceof KuvertError)) throw error;
+    if (this.#connection === connection) this.#blockLane(lane, error);
   }
 
   /** @throws KuvertError `keys_unconfirmed` while the person is to be asked first */

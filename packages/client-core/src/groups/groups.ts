@@ -260,6 +260,9 @@ export class Groups {
   async #peopleAt(connection: Connection, mails: readonly string[]): Promise<PersonId[]> {
     const { own } = this.#context;
     const people = new Set<PersonId>();
+    // Some at once, so that not each takes a round trip; whoever is unknown is told below, of several the first.
+    const others = mails.filter((mail) => mail !== own.mail);
+    await inTurns(others, (mail) => this.#directory.findByMail(connection, mail).catch(() => undefined));
     for (const [at, mail] of mails.entries()) {
       if (mail === own.mail) people.add(own.personId);
       else people.add(await this.#personAt(connection, mail, at));

@@ -1,14 +1,14 @@
 /** Devices of members as they are known here, held against what the server delivers to. */
 import { type GroupState, groupSetHash } from '@kuvert/crypto/groups';
 import { deviceSetHash } from '@kuvert/crypto/identity';
-import { type DeviceId, equalBytes, type GroupId, KuvertError, type PersonId } from '@kuvert/protocol';
+import { type DeviceId, equalBytes, type GroupId, KuvertError } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { activeDevices, type Directory } from '../directory.ts';
 import type { Connection } from '../ports.ts';
 import type { KnownAccount } from '../store.ts';
 
-/** Lists that are fetched at once. */
-const LISTS_AT_ONCE = 8;
+/** People of whom something is fetched at once; the server works on 32 requests of a connection. */
+const PEOPLE_AT_ONCE = 16;
 const TRIES_MAX = 3;
 
 /** The devices of all members. */
@@ -64,13 +64,10 @@ export async function refreshMembers(
   throw new KuvertError('group_changed');
 }
 
-/** Runs for each person, some at once. */
-export async function inTurns(
-  people: readonly PersonId[],
-  work: (person: PersonId) => Promise<unknown>,
-): Promise<void> {
-  for (let at = 0; at < people.length; at += LISTS_AT_ONCE) {
-    await Promise.all(people.slice(at, at + LISTS_AT_ONCE).map(work));
+/** Runs for each person or address, some at once. */
+export async function inTurns<T>(people: readonly T[], work: (person: T) => Promise<unknown>): Promise<void> {
+  for (let at = 0; at < people.length; at += PEOPLE_AT_ONCE) {
+    await Promise.all(people.slice(at, at + PEOPLE_AT_ONCE).map(work));
   }
 }
 
