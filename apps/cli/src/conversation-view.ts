@@ -10,7 +10,7 @@ import { detailsJson, messageWords, type NameOf } from './content-text.ts';
 import { conversationTextsIn } from './conversation-texts.ts';
 import { showDuration } from './duration.ts';
 import { groupFacts, groupTextsIn } from './group-texts.ts';
-import { localTime, stateJson } from './message-view.ts';
+import { localTime, stateJson, stateText } from './message-view.ts';
 import type { Output } from './output.ts';
 import { showLine, showText } from './terminal-text.ts';
 
@@ -125,7 +125,8 @@ export function entryText(
   output: Output,
   nameOf: NameOf,
 ): string {
-  const { me, shortState } = output.texts;
+  const { me } = output.texts;
+  const { state, problem } = entry;
   const peer = showLine(peerName(summary));
   const author = entry.sender === undefined ? peer : showLine(entry.sender.mail);
   const who =
@@ -133,7 +134,7 @@ export function entryText(
       ? summary.group === undefined
         ? author
         : `${author} → ${peer}`
-      : `${me()} → ${peer}${entry.state ? ` (${shortState(entry.state)})` : ''}`;
+      : `${me()} → ${peer}${state ? ` (${stateText({ state, ...(problem && { problem }) }, output)})` : ''}`;
   return `${localTime(entry.atMs)}  ${who}: ${bodyText(entry, entry.direction === 'in' ? author : me(), output, { isOneLine: false, nameOf })}`;
 }
 

@@ -172,6 +172,21 @@ test('A1 whoami, people and history say what they promise', async () => {
   expect(newer).toMatchObject({ direction: 'out', text: '\ufefflast \0\r\n' });
 });
 
+test('A1 an argument that is not UTF-8 is refused by name: no text goes out changed, and no file is called missing', async () => {
+  const refusal = async (what: string) => {
+    const given = `exec "$0" "$@" ${what} "$(printf 'n\\344me')"`;
+    const args = ['send', ...as('anna'), '--to', 'ben@demo.test', '--json'];
+    const child = spawn('/bin/sh', ['-c', given, process.execPath, PROGRAM, ...args], { env: environment() });
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    const [{ error } = {}] = objects(stderr) as { error?: { code: string; message: string } }[];
+    return { exit: code, ...error };
+  };
+  const named = { exit: 2, code: 'usage', message: expect.stringContaining('not UTF-8: n\ufffdme') };
+  expect(await refusal('--file')).toMatchObject(named);
+  expect(await refusal('--option a --option b --poll')).toMatchObject(named);
+  expect(await refusal('--text')).toMatchObject({ exit: 2, code: 'text_not_utf8' });
+});
+
 test('A1 refusals have their exit codes', async () => {
   const to = (mail: string, text: string) => ['send', ...as('anna'), '--to', mail, '--text', text, '--json'];
   const nobody = await kuvert(to('nobody@demo.test', 'x'));

@@ -1,7 +1,9 @@
 /** How a message looks: the stable JSON line of `inbox` and `history`, and the lines for people. */
 import type { HistoryEntry, IncomingMessage, MessageGroup, MessageState } from '@kuvert/client-core';
+import type { ErrorCode } from '@kuvert/protocol';
 import { changeWords, detailsJson, isChangeKind, messageWords, type NameOf } from './content-text.ts';
 import type { Output } from './output.ts';
+import { problemSentence } from './problem-sentence.ts';
 import { showLine, showText } from './terminal-text.ts';
 
 /** A message that came in, as `inbox` or `history` has it. */
@@ -30,6 +32,15 @@ export function stateJson(state: MessageState): object {
   return state === 'read' ? { state: 'delivered', read: true } : { state };
 }
 
+/** How far a message of one's own has come in a word or, where something holds it up, with why. */
+export function stateText(
+  { state, problem }: { readonly state: MessageState; readonly problem?: ErrorCode },
+  { texts, language }: Pick<Output, 'texts' | 'language'>,
+): string {
+  const word = texts.shortState(state);
+  return problem === undefined ? word : `${word}: ${problemSentence(problem, language)}`;
+}
+
 /** @see incomingJson, with a direction, and the state of what was sent */
 export function historyJson(entry: HistoryEntry, output: Output, nameOf: NameOf): object {
   if (entry.direction === 'in') return { direction: 'in', ...incomingJson(entry, output, nameOf) };
@@ -53,7 +64,7 @@ export function historyJson(entry: HistoryEntry, output: Output, nameOf: NameOf)
 export function historyText(entry: HistoryEntry, output: Output, nameOf: NameOf): string {
   if (entry.direction === 'in') return incomingText(entry, output, nameOf);
   const head = `${localTime(entry.sentAtMs)}  ${output.texts.me()} → ${showLine(entry.group ? groupName(entry.group) : entry.to)}`;
-  return `${head} (${output.texts.shortState(entry.state)}): ${bodyOf(entry, output, nameOf)}`;
+  return `${head} (${stateText(entry, output)}): ${bodyOf(entry, output, nameOf)}`;
 }
 
 /** The same names as in `read`, `search` and `conversations`. */

@@ -1,5 +1,6 @@
 /** One run of `kuvert`: parse, do, tell what went wrong in one sentence, give the exit code. */
 import { CommanderError } from 'commander';
+import { checkArguments } from './arguments.ts';
 import type { CommandContext, CommonOptions } from './command-context.ts';
 import { type Language, readLanguage, type Settings } from './config.ts';
 import { EXIT } from './exit-codes.ts';
@@ -34,8 +35,9 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
     endBySignal: () => host.endBySignal(),
   };
   const program = buildProgram(context);
-  program.hook('preAction', (_, command) => {
+  program.hook('preAction', async (_, command) => {
     context.output = makeOutput(command.opts<CommonOptions>());
+    await checkArguments(argv);
   });
   try {
     await program.parseAsync([...argv], { from: 'user' });

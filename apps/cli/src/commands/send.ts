@@ -1,12 +1,11 @@
 /** `kuvert send`: one text, or one per line of stdin. */
-import { readFile } from 'node:fs/promises';
 import type { Profile } from '@kuvert/client-core/node';
 import { type ContentId, mailAddress } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { UsageError } from '../failure.ts';
 import { readMessageLines } from '../message-lines.ts';
-import { checkText, decodeUtf8, readText } from '../message-text.ts';
+import { checkText, readText } from '../message-text.ts';
 import { Outgoing } from '../outgoing.ts';
 import {
   connectIfReachable,
@@ -61,7 +60,7 @@ export function addSend(program: Command, context: CommandContext): void {
     .option('--delete <message>', 'take a message of yours back, for everybody')
     .option('--react <message>', 'react to a message with the sign in --text; an empty one takes it back')
     .option('--place <latitude,longitude[,name]>', 'send a place')
-    .option('--poll <question>', 'ask, with at least two --option')
+    .option('--poll <question>', 'ask, with 2 to 16 different --option')
     .option('--option <text>', 'an answer of --poll, or the number of one for --vote', collect)
     .option('--multiple', 'more than one answer of --poll may be chosen')
     .option('--vote <message>', 'answer a poll with --option 1, --option 2 …; none takes the answer back')
@@ -113,26 +112,12 @@ async function sendAsAsked(options: SendOptions, context: CommandContext): Promi
   const { to, group } = options;
   if ((to === undefined) === (group === undefined)) throw noRecipient();
   // Text is read and checked before the profile is opened, so that a slow pipe keeps no profile busy.
-  const text =
-    options.text === '-' ? await readText(context.streams.stdin) : await checkArgument(options.text ?? '');
+  const text = options.text === '-' ? await readText(context.streams.stdin) : checkText(options.text ?? '');
   await stoppable(context, (stop) =>
     withProfile(options, context.output, (profile) =>
       sendOne(profile, { to, group, text }, { context, stop }),
     ),
   );
-}
-
-/**
- * Node replaces what is not UTF-8 in an argument without a word, so an argument that holds the replacement character is
- * compared with its bytes, where the system shows them.
- * @throws KuvertError `text_not_utf8`, `text_too_long`
- */
-async function checkArgument(text: string): Promise<string> {
-  if (text.includes('\ufffd')) {
-    const bytes = await readFile('/proc/self/cmdline').catch(() => undefined);
-    if (bytes !== undefined) decodeUtf8(bytes);
-  }
-  return checkText(text);
 }
 
 function noRecipient(): UsageError {
@@ -191,7 +176,7 @@ async function sendOther(
       ? await readText(context.streams.stdin)
       : options.text === undefined
         ? undefined
-        : await checkArgument(options.text);
+        : checkText(options.text);
   await stoppable(context, (stop) =>
     withProfile(options, context.output, async (profile) => {
       const online = await stop.orStop(connectIfReachable(profile));

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { UsageError } from '../failure.ts';
 import { stateJson } from '../message-view.ts';
+import { problemSentence } from '../problem-sentence.ts';
 import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
 
 /** @see buildProgram */
@@ -29,9 +30,13 @@ async function showStatus(profile: Profile, messageId: ContentId, { output }: Co
   // Asked before the network, so that an unknown id is told at once, also offline.
   profile.status(messageId);
   const reachable = await flushIfReachable(profile);
-  const { state, dormant } = profile.status(messageId);
-  await output.result({ ...stateJson(state), ...(dormant && { dormant }) }, () =>
-    [output.texts.state(state), ...(dormant ? [output.texts.notKeptFor(dormant)] : [])].join('\n'),
+  const { state, problem, dormant } = profile.status(messageId);
+  await output.result({ ...stateJson(state), ...(problem && { problem }), ...(dormant && { dormant }) }, () =>
+    [
+      output.texts.state(state),
+      ...(problem ? [problemSentence(problem, output.language)] : []),
+      ...(dormant ? [output.texts.notKeptFor(dormant)] : []),
+    ].join('\n'),
   );
   if (!reachable) await output.notice('server_unreachable', output.texts.offlineLocal());
 }

@@ -34,32 +34,39 @@ export function deleteMessages(
     else messages.push(row);
     changes.entriesOf(row.conversationId);
   }
-  for (const row of messages) {
+  const sent = messages.filter((row) => !takeBackUnsent(context, row));
+  for (const row of sent) {
     forgetMessage(context, row, isEverywhere ? 'deleted' : 'removed');
     if (scope === 'own-devices') store.ownState.addRemoved(row.contentId, row.senderDevice, { isDue: true });
   }
   if (scope === 'own-devices') context.ownStateDue();
-  return isEverywhere && tellOthers(context, messages);
+  return isEverywhere && tellOthers(context, sent);
 }
 
-/** What was never sent is not sent any more; of all else the others are told. */
-function tellOthers(context: Context, rows: readonly EntryRow[]): boolean {
+/**
+ * What has not left this device never does, however it is deleted: nobody else has ever seen it, so there is nothing to show in its place, here as
+ * little as elsewhere. False for what has left, or may have.
+ */
+function takeBackUnsent(context: Context, row: EntryRow): boolean {
   const { store, own } = context;
+  if (row.senderDevice !== own.deviceId || !store.outbox.withdraw(row.contentId)) return false;
+  forgetMessage(context, row, 'deleted');
+  store.entries.forget(row.entryId, 'removed');
+  return true;
+}
+
+/** The others are told, in each conversation. */
+function tellOthers(context: Context, rows: readonly EntryRow[]): boolean {
+  const { store } = context;
   const byConversation = Map.groupBy(rows, (row) => row.conversationId);
   let isQueued = false;
   for (const [conversationId, deleted] of byConversation) {
     const conversation = store.conversations.get(conversationId);
     const person = conversation?.personId && store.directory.getPerson(conversation.personId);
     const to = person?.mail ?? conversation?.mail;
-    const sent = deleted.filter((row) => {
-      if (row.senderDevice !== own.deviceId || !store.outbox.withdraw(row.contentId)) return true;
-      // Nobody else has ever seen it, so there is nothing to show in its place, here as little as elsewhere.
-      store.entries.forget(row.entryId, 'removed');
-      return false;
-    });
     if (to === undefined && conversation?.personId === undefined) continue;
-    for (let at = 0; at < sent.length; at += MESSAGES_MAX) {
-      const messages = sent.slice(at, at + MESSAGES_MAX).map((row) => row.contentId);
+    for (let at = 0; at < deleted.length; at += MESSAGES_MAX) {
+      const messages = deleted.slice(at, at + MESSAGES_MAX).map((row) => row.contentId);
       const content = { kind: 'delete' as const, minReader: READER_VERSION, messages };
       queueMessage(context, {
         to: to ?? '',

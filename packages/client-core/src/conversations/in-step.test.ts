@@ -118,8 +118,10 @@ test('A8 what has disappeared or was deleted is not in the outbox either, though
   clock.advance(HOUR_MS);
   expect(lines(phone)).not.toContain('out gone by itself');
   expect(outboxHolds(phone, 'gone by itself')).toBe(false);
-  // Deleted here while it waits it still goes out, and then it is forgotten; what the other side has got stays theirs.
+  await settle();
+  // Deleted here when it was accepted it is forgotten here; what the other side has got stays theirs.
   await phone.write(bela, 'taken away here');
+  await phone.sync();
   conversations(phone).deleteEntries([lastId(phone)], 'here');
   await settle();
   expect(outboxHolds(phone, 'taken away here')).toBe(false);
@@ -200,8 +202,10 @@ test('A8 what its author deletes for everybody is gone for everybody, and a repe
 
 test('A8 what is taken back before it has arrived arrives as deleted, and what has not left never leaves', async () => {
   const { server, phone, laptop, bela, settle, say } = await world();
-  await bela.write(phone, 'never sent');
-  conversations(bela).deleteEntries([lastId(bela)], 'everywhere');
+  for (const scope of ['here', 'own-devices', 'everywhere'] as const) {
+    await bela.write(phone, `never sent, deleted ${scope}`);
+    conversations(bela).deleteEntries([lastId(bela)], scope);
+  }
   await settle();
   expect(lines(phone)).toEqual(['in hello']);
   const held: Parameters<ServerDouble['inject']>[1][] = [];

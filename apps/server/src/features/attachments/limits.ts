@@ -1,7 +1,7 @@
 /** Every limit of attachments beyond `ATTACHMENT_LIMITS` of the protocol, in one place. docs/limits.md shows them. */
 import type { BucketLimit } from '../../limits/leaky-buckets.ts';
 
-/** What attachments of a device, and of a whole tenant, may take on the server. A tenant's bytes are `KUVERT_ATTACHMENT_BYTES`. */
+/** What attachments of a device, and of a whole tenant, may take on the server. A tenant's bytes are `KUVERT_ATTACHMENT_GB`. */
 export const ATTACHMENTS_MAX = {
   deviceBytes: 20 * 2 ** 30,
   deviceCount: 10_000,
