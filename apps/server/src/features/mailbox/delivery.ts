@@ -137,6 +137,8 @@ export function createDelivery(deps: {
    * it is filled as one begins; while live it holds no more than what the last one handed over.
    */
   const held = new Set<string>();
+  /** More of them, which passes have handed over: mostly nobody ever asks for one, and a text for each row costs as much as sending it. */
+  const handedOver: Uint8Array[] = [];
   /** Acknowledged rows that may not be removed yet. */
   let acknowledged: LeavingRow[] = [];
   /**
@@ -164,24 +166,25 @@ export function createDelivery(deps: {
     return inFlight.length === 0 || bytesInFlight + bytes <= MAILBOX_LIMITS.windowBytes;
   }
 
-  /** @param scannedAs the name of a row that a pass found */
-  function deliver(fresh: FreshRow, scannedAs?: string): void {
+  /** @param isScanned a pass found it */
+  function deliver(fresh: FreshRow, isScanned = false): void {
     const record = fresh.isShared ? copyRecord(fresh.record) : fresh.record;
     numberRecord(record, lastSeq + 1);
-    countIn(fresh, scannedAs);
+    countIn(fresh, isScanned);
     connection.sendRecord(record);
   }
 
   /** Notes a row that is handed over under the next number. */
-  function countIn({ storedKey, record, isShared, body }: FreshRow, scannedAs?: string): void {
+  function countIn({ storedKey, record, isShared, body }: FreshRow, isScanned: boolean): void {
     lastSeq++;
-    const before = scannedAs === undefined ? undefined : leaving.get(scannedAs);
+    const isKnown = isScanned && storedKey !== undefined;
+    const before = isKnown && leaving.size > 0 ? leaving.get(keyText(storedKey)) : undefined;
     const fresh =
       storedKey === undefined ? undefined : { storedKey, isGone: false, isPointer: isShared === true, body };
     const isLeaving = before !== undefined;
     inFlight.push({ row: before ?? fresh, isLeaving, recordBytes: record.length, deliverySeq: lastSeq });
     bytesInFlight += record.length;
-    if (scannedAs !== undefined) held.add(scannedAs);
+    if (isKnown) handedOver.push(storedKey);
   }
 
   /** Nothing waits that has to go first, and there is room. */
@@ -201,7 +204,22 @@ export function createDelivery(deps: {
    * it once more, and to a device that was told of an empty mailbox meanwhile that is a replay (P3).
    */
   function isHeld(name: string): boolean {
-    return held.has(name) || (drained && deletions.has(scope.tenant, name));
+    return isHeldHere(name) || (drained && deletions.has(scope.tenant, name));
+  }
+
+  function isHeldHere(name: string): boolean {
+    for (const storedKey of handedOver.splice(0)) held.add(keyText(storedKey));
+    return held.has(name);
+  }
+
+  function holdsAny(): boolean {
+    return held.size > 0 || handedOver.length > 0;
+  }
+
+  function holdNone(): void {
+    held.clear();
+    handedOver.length = 0;
+    lastHeld = undefined;
   }
 
   /** Forgets rows that were acknowledged and are removed. Never during a pass, whose page may still show them. */
@@ -212,8 +230,7 @@ export function createDelivery(deps: {
   /** Before a pass: all that it may find and must not hand over. */
   function holdAll(): void {
     letGo();
-    held.clear();
-    lastHeld = undefined;
+    holdNone();
     for (const { row } of inFlight) if (row !== undefined) held.add(keyText(row.storedKey));
     for (const row of acknowledged) held.add(keyText(row.storedKey));
   }
@@ -223,8 +240,7 @@ export function createDelivery(deps: {
     if (upTo < heldUpTo || late.length > 0) return;
     lastHeld ??= acknowledged.at(-1);
     if (lastHeld?.isGone === false) return;
-    held.clear();
-    lastHeld = undefined;
+    holdNone();
   }
 
   /** Hands over what waits in memory, as far as there is room. */
@@ -292,14 +308,15 @@ export function createDelivery(deps: {
     let page = firstPage;
     const expired: Uint8Array[] = [];
     const orphans: Uint8Array[] = [];
+    // A pass does not meet again what it hands over itself.
+    const mayMeetHeld = drained || holdsAny();
     for (;;) {
       const readAtMs = clock.nowMs();
       for (const row of page.rows) {
         if (stopped) return undefined;
-        const name = keyText(row.storedKey);
-        if (isHeld(name)) continue;
+        if (mayMeetHeld && isHeld(keyText(row.storedKey))) continue;
         if (row.expiresAt !== undefined && row.expiresAt <= clock.nowMs()) {
-          if (!deletions.has(scope.tenant, name)) expired.push(row.storedKey);
+          if (!deletions.has(scope.tenant, keyText(row.storedKey))) expired.push(row.storedKey);
           continue;
         }
         const isShared = isPointer(row.value);
@@ -309,8 +326,8 @@ export function createDelivery(deps: {
           if (rowTimeMs(row.storedKey) < readAtMs - ORPHAN_MS) orphans.push(row.storedKey);
           continue;
         }
-        if (!(await room(record.length))) return undefined;
-        deliver({ storedKey: row.storedKey, record, isShared }, name);
+        if (!hasRoom(record.length) && !(await room(record.length))) return undefined;
+        deliver({ storedKey: row.storedKey, record, isShared }, true);
         found++;
         if (found % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
       }
@@ -394,9 +411,9 @@ export function createDelivery(deps: {
       if (stopped) return;
       if (canDeliver(row.record.length)) {
         // What a pass handed over may be told of once more by its commit.
-        const isKnown = held.size > 0 && row.storedKey !== undefined && held.has(keyText(row.storedKey));
+        const isKnown = holdsAny() && row.storedKey !== undefined && isHeldHere(keyText(row.storedKey));
         if (isKnown) return;
-        if (ahead?.deliverySeq === lastSeq + 1 && connection.sendAhead(ahead.sealed)) countIn(row);
+        if (ahead?.deliverySeq === lastSeq + 1 && connection.sendAhead(ahead.sealed)) countIn(row, false);
         else deliver(row);
         return;
       }
@@ -449,7 +466,7 @@ export function createDelivery(deps: {
       metrics.acknowledged.add(count);
       inFlight.splice(0, count);
       if (live && acknowledged.length > ACKNOWLEDGED_MAX) letGo();
-      if (live && held.size > 0) letHeldGo(upTo);
+      if (live && holdsAny()) letHeldGo(upTo);
       resume();
     },
 
