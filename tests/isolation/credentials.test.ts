@@ -230,6 +230,9 @@ const ADMIN_ROUTES = Object.values<AdminOperation>(ADMIN_OPERATIONS).map(
   ({ method, path }) => `public ${method} ${ADMIN_BASE}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
 );
 
+/** A small file with its hash behind it. */
+const WHOLE = Buffer.concat([Uint8Array.of(1), createHash('sha256').update(Uint8Array.of(1)).digest()]);
+
 describe('P4 H8 every HTTP route is tried', () => {
   test('and there are no others', () => {
     const { routes } = installation.server;
@@ -238,7 +241,7 @@ describe('P4 H8 every HTTP route is tried', () => {
         ...TAKES_NOTHING,
         ...Object.values(operatorCalls).map(({ path }) => `ops POST ${path}`),
         ...ADMIN_ROUTES,
-        ...['GET', 'PATCH'].map((method) => `public ${method} ${ATTACHMENT_PATH}`),
+        ...['GET', 'POST', 'PATCH'].map((method) => `public ${method} ${ATTACHMENT_PATH}`),
       ]),
     ];
     const found = (['public', 'ops'] as const).flatMap((listener) =>
@@ -257,9 +260,10 @@ describe('P4 H8 every HTTP route is tried', () => {
     const ask = async (method: string, capability: string | undefined) => {
       const headers: Record<string, string> = {
         ...(capability !== undefined && { authorization: `Kuvert ${capability}` }),
-        ...(method === 'PATCH' && { 'upload-offset': '0', 'content-type': UPLOAD_TYPE }),
+        ...(method === 'PATCH' && { 'upload-offset': '0' }),
+        ...(method.startsWith('P') && { 'content-type': UPLOAD_TYPE }),
       };
-      const body = method === 'PATCH' ? Uint8Array.of(1) : undefined;
+      const body = method === 'PATCH' ? Uint8Array.of(1) : method === 'POST' ? WHOLE : undefined;
       const answer = await fetch(`${installation.url}${ATTACHMENT_PATH}`, {
         method,
         headers,
@@ -269,14 +273,25 @@ describe('P4 H8 every HTTP route is tried', () => {
       return answer.status;
     };
     const [begun, stored] = foreign.names.attachment ?? [];
-    const up = await foreign.channel.request('attachments.create', { attachment: begun, sizeBytes: 4_096 });
+    const next = makeId('attachment', randomBytes(16));
+    const up = await foreign.channel.request('attachments.create', {
+      attachment: begun,
+      sizeBytes: 4_096,
+      next,
+    });
     const down = await foreign.channel.request('attachments.open', { attachment: stored });
     const [upload, download] = [up, down].map(({ result }) => (result as { capability: string }).capability);
+    const whole = (up.result as { next: string }).next;
     expect([await ask('HEAD', upload), await ask('GET', download)]).toEqual([204, 200]);
     for (const [method, wrong] of [
       ['GET', upload],
       ['PATCH', download],
       ['HEAD', download],
+      ['GET', whole],
+      ['PATCH', whole],
+      ['HEAD', whole],
+      ['POST', upload],
+      ['POST', download],
     ] as const) {
       expect(await ask(method, wrong), `${method} with the other direction`).toBe(401);
     }
@@ -291,6 +306,15 @@ describe('P4 H8 every HTTP route is tried', () => {
     later.writeUIntBE(later.readUIntBE(2, 6) + 1, 2, 6);
     const wrongs = [undefined, 'x', (download ?? '').slice(0, -4), later.toString('base64url'), ...tampered];
     for (const wrong of wrongs) expect(await ask('GET', wrong)).toBe(401);
+    for (const at of [8, 25, 42]) {
+      const bytes = Buffer.from(whole, 'base64url');
+      const names = [own.tenantId, own.device.deviceId, own.names.attachment?.[1]] as Id<'tenant'>[];
+      bytes.set(idToBytes(names[(at - 8) / 17] ?? own.tenantId), at);
+      expect(await ask('POST', bytes.toString('base64url'))).toBe(401);
+    }
+    // Good for one file, once.
+    expect([await ask('POST', whole), await ask('POST', whole)]).toEqual([204, 409]);
+    await foreign.channel.request('attachments.remove', { attachment: next });
   });
 
   test.each(TAKES_NOTHING)('%s', async (route) => {

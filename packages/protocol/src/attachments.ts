@@ -3,9 +3,13 @@
  * given a capability for it (one device, one attachment, one direction, some hours), moves the sealed bytes with it, and says on the channel
  * what they are to be.
  *
+ *     POST  /v1/attachment  authorization, upload-next, a small file and its SHA-256  → upload-next, stored
  *     HEAD  /v1/attachment  authorization: Kuvert <capability>                        → upload-offset
  *     PATCH /v1/attachment  authorization, upload-offset, bytes from there on         → upload-offset, durable
  *     GET   /v1/attachment  authorization, range: bytes=<from>-                       → the bytes from there on
+ *
+ * A small file goes in one request, with a capability that was asked for before there was a file: `attachments.create` gives one, and each such
+ * request the next. It says all that `attachments.create` and `attachments.finish` say of others.
  *
  * Upload follows the core of tus 1.0 (HEAD, PATCH, `Upload-Offset`); download is plain HTTP with ranges.
  */
@@ -21,6 +25,10 @@ export const CAPABILITY_SCHEME = 'Kuvert';
 export const UPLOAD_TYPE = 'application/offset+octet-stream';
 /** Header that says where in the upload a piece begins, or how far it has come. */
 export const UPLOAD_OFFSET_HEADER = 'upload-offset';
+/** Header that names the attachment after this one, and in the answer has the capability for it. */
+export const UPLOAD_NEXT_HEADER = 'upload-next';
+/** A SHA-256 stands behind a file that comes in one request. */
+export const UPLOAD_HASH_BYTES = 32;
 
 /** Sizes in bytes. */
 export const ATTACHMENT_LIMITS = {
@@ -30,6 +38,8 @@ export const ATTACHMENT_LIMITS = {
   sealedBytesMax: 2 ** 31 + 2 ** 20,
   /** Largest piece of an upload. */
   pieceBytesMax: 16 * 1_048_576,
+  /** Largest sealed file that goes in one request. */
+  wholeBytesMax: 4 * 1_048_576,
 } as const;
 
 /** A capability: a text for the `authorization` header. */
@@ -47,9 +57,16 @@ const sealedBytes = z.number().int().min(1).max(ATTACHMENT_LIMITS.sealedBytesMax
 export const attachmentsCreate = method({
   name: 'attachments.create',
   access: 'device',
-  params: z.object({ attachment: idSchema('attachment'), sizeBytes: sealedBytes }),
+  params: z.object({
+    attachment: idSchema('attachment'),
+    sizeBytes: sealedBytes,
+    /** What the next small file will be called. */
+    next: idSchema('attachment').optional(),
+  }),
   result: z.object({
     capability,
+    /** For that one to be sent in one request. */
+    next: capability.optional(),
     /** So much of it is durable on the server. */
     offset: z.number().int().min(0),
     /** It was finished before. */

@@ -182,6 +182,12 @@ const FILES: readonly Row[] = [
     '`too_large`',
     '`protocol`, attachments.ts',
   ],
+  [
+    'A sealed file that goes in one request',
+    size(ATTACHMENT_LIMITS.wholeBytesMax),
+    '`too_large`; larger ones go in pieces',
+    '`protocol`, attachments.ts',
+  ],
   ['Files of a tenant', '`KUVERT_ATTACHMENT_GB`', '`attachment_quota`', '`config.ts`'],
   [
     'Files of a device, finished or not',

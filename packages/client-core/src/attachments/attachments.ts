@@ -90,11 +90,12 @@ export class Attachments {
   ): Promise<ContentId> {
     const { random, store } = this.#context;
     const { files, openSealer } = this.#platform();
-    const attachment = makeId('attachment', random(16));
     const sealedBytes = sealedBytesOf(source.sizeBytes);
+    const next = this.uploads.takeNext(sealedBytes);
+    const attachment = next?.attachment ?? makeId('attachment', random(16));
     this.#sealing.add(attachment);
-    // The server is asked for its place meanwhile.
-    const growing = this.uploads.whileSealing(attachment, sealedBytes);
+    // The server is asked for its place meanwhile, or gets the first bytes.
+    const growing = this.uploads.whileSealing(attachment, sealedBytes, next);
     let writing: FileWriting | undefined;
     const opening = files.create(attachment).then((file) => {
       writing = file;

@@ -52,6 +52,22 @@ export interface BlobTransfer {
     /** Called when all of them are on their way. */
     readonly onSent?: () => void;
   }): Promise<number>;
+  /**
+   * Sends a whole file of `count` bytes in one request, its hash behind them; resolves when the server has stored it. Each part need only be good until the
+   * next is asked for.
+   * @param file.next what the next such file will be called
+   * @returns the capability for that one
+   */
+  store(file: {
+    readonly capability: string;
+    readonly next: AttachmentId;
+    readonly count: number;
+    readonly bytes: AsyncIterable<Uint8Array>;
+    /** Undefined when the file is given up. */
+    readonly sha256: Promise<Uint8Array | undefined>;
+    /** Called when all of it is on its way. */
+    readonly onSent: () => void;
+  }): Promise<string | undefined>;
   /** The bytes from `from` to the end. */
   fetch(range: { readonly capability: string; readonly from: number }): Promise<AsyncIterable<Uint8Array>>;
   /** Ends what is under way. */

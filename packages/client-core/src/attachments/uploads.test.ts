@@ -1,6 +1,6 @@
 /** Uploads after a power cut, whose sealed file is not what was written down, or not there any more (P1, B8). */
 import { randomBytes } from 'node:crypto';
-import { KuvertError, makeId } from '@kuvert/protocol';
+import { ATTACHMENT_LIMITS, KuvertError, makeId } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import type { Context } from '../context.ts';
 import { OperationQueue } from '../operation-queue.ts';
@@ -47,6 +47,7 @@ function scene(has: { readonly here: number | undefined; readonly there: number 
   };
   const context = {
     store,
+    random: (count: number) => Uint8Array.from(randomBytes(count)),
     clock: {
       now: () => 0,
       after: (_ms: number, fire: () => void) => {
@@ -66,7 +67,8 @@ function scene(has: { readonly here: number | undefined; readonly there: number 
   const connection = {
     async request(method: string) {
       asked.push(method);
-      if (method === 'attachments.create') return { capability: 'c', offset: there, isStored: false };
+      if (method === 'attachments.create')
+        return { capability: 'c', next: 'first', offset: there, isStored: false };
       if (isRight) return { expiresAt: 1 };
       there = 0;
       throw new KuvertError('attachment_damaged', { retry: { kind: 'now' } });
@@ -80,6 +82,13 @@ function scene(has: { readonly here: number | undefined; readonly there: number 
       },
     },
     transfer: {
+      async store({ capability, bytes, sha256 }: Parameters<AttachmentPorts['transfer']['store']>[0]) {
+        asked.push(`whole ${capability}`);
+        for await (const _part of bytes);
+        expect(await sha256).toHaveLength(32);
+        if (!isRight) throw new KuvertError('attachment_damaged', { retry: { kind: 'now' } });
+        return 'second';
+      },
       async send({ bytes, offset, count }: { bytes: AsyncIterable<unknown>; offset: number; count: number }) {
         asked.push('bytes');
         for await (const _part of bytes);
@@ -99,8 +108,39 @@ function scene(has: { readonly here: number | undefined; readonly there: number 
     onBytes: () => undefined,
   });
   uploads.connected(connection);
-  return { rest: rest.promise, told, asked };
+  return { rest: rest.promise, told, asked, uploads };
 }
+
+/** Seals a small file, as its message would have it. */
+function sealOne(uploads: Uploads): string | undefined {
+  const next = uploads.takeNext(SEALED_BYTES);
+  const attachment = next?.attachment ?? makeId('attachment', randomBytes(16));
+  const file = uploads.whileSealing(attachment, SEALED_BYTES, next);
+  const loan = file.lend(new Uint8Array(SEALED_BYTES), () => undefined);
+  file.written(loan);
+  file.completed(Uint8Array.from(randomBytes(32)));
+  return next?.capability;
+}
+
+test('A1 a small file goes in one request with the capability of the answer before, and one that is too large does not', async () => {
+  const { rest, asked, uploads } = scene({ here: SEALED_BYTES, there: 0 }, true);
+  await rest;
+  expect(uploads.takeNext(ATTACHMENT_LIMITS.wholeBytesMax + 1)).toBeUndefined();
+  asked.length = 0;
+  expect(sealOne(uploads)).toBe('first');
+  // The place is given once.
+  expect(uploads.takeNext(SEALED_BYTES)).toBeUndefined();
+  await expect.poll(() => uploads.takeNext(SEALED_BYTES)?.capability).toBe('second');
+  expect(asked).toEqual(['whole first']);
+});
+
+test('A1 P1 a small file whose one request fails goes on as any other', async () => {
+  const { rest, asked, uploads } = scene({ here: SEALED_BYTES, there: 0 }, false);
+  await rest;
+  asked.length = 0;
+  expect(sealOne(uploads)).toBe('first');
+  await expect.poll(() => asked).toEqual(['whole first', 'attachments.create', 'bytes']);
+});
 
 test('P1 a message whose file the server has all of goes out although the file is lost here', async () => {
   const { rest, told, asked } = scene({ here: undefined, there: SEALED_BYTES }, true);

@@ -2,7 +2,7 @@
  * Brings sealed files to the server while there is a connection, a few at a time, and lets the messages go out whose files are there. Wherever it
  * is stopped, it goes on from what the server has made durable.
  */
-import { type AttachmentId, KuvertError } from '@kuvert/protocol';
+import { ATTACHMENT_LIMITS, type AttachmentId, KuvertError, makeId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
 import type { MessagesAhead } from '../messages-ahead.ts';
@@ -23,6 +23,16 @@ const DAMAGES_MAX = 3;
 const STALE_MS = 86_400_000;
 /** Pauses beyond this are not waited for by whoever wants to be done. */
 const SHORT_PAUSE_MS = 5_000;
+
+/** A capability that was asked for ahead is used for so long: some time less than it is good for. */
+const NEXT_MS = 5 * 3_600_000;
+
+/** The place of a small file that is still to come. */
+export interface NextFile {
+  readonly attachment: AttachmentId;
+  readonly capability: string;
+  readonly untilMs: number;
+}
 
 /** What uploads tell, and whom they ask. */
 export interface UploadHooks {
@@ -53,6 +63,7 @@ export class Uploads {
   readonly #awaited = new Map<AttachmentId, (isStored: boolean) => void>();
   readonly #pieceSize = new PieceSize();
   #connection: Connection | undefined;
+  #next: NextFile | undefined;
 
   constructor(context: Context, ports: AttachmentPorts | undefined, hooks: UploadHooks) {
     this.#context = context;
@@ -73,6 +84,7 @@ export class Uploads {
   }
   disconnected(): void {
     this.#connection = undefined;
+    this.#next = undefined;
     for (const resolve of this.#awaited.values()) resolve(false);
     this.#awaited.clear();
     for (const { cancel } of this.#paused.values()) cancel();
@@ -105,16 +117,31 @@ export class Uploads {
     }
   }
 
+  /** A place for a file that can go in one request now, where the server has given one ahead. It is given once. */
+  takeNext(sealedBytes: number): NextFile | undefined {
+    const next = this.#next;
+    const isSmall =
+      sealedBytes <= ATTACHMENT_LIMITS.wholeBytesMax && this.#pieceSize.of(sealedBytes) === sealedBytes;
+    if (next === undefined || !isSmall || this.#sealing.size >= SEALING_MAX) return undefined;
+    this.#next = undefined;
+    return this.#context.clock.now() < next.untilMs ? next : undefined;
+  }
+
   /**
    * A file is being sealed: what is there of it is sent already. Only when its message was written down does it become an upload that outlives this
    * process, so what a killed one has left here is forgotten, and given up by the server after two days.
    */
-  whileSealing(attachment: AttachmentId, sealedBytes: number): GrowingFile {
+  whileSealing(attachment: AttachmentId, sealedBytes: number, next?: NextFile): GrowingFile {
     const file = new GrowingFile(this.#context.clock);
     const connection = this.#connection;
     if (connection === undefined || this.#ports === undefined || this.#sealing.size >= SEALING_MAX)
       return file;
-    const reached = this.#bring(connection, this.#ports, { attachment, sealedBytes, file })
+    const upload = { attachment, sealedBytes, file };
+    const reached = (
+      next === undefined
+        ? this.#bring(connection, this.#ports, upload)
+        : this.#bringWhole(connection, this.#ports, { ...upload, next })
+    )
       .catch((): Reached => 'nothing')
       .finally(() => file.noSender());
     this.#sealing.set(attachment, { connection, reached });
@@ -150,6 +177,60 @@ export class Uploads {
     await this.#context.operations.run(() => this.#stored(row));
   }
 
+  /** Brings a small file in one request, or the way of all others where that fails. @returns as {@link Uploads.#bring} */
+  async #bringWhole(
+    connection: Connection,
+    ports: AttachmentPorts,
+    upload: Pick<UploadRow, 'attachment' | 'sealedBytes'> & {
+      readonly file: GrowingFile;
+      readonly next: NextFile;
+    },
+  ): Promise<Reached> {
+    const { attachment, sealedBytes, file } = upload;
+    const { files, transfer } = ports;
+    file.sentFrom(0);
+    const after = this.#newNextId();
+    const read = (range: { from: number; to: number }) => files.read(attachment, range);
+    try {
+      const startedAt = performance.now();
+      const capability = await transfer.store({
+        capability: upload.next.capability,
+        next: after,
+        count: sealedBytes,
+        bytes: counted(asItGrows(file, { from: 0, to: sealedBytes }, read), this.#teller(upload)),
+        sha256: file.sealedSha256,
+        onSent: () => file.allSent(),
+      });
+      this.#pieceSize.arrived(sealedBytes, performance.now() - startedAt);
+      this.#setNext(connection, after, capability);
+      return this.#connection === connection ? 'stored' : 'nothing';
+    } catch (error) {
+      if (this.#connection !== connection || file.isGivenUp) return 'nothing';
+      if (error instanceof KuvertError && error.code === 'server_unreachable')
+        this.#pieceSize.failed(sealedBytes);
+      return this.#bring(connection, ports, upload);
+    }
+  }
+
+  /** Tells how far an upload has come. While its file is sealed a person is told of that. */
+  #teller({
+    attachment,
+    sealedBytes,
+    file,
+  }: Pick<UploadRow, 'attachment' | 'sealedBytes'> & { readonly file?: GrowingFile | undefined }) {
+    return (doneBytes: number): void => {
+      if (file === undefined || file.bytes === sealedBytes)
+        this.#hooks.onBytes({ attachment }, doneBytes, sealedBytes);
+    };
+  }
+  #newNextId(): AttachmentId {
+    return makeId('attachment', this.#context.random(16));
+  }
+  #setNext(connection: Connection, attachment: AttachmentId, capability: string | undefined): void {
+    if (capability === undefined || this.#connection !== connection) return;
+    this.#next = { attachment, capability, untilMs: this.#context.clock.now() + NEXT_MS };
+  }
+
   /** @returns `nothing` when the connection ended, or the file was given up, before all of it was there; `stored`: the server has confirmed it */
   async #bring(
     connection: Connection,
@@ -160,17 +241,19 @@ export class Uploads {
       file,
     }: Pick<UploadRow, 'attachment' | 'sealedBytes'> & { readonly file?: GrowingFile },
   ): Promise<Reached> {
-    const begun = await connection.request('attachments.create', { attachment, sizeBytes: sealedBytes });
+    const next = this.#newNextId();
+    const begun = await connection.request('attachments.create', {
+      attachment,
+      sizeBytes: sealedBytes,
+      ...(this.#next === undefined && { next }),
+    });
+    this.#setNext(connection, next, begun.next);
     if (begun.isStored) return 'arrived';
     // What the server has is not asked of this disk.
     const isHere = file !== undefined || begun.offset === sealedBytes;
     if (!isHere && (await files.size(attachment)) !== sealedBytes)
       throw new KuvertError('attachment_damaged');
-    // While it is sealed a person is told of that.
-    const tell = (doneBytes: number) => {
-      if (file === undefined || file.bytes === sealedBytes)
-        this.#hooks.onBytes({ attachment }, doneBytes, sealedBytes);
-    };
+    const tell = this.#teller({ attachment, sealedBytes, file });
     let finished: Promise<boolean> | undefined;
     file?.sentFrom(begun.offset);
     for (let { offset } = begun; offset < sealedBytes; ) {

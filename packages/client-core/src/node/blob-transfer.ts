@@ -11,6 +11,8 @@ import {
   CAPABILITY_SCHEME,
   fromWireError,
   KuvertError,
+  UPLOAD_HASH_BYTES,
+  UPLOAD_NEXT_HEADER,
   UPLOAD_OFFSET_HEADER,
   UPLOAD_TYPE,
   WireError,
@@ -43,20 +45,25 @@ export function createBlobTransfer(serverUrl: string): BlobTransfer {
         'content-type': UPLOAD_TYPE,
         'content-length': String(count),
       };
-      const request = begin({ method: 'PATCH', headers });
-      const answered = answerTo(request);
-      // The answer of a server that does not want all of it comes before the end.
-      await sendAll(request, bytes, answered, onSent).catch(() => undefined);
-      const response = await answered;
-      try {
-        if (response.statusCode !== 204) throw await problemIn(response);
-      } finally {
-        if (!request.writableEnded) request.destroy();
-      }
-      response.resume();
+      const response = await deliver(begin({ method: 'PATCH', headers }), bytes, onSent);
       const reached = Number(response.headers[UPLOAD_OFFSET_HEADER]);
       if (!Number.isSafeInteger(reached)) throw new KuvertError('server_unreachable');
       return reached;
+    },
+
+    async store({ capability, next, count, bytes, sha256, onSent }) {
+      const headers = {
+        ...headersFor(capability),
+        [UPLOAD_NEXT_HEADER]: next,
+        'content-type': UPLOAD_TYPE,
+        'content-length': String(count + UPLOAD_HASH_BYTES),
+      };
+      const request = begin({ method: 'POST', headers });
+      // The server looks up what it needs to know while the first bytes are sealed.
+      request.flushHeaders();
+      const response = await deliver(request, withHash(bytes, sha256), onSent);
+      const given = response.headers[UPLOAD_NEXT_HEADER];
+      return typeof given === 'string' ? given : undefined;
     },
 
     async fetch({ capability, from }) {
@@ -70,6 +77,34 @@ export function createBlobTransfer(serverUrl: string): BlobTransfer {
 
     close: () => agent.destroy(),
   };
+}
+
+/** Sends a body. @returns the answer to it @throws KuvertError what the server answered, or `server_unreachable` */
+async function deliver(
+  request: ClientRequest,
+  bytes: AsyncIterable<Uint8Array>,
+  onSent: (() => void) | undefined,
+): Promise<IncomingMessage> {
+  const answered = answerTo(request);
+  // The answer of a server that does not want all of it comes before the end.
+  await sendAll(request, bytes, answered, onSent).catch(() => undefined);
+  const response = await answered;
+  try {
+    if (response.statusCode !== 204) throw await problemIn(response);
+  } finally {
+    if (!request.writableEnded) request.destroy();
+  }
+  return response.resume();
+}
+
+async function* withHash(
+  bytes: AsyncIterable<Uint8Array>,
+  sha256: Promise<Uint8Array | undefined>,
+): AsyncGenerator<Uint8Array> {
+  yield* bytes;
+  const hash = await sha256;
+  if (hash === undefined) throw new Error('the file was given up');
+  yield hash;
 }
 
 /** Sends until all is sent or an answer has come. Each part is used up before the next is asked for. */

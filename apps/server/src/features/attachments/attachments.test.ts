@@ -78,6 +78,17 @@ const targetOf = (fd: string): string[] => {
 };
 const sweep = () => installation.attachments.sweep(anna.tenantId, 100);
 
+/** Brings a file in one request, with this behind it. */
+const whole = (
+  device: TestDevice,
+  bytes: Uint8Array,
+  { attachment = freshId(), hash = sha256(bytes), sizeBytes = bytes.length, owner = device.personId } = {},
+) =>
+  service().store(
+    { direction: 'new', tenantId: device.tenantId, deviceId: device.deviceId, attachment },
+    { sizeBytes, body: inPieces(bytes, hash), owner: Promise.resolve(owner) },
+  );
+
 /** Brings all of it and finishes. */
 async function store(device: TestDevice, bytes: Uint8Array): Promise<AttachmentId> {
   const attachment = freshId();
@@ -308,7 +319,12 @@ test('E1 a revoked device loses the download that runs, and every capability tha
   const bytes = Buffer.alloc(64 * 2 ** 20, 7);
   const attachment = await store(anna, bytes);
   const begun = freshId();
-  const upload = await create(ben, 1_000, begun);
+  const next = freshId();
+  const upload = await service().create(installation.caller(ben), {
+    attachment: begun,
+    sizeBytes: 1_000,
+    next,
+  });
   const { capability } = await service().open(installation.caller(ben), attachment);
   const app = fastify();
   installation.attachments.addHttpRoutes(app);
@@ -335,26 +351,151 @@ test('E1 a revoked device loses the download that runs, and every capability tha
   });
   expect(ended).toBe('cut');
   expect(taken).toBeLessThan(bytes.length);
-  const asked = [
-    await app.inject({ method: 'GET', url: ATTACHMENT_PATH, headers }),
-    await app.inject({
-      method: 'HEAD',
-      url: ATTACHMENT_PATH,
-      headers: { authorization: `Kuvert ${upload.capability}` },
-    }),
-    await app.inject({
-      method: 'PATCH',
-      url: ATTACHMENT_PATH,
-      payload: 'more',
+  const ask = async (method: string, held: string | undefined, body?: string) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${ATTACHMENT_PATH}`, {
+      method,
       headers: {
-        authorization: `Kuvert ${upload.capability}`,
-        'content-type': UPLOAD_TYPE,
-        [UPLOAD_OFFSET_HEADER]: '0',
+        authorization: `Kuvert ${held}`,
+        ...(body && { 'content-type': UPLOAD_TYPE, [UPLOAD_OFFSET_HEADER]: '0' }),
       },
-    }),
-  ];
-  expect(asked.map(({ statusCode }) => statusCode >= 400)).toEqual([true, true, true]);
-  expect(asked[0]?.json()).toMatchObject({ code: 'capability_invalid' });
-  expect(existsSync(fileOf(ben, begun, '.part'))).toBe(false);
+      ...(body && { body }),
+    });
+    return method === 'HEAD' ? answer.ok : ((await answer.json()) as { code: string }).code;
+  };
+  expect([
+    await ask('HEAD', upload.capability),
+    await ask('GET', capability),
+    await ask('PATCH', upload.capability, 'more'),
+    await ask('POST', upload.next, 'a file, with what could be its hash behind it'),
+  ]).toEqual([false, 'capability_invalid', 'capability_invalid', 'capability_invalid']);
+  for (const name of [begun, next]) expect(existsSync(fileOf(ben, name, '.part'))).toBe(false);
   await app.close();
+});
+
+test('A1 A9 a file that came in one request is there for others, counted once, and its capability is used up', async () => {
+  const bytes = installation.random(600_000);
+  const attachment = freshId();
+  await whole(anna, bytes, { attachment });
+  const { sha256: stored, sizeBytes } = await service().open(installation.caller(ben), attachment);
+  expect([stored, sizeBytes]).toEqual([sha256(bytes), bytes.length]);
+  expect(await codeOf(whole(anna, bytes, { attachment }))).toBe('attachment_offset');
+  // Asked for as any other, by the device that does not know of the answer.
+  const again = { attachment, sizeBytes: bytes.length };
+  expect(await service().create(installation.caller(anna), again)).toMatchObject({ isStored: true });
+  const usage = () => installation.store.tenant(anna.tenantId).find(attachmentUsage, anna.deviceId);
+  expect(await usage()).toMatchObject({ bytes: bytes.length, count: 1 });
+  await service().remove(installation.caller(anna), attachment);
+  expect(await usage()).toBeUndefined();
+});
+
+test('A1 A9 of a file in one request that is not what its hash says, or of nobody, nothing is kept', async () => {
+  const bytes = installation.random(5_000);
+  const attachment = freshId();
+  const flipped = Uint8Array.from(bytes);
+  flipped[4_000] = (flipped[4_000] ?? 0) ^ 1;
+  expect(await codeOf(whole(anna, flipped, { attachment, hash: sha256(bytes) }))).toBe('attachment_damaged');
+  // As long as it should be, with half a hash.
+  const half = sha256(bytes).subarray(0, 16);
+  expect(await codeOf(whole(anna, bytes, { attachment, hash: half }))).toBe('attachment_damaged');
+  const nobody = { ...up(anna, freshId()), direction: 'new' } as const;
+  const body = inPieces(bytes, sha256(bytes));
+  const owner = Promise.resolve(undefined);
+  expect(await codeOf(service().store(nobody, { sizeBytes: bytes.length, body, owner }))).toBe(
+    'capability_invalid',
+  );
+  for (const end of ['', '.part']) expect(existsSync(fileOf(anna, attachment, end))).toBe(false);
+  expect(await codeOf(service().open(installation.caller(anna), attachment))).toBe('attachment_gone');
+});
+
+test('A1 P1 of a request that ends before its file does nothing is kept, and its device brings it as any other', async () => {
+  const bytes = installation.random(9_000);
+  const attachment = freshId();
+  const part = bytes.subarray(0, 6_000);
+  const cut = whole(anna, part, { attachment, hash: new Uint8Array(0), sizeBytes: bytes.length });
+  expect(await codeOf(cut)).toBe('attachment_offset');
+  expect(existsSync(fileOf(anna, attachment, '.part'))).toBe(false);
+  // What a server leaves that was killed in the middle of it.
+  writeFileSync(fileOf(anna, attachment, '.part'), part);
+  const { offset } = await create(anna, bytes.length, attachment);
+  expect(offset).toBe(part.length);
+  await service().append(up(anna, attachment), offset, inPieces(bytes.subarray(offset)));
+  await service().finish(installation.caller(anna), { attachment, sha256: sha256(bytes) });
+  expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('done');
+});
+
+test('A1 P1 a device that has begun a file anew while its request still stands loses nothing of it', async () => {
+  const bytes = installation.random(9_000);
+  const attachment = freshId();
+  const goOn = Promise.withResolvers<void>();
+  const hasBegun = Promise.withResolvers<void>();
+  const body = (async function* () {
+    yield bytes.subarray(0, 4_000);
+    hasBegun.resolve();
+    await goOn.promise;
+  })();
+  const owner = Promise.resolve(anna.personId);
+  const standing = codeOf(
+    service().store({ ...up(anna, attachment), direction: 'new' }, { sizeBytes: bytes.length, body, owner }),
+  );
+  await hasBegun.promise;
+  await create(anna, bytes.length, attachment);
+  goOn.resolve();
+  expect(await standing).toBe('attachment_offset');
+  const { offset } = await create(anna, bytes.length, attachment);
+  expect(offset).toBe(4_000);
+  await service().append(up(anna, attachment), offset, inPieces(bytes.subarray(offset)));
+  await service().finish(installation.caller(anna), { attachment, sha256: sha256(bytes) });
+  expect(await codeOf(service().open(installation.caller(ben), attachment))).toBe('done');
+});
+
+test('A1 P1 a file in one request whose row a crash has prevented is finished by asking for it, and is swept where nobody does', async () => {
+  const bytes = installation.random(5_000);
+  const [asked, forgotten] = [freshId(), freshId()];
+  for (const attachment of [asked, forgotten]) {
+    await whole(anna, bytes, { attachment });
+    // What a crash between the name and the row leaves.
+    const path = fileOf(anna, attachment);
+    renameSync(path, `${path}.kept`);
+    await service().remove(installation.caller(anna), attachment);
+    renameSync(`${path}.kept`, path);
+  }
+  expect(await create(anna, bytes.length, asked)).toMatchObject({ offset: bytes.length, isStored: false });
+  await service().finish(installation.caller(anna), { attachment: asked, sha256: sha256(bytes) });
+  expect(await codeOf(service().open(installation.caller(ben), asked))).toBe('done');
+  const old = new Date(installation.clock.nowMs() - LEFTOVER_MS - 1);
+  utimesSync(fileOf(anna, forgotten), old, old);
+  expect(await service().sweepLeftovers(installation.store.tenant(anna.tenantId))).toBe(1);
+  expect(existsSync(fileOf(anna, forgotten))).toBe(false);
+});
+
+test('A1 H1 a file in one request is refused before its first byte where there is no room, one that is under way counted too', async () => {
+  const sealed = ATTACHMENT_LIMITS.sealedBytesMax;
+  const bytes = installation.random(5_000);
+  for (let count = 0; count < 9; count++) await create(anna, sealed);
+  await create(ben, sealed);
+  await create(ben, 21 * GIB - 10 * sealed - bytes.length);
+  const goOn = Promise.withResolvers<void>();
+  const hasBegun = Promise.withResolvers<void>();
+  const slow = freshId();
+  const body = (async function* () {
+    hasBegun.resolve();
+    await goOn.promise;
+    yield bytes;
+    yield sha256(bytes);
+  })();
+  const owner = Promise.resolve(anna.personId);
+  const underWay = service().store(
+    { ...up(anna, slow), direction: 'new' },
+    { sizeBytes: bytes.length, body, owner },
+  );
+  await hasBegun.promise;
+  const refused = freshId();
+  expect(await codeOf(whole(ben, bytes, { attachment: refused }))).toBe('attachment_quota');
+  expect(existsSync(fileOf(ben, refused, '.part'))).toBe(false);
+  expect(installation.limits).toEqual(['attachments']);
+  goOn.resolve();
+  expect(await codeOf(underWay)).toBe('done');
+  expect(await codeOf(whole(anna, bytes))).toBe('attachment_quota');
+  await service().remove(installation.caller(anna), slow);
+  expect(await codeOf(whole(ben, bytes))).toBe('done');
 });

@@ -1,5 +1,6 @@
 /**
- * Capabilities: who holds one may move the bytes of one attachment in one direction, as one device, for some hours. Nothing is kept of them:
+ * Capabilities: who holds one may move the bytes of one attachment in one direction, as one device, for some hours; `new` is for one that goes up
+ * in one request and was not there before. Nothing is kept of them:
  * version u8 | direction u8 | expiry u48 ms | tenant 17 | device 17 | attachment 17 | HMAC-SHA256(tenant's key, label ‖ all before) 32, as
  * base64url. A revoked device's capabilities end with it, because whoever takes one asks for the device too.
  */
@@ -21,14 +22,14 @@ import { CAPABILITY_MS } from './limits.ts';
 
 /** What a capability allows. */
 export interface Capability {
-  readonly direction: 'up' | 'down';
+  readonly direction: 'up' | 'down' | 'new';
   readonly tenantId: TenantId;
   readonly deviceId: DeviceId;
   readonly attachment: AttachmentId;
 }
 
 const VERSION = 1;
-const DIRECTIONS = ['up', 'down'] as const;
+const DIRECTIONS = ['up', 'down', 'new'] as const;
 const IDS_AT = 8;
 const MAC_AT = IDS_AT + 3 * ID_BYTES;
 const BYTES = MAC_AT + 32;

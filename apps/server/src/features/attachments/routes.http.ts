@@ -8,8 +8,11 @@ import {
   ATTACHMENT_LIMITS,
   ATTACHMENT_PATH,
   CAPABILITY_SCHEME,
+  isId,
   KuvertError,
   type PersonId,
+  UPLOAD_HASH_BYTES,
+  UPLOAD_NEXT_HEADER,
   UPLOAD_OFFSET_HEADER,
   UPLOAD_TYPE,
 } from '@kuvert/protocol';
@@ -47,12 +50,35 @@ export function addAttachmentRoutes(app: FastifyInstance, deps: AttachmentHttp):
       .send();
   });
 
+  const wholeBytesMax = ATTACHMENT_LIMITS.wholeBytesMax + UPLOAD_HASH_BYTES;
+  app.post(ATTACHMENT_PATH, { bodyLimit: wholeBytesMax }, async (request, reply) => {
+    const capability = await capabilityOf(request, 'new', deps);
+    const next = request.headers[UPLOAD_NEXT_HEADER];
+    const length = lengthOf(request, wholeBytesMax);
+    if (length <= UPLOAD_HASH_BYTES) throw new KuvertError('bad_request');
+    const sizeBytes = length - UPLOAD_HASH_BYTES;
+    await transfers.run(capability, cutOff(request.raw), async () => {
+      const body = bodyPieces(request.raw, length);
+      endWhenIdle(request.raw);
+      try {
+        await attachments.store(capability, { sizeBytes, body, owner: deps.personOf(capability) });
+      } finally {
+        await body.end();
+      }
+    });
+    if (typeof next === 'string' && isId('attachment', next)) {
+      reply.header(UPLOAD_NEXT_HEADER, await deps.capabilities.make({ ...capability, attachment: next }));
+    }
+    return reply
+      .headers({ ...NOT_STORED, [UPLOAD_OFFSET_HEADER]: sizeBytes })
+      .code(204)
+      .send();
+  });
+
   app.patch(ATTACHMENT_PATH, { bodyLimit: ATTACHMENT_LIMITS.pieceBytesMax }, async (request, reply) => {
     const capability = await capabilityOf(request, 'up', deps);
     const from = offsetOf(request.headers[UPLOAD_OFFSET_HEADER]);
-    const length = Number(request.headers['content-length']);
-    if (!(request.body instanceof Readable) || !(length > 0)) throw new KuvertError('bad_request');
-    if (length > ATTACHMENT_LIMITS.pieceBytesMax) throw new KuvertError('too_large');
+    const length = lengthOf(request, ATTACHMENT_LIMITS.pieceBytesMax);
     const offset = await transfers.run(capability, cutOff(request.raw), async () => {
       // What comes is taken while it is found out whether the device may still bring it.
       const body = bodyPieces(request.raw, length);
@@ -128,6 +154,14 @@ async function capabilityOf(
   const capability = await capabilities.read(text);
   if (capability.direction !== direction) throw new KuvertError('capability_invalid');
   return capability;
+}
+
+/** How much comes. @throws KuvertError `bad_request`, `too_large` */
+function lengthOf(request: FastifyRequest, bytesMax: number): number {
+  const length = Number(request.headers['content-length']);
+  if (!(request.body instanceof Readable) || !(length > 0)) throw new KuvertError('bad_request');
+  if (length > bytesMax) throw new KuvertError('too_large');
+  return length;
 }
 
 function offsetOf(header: string | string[] | undefined): number {

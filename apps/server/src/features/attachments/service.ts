@@ -17,6 +17,7 @@ import type { RowOf, TenantScope, Tx } from '../../store/index.ts';
 import type { ExchangeService } from '../pools/index.ts';
 import type { Capabilities, Capability } from './capability.ts';
 import { attachments, attachmentUsage } from './collections.ts';
+import { HashedBody } from './hashed-body.ts';
 import { ATTACHMENTS_MAX, EXPIRY_MARGIN_MS, LEFTOVER_MS, UNFINISHED_MS } from './limits.ts';
 
 /** Uploads that are remembered; others are looked up. */
@@ -30,8 +31,28 @@ export interface AttachmentService {
   /** @see attachmentsCreate */
   create(
     caller: Caller,
-    upload: { readonly attachment: AttachmentId; readonly sizeBytes: number },
-  ): Promise<{ capability: string; offset: number; isStored: boolean }>;
+    upload: {
+      readonly attachment: AttachmentId;
+      readonly sizeBytes: number;
+      readonly next?: AttachmentId | undefined;
+    },
+  ): Promise<{ capability: string; next?: string; offset: number; isStored: boolean }>;
+  /**
+   * Takes a small file as a whole: what `create`, `append` and `finish` do of others. Resolves when it is durable and counted. Of one that is refused or
+   * does not come to its end nothing is kept; what a crash leaves goes on with `create`, or is found by {@link AttachmentService.sweepLeftovers}.
+   * @param file.body the sealed bytes and behind them their SHA-256; each part need only be good until the next is asked for
+   * @param file.owner whose device it is, while that may do anything: no byte is kept before
+   * @throws KuvertError `capability_invalid`, `attachment_quota`, `rate_limited`, `disk_full`, `attachment_offset` with {offset} when not all came or it
+   * was begun another way, `attachment_damaged` (begin anew)
+   */
+  store(
+    capability: Capability,
+    file: {
+      readonly sizeBytes: number;
+      readonly body: AsyncIterable<Uint8Array>;
+      readonly owner: Promise<PersonId | undefined>;
+    },
+  ): Promise<void>;
   /** @see attachmentsFinish */
   finish(
     caller: Caller,
@@ -93,15 +114,21 @@ export function createAttachmentService(deps: {
   const begun = new Map<string, Row>();
   /** Bytes that have come for an upload and were not handed to the storage yet. */
   const arriving = new Map<string, Promise<unknown>>();
+  /** What is to be counted soon, by subject. */
+  const reserved = new Map<string, { readonly bytes: number; readonly count: number }>();
   const keyOf = ({ tenantId, attachment }: Pick<Capability, 'tenantId' | 'attachment'>) =>
     `${tenantId} ${attachment}`;
   const keptUntil = () => clock.nowMs() + LIFETIME_MS[1] + EXPIRY_MARGIN_MS;
 
   /** What a tenant and a device keep, asked for at once. */
-  async function usageOf(tx: Tx<'tenant'>, tenantId: TenantId, device: DeviceId) {
+  async function usageOf(
+    rows: Pick<TenantScope, 'find'> | Pick<Tx<'tenant'>, 'find'>,
+    tenantId: TenantId,
+    device: DeviceId,
+  ) {
     const [ofTenant, ofDevice] = await Promise.all([
-      tx.find(attachmentUsage, tenantId),
-      tx.find(attachmentUsage, device),
+      rows.find(attachmentUsage, tenantId),
+      rows.find(attachmentUsage, device),
     ]);
     return [
       { subject: tenantId, row: ofTenant, bytesMax: tenantBytesMax, countMax: Number.POSITIVE_INFINITY },
@@ -112,6 +139,30 @@ export function createAttachmentService(deps: {
         countMax: ATTACHMENTS_MAX.deviceCount,
       },
     ];
+  }
+
+  /**
+   * Keeps room for a file that is counted only when it is there.
+   * @returns gives it back
+   * @throws KuvertError `attachment_quota`
+   */
+  function reserve(usage: Awaited<ReturnType<typeof usageOf>>, sizeBytes: number): () => void {
+    for (const { subject, row, bytesMax, countMax } of usage) {
+      const others = reserved.get(subject) ?? { bytes: 0, count: 0 };
+      const bytes = (row?.bytes ?? 0) + others.bytes + sizeBytes;
+      const count = (row?.count ?? 0) + others.count + 1;
+      if (bytes > bytesMax || count > countMax) throw new KuvertError('attachment_quota');
+    }
+    const add = (sign: 1 | -1) => {
+      for (const { subject } of usage) {
+        const present = reserved.get(subject) ?? { bytes: 0, count: 0 };
+        const next = { bytes: present.bytes + sign * sizeBytes, count: present.count + sign };
+        if (next.count === 0) reserved.delete(subject);
+        else reserved.set(subject, next);
+      }
+    };
+    add(1);
+    return () => add(-1);
   }
 
   /** Counts an attachment in or out, for its device and for the tenant. */
@@ -182,6 +233,55 @@ export function createAttachmentService(deps: {
     return begun.get(keyOf(place)) ?? scopeOf(place.tenantId).find(attachments, place.attachment);
   }
 
+  function tellOfQuota(error: unknown, caller: { tenantId: TenantId; deviceId: DeviceId }): void {
+    if (error instanceof KuvertError && error.code === 'attachment_quota') onLimit(caller);
+  }
+
+  /** Writes a file that has its hash behind it, and compares that. @returns the hash @throws KuvertError as {@link AttachmentService.store} */
+  async function keepWhole(
+    place: ReturnType<typeof placeOf>,
+    sizeBytes: number,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const file = new HashedBody(body, sizeBytes);
+    const appended = blobs.append(place, 0, file.bytes(), sizeBytes);
+    await Promise.race([file.over, appended.catch(() => undefined)]);
+    // Nothing is promised before it is durable, but it can be looked at.
+    await blobs.settled(place);
+    if ((await blobs.find(place))?.sizeBytes !== sizeBytes) {
+      const offset = await appended;
+      if (offset !== sizeBytes) throw new KuvertError('attachment_offset', { details: { offset } });
+    }
+    if (file.isWhole && equalBytes(await blobs.hash(place), file.sha256)) return file.sha256;
+    throw new KuvertError('attachment_damaged', { retry: { kind: 'now' } });
+  }
+
+  /** Makes a file whose bytes were compared durable, and its row, which counts it. @throws KuvertError `attachment_quota`, `id_reused` */
+  async function putWhole(
+    place: ReturnType<typeof placeOf>,
+    file: Pick<Row, 'device' | 'person' | 'sizeBytes'> & { readonly sha256: Uint8Array<ArrayBuffer> },
+  ): Promise<void> {
+    const { tenantId, attachment } = place;
+    const completed = blobs.complete(place);
+    completed.catch(() => undefined);
+    await scopeOf(tenantId).write(async (tx) => {
+      const [present, usage] = await Promise.all([
+        tx.find(attachments, attachment),
+        usageOf(tx, tenantId, file.device),
+      ]);
+      const isAnother = present?.device !== file.device || present.sizeBytes !== file.sizeBytes;
+      if (present !== undefined && isAnother) throw new KuvertError('id_reused');
+      const createdAt = present?.createdAt ?? clock.nowMs();
+      const expiresAt = Math.max(keptUntil(), present?.expiresAt ?? 0);
+      const row: Row = { ...file, attachment, createdAt, expiresAt };
+      if (present === undefined) count(tx, usage, { row, sign: 1 });
+      // The row promises the bytes and their name.
+      await completed;
+      tx.put(attachments, row);
+    });
+    begun.delete(keyOf(place));
+  }
+
   /** Resolves when what has come for an upload was taken, also what comes in this turn of the event loop, on another connection. */
   async function allTaken(place: ReturnType<typeof placeOf>): Promise<void> {
     if (!arriving.has(keyOf(place))) await new Promise((resolve) => setImmediate(resolve));
@@ -190,10 +290,14 @@ export function createAttachmentService(deps: {
   }
 
   return {
-    async create(caller, { attachment, sizeBytes }) {
+    async create(caller, { attachment, sizeBytes, next: nextAttachment }) {
       const { scope, tenantId, deviceId, personId } = caller;
       if (sizeBytes > ATTACHMENT_LIMITS.sealedBytesMax) throw new KuvertError('attachment_too_large');
       creates.take(`${tenantId} ${deviceId}`);
+      const place = placeOf(scope, attachment);
+      // A crash may have left one that came in one request without a row.
+      const found = blobs.find(place);
+      found.catch(() => undefined);
       let isNew = false;
       const row = await scope
         .write(async (tx) => {
@@ -215,14 +319,14 @@ export function createAttachmentService(deps: {
           return fresh;
         })
         .catch((error: unknown) => {
-          if (error instanceof KuvertError && error.code === 'attachment_quota')
-            onLimit({ tenantId, deviceId });
+          tellOfQuota(error, { tenantId, deviceId });
           throw error;
         });
-      if (row.sha256 === null) remember(keyOf({ tenantId, attachment }), row);
+      if (row.sha256 === null) remember(keyOf(place), row);
       const capability = await capabilities.make({ direction: 'up', tenantId, deviceId, attachment });
-      if (isNew) return { capability, offset: 0, isStored: false };
-      const state = await blobs.find(placeOf(scope, attachment));
+      const ofNext = { direction: 'new', tenantId, deviceId } as const;
+      const next = nextAttachment && (await capabilities.make({ ...ofNext, attachment: nextAttachment }));
+      const state = isNew ? await found : await blobs.find(place);
       const isAllThere = state?.sizeBytes === sizeBytes;
       // All there but not complete: a crash came in between, and whoever finishes it again completes it.
       const isStored = row.sha256 !== null && isAllThere && state.isComplete;
@@ -231,8 +335,41 @@ export function createAttachmentService(deps: {
       if (isLost) await beginAnew(scope, attachment);
       // A crash has left its name without all of its bytes.
       const isBroken = row.sha256 === null && state?.isComplete === true && !isAllThere;
-      if (isBroken) await blobs.remove(placeOf(scope, attachment));
-      return { capability, offset: isLost || isBroken ? 0 : (state?.sizeBytes ?? 0), isStored };
+      if (isBroken) await blobs.remove(place);
+      const offset = isLost || isBroken ? 0 : (state?.sizeBytes ?? 0);
+      return { capability, ...(next !== undefined && { next }), offset, isStored };
+    },
+
+    async store({ tenantId, deviceId, attachment }, { sizeBytes, body, owner }) {
+      const scope = scopeOf(tenantId);
+      const place = placeOf(scope, attachment);
+      creates.take(`${tenantId} ${deviceId}`);
+      const [person, present, usage] = await Promise.all([
+        owner,
+        scope.find(attachments, attachment),
+        usageOf(scope, tenantId, deviceId),
+      ]);
+      if (person === undefined) throw new KuvertError('capability_invalid');
+      if (present !== undefined) {
+        throw new KuvertError('attachment_offset', { details: { offset: 0 } });
+      }
+      try {
+        const giveBack = reserve(usage, sizeBytes);
+        try {
+          const sha256 = await keepWhole(place, sizeBytes, body);
+          await putWhole(place, { device: deviceId, person, sizeBytes, sha256 });
+          onStored({ tenantId, sizeBytes, sha256 });
+        } catch (error) {
+          // Nobody counts it: it goes at once, unless its device has begun it anew meanwhile.
+          if ((await scope.find(attachments, attachment)) === undefined) await blobs.remove(place);
+          throw error;
+        } finally {
+          giveBack();
+        }
+      } catch (error) {
+        tellOfQuota(error, { tenantId, deviceId });
+        throw error;
+      }
     },
 
     async finish({ scope, deviceId }, { attachment, sha256 }) {
