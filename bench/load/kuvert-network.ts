@@ -19,6 +19,7 @@ import {
   PROTOCOL_VERSIONS,
   RECORD_TYPES,
   Response,
+  u32At,
 } from '@kuvert/protocol';
 import { type Account, readAccounts } from '../seed/accounts.ts';
 import {
@@ -263,7 +264,7 @@ class KuvertEndpoint implements Endpoint {
   #receive(record: Uint8Array): void {
     switch (record[0]) {
       case RECORD_TYPES.deliver:
-        this.#lastSeq = new DataView(record.buffer, record.byteOffset).getUint32(DELIVERY_AT.seq);
+        this.#lastSeq = u32At(record, DELIVERY_AT.seq);
         this.#acknowledgeSoon();
         this.#onArrival(tagOf(record), record.length);
         return;
@@ -294,7 +295,7 @@ class KuvertEndpoint implements Endpoint {
   }
 
   #accepted(answer: Uint8Array): void {
-    const requestNo = new DataView(answer.buffer, answer.byteOffset).getUint32(SUBMIT_AT.requestNo);
+    const requestNo = u32At(answer, SUBMIT_AT.requestNo);
     if (!this.#open.delete(requestNo)) failRun('an answer to no submit');
     if (this.#open.size === 0) for (const resolve of this.#whenSettled.splice(0)) resolve();
   }

@@ -17,8 +17,11 @@ import {
   makeId,
   makeSubmitId,
   type PersonId,
+  putU32,
   RECORD_TYPES,
   SUITES,
+  sliceBytes,
+  u32At,
 } from '@kuvert/protocol';
 
 /** Bytes of a leg: a sealed text of usual length. XMPP carries the same as {@link XMPP_BODY_CHARACTERS} of base64. */
@@ -77,22 +80,23 @@ export function fillSubmit(
   message: { readonly requestNo: number; readonly nowMs: number; readonly run: number; readonly tag: number },
   tagAt: number = SUBMIT_AT.leg,
 ): Uint8Array<ArrayBuffer> {
-  const record = template.slice();
-  const view = new DataView(record.buffer);
-  view.setUint32(SUBMIT_AT.requestNo, message.requestNo);
+  const record = sliceBytes(template.length);
+  record.set(template);
+  putU32(record, SUBMIT_AT.requestNo, message.requestNo);
   // Type byte, 6 bytes of time, 10 bytes that differ for each submit: request numbers are never used twice in a run.
-  view.setUint32(SUBMIT_AT.submitId + 1, Math.floor(message.nowMs / 0x10000));
-  view.setUint16(SUBMIT_AT.submitId + 5, message.nowMs % 0x10000);
-  view.setUint32(SUBMIT_AT.submitId + 7, message.run);
-  view.setUint32(SUBMIT_AT.submitId + 11, message.requestNo);
-  view.setUint32(tagAt, message.tag);
+  putU32(record, SUBMIT_AT.submitId + 1, Math.floor(message.nowMs / 0x10000));
+  record[SUBMIT_AT.submitId + 5] = message.nowMs >>> 8;
+  record[SUBMIT_AT.submitId + 6] = message.nowMs;
+  putU32(record, SUBMIT_AT.submitId + 7, message.run);
+  putU32(record, SUBMIT_AT.submitId + 11, message.requestNo);
+  putU32(record, tagAt, message.tag);
   return record;
 }
 
 /** The tag in a delivery. */
 export function tagOf(delivery: Uint8Array): number {
   const at = delivery[DELIVERY_AT.flags] === 0 ? DELIVERY_AT.leg : DELIVERY_AT.body;
-  return new DataView(delivery.buffer, delivery.byteOffset).getUint32(at);
+  return u32At(delivery, at);
 }
 
 /** @throws Error when a format has changed and this file has not */
@@ -117,7 +121,7 @@ export function checkLayout(ids: { readonly personId: PersonId; readonly deviceI
     legs: [{ device: ids.deviceId, outcome: 'stored' }],
   });
   const deviceBytes = record.subarray(SUBMIT_AT.device, SUBMIT_AT.device + ID_BYTES);
-  const deliverySeq = new DataView(delivery.buffer, delivery.byteOffset).getUint32(DELIVERY_AT.seq);
+  const deliverySeq = u32At(delivery, DELIVERY_AT.seq);
   const group = makeId('group', new Uint8Array(16));
   const toGroup = decodeSubmit(
     fillSubmit(

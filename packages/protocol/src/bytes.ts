@@ -23,6 +23,24 @@ export function sliceBytes(length: number): Uint8Array<ArrayBuffer> {
   return slice;
 }
 
+/**
+ * Writes 32 bits, big-endian. By hand where bytes are few: V8 keeps up to 64 of them among its objects, and a `DataView` of them moves them out into
+ * memory of their own, with four allocations.
+ */
+export function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/** Reads 32 bits, big-endian. @see putU32 */
+export function u32At(bytes: Uint8Array, at: number): number {
+  const low =
+    ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+  return (bytes[at] as number) * 2 ** 24 + low;
+}
+
 /** Joins byte strings into a new one. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;

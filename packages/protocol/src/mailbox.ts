@@ -14,7 +14,7 @@
  * devices that are dormant. In its deliver records the group's id (17 bytes) stands in the place of the leg.
  * Ack: type 0x13 | upTo u32, cumulative over the connection's delivery numbers
  */
-import { sliceBytes } from './bytes.ts';
+import { putU32, sliceBytes, u32At } from './bytes.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { RECORD_TYPES, WireError } from './channel.ts';
 import { KuvertError } from './errors.ts';
@@ -337,13 +337,8 @@ class Writer {
     this.u8(value);
   }
   u32(value: number): void {
-    const bytes = this.#bytes;
-    const at = this.#at;
-    bytes[at] = value >>> 24;
-    bytes[at + 1] = value >>> 16;
-    bytes[at + 2] = value >>> 8;
-    bytes[at + 3] = value;
-    this.#at = at + 4;
+    putU32(this.#bytes, this.#at, value);
+    this.#at += 4;
   }
   u64(value: number): void {
     this.u32(Math.floor(value / 2 ** 32));
@@ -389,11 +384,7 @@ class Reader {
     return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number);
   }
   u32(): number {
-    const at = this.skip(4);
-    const bytes = this.#bytes;
-    const low =
-      ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
-    return (bytes[at] as number) * 2 ** 24 + low;
+    return u32At(this.#bytes, this.skip(4));
   }
   u64(): number {
     const high = this.u32();

@@ -3,7 +3,15 @@
  * that a row is delivered again. What could not be removed (a full disk, an overloaded store) is tried again with the next row or
  * the next {@link Deletions.retry}; until it is gone, `has` keeps it from being delivered.
  */
-import { type DeviceId, equalBytes, ID_BYTES, idToBytes, KuvertError, type TenantId } from '@kuvert/protocol';
+import {
+  type DeviceId,
+  equalBytes,
+  ID_BYTES,
+  idToBytes,
+  KuvertError,
+  type TenantId,
+  u32At,
+} from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 import type { CountedBody } from './rows.ts';
@@ -66,7 +74,7 @@ const PLACE_AT = ID_BYTES - 4;
 
 /** The key of a row begins with its device. */
 function placeOf(key: Uint8Array): number {
-  return new DataView(key.buffer, key.byteOffset, key.byteLength).getUint32(PLACE_AT);
+  return u32At(key, PLACE_AT);
 }
 
 function put(byDevice: ByDevice, row: LeavingRow): void {

@@ -7,9 +7,11 @@ import {
   encodeDelivery,
   ID_BYTES,
   KuvertError,
+  putU32,
   RECORD_TYPES,
   type Submit,
   sliceBytes,
+  u32At,
 } from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
 import { POINTER_ROW } from './collections.ts';
@@ -59,10 +61,7 @@ export function recordFromRow(row: Uint8Array): Uint8Array {
 
 /** Writes the delivery number into a `deliver` record. */
 export function numberRecord(record: Uint8Array, deliverySeq: number): void {
-  record[1] = deliverySeq >>> 24;
-  record[2] = (deliverySeq >>> 16) & 0xff;
-  record[3] = (deliverySeq >>> 8) & 0xff;
-  record[4] = deliverySeq & 0xff;
+  putU32(record, 1, deliverySeq);
 }
 
 /** Gives out row ids. */
@@ -89,10 +88,11 @@ export function createRowIds(random: Random): RowIds {
     } else {
       count++;
     }
-    const view = new DataView(into.buffer, at);
-    view.setUint16(0, Math.floor(lastMs / 2 ** 32));
-    view.setUint32(2, lastMs % 2 ** 32);
-    view.setUint32(6, count);
+    const high = Math.floor(lastMs / 2 ** 32);
+    into[at] = high >>> 8;
+    into[at + 1] = high;
+    putU32(into, at + 2, lastMs % 2 ** 32);
+    putU32(into, at + 6, count);
     into.set(ownMark, at + 10);
   }
   return {
@@ -108,8 +108,7 @@ export function createRowIds(random: Random): RowIds {
       return key;
     },
     goBeyond(rowId) {
-      const view = new DataView(rowId.buffer, rowId.byteOffset);
-      const ms = view.getUint16(0) * 2 ** 32 + view.getUint32(2);
+      const ms = rowIdTimeMs(rowId);
       if (ms < lastMs) return;
       lastMs = ms + 1;
       count = 0;
@@ -143,11 +142,15 @@ export function copyRecord(record: Uint8Array): Uint8Array {
 
 /** When a row was accepted, by its stored key; a clock that was set back makes it later, never earlier. */
 export function rowTimeMs(storedKey: Uint8Array): number {
-  return rowIdTimeMs(rowIdOf(storedKey));
+  return timeMsAt(storedKey, ID_BYTES);
 }
 
 /** The same by the row id alone. */
 export function rowIdTimeMs(rowId: Uint8Array): number {
-  const view = new DataView(rowId.buffer, rowId.byteOffset);
-  return view.getUint16(0) * 2 ** 32 + view.getUint32(2);
+  return timeMsAt(rowId, 0);
+}
+
+function timeMsAt(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  return high * 2 ** 32 + u32At(bytes, at + 2);
 }

@@ -11,9 +11,11 @@ import {
   idFromBytes,
   idToBytes,
   KuvertError,
+  putU32,
   SUBMIT_ID_AT,
   submitBytesTimeMs,
   type TenantId,
+  u32At,
 } from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
 import type { TenantScope } from '../../store/index.ts';
@@ -77,9 +79,8 @@ export function encodeRecord(
   const record = new Uint8Array(DORMANT_AT + dormant.length * ID_BYTES);
   record[0] = RECORD_VERSION;
   record.set(hash, 1);
-  const view = new DataView(record.buffer);
-  view.setUint32(33, Math.floor(acceptedAtMs / 2 ** 32));
-  view.setUint32(37, acceptedAtMs % 2 ** 32);
+  putU32(record, 1 + HASH_BYTES, Math.floor(acceptedAtMs / 2 ** 32));
+  putU32(record, 1 + HASH_BYTES + 4, acceptedAtMs % 2 ** 32);
   for (const [i, device] of dormant.entries()) record.set(idToBytes(device), DORMANT_AT + i * ID_BYTES);
   return record;
 }
@@ -91,13 +92,12 @@ export function decodeRecord(record: Uint8Array): {
   dormant: DeviceId[];
 } {
   if (record[0] !== RECORD_VERSION) throw new KuvertError('data_too_new');
-  const view = new DataView(record.buffer, record.byteOffset);
   const dormant: DeviceId[] = [];
   for (let at = DORMANT_AT; at < record.length; at += ID_BYTES)
     dormant.push(idFromBytes('device', record.subarray(at, at + ID_BYTES)));
   return {
-    hash: record.subarray(1, 33),
-    acceptedAtMs: view.getUint32(33) * 2 ** 32 + view.getUint32(37),
+    hash: record.subarray(1, 1 + HASH_BYTES),
+    acceptedAtMs: u32At(record, 1 + HASH_BYTES) * 2 ** 32 + u32At(record, 1 + HASH_BYTES + 4),
     dormant,
   };
 }
