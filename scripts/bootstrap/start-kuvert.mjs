@@ -36,7 +36,7 @@ export async function startKuvert(args) {
     server: [
       node,
       '--disable-sigusr1',
-      '--max-semi-space-size=8',
+      '--max-semi-space-size=16',
       join(root, 'apps', 'server', 'src', 'main.ts'),
     ],
     demo: args.includes('--empty')

@@ -20,10 +20,10 @@ export function addServe(program: Command, context: CommandContext): void {
 }
 
 /**
- * No debugger by signal; and a young generation of 8 MiB in place of 16, of which Node takes three: what the server holds of a connection lives
- * long, and the rest dies as well in the smaller one (docs/benchmarks.md). Also in `scripts/bootstrap/start-kuvert.mjs` and the testkit.
+ * No debugger by signal; and a young generation with room for what a busy server has under way until it is acknowledged, and for no more than that, so
+ * that idle devices cost little (docs/decisions/0013). Also in `scripts/bootstrap/start-kuvert.mjs` and the testkit.
  */
-const SERVER_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=8'];
+const SERVER_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=16'];
 
 /**
  * Runs the server as a child in our own process group, so that Ctrl-C reaches it from the terminal as well. Signals that
