@@ -69,7 +69,7 @@ test('A4 a new device shows a code and numbers, a signer approves it, and both k
   }
 });
 
-test('A4 a code that is cut, used before or confirmed with other numbers is refused, and nothing is linked', async () => {
+test('A4 P4 a code that is cut, used before, in another tenant too, or confirmed with other numbers is refused, and nothing is linked', async () => {
   const anna = await acme.person('Carla');
   const device = await startLink();
   const { code, numbers } = device;
@@ -90,10 +90,12 @@ test('A4 a code that is cut, used before or confirmed with other numbers is refu
   expect((await device.child.ended).code).toBe(0);
 
   expect(await approve(code, numbers)).toMatchObject({ code: 3, errorCode: 'link_used' });
-  const ben = await acme.person('Dora');
-  const byAnother = await site.kuvert(['devices', 'link', code, '--numbers', numbers, ...ben.asPerson]);
-  expect(byAnother).toMatchObject({ code: 3, errorCode: 'link_used' });
-  expect((await site.kuvert(['devices', 'list', ...ben.asPerson])).json).toHaveLength(1);
+  const elsewhere = await server.tenant('Elsewhere');
+  for (const other of [await acme.person('Dora'), await elsewhere.person('Eva')]) {
+    const byAnother = await site.kuvert(['devices', 'link', code, '--numbers', numbers, ...other.asPerson]);
+    expect(byAnother).toMatchObject({ code: 3, errorCode: 'link_used' });
+    expect((await site.kuvert(['devices', 'list', ...other.asPerson])).json).toHaveLength(1);
+  }
 });
 
 test('A4 E5 a device that is no signer links none and asks for a revocation; a signer revokes', async () => {
