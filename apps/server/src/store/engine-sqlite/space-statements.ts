@@ -67,7 +67,6 @@ export class SpaceStatements {
   readonly #db: Database;
   readonly #layouts: readonly CollectionLayout[];
   readonly #prepared = new Map<string, Statement>();
-  readonly #forRows = new Map<string, Statement>();
   readonly #ofCollections: { readonly [What in keyof typeof SQL]?: Statement }[] = [];
 
   constructor(db: Database, layouts: readonly CollectionLayout[]) {
@@ -85,7 +84,8 @@ export class SpaceStatements {
   prepare(sql: string): Statement {
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
-      statement = this.#db.prepare(sql, { persistent: true });
+      // The driver compiles a function at each reading of a row with a persistent one.
+      statement = this.#db.prepare(sql, { persistent: !sql.startsWith('SELECT') });
       this.#prepared.set(sql, statement);
     }
     return statement;
@@ -106,7 +106,7 @@ export class SpaceStatements {
   range(query: RangeQuery): Row[] {
     if (query.index !== undefined || query.limit < TOGETHER_FROM) {
       const { select, values } = this.#select(query);
-      return this.#prepareForRows(select).all<Row>(values);
+      return this.prepare(select).all<Row>(values);
     }
     const rows: Row[] = [];
     let { afterKey } = query;
@@ -155,7 +155,7 @@ export class SpaceStatements {
    */
   #rangeTogether(query: RangeQuery): Row[] {
     const { select, values } = this.#select(query);
-    const found = this.#prepareForRows(
+    const found = this.prepare(
       `SELECT CAST(group_concat(k || doc, '') AS BLOB) AS bytes, group_concat(length(k) || ',' || length(doc) || ',' || ver || ',' || ifnull(exp, ${NO_EXPIRY})) AS numbers FROM (${select})`,
     ).get<{ bytes: Bytes | null; numbers: string | null }>(values);
     if (found === undefined || found.bytes === null || found.numbers === null) return [];
@@ -176,16 +176,6 @@ export class SpaceStatements {
     return rows;
   }
 
-  /** The driver compiles a function at each reading with a persistent statement that gives rows of several columns. */
-  #prepareForRows(sql: string): Statement {
-    let statement = this.#forRows.get(sql);
-    if (statement === undefined) {
-      statement = this.#db.prepare(sql);
-      this.#forRows.set(sql, statement);
-    }
-    return statement;
-  }
-
   /** How many rows a range over the key has, `limit` at most. */
   count({ collection, limit, from, before }: Pick<RangeQuery, 'collection' | 'limit' | 'from' | 'before'>) {
     const { name } = this.layout(collection);
@@ -197,7 +187,6 @@ export class SpaceStatements {
   /** Before the database is closed. */
   forget(): void {
     this.#prepared.clear();
-    this.#forRows.clear();
     this.#ofCollections.length = 0;
   }
 }
