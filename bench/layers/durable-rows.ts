@@ -4,7 +4,7 @@
  * server, where a store is opened nowhere else.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { makeId } from '@kuvert/protocol';
+import { makeId, putU32, putU48 } from '@kuvert/protocol';
 import {
   binaryCollection,
   bytesPart,
@@ -106,10 +106,8 @@ function gateKeeper(scope: TenantScope, put: (gate: Gate, device: Uint8Array) =>
 
 function orderedBytes(length: number, nowMs: number, count: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, Math.floor(nowMs / 2 ** 32));
-  view.setUint32(2, nowMs % 2 ** 32);
-  view.setUint32(6, count);
+  putU48(bytes, 0, nowMs);
+  putU32(bytes, 6, count);
   return bytes;
 }
 

@@ -18,6 +18,7 @@ import {
   makeSubmitId,
   type PersonId,
   putU32,
+  putU48,
   RECORD_TYPES,
   SUITES,
   sliceBytes,
@@ -84,9 +85,7 @@ export function fillSubmit(
   record.set(template);
   putU32(record, SUBMIT_AT.requestNo, message.requestNo);
   // Type byte, 6 bytes of time, 10 bytes that differ for each submit: request numbers are never used twice in a run.
-  putU32(record, SUBMIT_AT.submitId + 1, Math.floor(message.nowMs / 0x10000));
-  record[SUBMIT_AT.submitId + 5] = message.nowMs >>> 8;
-  record[SUBMIT_AT.submitId + 6] = message.nowMs;
+  putU48(record, SUBMIT_AT.submitId + 1, message.nowMs);
   putU32(record, SUBMIT_AT.submitId + 7, message.run);
   putU32(record, SUBMIT_AT.submitId + 11, message.requestNo);
   putU32(record, tagAt, message.tag);

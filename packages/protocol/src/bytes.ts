@@ -41,6 +41,20 @@ export function u32At(bytes: Uint8Array, at: number): number {
   return (bytes[at] as number) * 2 ** 24 + low;
 }
 
+/** Writes 48 bits, big-endian: a time in Unix milliseconds. @see putU32 */
+export function putU48(bytes: Uint8Array, at: number, value: number): void {
+  const high = Math.floor(value / 2 ** 32);
+  bytes[at] = high >>> 8;
+  bytes[at + 1] = high;
+  putU32(bytes, at + 2, value % 2 ** 32);
+}
+
+/** Reads 48 bits, big-endian. @see putU48 */
+export function u48At(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  return high * 2 ** 32 + u32At(bytes, at + 2);
+}
+
 /** Joins byte strings into a new one. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;

@@ -7,6 +7,8 @@
  * type byte and the id bytes. The checksum catches typing errors; it is no protection against an attacker.
  */
 
+import { putU48 } from './bytes.ts';
+
 /** Every type of id with its type byte and text prefix. Both are part of the wire format and never reused. */
 export const ID_TYPES = {
   tenant: { byte: 0x01, prefix: 'tn' },
@@ -220,8 +222,7 @@ export function makeTimedId<T extends 'submit' | 'auditEntry'>(
 ): Id<T> {
   if (random10.length !== 10) throw new InvalidIdError('an id with a time takes 10 random bytes');
   const bytes = new Uint8Array(16);
-  new DataView(bytes.buffer).setUint32(0, Math.floor(timeMs / 0x10000));
-  new DataView(bytes.buffer).setUint16(4, timeMs % 0x10000);
+  putU48(bytes, 0, timeMs);
   bytes.set(random10, 6);
   return makeId(type, bytes);
 }

@@ -8,10 +8,11 @@ import {
   ID_BYTES,
   KuvertError,
   putU32,
+  putU48,
   RECORD_TYPES,
   type Submit,
   sliceBytes,
-  u32At,
+  u48At,
 } from '@kuvert/protocol';
 import type { Random } from '../../clock.ts';
 import { POINTER_ROW } from './collections.ts';
@@ -88,10 +89,7 @@ export function createRowIds(random: Random): RowIds {
     } else {
       count++;
     }
-    const high = Math.floor(lastMs / 2 ** 32);
-    into[at] = high >>> 8;
-    into[at + 1] = high;
-    putU32(into, at + 2, lastMs % 2 ** 32);
+    putU48(into, at, lastMs);
     putU32(into, at + 6, count);
     into.set(ownMark, at + 10);
   }
@@ -142,15 +140,10 @@ export function copyRecord(record: Uint8Array): Uint8Array {
 
 /** When a row was accepted, by its stored key; a clock that was set back makes it later, never earlier. */
 export function rowTimeMs(storedKey: Uint8Array): number {
-  return timeMsAt(storedKey, ID_BYTES);
+  return u48At(storedKey, ID_BYTES);
 }
 
 /** The same by the row id alone. */
 export function rowIdTimeMs(rowId: Uint8Array): number {
-  return timeMsAt(rowId, 0);
-}
-
-function timeMsAt(bytes: Uint8Array, at: number): number {
-  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-  return high * 2 ** 32 + u32At(bytes, at + 2);
+  return u48At(rowId, 0);
 }

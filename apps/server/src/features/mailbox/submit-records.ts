@@ -12,6 +12,7 @@ import {
   idToBytes,
   KuvertError,
   putU32,
+  putU48,
   SUBMIT_ID_AT,
   submitBytesTimeMs,
   type TenantId,
@@ -49,10 +50,7 @@ export function checkSubmitTime(submitId: Uint8Array, nowMs: number): void {
 /** Records of submits from before this time may be removed: the first part of their keys. */
 export function recordsUntil(nowMs: number): Uint8Array {
   const time = new Uint8Array(TIME_BYTES);
-  const untilMs = Math.max(0, nowMs - SUBMIT_MEMORY_MS);
-  const view = new DataView(time.buffer);
-  view.setUint16(0, Math.floor(untilMs / 2 ** 32));
-  view.setUint32(2, untilMs % 2 ** 32);
+  putU48(time, 0, Math.max(0, nowMs - SUBMIT_MEMORY_MS));
   return time;
 }
 
