@@ -8,6 +8,7 @@ export * from './content-group.ts';
 export * from './content-own.ts';
 export * from './content-shown.ts';
 export * from './devices.ts';
+export * from './drop-oldest.ts';
 export * from './enrolment.ts';
 export * from './enrolment-token.ts';
 export * from './errors.ts';

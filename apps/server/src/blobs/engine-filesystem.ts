@@ -5,7 +5,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, mkdir, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isId, KuvertError, type TenantId } from '@kuvert/protocol';
+import { dropOldest, isId, KuvertError, type TenantId } from '@kuvert/protocol';
 import { syncFolder } from '@kuvert/safe-folder';
 import type { BlobPlace, BlobState, Blobs, ListedBlob } from './blobs.ts';
 
@@ -183,10 +183,7 @@ export function openFileBlobs(folder: string): Blobs {
   function remember(path: string, running: RunningHash): void {
     hashes.delete(path);
     hashes.set(path, running);
-    for (const oldest of hashes.keys()) {
-      if (hashes.size <= HASHES_MAX) break;
-      hashes.delete(oldest);
-    }
+    dropOldest(hashes, HASHES_MAX);
   }
 
   return {

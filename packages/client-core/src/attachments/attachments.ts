@@ -10,9 +10,8 @@ import {
   type ConversationId,
   equalBytes,
   KuvertError,
-  makeId,
 } from '@kuvert/protocol';
-import type { Context } from '../context.ts';
+import { type Context, newId } from '../context.ts';
 import { contentOf, type Draft } from '../conversations/composing.ts';
 import { queueShown } from '../conversations/outgoing.ts';
 import { shownOf } from '../conversations/shown.ts';
@@ -92,7 +91,7 @@ export class Attachments {
     const { files, openSealer } = this.#platform();
     const sealedBytes = sealedBytesOf(source.sizeBytes);
     const next = this.uploads.takeNext(sealedBytes);
-    const attachment = next?.attachment ?? makeId('attachment', random(16));
+    const attachment = next?.attachment ?? newId(this.#context, 'attachment');
     this.#sealing.add(attachment);
     // The server is asked for its place meanwhile, or gets the first bytes.
     const growing = this.uploads.whileSealing(attachment, sealedBytes, next);

@@ -2,8 +2,8 @@
  * Brings sealed files to the server while there is a connection, a few at a time, and lets the messages go out whose files are there. Wherever it
  * is stopped, it goes on from what the server has made durable.
  */
-import { ATTACHMENT_LIMITS, type AttachmentId, KuvertError, makeId } from '@kuvert/protocol';
-import type { Context } from '../context.ts';
+import { ATTACHMENT_LIMITS, type AttachmentId, KuvertError } from '@kuvert/protocol';
+import { type Context, newId } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
 import type { MessagesAhead } from '../messages-ahead.ts';
 import type { Connection } from '../ports.ts';
@@ -189,7 +189,7 @@ export class Uploads {
     const { attachment, sealedBytes, file } = upload;
     const { files, transfer } = ports;
     file.sentFrom(0);
-    const after = this.#newNextId();
+    const after = newId(this.#context, 'attachment');
     const read = (range: { from: number; to: number }) => files.read(attachment, range);
     try {
       const startedAt = performance.now();
@@ -223,9 +223,6 @@ export class Uploads {
         this.#hooks.onBytes({ attachment }, doneBytes, sealedBytes);
     };
   }
-  #newNextId(): AttachmentId {
-    return makeId('attachment', this.#context.random(16));
-  }
   #setNext(connection: Connection, attachment: AttachmentId, capability: string | undefined): void {
     if (capability === undefined || this.#connection !== connection) return;
     this.#next = { attachment, capability, untilMs: this.#context.clock.now() + NEXT_MS };
@@ -241,7 +238,7 @@ export class Uploads {
       file,
     }: Pick<UploadRow, 'attachment' | 'sealedBytes'> & { readonly file?: GrowingFile },
   ): Promise<Reached> {
-    const next = this.#newNextId();
+    const next = newId(this.#context, 'attachment');
     const begun = await connection.request('attachments.create', {
       attachment,
       sizeBytes: sealedBytes,

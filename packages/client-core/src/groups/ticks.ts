@@ -1,6 +1,6 @@
 /** How far messages to a group have come: at which members, and whether any device still lacks them. */
 import { type GroupState, memberOf } from '@kuvert/crypto/groups';
-import type { ChainId, DeviceId, GroupId, PersonId } from '@kuvert/protocol';
+import { type ChainId, type DeviceId, dropOldest, type GroupId, type PersonId } from '@kuvert/protocol';
 import { isGroupLane } from '../chains/own-chain.ts';
 import type { Context } from '../context.ts';
 import { activeDevices } from '../directory.ts';
@@ -60,10 +60,7 @@ export class GroupSettling {
     this.#laggards.delete(chain);
     if (laggard === undefined) return 0;
     this.#laggards.set(chain, laggard);
-    for (const oldest of this.#laggards.keys()) {
-      if (this.#laggards.size <= REMEMBERED_MAX) break;
-      this.#laggards.delete(oldest);
-    }
+    dropOldest(this.#laggards, REMEMBERED_MAX);
     return laggard.seq;
   }
 

@@ -8,6 +8,7 @@ import {
   concatBytes,
   type DeviceId,
   decodeCbor,
+  dropOldest,
   encodeCbor,
   idToBytes,
   KEY_ALGORITHMS,
@@ -112,10 +113,7 @@ function isSigned(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Ar
   if (held.has(name)) return true;
   if (!verifyBytes(publicKey, message, signature)) return false;
   held.add(name);
-  for (const oldest of held) {
-    if (held.size <= HELD_MAX) break;
-    held.delete(oldest);
-  }
+  dropOldest(held, HELD_MAX);
   return true;
 }
 

@@ -3,6 +3,7 @@ import {
   ATTACHMENT_LIMITS,
   type AttachmentId,
   type DeviceId,
+  dropOldest,
   equalBytes,
   KuvertError,
   LIFETIME_MS,
@@ -205,10 +206,7 @@ export function createAttachmentService(deps: {
   function remember(key: string, row: Row): void {
     begun.delete(key);
     begun.set(key, row);
-    for (const oldest of begun.keys()) {
-      if (begun.size <= BEGUN_MAX) break;
-      begun.delete(oldest);
-    }
+    dropOldest(begun, BEGUN_MAX);
   }
 
   /** What was stored is gone: its row says so too. */

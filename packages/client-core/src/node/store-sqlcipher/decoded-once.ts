@@ -3,7 +3,7 @@
  * and reading and decoding a thousand of them takes longer than sealing it. The digest is of the bytes, so whatever a transaction takes back is noticed.
  */
 import { createHash } from 'node:crypto';
-import { decodeCbor, equalBytes } from '@kuvert/protocol';
+import { decodeCbor, dropOldest, equalBytes } from '@kuvert/protocol';
 
 const KEPT_MAX = 64;
 
@@ -27,10 +27,7 @@ export class DecodedOnce<T> {
     const value = decodeCbor(row.read()) as unknown as T;
     this.#kept.delete(name);
     this.#kept.set(name, { digest, value });
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= KEPT_MAX) break;
-      this.#kept.delete(oldest);
-    }
+    dropOldest(this.#kept, KEPT_MAX);
     return value;
   }
 }
