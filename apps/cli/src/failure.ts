@@ -1,5 +1,13 @@
 /** How a failure is told: a code of the catalogue, one sentence, whether to try again, and the exit code. Never a stack trace. */
-import { ERRORS, type ErrorCode, isErrorCode, KuvertError, type Retry, sentenceFor } from '@kuvert/protocol';
+import {
+  contentRuleFor,
+  ERRORS,
+  type ErrorCode,
+  isErrorCode,
+  KuvertError,
+  type Retry,
+  sentenceFor,
+} from '@kuvert/protocol';
 import { CommanderError } from 'commander';
 import type { Language } from './config.ts';
 import { EXIT, type ExitCode, exitCodeFor } from './exit-codes.ts';
@@ -53,16 +61,14 @@ export function describeFailure(error: unknown, language: Language): Failure {
   if (error instanceof UsageError) return failureOf('usage', error.sentences[language]);
   if (error instanceof CommanderError) return failureOf('usage', usageSentence(error, language));
   const code = codeOf(error);
-  const sentence = sentenceFor(code, language);
+  const sentence = brokenRule(code, error, language) ?? sentenceFor(code, language);
   // What only the system or our own code knows is named by its code word; its text may hold paths or content.
   const name =
     error instanceof FailureAbout
       ? showLine(error.about ?? '')
       : code === 'unexpected'
         ? unexpectedName(error)
-        : code === 'content_invalid'
-          ? invalidField(error)
-          : '';
+        : '';
   const failure = failureOf(code, name === '' ? sentence : `${sentence} (${name})`);
   const retry = (error as { retry?: Retry } | null)?.retry;
   return retry === undefined ? failure : { ...failure, retry };
@@ -97,10 +103,10 @@ function unexpectedName(error: unknown): string {
   return showLine(String(typeof code === 'string' ? code : (name ?? typeof error))).slice(0, 60);
 }
 
-/** The field as `docs/cli.md` names it. */
-function invalidField(error: unknown): string {
-  const field = (error as KuvertError).details?.field;
-  return typeof field === 'string' ? showLine(field.replace(/E7$/, '')) : '';
+/** What the part of a message that cannot be sent would have to be. */
+function brokenRule(code: ErrorCode, error: unknown, language: Language): string | undefined {
+  const field = code === 'content_invalid' && (error as KuvertError).details?.field;
+  return typeof field === 'string' ? contentRuleFor(field, language) : undefined;
 }
 
 const GERMAN_USAGE: Readonly<Record<string, (word: string) => string>> = {

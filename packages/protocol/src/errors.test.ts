@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { fromWireError, toWireError, WireError } from './channel.ts';
+import { CONTENT_RULES, contentRuleFor } from './content-rules.ts';
+import { CHANGE_SCHEMAS, SHOWN_SCHEMAS } from './content-shown.ts';
 import { ERRORS, type ErrorCode, KuvertError, type Retry, sentenceFor } from './errors.ts';
 
 const page = readFileSync(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
@@ -27,6 +29,27 @@ test('C12 every error says one whole sentence in German and in English', () => {
       expect(sentenceFor(code, language)).toMatch(/^\p{Lu}.*\.$/u);
     expect(ERRORS[code].en).not.toBe(ERRORS[code].de);
   }
+});
+
+test('A1 docs/errors.md lists exactly the rules that a refused part of a message is told by', () => {
+  const [, section = ''] = page.split('## What a part of a message must be');
+  const rows = section.split('\n').filter((line) => /^\| [a-z]/.test(line) && !line.startsWith('| part'));
+  expect(rows).toEqual(
+    Object.entries(CONTENT_RULES).map(([field, { en, de }]) => `| ${field} | ${en} | ${de} |`),
+  );
+});
+
+test('A1 everything that a person puts into a message has a rule to be told by, wherever it stands', () => {
+  const filledIn = ['kind', 'minReader', 'timerMs', 'replyTo', 'file', 'accuracyM', 'person', 'isMultiple'];
+  const measured = ['width', 'height', 'durationMs', 'waveform', 'message', 'to', 'stamp'];
+  for (const { shape } of [...SHOWN_SCHEMAS, ...CHANGE_SCHEMAS])
+    for (const field of Object.keys(shape))
+      if (![...filledIn, ...measured].includes(field))
+        expect(contentRuleFor(field, 'de'), field).toMatch(/^\p{Lu}.*\.$/u);
+  expect(contentRuleFor('links.0.url', 'en')).toContain('http://');
+  expect(contentRuleFor('options.15', 'en')).toContain('2 to 16 answers');
+  expect(contentRuleFor('file.name', 'de')).toContain('der einer Datei 255');
+  expect(contentRuleFor('kind', 'en')).toBeUndefined();
 });
 
 test('A8 an error keeps code, retry rule and details over the wire; an unknown code is not mistaken for a known one', () => {

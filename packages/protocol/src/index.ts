@@ -6,6 +6,7 @@ export * from './channel.ts';
 export * from './content.ts';
 export * from './content-group.ts';
 export * from './content-own.ts';
+export * from './content-rules.ts';
 export * from './content-shown.ts';
 export * from './devices.ts';
 export * from './drop-oldest.ts';
