@@ -16,8 +16,11 @@ import type { SpaceFileSettings } from './space-tables.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** How long a fold should keep others waiting: a longer one makes the next ones smaller. */
-const FOLD_MS = 10;
+/**
+ * How long a fold should keep others waiting: a longer one makes the next ones smaller. At 10 ms a busy file was folded eight times a second, for
+ * which the young rows beside its tables were written each time: a seventh of the writer thread's work (docs/benchmarks.md).
+ */
+const FOLD_MS = 25;
 const LOG_BYTES_MIN = 256 * 1024;
 const LOG_BYTES_MAX = 8 * 1024 * 1024;
 
