@@ -6,7 +6,6 @@ import { type ExitCode, exitCodeFor } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { connectIfReachable } from './profile-session.ts';
 import { showLine } from './terminal-text.ts';
-import { progressOf } from './transfers.ts';
 
 /** Connections that may be lost in the middle of one file. */
 const TRIES_MAX = 5;
@@ -58,9 +57,6 @@ export class FileSaver {
    * @throws KuvertError as {@link FileSaver.save}; `no_file` for a message without one
    */
   async saveEntry(entryId: number, messageId: string): Promise<SavedFile> {
-    const { attachments } = this.#profile;
-    const tell = progressOf(this.#output);
-    const stop = attachments.onProgress(({ doneBytes, totalBytes }) => tell(doneBytes, totalBytes));
     try {
       const path = await this.#saveTo(entryId, messageId);
       return { json: { savedAs: path }, lines: [`  → ${showLine(path)}`] };
@@ -69,8 +65,6 @@ export class FileSaver {
       this.failure ??= exitCodeFor(error.code);
       const sentence = sentenceFor(error.code, this.#output.language);
       return { json: { problem: error.code }, lines: [`  ! ${sentence}`] };
-    } finally {
-      stop();
     }
   }
 

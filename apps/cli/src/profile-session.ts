@@ -4,6 +4,7 @@ import type { GroupView, Notice } from '@kuvert/client-core';
 import { openProfile, type Profile } from '@kuvert/client-core/node';
 import { type GroupId, KuvertError, sentenceFor } from '@kuvert/protocol';
 import type { Output } from './output.ts';
+import { tellingProgress } from './progress.ts';
 import { readSecretFile } from './secret-file.ts';
 import { showLine } from './terminal-text.ts';
 
@@ -23,19 +24,28 @@ export const TIME_LIMIT_MS = {
   flush: 15_000,
   /** One round of taking everything out of the mailbox; `inbox` takes as many rounds as make progress. */
   drain: 60_000,
+  /** A file that moves no further. */
+  fileStandstill: 60_000,
 } as const;
 
-/** Opens a profile, runs `work` on it, tells new notices and closes it, whatever happens. */
+/**
+ * Opens a profile, runs `work` on it, tells how far it is, then new notices, and closes it, whatever happens.
+ * @param hasScreen it shows by itself how far things are
+ */
 export async function withProfile<T>(
   options: ProfileOptions,
   output: Output,
   work: (profile: Profile) => Promise<T>,
+  { hasScreen = false }: { readonly hasScreen?: boolean } = {},
 ): Promise<T> {
   const secret = await readSecretFile(options.secretFile, output);
   const profile = await openWhenFree({ profileDir: options.profile, secret });
+  const stop = hasScreen ? undefined : profile.onProgress(tellingProgress(output));
   try {
     return await work(profile);
   } finally {
+    stop?.();
+    output.counted();
     await tellNotices(profile, output);
     await profile.close();
   }

@@ -33,7 +33,7 @@ export function replyTo(entry: MessageEntry) {
   return { message: entry.messageId, author: entry.senderPerson };
 }
 
-/** Seals and queues a file. @param to.onBytes told while it is read */
+/** Seals and queues a file. */
 export async function sendFile(
   profile: Profile,
   to: {
@@ -44,22 +44,21 @@ export async function sendFile(
     readonly answers?: MessageEntry | undefined;
     /** It was spoken: a message of its own kind, without words beside it. */
     readonly isVoice?: boolean;
-    readonly onBytes?: (done: number, total: number) => void;
   },
 ): Promise<ContentId> {
-  const { conversationId, path, text, mentions = [], answers, isVoice = false, onBytes } = to;
+  const { conversationId, path, text, mentions = [], answers, isVoice = false } = to;
   const source = await fileSource(path);
   const { kind, mediaType } = mediaOf(source.name);
   const answering = answers ? { replyTo: replyTo(answers) } : {};
   if (isVoice) {
     if (!mediaType.startsWith('audio/')) throw notSpoken();
     const facts = await spokenFacts(path);
-    return profile.attachments.send(
-      conversationId,
-      source,
-      { kind: 'voice', mediaType, ...answering, ...facts },
-      onBytes,
-    );
+    return profile.attachments.send(conversationId, source, {
+      kind: 'voice',
+      mediaType,
+      ...answering,
+      ...facts,
+    });
   }
   const look =
     kind === 'picture'
@@ -75,7 +74,7 @@ export async function sendFile(
     ...answering,
     ...look,
   };
-  return profile.attachments.send(conversationId, source, message, onBytes);
+  return profile.attachments.send(conversationId, source, message);
 }
 
 /** Length and loudness as far as they can be read here; `ffprobe` knows the length of more kinds, where it is installed. */

@@ -1,5 +1,5 @@
 /** What the command line says of its own accord, in both languages. Refusals have their sentences in the error catalogue. */
-import type { MessageState } from '@kuvert/client-core';
+import type { MessageState, Progress } from '@kuvert/client-core';
 import type { Language } from './config.ts';
 
 /** Sentences by name. Values have been made safe for a terminal (`terminal-text.ts`) by the caller. */
@@ -20,6 +20,8 @@ export interface Texts {
   shortState(state: MessageState): string;
   setting(name: string, value: string, setBy: string): string;
   queuedOffline(count: number): string;
+  /** What takes long, before how far it is. */
+  work(work: Progress['work']): string;
   stoppedBefore(): string;
   stoppedQueued(): string;
   offlineLocal(): string;
@@ -96,6 +98,15 @@ const en: Texts = {
     count === 1
       ? 'The server cannot be reached; the message waits here and goes out with the next command.'
       : `The server cannot be reached; ${count} messages wait here and go out with the next command.`,
+  work: (work) =>
+    ({
+      sealing: 'Reading the file',
+      uploading: 'Sending the file',
+      downloading: 'Fetching the file',
+      'looking-up': 'Looking up people',
+      'asking-for-devices': 'Asking for their devices',
+      'handing-out-keys': 'Handing out keys',
+    })[work],
   stoppedBefore: () => 'Stopped; nothing was sent, and nothing of it waits here.',
   stoppedQueued: () =>
     'Stopped; the message waits here and goes on with the next command. “kuvert delete” takes it back.',
@@ -199,6 +210,15 @@ const de: Texts = {
     count === 1
       ? 'Der Server ist nicht erreichbar; die Nachricht wartet hier und geht mit dem nächsten Befehl hinaus.'
       : `Der Server ist nicht erreichbar; ${count} Nachrichten warten hier und gehen mit dem nächsten Befehl hinaus.`,
+  work: (work) =>
+    ({
+      sealing: 'Die Datei wird gelesen',
+      uploading: 'Die Datei wird gesendet',
+      downloading: 'Die Datei wird geholt',
+      'looking-up': 'Personen werden gesucht',
+      'asking-for-devices': 'Ihre Geräte werden abgefragt',
+      'handing-out-keys': 'Schlüssel werden verteilt',
+    })[work],
   stoppedBefore: () => 'Abgebrochen; nichts wurde gesendet, und nichts davon wartet hier.',
   stoppedQueued: () =>
     'Abgebrochen; die Nachricht wartet hier und geht mit dem nächsten Befehl weiter. „kuvert delete“ nimmt sie zurück.',

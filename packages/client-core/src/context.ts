@@ -15,6 +15,7 @@ import type { ReplayEvidence } from './inbox-store.ts';
 import type { OperationQueue } from './operation-queue.ts';
 import type { OwnDevice } from './own-device.ts';
 import type { Clock, Random } from './ports.ts';
+import type { ProgressBoard } from './progress.ts';
 import type { ServerTime } from './server-time.ts';
 import { StagedSessions } from './staged-sessions.ts';
 import type { Store } from './store.ts';
@@ -32,6 +33,8 @@ export interface Context {
   readonly operations: OperationQueue;
   /** Where changes in conversations are told. */
   readonly changes: ChangeBoard;
+  /** Where it is told how far longer work is. */
+  readonly progress: ProgressBoard;
   /** How far the server's clock is ahead of ours, as of its last welcome. */
   readonly serverOffset: ServerTime;
   /** Receipts wait to be told. */

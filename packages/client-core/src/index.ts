@@ -2,7 +2,7 @@
  * The messenger as a state machine without I/O: whoever hosts it brings store, connection, clock and randomness.
  * {@link enrolDevice} makes a device, {@link Messenger} is one; `@kuvert/client-core/node` hosts both on Node.
  */
-export type { Attachments, FileMessage, TransferProgress } from './attachments/attachments.ts';
+export type { Attachments, FileMessage } from './attachments/attachments.ts';
 export { harmlessName } from './attachments/names.ts';
 export type {
   AttachmentPorts,
@@ -27,6 +27,7 @@ export type * from './history-transfer/store.ts';
 export { Messenger } from './messenger.ts';
 export { loadOwnDevice, type OwnDevice } from './own-device.ts';
 export type * from './ports.ts';
+export type { FileProgress, PeopleProgress, Progress } from './progress.ts';
 export type { MatchRange } from './search/matches.ts';
 export type { FoundMessage, SearchOptions, SearchPage } from './search/search.ts';
 export type * from './store.ts';

@@ -23,6 +23,7 @@ import type { OwnDevice } from './own-device.ts';
 import { OwnDevices } from './own-devices.ts';
 import type { Clock, Connection, Random } from './ports.ts';
 import { PrekeyUpkeep } from './prekey-upkeep.ts';
+import { ProgressBoard } from './progress.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import { ServerTime } from './server-time.ts';
@@ -88,6 +89,7 @@ export function createParts(options: MessengerOptions, hooks: ConnectionHooks): 
     ...options,
     store: withStandingNotices(options.store, options.own, changes),
     changes,
+    progress: new ProgressBoard(),
     operations: new OperationQueue(),
     serverOffset: new ServerTime(options.clock, options.store.values),
     receiptsDue: () => receipts.due(),

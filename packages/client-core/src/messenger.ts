@@ -24,6 +24,7 @@ import { Online } from './online.ts';
 import { selfOf } from './own-device.ts';
 import type { OwnDevices } from './own-devices.ts';
 import type { Connect } from './ports.ts';
+import type { Progress } from './progress.ts';
 import { checkTextToSend, type TextToSend } from './text-to-send.ts';
 import type { Activity } from './ticks/activity.ts';
 import { changeSetting, type EffectiveSetting, listSettings, type SettingChange } from './ticks/settings.ts';
@@ -81,6 +82,11 @@ export class Messenger {
   /** Who this is. */
   whoami(): Self {
     return selfOf(this.#context.own);
+  }
+
+  /** Calls `listener` with how far longer work is. @returns stops it */
+  onProgress(listener: (progress: Progress) => void): () => void {
+    return this.#context.progress.onProgress(listener);
   }
 
   /** True while there is a connection. */

@@ -350,6 +350,7 @@ export class Sender {
         const dormant = outcome.legs.filter((leg) => leg.outcome === 'dormant').map(({ device }) => device);
         store.outbox.setAccepted(row.seq, outcome.acceptedAtMs, dormant);
         this.#reseals.delete(lane);
+        if (row.kind === 'sender-key') this.#groups.handedOut(row.seq);
       }
       for (const { row, lane, outcome } of answers) {
         if (outcome instanceof KuvertError) this.#refused(row, lane, outcome);

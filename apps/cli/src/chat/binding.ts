@@ -63,7 +63,7 @@ export class Binding {
     this.#tell = tell;
     this.#own = new OwnBinding({ profile, texts: this.#texts, tell });
     this.#groups = new GroupBinding({ profile, language, tell });
-    this.#files = new FilesBinding({ profile, texts: this.#texts, tell });
+    this.#files = new FilesBinding({ profile, language, tell });
     this.#people = new PeopleBinding({ profile, texts: this.#texts, tell });
     this.#items = new ChatItems({
       profile,

@@ -1,17 +1,18 @@
-/** What the binding does about files: sending what lies on this machine, completing paths, telling how far a transfer is, small pictures. */
+/** What the binding does about files: sending what lies on this machine, completing paths, telling how far longer work is, small pictures. */
 import type { MessageEntry } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
 import type { ConversationId, Preview } from '@kuvert/protocol';
+import type { Language } from '../config.ts';
 import { pointsOf } from '../content/raster.ts';
+import { paced, progressText } from '../progress.ts';
 import { completePath } from './complete-path.ts';
 import { compose } from './message-effects.ts';
 import type { ChatEvent, Effect, PictureItem } from './model.ts';
-import type { ChatTexts } from './texts/texts.ts';
 
 /** A transfer is told no more often. */
 const TELL_EVERY_MS = 150;
-/** Reading a file that is quicker than this is not mentioned. */
-const SEAL_QUIET_MS = 1_500;
+/** What has no message yet to stand at is told no more often, and not at all where it is quicker. */
+const SAY_EVERY_MS = 2_000;
 /** Names that are shown when several can be meant. */
 const NAMES_SHOWN = 40;
 /** Points of a small picture on the screen: two in a cell, one above the other. */
@@ -22,24 +23,31 @@ const PICTURES_MAX = 200;
 /** @see the top of this file */
 export class FilesBinding {
   readonly #profile: Profile;
-  readonly #texts: ChatTexts;
   readonly #tell: (event: ChatEvent) => void;
   readonly #pictures = new Map<string, PictureItem | undefined>();
   readonly #undo: () => void;
 
-  constructor(options: { profile: Profile; texts: ChatTexts; tell: (event: ChatEvent) => void }) {
+  constructor(options: { profile: Profile; language: Language; tell: (event: ChatEvent) => void }) {
     this.#profile = options.profile;
-    this.#texts = options.texts;
     this.#tell = options.tell;
-    let toldAt = 0;
-    this.#undo = options.profile.attachments.onProgress(
-      ({ attachment, direction, doneBytes, totalBytes }) => {
-        const isOver = doneBytes >= totalBytes;
-        if (!isOver && performance.now() - toldAt < TELL_EVERY_MS) return;
-        toldAt = performance.now();
-        this.#tell({ kind: 'transfer', file: attachment, direction, doneBytes, totalBytes });
-      },
+    const say = paced(SAY_EVERY_MS, (progress) =>
+      this.#tell({ kind: 'told', sentence: progressText(progress, options.language), isError: false }),
     );
+    let toldAt = 0;
+    this.#undo = options.profile.onProgress((progress) => {
+      if (progress.work !== 'uploading' && progress.work !== 'downloading') return say(progress);
+      const { work, attachment: file, done: doneBytes, total: totalBytes } = progress;
+      const isOver = doneBytes >= totalBytes;
+      if (!isOver && performance.now() - toldAt < TELL_EVERY_MS) return;
+      toldAt = performance.now();
+      this.#tell({
+        kind: 'transfer',
+        file,
+        direction: work === 'uploading' ? 'up' : 'down',
+        doneBytes,
+        totalBytes,
+      });
+    });
   }
 
   end(): void {
@@ -47,18 +55,7 @@ export class FilesBinding {
   }
 
   async compose({ id, kind, text }: Extract<Effect, { do: 'compose' }>): Promise<void> {
-    const beganAt = performance.now();
-    let toldAt = beganAt + SEAL_QUIET_MS - 1_000;
-    await compose(this.#profile, id as ConversationId, {
-      kind,
-      text,
-      onBytes: (doneBytes, totalBytes) => {
-        if (performance.now() - toldAt < 1_000) return;
-        toldAt = performance.now();
-        const share = Math.floor((100 * doneBytes) / Math.max(1, totalBytes));
-        this.#tell({ kind: 'told', sentence: this.#texts.sealing(share), isError: false });
-      },
-    });
+    await compose(this.#profile, id as ConversationId, { kind, text });
   }
 
   async complete({ line, before, typed, isFolder }: Extract<Effect, { do: 'complete' }>): Promise<void> {

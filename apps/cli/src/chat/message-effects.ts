@@ -63,13 +63,12 @@ export async function sendText(
 
 /**
  * Sends something else than a text into the open conversation.
- * @param onBytes told while a file is read
  * @throws KuvertError, UsageError
  */
 export async function compose(
   profile: Profile,
   conversationId: ConversationId,
-  { kind, text, onBytes }: { readonly kind: ComposeKind; readonly text: string; readonly onBytes: OnBytes },
+  { kind, text }: { readonly kind: ComposeKind; readonly text: string },
 ): Promise<void> {
   const { conversations } = profile;
   switch (kind) {
@@ -84,7 +83,6 @@ export async function compose(
         text: said,
         ...(mentions && { mentions }),
         isVoice,
-        onBytes,
       });
       return;
     }
@@ -113,8 +111,6 @@ export async function compose(
     }
   }
 }
-
-type OnBytes = (doneBytes: number, totalBytes: number) => void;
 
 /** A file may have the separator in its name. */
 async function fileAndWords(text: string): Promise<{ path: string; said: string }> {

@@ -34,28 +34,33 @@ export function addChat(program: Command, context: CommandContext): void {
     }
     const stop = context.stopSignal();
     const { colourAllowed, colorFgBg } = context.settings;
-    await withProfile(options, context.output, async (profile) => {
-      if (options.plain === true) {
-        await runPlainChat({
+    await withProfile(
+      options,
+      context.output,
+      async (profile) => {
+        if (options.plain === true) {
+          await runPlainChat({
+            profile,
+            language,
+            input: stdin,
+            output: stdout,
+            isInteractive: isTty(stdin),
+            stop,
+          });
+          return;
+        }
+        await runScreenChat({
           profile,
           language,
-          input: stdin,
-          output: stdout,
-          isInteractive: isTty(stdin),
+          input: stdin as unknown as ReadStream,
+          output: stdout as unknown as WriteStream,
+          theme: colourAllowed ? options.theme : 'none',
+          fallback: themeOfEnvironment(colorFgBg) ?? 'dark',
           stop,
         });
-        return;
-      }
-      await runScreenChat({
-        profile,
-        language,
-        input: stdin as unknown as ReadStream,
-        output: stdout as unknown as WriteStream,
-        theme: colourAllowed ? options.theme : 'none',
-        fallback: themeOfEnvironment(colorFgBg) ?? 'dark',
-        stop,
-      });
-    });
+      },
+      { hasScreen: true },
+    );
   });
   finishCommand(command, [
     'kuvert chat --profile anna --secret-file anna.secret',

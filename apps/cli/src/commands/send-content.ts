@@ -1,7 +1,6 @@
 /** What `kuvert send` writes down when it is something else than a plain text. */
 import type { Profile } from '@kuvert/client-core/node';
 import { type ContentId, type ConversationId, type Mention, mailAddress } from '@kuvert/protocol';
-import type { CommandContext } from '../command-context.ts';
 import { UsageError } from '../failure.ts';
 import type { ProfileOptions } from '../profile-session.ts';
 import {
@@ -14,7 +13,6 @@ import {
   replyTo,
   sendFile,
 } from '../sending.ts';
-import { progressOf } from '../transfers.ts';
 
 /** Options of `kuvert send`. */
 export interface SendOptions extends ProfileOptions {
@@ -45,11 +43,7 @@ export interface SendOptions extends ProfileOptions {
 }
 
 /** Writes it down. @returns its id */
-export async function queueOther(
-  profile: Profile,
-  options: SendOptions,
-  context: CommandContext,
-): Promise<ContentId> {
+export async function queueOther(profile: Profile, options: SendOptions): Promise<ContentId> {
   const { conversations } = profile;
   const { text = '', edit, react, vote, endPoll, option = [] } = options;
   if (edit !== undefined) {
@@ -64,15 +58,11 @@ export async function queueOther(
     conversations.deleteEntries([entry.entryId], 'everywhere');
     return entry.messageId;
   }
-  return queueMessage(profile, options, context);
+  return queueMessage(profile, options);
 }
 
 /** A message of its own, of any kind. */
-async function queueMessage(
-  profile: Profile,
-  options: SendOptions,
-  context: CommandContext,
-): Promise<ContentId> {
+async function queueMessage(profile: Profile, options: SendOptions): Promise<ContentId> {
   const { conversations } = profile;
   const { to, group, text = '', place, poll, contact, link, option = [] } = options;
   const conversationId =
@@ -92,7 +82,6 @@ async function queueMessage(
       ...(mentions && { mentions }),
       answers,
       isVoice: options.voice !== undefined,
-      onBytes: progressOf(context.output),
     });
   }
   if (place !== undefined)

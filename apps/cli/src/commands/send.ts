@@ -14,8 +14,8 @@ import {
   TIME_LIMIT_MS,
   withProfile,
 } from '../profile-session.ts';
+import { flushPatiently } from '../progress.ts';
 import { type Stopping, stoppable } from '../stopping.ts';
-import { flushPatiently, progressOf } from '../transfers.ts';
 import { queueOther, type SendOptions } from './send-content.ts';
 
 /** What is sent instead of a plain text, at most one of them. */
@@ -184,7 +184,7 @@ async function sendOther(
       const group =
         online && named !== undefined ? (await stop.orStop(refreshedGroup(profile, named))).groupId : named;
       const asked = { ...options, ...(group !== undefined && { group }), text };
-      const messageId = await stop.orStop(queueOther(profile, asked, context));
+      const messageId = await stop.orStop(queueOther(profile, asked));
       await bringOut(profile, messageId, { online, context, stop });
     }),
   );
@@ -198,13 +198,10 @@ async function bringOut(
 ): Promise<void> {
   let failure: unknown;
   if (online) {
-    const stop = profile.attachments.onProgress(({ doneBytes, totalBytes }) =>
-      progressOf(context.output)(doneBytes, totalBytes),
-    );
-    await stopping.untilStop(flushPatiently(profile)).catch((error: unknown) => {
+    const flushing = flushPatiently(profile, TIME_LIMIT_MS.fileStandstill);
+    await stopping.untilStop(flushing).catch((error: unknown) => {
       if (!isOffline(error)) failure = error;
     });
-    stop();
   }
   const isKnown = (() => {
     try {
@@ -237,7 +234,7 @@ async function sendOne(
   outgoing.add(messageId);
   let failure: unknown;
   if (online) {
-    await stop.untilStop(profile.flush({ timeoutMs: TIME_LIMIT_MS.flush })).catch((error: unknown) => {
+    await stop.untilStop(flushPatiently(profile, TIME_LIMIT_MS.flush)).catch((error: unknown) => {
       if (!isOffline(error)) failure = error;
     });
   }

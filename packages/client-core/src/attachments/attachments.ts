@@ -20,7 +20,7 @@ import type { EntryId } from '../conversations/types.ts';
 import type { Connection } from '../ports.ts';
 import { harmlessName } from './names.ts';
 import type { AttachmentPorts, FileSource, FileTarget, FileWriting } from './ports.ts';
-import { type OnBytes, openFile, sealedBytesOf, sealFile, takeSealed } from './sealing.ts';
+import { openFile, sealedBytesOf, sealFile, takeSealed } from './sealing.ts';
 import type { UploadRow } from './store.ts';
 import { type UploadHooks, Uploads } from './uploads.ts';
 
@@ -38,20 +38,11 @@ export type FileMessage = FileDraft extends infer D
     : never
   : never;
 
-/** How far a transfer has come. */
-export interface TransferProgress {
-  readonly attachment: AttachmentId;
-  readonly direction: 'up' | 'down';
-  readonly doneBytes: number;
-  readonly totalBytes: number;
-}
-
 /** @see the top of this file */
 export class Attachments {
   readonly #context: Context;
   readonly #ports: AttachmentPorts | undefined;
   readonly #connection: () => Connection | undefined;
-  readonly #listeners = new Set<(progress: TransferProgress) => void>();
   readonly #sealing = new Set<AttachmentId>();
   readonly #fetching = new Map<AttachmentId, Promise<void>>();
   /** Brings files to the server. */
@@ -73,7 +64,7 @@ export class Attachments {
       onReleased: hooks.onOutgoing,
       ahead: hooks.ahead,
       onBytes: ({ attachment }, doneBytes, totalBytes) =>
-        this.#tell({ attachment, direction: 'up', doneBytes, totalBytes }),
+        context.progress.tell({ work: 'uploading', attachment, done: doneBytes, total: totalBytes }),
     });
   }
 
@@ -85,9 +76,8 @@ export class Attachments {
     conversationId: ConversationId,
     source: FileSource,
     { mediaType, ...message }: FileMessage,
-    onBytes?: OnBytes,
   ): Promise<ContentId> {
-    const { random, store } = this.#context;
+    const { random, store, progress } = this.#context;
     const { files, openSealer } = this.#platform();
     const sealedBytes = sealedBytesOf(source.sizeBytes);
     const next = this.uploads.takeNext(sealedBytes);
@@ -106,10 +96,10 @@ export class Attachments {
         openSealer,
         random,
         growing,
-        onBytes: (...bytes) => {
+        onBytes: (done, total) => {
           // What a slow line leaves here for long is to be durable soon after it is whole.
           if (!growing.isNearlySent) writing?.flushSoon();
-          onBytes?.(...bytes);
+          progress.tell({ work: 'sealing', attachment, done, total });
         },
       });
       const pointer: AttachmentPointer = { ...sealed, attachment, name: shortName(source.name), mediaType };
@@ -184,12 +174,6 @@ export class Attachments {
     return (await this.#ports?.files.size(pointer.attachment)) === pointer.sealedBytes;
   }
 
-  /** Calls `listener` with the progress of every transfer. @returns stops it */
-  onProgress(listener: (progress: TransferProgress) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
   /** A message is no more: neither is its file, here, and on the server when it was taken back. Has to run in a transaction. */
   entryGone(row: EntryRow, as: 'deleted' | 'removed'): void {
     const content = shownOf(row);
@@ -230,7 +214,7 @@ export class Attachments {
         pointer,
         writing,
         (from) => transfer.fetch({ capability: opened.capability, from }),
-        (doneBytes, totalBytes) => this.#tell({ attachment, direction: 'down', doneBytes, totalBytes }),
+        (done, total) => this.#context.progress.tell({ work: 'downloading', attachment, done, total }),
       );
       await writing.finish();
     } catch (error) {
@@ -286,10 +270,6 @@ export class Attachments {
     const upload = this.#context.store.uploads.get(attachment);
     const isNeeded = upload !== undefined && upload.state === 'upload';
     if (sealedBytes > KEPT_BYTES_MAX && !isNeeded) await this.#ports?.files.remove(attachment);
-  }
-
-  #tell(progress: TransferProgress): void {
-    for (const listener of [...this.#listeners]) listener(progress);
   }
 
   #pointerAt(entryId: EntryId): AttachmentPointer {

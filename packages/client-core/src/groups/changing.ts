@@ -33,6 +33,8 @@ export interface GroupChange {
   readonly people?: readonly PersonId[];
   readonly role?: GroupRole;
   readonly title?: string;
+  /** Where this is one of several changes that were asked for together: for how many people it is done, and how many they all are for. */
+  readonly part?: { readonly done: number; readonly total: number };
   /** `none` takes it away. */
   readonly picture?: GroupPicture | 'none';
 }
@@ -52,13 +54,10 @@ export class GroupChanges {
   /** Makes a group of oneself and others. @throws KuvertError as `groups.change` says, and as `Directory.refresh` */
   async create(
     connection: Connection,
-    group: { readonly groupId: GroupId; readonly title: string; readonly people: readonly PersonId[] },
+    group: { readonly groupId: GroupId } & Omit<GroupChange, 'action'>,
   ): Promise<GroupRow> {
-    await this.#append(connection, group.groupId, undefined, {
-      action: 'create',
-      people: group.people,
-      title: group.title,
-    });
+    const { groupId, ...change } = group;
+    await this.#append(connection, groupId, undefined, { action: 'create', ...change });
     return this.#present(connection, group.groupId);
   }
 
@@ -186,7 +185,13 @@ export class GroupChanges {
     const unknown = needy.filter(
       (person) => added.includes(person) || store.directory.getAccount(person) === undefined,
     );
-    await inTurns(unknown, (person) => this.#directory.refresh(connection, person));
+    const { done: before, total } = change.part ?? { done: 0, total: unknown.length };
+    await inTurns(
+      unknown,
+      (person) => this.#directory.refresh(connection, person),
+      (done) =>
+        this.#context.progress.tell({ work: 'asking-for-devices', groupId, done: before + done, total }),
+    );
     const name = { tenant: own.tenantId, group: groupId };
     return needy.flatMap((person) => {
       const account = store.directory.getAccount(person);

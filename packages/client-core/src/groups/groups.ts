@@ -103,7 +103,12 @@ export class Groups {
     if (people.length >= GROUP_LIMITS.membersMax) throw new KuvertError('group_full');
     const groupId = newId(this.#context, 'group');
     const first = people.slice(0, GROUP_LIMITS.peopleMax);
-    const row = await this.#changes.create(connection, { groupId, title: checked, people: first });
+    const row = await this.#changes.create(connection, {
+      groupId,
+      title: checked,
+      people: first,
+      part: { done: 0, total: people.length },
+    });
     return people.length > first.length ? this.#addAll(groupId, people, 'member') : this.#view(row);
   }
 
@@ -248,7 +253,8 @@ export class Groups {
     const some = (state: GroupState): GroupChange | undefined => {
       const change = decide(state);
       if (change.people.length === 0) return undefined;
-      return { ...change, people: change.people.slice(0, peopleMax) };
+      const part = { done: people.length - change.people.length, total: people.length };
+      return { ...change, people: change.people.slice(0, peopleMax), part };
     };
     let view = await this.#change(groupId, some);
     for (let done = peopleMax; done < people.length; done += peopleMax) {
@@ -262,7 +268,12 @@ export class Groups {
     const people = new Set<PersonId>();
     // Some at once, so that not each takes a round trip; whoever is unknown is told below, of several the first.
     const others = mails.filter((mail) => mail !== own.mail);
-    await inTurns(others, (mail) => this.#directory.findByMail(connection, mail).catch(() => undefined));
+    await inTurns(
+      others,
+      (mail) => this.#directory.findByMail(connection, mail).catch(() => undefined),
+      (done) =>
+        this.#context.progress.tell({ work: 'looking-up', groupId: undefined, done, total: others.length }),
+    );
     for (const [at, mail] of mails.entries()) {
       if (mail === own.mail) people.add(own.personId);
       else people.add(await this.#personAt(connection, mail, at));

@@ -3,6 +3,7 @@ import { GROUP_LIMITS } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { bystanders, online, scene } from '../node/doubles/group-scene.ts';
 import type { TestDevice } from '../node/doubles/test-device.ts';
+import type { Progress } from '../progress.ts';
 
 test('A1 however many people a change names, it is split into entries of at most 256, up to 1,000 members and not one more', async () => {
   const one = await scene('Anna', 'Bela');
@@ -51,4 +52,31 @@ test('A1 a group that is made of more people than one entry names is there with 
   const made = await online(anna, () => anna.messenger.groups.create('All', mails));
   expect(made.members).toHaveLength(301);
   expect(anna.messenger.groups.log(made.groupId).map(({ people }) => people.length)).toEqual([256, 44]);
+});
+
+test('A1 making a large group, and the keys before its first message, tell for how many people they are done', async () => {
+  const one = await scene('Anna');
+  const [anna] = one.devices as [TestDevice];
+  const mails = await bystanders(one, 300);
+  const told = new Map<string, Progress[]>();
+  const stop = anna.messenger.onProgress((step) => {
+    const steps = told.get(step.work);
+    if (steps === undefined) told.set(step.work, [step]);
+    else steps.push(step);
+  });
+  const { groupId } = await online(anna, () => anna.messenger.groups.create('All', mails));
+  await online(anna, () => anna.messenger.groups.send(groupId, 'Hello'));
+  stop();
+  expect([...told.keys()]).toEqual(['looking-up', 'asking-for-devices', 'handing-out-keys']);
+  for (const [work, steps] of told) {
+    const counts = steps.map(({ done }) => done);
+    expect(counts, work).toEqual([...counts].sort((a, b) => a - b));
+    expect(counts.length, work).toBeGreaterThan(10);
+    expect(steps.at(-1), work).toMatchObject({ done: 300, total: 300 });
+    expect(new Set(steps.map(({ total }) => total))).toEqual(new Set([300]));
+  }
+  // A second message has nobody to tell anything.
+  told.clear();
+  await online(anna, () => anna.messenger.groups.send(groupId, 'Again'));
+  expect(told.size).toBe(0);
 });

@@ -57,6 +57,13 @@ export async function refreshMembers(
     await inTurns(
       outdated.map(({ person }) => person),
       (person) => directory.refresh(connection, person),
+      (done) =>
+        context.progress.tell({
+          work: 'asking-for-devices',
+          groupId: group.groupId,
+          done,
+          total: outdated.length,
+        }),
     );
     const members = knownMembers(context, group.state);
     if (members !== undefined && equalBytes(members.hash, told.set)) return members;
@@ -64,10 +71,19 @@ export async function refreshMembers(
   throw new KuvertError('group_changed');
 }
 
-/** Runs for each person or address, some at once. */
-export async function inTurns<T>(people: readonly T[], work: (person: T) => Promise<unknown>): Promise<void> {
+/**
+ * Runs for each person or address, some at once.
+ * @param onDone is told of how many it is done
+ */
+export async function inTurns<T>(
+  people: readonly T[],
+  work: (person: T) => Promise<unknown>,
+  onDone?: (done: number) => void,
+): Promise<void> {
   for (let at = 0; at < people.length; at += PEOPLE_AT_ONCE) {
-    await Promise.all(people.slice(at, at + PEOPLE_AT_ONCE).map(work));
+    const some = people.slice(at, at + PEOPLE_AT_ONCE);
+    await Promise.all(some.map(work));
+    onDone?.(at + some.length);
   }
 }
 

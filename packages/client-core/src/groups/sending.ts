@@ -59,6 +59,8 @@ export class GroupSending {
   /** What was found on this connection, by group; thrown away when the server says that it has changed. */
   #hasQueued = false;
   readonly #targets = new Map<GroupId, GroupTargets>();
+  /** Keys on their way to members: the rows that the server has not accepted yet, and how many there were. */
+  readonly #handingOut = new Map<GroupId, { readonly seqs: Set<number>; readonly total: number }>();
   /** The devices that have the own key, where these were found to be all that a message is for. */
   readonly #complete = new WeakMap<GroupTargets, readonly DeviceId[]>();
 
@@ -77,6 +79,7 @@ export class GroupSending {
   }
   disconnected(): void {
     this.#targets.clear();
+    this.#handingOut.clear();
   }
   /** The server has another state of a group than this device. */
   outdated(groupId: GroupId): void {
@@ -96,8 +99,21 @@ export class GroupSending {
       const key = await this.#ownKey(targets);
       const pending = key.pending.filter((seq) => isOnItsWay(store.outbox.get(seq)));
       if (pending.length < key.pending.length) store.groups.putOwnKey(groupId, { ...key, pending });
+      if (pending.length > 0 && !this.#handingOut.has(groupId)) {
+        this.#handingOut.set(groupId, { seqs: new Set(pending), total: pending.length });
+      }
       return pending.length > 0 ? undefined : targets;
     });
+  }
+
+  /** The server has accepted a key for a member. */
+  handedOut(seq: number): void {
+    for (const [groupId, { seqs, total }] of this.#handingOut) {
+      if (!seqs.delete(seq)) continue;
+      if (seqs.size === 0) this.#handingOut.delete(groupId);
+      const done = total - seqs.size;
+      this.#context.progress.tell({ work: 'handing-out-keys', groupId, done, total });
+    }
   }
 
   async #find(connection: Connection, groupId: GroupId): Promise<GroupTargets> {

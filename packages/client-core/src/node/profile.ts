@@ -18,6 +18,7 @@ import { Messenger } from '../messenger.ts';
 import { loadOwnDevice, type OwnDevice } from '../own-device.ts';
 import type { OwnDevices } from '../own-devices.ts';
 import type { Clock, Connection, ConnectionEvents } from '../ports.ts';
+import type { Progress } from '../progress.ts';
 import type { Activity } from '../ticks/activity.ts';
 import { NO_POLICY, type PolicyPort } from '../ticks/policy.ts';
 import type { EffectiveSetting, SettingChange } from '../ticks/settings.ts';
@@ -125,6 +126,8 @@ export interface Profile {
    * @throws KuvertError `recipient_unknown`, `recipient_self`
    */
   conversationAt(mail: string): Promise<ConversationId>;
+  /** Calls `listener` with how far files are, and what is done for many people of a group. @returns stops it */
+  onProgress(listener: (progress: Progress) => void): () => void;
   /** Files in conversations: sending, fetching, saving. */
   readonly attachments: Attachments;
   /** History from and to other devices of one's own: a new device asks for it by itself. */
@@ -183,6 +186,9 @@ class NodeProfile implements Profile {
 
   conversationAt(mail: string): Promise<ConversationId> {
     return this.#messenger.conversationAt(mail);
+  }
+  onProgress(listener: (progress: Progress) => void): () => void {
+    return this.#messenger.onProgress(listener);
   }
   get attachments(): Attachments {
     return this.#messenger.attachments;

@@ -98,7 +98,6 @@ export interface ChatTexts {
   hintTyped(): string;
   confirmTitle(): string;
 
-  sealing(percent: number): string;
   transfer(direction: 'up' | 'down', percent: number): string;
   versionsTitle(): string;
   menuReply(): string;

@@ -172,7 +172,6 @@ export const de: ChatTexts = {
   hintTyped: () => 'Enter weiter · Esc schließen',
   confirmTitle: () => 'Sind Sie sicher?',
 
-  sealing: (percent) => `Die Datei wird gelesen: ${percent} %`,
   transfer: (direction, percent) =>
     `${direction === 'up' ? 'wird hochgeladen' : 'wird heruntergeladen'}: ${percent} %`,
   versionsTitle: () => 'Alle Texte dieser Nachricht',

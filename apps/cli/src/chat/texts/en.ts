@@ -161,7 +161,6 @@ export const en: ChatTexts = {
   hintTyped: () => 'Enter go on · Esc close',
   confirmTitle: () => 'Are you sure?',
 
-  sealing: (percent) => `Reading the file: ${percent} %`,
   transfer: (direction, percent) => `${direction === 'up' ? 'uploading' : 'downloading'}: ${percent} %`,
   versionsTitle: () => 'All texts of this message',
   menuReply: () => 'Answer',
