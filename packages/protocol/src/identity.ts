@@ -8,10 +8,13 @@ import { bytesSchema, idSchema, timeMs } from './schemas.ts';
 /** Algorithm byte in front of every public key and signature; room for hybrid post-quantum suites. */
 export const KEY_ALGORITHMS = { ed25519: 1, signalCurve25519: 2, x25519: 3 } as const;
 
+/** The largest statement is an entry of a group's log that names 256 people and has a new key, with title and picture under it. */
+const STATEMENT_BYTES_MAX = 20_480;
+
 /** A signed statement: algorithm byte, the exact bytes that were signed (without label), and the signature. */
 export const Signed = z.object({
   alg: z.literal(KEY_ALGORITHMS.ed25519),
-  bytes: bytesSchema({ min: 1, max: 16_384 }),
+  bytes: bytesSchema({ min: 1, max: STATEMENT_BYTES_MAX }),
   signature: bytesSchema(64),
 });
 export type Signed = z.infer<typeof Signed>;

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   type DeviceId,
+  GROUP_LIMITS,
   type GroupAction,
   type GroupEntry,
   type GroupRole,
@@ -9,7 +10,7 @@ import {
   type IdType,
   makeId,
   type PersonId,
-  type Signed,
+  Signed,
 } from '@kuvert/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -312,4 +313,22 @@ test('B8 what a submit names changes with the log and with every device of a mem
   }
   expect(groupConversationId(tenant, group)).not.toBe(groupConversationId(id('tenant'), group));
   expect(memberOf(undefined, anna.person)).toBeUndefined();
+});
+
+test('A1 an entry with all that it may hold, as it takes many people out of a group with a picture, is one that servers take', () => {
+  const everything: GroupEntry = {
+    v: 1,
+    tenant,
+    group,
+    seq: 4_294_967_295,
+    prevHash: hash(),
+    at: Date.now(),
+    person: anna.person,
+    device: anna.device,
+    action: 'remove',
+    people: Array.from({ length: GROUP_LIMITS.peopleMax }, () => id('person')),
+    key: { number: 4_294_967_295, hash: hash() },
+    profile: new Uint8Array(GROUP_LIMITS.profileBytesMax),
+  };
+  expect(Signed.safeParse(signEntry(anna.key.privateKey, everything)).success).toBe(true);
 });

@@ -6,6 +6,7 @@
 import {
   bytesSchema,
   type DeviceId,
+  GROUP_LIMITS,
   GroupRole,
   ID_BYTES,
   idFromBytes,
@@ -29,7 +30,11 @@ export const groups = collection('groups', {
     key: z.object({ number: uint32, hash: bytesSchema(32) }),
     isKeyDue: z.boolean(),
     profile: z
-      .object({ sealed: bytesSchema({ min: 1, max: 4_096 }), keyNumber: uint32, epoch: uint32 })
+      .object({
+        sealed: bytesSchema({ min: 1, max: GROUP_LIMITS.profileBytesMax }),
+        keyNumber: uint32,
+        epoch: uint32,
+      })
       .nullable(),
     isDissolved: z.boolean(),
     createdAt: timeMs,

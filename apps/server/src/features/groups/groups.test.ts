@@ -139,6 +139,12 @@ test('A1 B8 of two who change a group at once one is taken, and the other is tol
   expect(entries).toHaveLength(3);
 });
 
+test('A1 title and picture are taken as large as the protocol allows them', async () => {
+  await begin(ben);
+  await append(anna, { action: 'profile', profile: installation.random(GROUP_LIMITS.profileBytesMax) });
+  expect((await service().devicesOf(installation.caller(anna), group)).epoch).toBe(2);
+});
+
 test('B8 an entry counts only from the device that has signed it, and only what its role allows', async () => {
   await begin(ben, cleo);
   const add: Change = { action: 'add', people: [dora.personId], role: 'member' };
