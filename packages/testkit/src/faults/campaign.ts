@@ -207,7 +207,8 @@ class Campaign {
       const left = standings.map(({ error, waiting, unread }) => ({ error, waiting, unread }));
       this.tally.wrong(`it did not settle: ${JSON.stringify(left)}`);
     }
-    this.#noteStandings(standings);
+    for (const [index, standing] of standings.entries())
+      this.tally.stands(personOf(this.#cast, index).person.deviceId, standing, this.#home);
     await Promise.all(this.#cast.map((person) => person.leave()));
     this.#noteEnds();
     const devices = this.#cast.map(({ person }) => person.deviceId);
@@ -215,20 +216,6 @@ class Campaign {
     await this.#check();
     for (const { person } of this.#cast) rmSync(person.profileDir, { recursive: true });
     this.#cast = [];
-  }
-
-  #noteStandings(standings: readonly Standing[]): void {
-    for (const [index, { notices, surprises, undelivered }] of standings.entries()) {
-      const { deviceId: device } = personOf(this.#cast, index).person;
-      this.tally.undelivered += undelivered;
-      for (const surprise of surprises) this.tally.wrong(`a client was surprised: ${surprise}`);
-      for (const { kind, deviceId, code, count = 1 } of notices) {
-        this.tally.noticed(code === undefined ? kind : `${kind} ${code}`);
-        if (kind === 'messages_missing' && deviceId !== undefined) {
-          this.#home.record({ kind: 'noticed', device, from: deviceId, count });
-        }
-      }
-    }
   }
 
   async #check(): Promise<void> {

@@ -1,6 +1,8 @@
 /** What a campaign adds up to. */
 import type { LedgerEvent } from '../ledger/events.ts';
 import type { Finding, FindingCode } from '../ledger/finding.ts';
+import type { Notebook } from './notebook.ts';
+import type { Standing } from './person-talk.ts';
 
 /** The result of a campaign. */
 export interface CampaignResult {
@@ -38,7 +40,7 @@ const CROSSED: readonly FindingCode[] = ['P4_crossed_tenants', 'P4_wrong_person'
 /** Counts. */
 export class Tally {
   keptIn: string | undefined;
-  undelivered = 0;
+  #undelivered = 0;
   readonly #seed: string;
   readonly #beganAt = performance.now();
   readonly #counts = { intended: 0, acknowledged: 0, shown: 0 };
@@ -66,9 +68,17 @@ export class Tally {
     add(this.#skipped, fault);
   }
 
-  /** People of honest devices and an honest server are told of nothing, whatever breaks. */
-  noticed(notice: string): void {
-    add(this.#notices, notice);
+  /** Counts how things stand with a device at the end, and writes down which messages it knows to be missing. */
+  stands(device: string, { notices, surprises, undelivered }: Standing, notebook: Notebook): void {
+    this.#undelivered += undelivered;
+    for (const surprise of surprises) this.wrong(`a client was surprised: ${surprise}`);
+    for (const { kind, deviceId, code, count = 1 } of notices) {
+      // That is news. Of anything else people of honest devices and an honest server are not told, whatever breaks.
+      if (kind === 'group_added') continue;
+      add(this.#notices, code === undefined ? kind : `${kind} ${code}`);
+      if (kind === 'messages_missing' && deviceId !== undefined)
+        notebook.record({ kind: 'noticed', device, from: deviceId, count });
+    }
   }
 
   /** Something did not open when it came. */
@@ -113,7 +123,7 @@ export class Tally {
       skipped: Object.fromEntries(this.#skipped),
       notices: Object.fromEntries(this.#notices),
       setAside: Object.fromEntries(this.#setAside),
-      undelivered: this.undelivered,
+      undelivered: this.#undelivered,
       keptIn: this.keptIn,
     };
   }

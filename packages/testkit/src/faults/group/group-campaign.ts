@@ -226,7 +226,11 @@ class GroupCampaign {
         );
       this.tally.wrong(`it did not settle: ${some.join('; ')}`);
     }
-    this.#noteStandings(standings);
+    for (const standing of standings) {
+      this.tally.stands(standing.device, standing, this.#home);
+      const added = standing.notices.filter(({ kind }) => kind === 'group_added');
+      if (added.length > 1) this.tally.wrong(`a member was told ${added.length} times of being let in`);
+    }
     await Promise.all(this.#halls.map((hall) => hall.leave()));
     this.#noteEnds();
     // Whoever was given up has not lost what they have not fetched yet.
@@ -234,23 +238,6 @@ class GroupCampaign {
     const settled = this.#devices.filter((device) => !isRestless.has(device));
     this.#home.record({ kind: 'settled', drained: settled, flushed: settled });
     await this.#check();
-  }
-
-  #noteStandings(standings: readonly HallStanding[]): void {
-    for (const { device, notices, surprises, undelivered } of standings) {
-      this.tally.undelivered += undelivered;
-      for (const surprise of surprises) this.tally.wrong(`a client was surprised: ${surprise}`);
-      const added = notices.filter(({ kind }) => kind === 'group_added');
-      if (added.length > 1) this.tally.wrong(`a member was told ${added.length} times of being let in`);
-      for (const { kind, deviceId, code, count = 1 } of notices) {
-        // That is news; everything else is an alarm.
-        if (kind === 'group_added') continue;
-        this.tally.noticed(code === undefined ? kind : `${kind} ${code}`);
-        if (kind === 'messages_missing' && deviceId !== undefined) {
-          this.#home.record({ kind: 'noticed', device, from: deviceId, count });
-        }
-      }
-    }
   }
 
   async #check(): Promise<void> {
