@@ -2,7 +2,10 @@
 
 /** A socket that carries whole binary frames in order. */
 export interface FrameSocket {
-  /** @param sent called when the frame was handed to the system, or when it never will be */
+  /**
+   * @param frame copied before this returns
+   * @param sent called when the frame was handed to the system, or when it never will be
+   */
   send(frame: Uint8Array, sent: () => void): void;
   /** Closes after what was sent before. `reason` says in which way, without words. */
   close(reason: 'normal' | 'protocol'): void;

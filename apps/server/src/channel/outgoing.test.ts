@@ -17,7 +17,7 @@ class SlowSocket implements FrameSocket {
   bufferedBytes = 0;
 
   send(frame: Uint8Array, sent: () => void): void {
-    this.frames.push(frame);
+    this.frames.push(frame.slice());
     this.bufferedBytes += frame.length;
     this.#sent.push(sent);
   }

@@ -109,8 +109,10 @@ export class Outgoing {
     this.#isScheduled = false;
     this.#isUnhurried = false;
     if (this.#ended) return;
-    for (const frame of this.#channel.flush()) this.#socket.send(frame, this.#sent);
+    this.#channel.flushTo(this.#send);
   }
+
+  readonly #send = (frame: Uint8Array): void => this.#socket.send(frame, this.#sent);
 
   end(): void {
     this.#ended = true;

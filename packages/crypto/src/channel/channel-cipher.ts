@@ -23,12 +23,17 @@ export class ChannelCipher {
    * @throws ChannelError `too_long`, `exhausted`, `closed`
    */
   seal(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
+    return this.sealShared(plaintext).slice();
+  }
+
+  /** The same in memory that the next message of any cipher takes. */
+  sealShared(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
     const { send } = this.#opened();
     try {
       if (plaintext.length > NOISE_PLAINTEXT_BYTES_MAX) {
         throw new ChannelError('too_long', 'a plaintext does not fit into one Noise message');
       }
-      return send.encrypt(plaintext);
+      return send.encryptShared(plaintext);
     } catch (error) {
       this.close();
       throw error;

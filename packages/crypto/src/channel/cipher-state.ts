@@ -3,7 +3,7 @@
  * counter as 64 bits, big-endian. The counter is never sent, so a frame that was dropped, repeated or moved
  * does not open.
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { type CipherGCM, createCipheriv, createDecipheriv } from 'node:crypto';
 import { CHANNEL_LIMITS, sliceBytes } from '@kuvert/protocol';
 import { ChannelError } from './channel-error.ts';
 
@@ -23,6 +23,8 @@ const ALGORITHM = 'aes-256-gcm';
 const OPTIONS = { authTagLength: TAG_BYTES } as const;
 /** Where nonces are written for Node to copy: one for all, because an array of its own is 300 bytes of every connection. */
 const NONCE = new Uint8Array(12);
+/** Where a message is sealed that is copied at once. */
+const SEALED = new Uint8Array(NOISE_MESSAGE_BYTES_MAX);
 
 /**
  * A message that was sealed for the place of the next one before it was certain that it would be sent (docs/decisions/0016). Its bytes come out
@@ -59,14 +61,23 @@ export class CipherState {
 
   /** Ciphertext ‖ tag. */
   encrypt(plaintext: Uint8Array, associatedData?: Uint8Array): Uint8Array<ArrayBuffer> {
-    return this.#seal(plaintext, this.#nextNonce(), associatedData);
+    const cipher = this.#cipherOf(this.#nextNonce());
+    if (associatedData !== undefined) cipher.setAAD(associatedData);
+    return finish(cipher, plaintext, sliceBytes(plaintext.length + TAG_BYTES));
+  }
+
+  /** Ciphertext ‖ tag of at most {@link NOISE_MESSAGE_BYTES_MAX}, in memory that the next message takes, of whichever cipher. */
+  encryptShared(plaintext: Uint8Array): Uint8Array<ArrayBuffer> {
+    const into = SEALED.subarray(0, plaintext.length + TAG_BYTES);
+    return finish(this.#cipherOf(this.#nextNonce()), plaintext, into);
   }
 
   /** Seals for the place that is next now, and leaves it free; undefined when there is none any more. @see SealedAhead */
   encryptAhead(plaintext: Uint8Array): SealedAhead | undefined {
     const counter = this.#counter;
     if (counter >= MESSAGES_PER_KEY_MAX) return undefined;
-    const sealed = this.#seal(plaintext, nonceOf(counter));
+    const into = sliceBytes(plaintext.length + TAG_BYTES);
+    const sealed = finish(this.#cipherOf(nonceOf(counter)), plaintext, into);
     return new SealedAhead(sealed, this, counter);
   }
 
@@ -77,15 +88,8 @@ export class CipherState {
     return true;
   }
 
-  #seal(plaintext: Uint8Array, nonce: Uint8Array, associatedData?: Uint8Array): Uint8Array<ArrayBuffer> {
-    const cipher = createCipheriv(ALGORITHM, this.#key, nonce, OPTIONS);
-    if (associatedData !== undefined) cipher.setAAD(associatedData);
-    const body = cipher.update(plaintext);
-    cipher.final();
-    const sealed = sliceBytes(body.length + TAG_BYTES);
-    sealed.set(body);
-    sealed.set(cipher.getAuthTag(), body.length);
-    return sealed;
+  #cipherOf(nonce: Uint8Array): CipherGCM {
+    return createCipheriv(ALGORITHM, this.#key, nonce, OPTIONS);
   }
 
   /** The plaintext of ciphertext ‖ tag. @throws ChannelError `not_authentic` */
@@ -118,6 +122,18 @@ export class CipherState {
     }
     return nonceOf(this.#counter++);
   }
+}
+
+/** Seals into these bytes, which are as many as it takes. */
+function finish(
+  cipher: CipherGCM,
+  plaintext: Uint8Array,
+  sealed: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  sealed.set(cipher.update(plaintext));
+  cipher.final();
+  sealed.set(cipher.getAuthTag(), plaintext.length);
+  return sealed;
 }
 
 /** The nonce is only there until the next call, of whichever cipher: nobody keeps it. */

@@ -45,38 +45,38 @@ export class RecordWriter {
 
   /** Gives all that was added as Noise plaintexts, in order, and is empty then. */
   take(): Uint8Array<ArrayBuffer>[] {
-    return this.takeAs((plaintext) => plaintext.slice());
+    const plaintexts: Uint8Array<ArrayBuffer>[] = [];
+    this.takeEach((plaintext) => plaintexts.push(plaintext.slice()));
+    return plaintexts;
   }
 
   /**
-   * Makes something of each Noise plaintext and is empty then. A plaintext is only there during the call: the next one takes its place, for
+   * Hands over each Noise plaintext and is empty then. A plaintext is only there during the call: the next one takes its place, for
    * memory of its own would cost more than filling it.
    */
-  takeAs<T>(use: (plaintext: Uint8Array<ArrayBuffer>) => T): T[] {
+  takeEach(use: (plaintext: Uint8Array<ArrayBuffer>) => void): void {
     const first = this.#first;
-    if (first === undefined) return [];
+    if (first === undefined) return;
     const others = this.#others;
     const pendingBytes = this.#pendingBytes;
     this.#first = undefined;
     this.#others = undefined;
     this.#pendingBytes = 0;
-    if (pendingBytes <= NOISE_PLAINTEXT_BYTES_MAX) return [use(packWhole(first, others, pendingBytes))];
-    return takePieces(others === undefined ? [first] : [first, ...others], use);
+    if (pendingBytes <= NOISE_PLAINTEXT_BYTES_MAX) use(packWhole(first, others, pendingBytes));
+    else takePieces(others === undefined ? [first] : [first, ...others], use);
   }
 }
 
 /** Records that do not fit into one plaintext. */
-function takePieces<T>(records: readonly Uint8Array[], use: (plaintext: Uint8Array<ArrayBuffer>) => T): T[] {
-  const made: T[] = [];
+function takePieces(records: readonly Uint8Array[], use: (plaintext: Uint8Array<ArrayBuffer>) => void): void {
   let first = 0;
   let offset = 0;
   while (first < records.length) {
     const { end, cutAt, sizeBytes } = fitOne(records, first, offset);
-    made.push(use(pack(records, { first, offset, end, cutAt, sizeBytes })));
+    use(pack(records, { first, offset, end, cutAt, sizeBytes }));
     first = end;
     offset = cutAt;
   }
-  return made;
 }
 
 /** Where plaintexts are packed, one after the other. */

@@ -42,10 +42,19 @@ export class SecureChannel {
 
   /** Frames with all that was queued: one, where it fits. @throws ChannelError `exhausted`, `closed` */
   flush(): Uint8Array<ArrayBuffer>[] {
-    return this.#writer.takeAs(this.#seal);
+    const frames: Uint8Array<ArrayBuffer>[] = [];
+    this.flushTo((frame) => frames.push(frame.slice()));
+    return frames;
   }
 
-  readonly #seal = (plaintext: Uint8Array): Uint8Array<ArrayBuffer> => this.#cipher.seal(plaintext);
+  /**
+   * The same for who copies a frame before the call returns, as a host does that writes a head before it. All channels seal in one piece of memory:
+   * new memory for each frame costs more than two copies of it.
+   * @param send gets a view that is filled anew by the next frame of any channel
+   */
+  flushTo(send: (frame: Uint8Array<ArrayBuffer>) => void): void {
+    this.#writer.takeEach((plaintext) => send(this.#cipher.sealShared(plaintext)));
+  }
 
   /**
    * Seals a record alone, as the next frame, before it is certain that it is sent (docs/decisions/0016).
