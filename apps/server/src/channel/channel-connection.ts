@@ -35,8 +35,16 @@ export abstract class ChannelConnection implements OpenConnection {
     this.#incoming = new Incoming((record) => this.#handle(record), socket);
   }
 
-  /** Does what one record asks for. @throws whatever ends the connection */
-  protected abstract handle(record: Uint8Array): Promise<void> | undefined;
+  /**
+   * Does what one record asks for. @returns true when that goes on until {@link ChannelConnection.finished}
+   * @throws whatever ends the connection
+   */
+  protected abstract handle(record: Uint8Array): boolean;
+
+  /** What a record asked for is done. */
+  protected finished(record: Uint8Array): void {
+    this.#incoming.finished(record);
+  }
 
   get closed(): boolean {
     return this.#closed;
@@ -69,12 +77,12 @@ export abstract class ChannelConnection implements OpenConnection {
     this.#channel.close();
   }
 
-  #handle(record: Uint8Array): Promise<void> | undefined {
+  #handle(record: Uint8Array): boolean {
     try {
       return this.handle(record);
     } catch (error) {
       this.fail(error);
-      return undefined;
+      return false;
     }
   }
 }

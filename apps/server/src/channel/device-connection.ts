@@ -21,7 +21,7 @@ import { ChannelConnection, type ConnectionParts } from './channel-connection.ts
 import { MINIMUM_CLIENT_VERSION } from './client-version.ts';
 import type { Connection } from './connection.ts';
 import { answerRequest, readRequest, toldError } from './dispatch.ts';
-import type { DeviceCaller } from './routes.ts';
+import type { Accepted, DeviceCaller } from './routes.ts';
 
 /** Where the number of a submit ends in its record: type byte and 32 bits. */
 const SUBMIT_NUMBER_END = 5;
@@ -100,17 +100,20 @@ export class DeviceConnection extends ChannelConnection implements Connection {
     this.outgoing.onWritable(callback);
   }
 
-  protected override handle(record: Uint8Array): Promise<void> | undefined {
+  protected override handle(record: Uint8Array): boolean {
     switch (record[0]) {
       case RECORD_TYPES.submit:
         return this.#submit(record);
-      case RECORD_TYPES.ack: {
-        const done = this.host.mailbox.onAck(this, decodeAck(record));
-        return done?.catch((error: unknown) => this.fail(error));
-      }
+      case RECORD_TYPES.ack:
+        this.host.mailbox.onAck(this, decodeAck(record));
+        return false;
       case RECORD_TYPES.request: {
         const from = { access: 'device', caller: this.#caller } as const;
-        return answerRequest(readRequest(record), from, this.host).then((answer) => this.sendRecord(answer));
+        answerRequest(readRequest(record), from, this.host).then((answer) => {
+          this.sendRecord(answer);
+          this.finished(record);
+        });
+        return true;
       }
       default:
         throw new KuvertError('bad_request');
@@ -118,33 +121,45 @@ export class DeviceConnection extends ChannelConnection implements Connection {
   }
 
   /** A submit that cannot be read is refused under its number, so that its sender learns why; only one without a number ends the connection. */
-  #submit(record: Uint8Array): Promise<void> | undefined {
+  #submit(record: Uint8Array): boolean {
     let submit: Submit;
     try {
       submit = decodeSubmit(record);
     } catch (error) {
       if (record.length < SUBMIT_NUMBER_END) throw error;
       this.#refuseSubmit(new DataView(record.buffer, record.byteOffset).getUint32(1), error);
-      return undefined;
+      return false;
     }
-    return this.#store(submit, record);
+    const { requestNo } = submit;
+    const beganMs = this.host.clock.monotonicMs();
+    this.#submitsOpen++;
+    this.host.mailbox.onSubmit(this, submit, record).then(
+      (accepted) => {
+        try {
+          this.#acceptSubmit(requestNo, accepted, beganMs);
+        } catch (error) {
+          this.#refuseSubmit(requestNo, error);
+        }
+        this.#submitOver(record);
+      },
+      (error: unknown) => {
+        this.#refuseSubmit(requestNo, error);
+        this.#submitOver(record);
+      },
+    );
+    return true;
   }
 
-  async #store(submit: Submit, record: Uint8Array): Promise<void> {
-    const { requestNo } = submit;
+  #submitOver(record: Uint8Array): void {
+    this.#submitsOpen--;
+    this.finished(record);
+  }
+
+  #acceptSubmit(requestNo: number, { acceptedAtMs, legs }: Accepted, beganMs: number): void {
     const { clock, metrics } = this.host;
-    const beganMs = clock.monotonicMs();
-    this.#submitsOpen++;
-    try {
-      const accepted = await this.host.mailbox.onSubmit(this, submit, record);
-      metrics.submitsAccepted.add();
-      metrics.submitSeconds.observe((clock.monotonicMs() - beganMs) / 1_000);
-      this.#answerSubmit(encodeSubmitAnswer({ requestNo, ...accepted }));
-    } catch (error) {
-      this.#refuseSubmit(requestNo, error);
-    } finally {
-      this.#submitsOpen--;
-    }
+    metrics.submitsAccepted.add();
+    metrics.submitSeconds.observe((clock.monotonicMs() - beganMs) / 1_000);
+    this.#answerSubmit(encodeSubmitAnswer({ requestNo, acceptedAtMs, legs }));
   }
 
   /** Whoever has several messages on their way is told of some together; who waits for one alone is told at once. */

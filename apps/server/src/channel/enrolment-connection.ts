@@ -14,14 +14,18 @@ export class EnrolmentConnection extends ChannelConnection {
     this.#address = parts.address;
   }
 
-  protected override handle(record: Uint8Array): Promise<void> | undefined {
+  protected override handle(record: Uint8Array): boolean {
     if (record[0] !== RECORD_TYPES.request) throw new KuvertError('bad_request');
     const request = readRequest(record);
     if (++this.#requests > LIMITS.enrolmentRequestsMax) {
       this.close('rate_limited');
-      return undefined;
+      return false;
     }
     const from = { access: 'enrolment', caller: { address: this.#address } } as const;
-    return answerRequest(request, from, this.host).then((answer) => this.outgoing.send(answer));
+    answerRequest(request, from, this.host).then((answer) => {
+      this.outgoing.send(answer);
+      this.finished(record);
+    });
+    return true;
   }
 }

@@ -5,8 +5,8 @@
 import { RECORD_TYPES } from '@kuvert/protocol';
 import { LIMITS } from './limits.ts';
 
-/** Handles one record; a promise counts as in flight until it settles and must not reject. */
-export type RecordHandler = (record: Uint8Array) => Promise<void> | undefined;
+/** Handles one record. @returns true when it is in flight until {@link Incoming.finished}, which may have been called already */
+export type RecordHandler = (record: Uint8Array) => boolean;
 
 /** Records in order, a bounded number at a time. */
 export class Incoming {
@@ -44,8 +44,16 @@ export class Incoming {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** A record that was in flight is done with. A call for each, because a promise for each submit costs as much as handling it. */
+  finished(record: Uint8Array): void {
+    this.#count(record, -1);
+    if (this.#waiting.length > 0) this.#work();
+    if (this.#inFlight > 0 || this.#idle.length === 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
   #work(): void {
-    // A handler that settles at once would come back in here and do later records first.
+    // A record that is finished at once would come back in here and do later records first.
     if (this.#working) return;
     this.#working = true;
     let next = 0;
@@ -73,18 +81,13 @@ export class Incoming {
   }
 
   #start(record: Uint8Array): void {
-    const done = this.#handle(record);
-    if (done === undefined) return;
-    const isRequest = record[0] === RECORD_TYPES.request ? 1 : 0;
-    this.#inFlight++;
-    this.#requests += isRequest;
-    this.#bytes += record.length;
-    done.then(() => {
-      this.#inFlight--;
-      this.#requests -= isRequest;
-      this.#bytes -= record.length;
-      if (this.#waiting.length > 0) this.#work();
-      if (this.#inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve();
-    });
+    this.#count(record, 1);
+    if (!this.#handle(record)) this.#count(record, -1);
+  }
+
+  #count(record: Uint8Array, by: 1 | -1): void {
+    this.#inFlight += by;
+    this.#bytes += by * record.length;
+    if (record[0] === RECORD_TYPES.request) this.#requests += by;
   }
 }

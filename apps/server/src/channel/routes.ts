@@ -76,11 +76,11 @@ export type Accepted = Omit<Extract<SubmitAnswer, { acceptedAtMs: number }>, 're
 export interface MailboxRoutes {
   /**
    * A submit, and the record that it was read from, if it was read from one. The answer is sent when the promise resolves, so it resolves after the commit; a `KuvertError` becomes a refusal
-   * with its code, retry rule and details.
+   * with its code, retry rule and details. Throws nothing itself.
    */
   onSubmit(connection: Connection, submit: Submit, record?: Uint8Array): Promise<Accepted>;
   /** A cumulative acknowledgement up to a delivery number of this connection. A `KuvertError` ends the connection. */
-  onAck(connection: Connection, upTo: number): void | Promise<void>;
+  onAck(connection: Connection, upTo: number): void;
   /** The connection is ready: the welcome stands before whatever is sent from here on. Begins the delivery. */
   onReady(connection: Connection): void | Promise<void>;
 }

@@ -122,15 +122,15 @@ export class Admission {
 
   /**
    * Lets a submit in.
+   * @param beganMs monotonic, of who has just read it
    * @returns to be called once when it has been answered, whatever the answer is
    * @throws KuvertError `overloaded` with the time after which to come again
    */
-  enter(bytes: number): () => void {
+  enter(bytes: number, beganMs = this.#clock.monotonicMs()): () => void {
     if (this.#open >= this.#openMax || this.#openBytes + bytes > ADMISSION.openBytesMax) {
       const spread = (this.#refusals++ % SPREAD_STEPS) * Math.floor(ADMISSION.retryMs / SPREAD_STEPS);
       throw refusal('overloaded', ADMISSION.retryMs + spread);
     }
-    const beganMs = this.#clock.monotonicMs();
     if (this.#open === 0) this.#lastEndMs = beganMs;
     this.#open++;
     this.#openBytes += bytes;

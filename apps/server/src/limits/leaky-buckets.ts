@@ -58,10 +58,10 @@ export class LeakyBuckets {
   /**
    * Pours `cost` into the bucket of `key`. Once it has refused it refuses everything until the time it named: a client that sends
    * several things at once gets the rest of them back too, so none overtakes an earlier one.
+   * @param nowMs monotonic, of who has just read it
    * @throws KuvertError `rate_limited` with the time after which there is room
    */
-  take(key: string, cost = 1): void {
-    const nowMs = this.#clock.monotonicMs();
+  take(key: string, cost = 1, nowMs = this.#clock.monotonicMs()): void {
     const bucket = this.#find(key, nowMs);
     if (nowMs < bucket.closedUntilMs) throw refusal('rate_limited', bucket.closedUntilMs - nowMs);
     const { burst, perSecond } = this.#limit;

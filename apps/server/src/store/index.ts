@@ -7,4 +7,4 @@ export { StoreError } from './errors.ts';
 export { bytesPart, idPart, integerPart } from './key-parts.ts';
 export type { OpenEngine } from './open-store.ts';
 export { openStore } from './start-store.ts';
-export type { CommitOp, CommitOps, Store, TenantScope, Tx } from './store.ts';
+export type { CommitOp, CommitOps, CommitOutcome, Store, TenantScope, Tx } from './store.ts';

@@ -25,7 +25,7 @@ import type { GroupBodies } from './group-bodies.ts';
 import { legRecord, type RowIds, rowFromRecord } from './rows.ts';
 import { sealAll } from './submit-ahead.ts';
 import type { Turn } from './submit-order.ts';
-import { encodeRecord, type RecordKey } from './submit-records.ts';
+import { encodeRecord, type RecordKey, type RequestHash } from './submit-records.ts';
 import type { Usage } from './usage.ts';
 
 /** How often a submit that lost against a change of the group is decided anew. */
@@ -45,7 +45,7 @@ export interface GroupSubmit {
   readonly senderGate: CommitOp;
   readonly submit: Submit & { readonly to: GroupId };
   readonly key: RecordKey;
-  readonly hash: Uint8Array;
+  readonly hash: RequestHash;
   readonly nowMs: number;
   readonly turn: Turn;
   /** @throws KuvertError `overloaded` when something before it has to come again */

@@ -59,24 +59,23 @@ export function submitIdIn(record: Uint8Array): Uint8Array {
   return record.subarray(SUBMIT_ID_AT, SUBMIT_ID_AT + ID_BYTES);
 }
 
+/** A hash as text of one character a byte: a digest in bytes has memory of its own, which costs more than reading it out of the text. */
+export type RequestHash = string;
+
 /** SHA-256 of all that makes two submits the same: their records (which have one form only) behind request number and id. */
-export function requestHash(record: Uint8Array): Uint8Array {
-  // As text, because a digest in bytes has memory of its own, which costs more than making 32 bytes of it.
-  const text = hash('sha256', record.subarray(SUBMIT_ID_AT + ID_BYTES), 'latin1');
-  const digest = new Uint8Array(HASH_BYTES);
-  for (let i = 0; i < HASH_BYTES; i++) digest[i] = text.charCodeAt(i);
-  return digest;
+export function requestHash(record: Uint8Array): RequestHash {
+  return hash('sha256', record.subarray(SUBMIT_ID_AT + ID_BYTES), 'latin1');
 }
 
 /** The value of a submit record. */
 export function encodeRecord(
-  hash: Uint8Array,
+  hash: RequestHash,
   acceptedAtMs: number,
   dormant: readonly DeviceId[],
 ): Uint8Array {
   const record = new Uint8Array(DORMANT_AT + dormant.length * ID_BYTES);
   record[0] = RECORD_VERSION;
-  record.set(hash, 1);
+  for (let i = 0; i < HASH_BYTES; i++) record[1 + i] = hash.charCodeAt(i);
   putU32(record, 1 + HASH_BYTES, Math.floor(acceptedAtMs / 2 ** 32));
   putU32(record, 1 + HASH_BYTES + 4, acceptedAtMs % 2 ** 32);
   for (const [i, device] of dormant.entries()) record.set(idToBytes(device), DORMANT_AT + i * ID_BYTES);
@@ -85,7 +84,7 @@ export function encodeRecord(
 
 /** What a submit record says. @throws KuvertError `data_too_new` for a later schema */
 export function decodeRecord(record: Uint8Array): {
-  hash: Uint8Array;
+  hash: RequestHash;
   acceptedAtMs: number;
   dormant: DeviceId[];
 } {
@@ -94,7 +93,7 @@ export function decodeRecord(record: Uint8Array): {
   for (let at = DORMANT_AT; at < record.length; at += ID_BYTES)
     dormant.push(idFromBytes('device', record.subarray(at, at + ID_BYTES)));
   return {
-    hash: record.subarray(1, 1 + HASH_BYTES),
+    hash: String.fromCharCode(...record.subarray(1, 1 + HASH_BYTES)),
     acceptedAtMs: u32At(record, 1 + HASH_BYTES) * 2 ** 32 + u32At(record, 1 + HASH_BYTES + 4),
     dormant,
   };

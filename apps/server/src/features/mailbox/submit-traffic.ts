@@ -41,10 +41,10 @@ export class BucketNames {
 /** @see createTraffic */
 export interface Traffic {
   /**
-   * Counts a submit of so many bytes in. @returns says that it is over
+   * Counts a submit of so many bytes in, at this monotonic time. @returns says that it is over
    * @throws KuvertError `overloaded`, `rate_limited`, each with the time after which there is room
    */
-  enter(names: BucketNames, submit: Pick<Submit, 'to' | 'class'>, bytes: number): () => void;
+  enter(names: BucketNames, submit: Pick<Submit, 'to' | 'class'>, bytes: number, nowMs: number): () => void;
 }
 
 /** @see the top of this file */
@@ -71,14 +71,14 @@ export function createTraffic(deps: {
   const recipientBytes = buckets('recipientBytes');
 
   return {
-    enter(names, submit, bytes) {
+    enter(names, submit, bytes, nowMs) {
       const { pair, recipient } = names.of(submit.to);
       // Signs of writing use up nothing that messages need.
       const ofPair = submit.class === CLASSES.ephemeral ? pairEphemerals : pairSubmits;
-      ofPair.take(pair);
-      recipientBytes.take(recipient, bytes);
+      ofPair.take(pair, 1, nowMs);
+      recipientBytes.take(recipient, bytes, nowMs);
       try {
-        return admission.enter(bytes);
+        return admission.enter(bytes, nowMs);
       } catch (error) {
         ofPair.giveBack(pair, 1);
         recipientBytes.giveBack(recipient, bytes);

@@ -7,7 +7,7 @@ import { type Leg, LIFETIME_MS, type PersonId, type Submit } from '@kuvert/proto
 import type { Connection } from '../../channel/connection.ts';
 import type { Accepted } from '../../channel/routes.ts';
 import type { Clock } from '../../clock.ts';
-import type { CommitOp, Store, TenantScope } from '../../store/index.ts';
+import type { CommitOp, CommitOutcome, Store, TenantScope } from '../../store/index.ts';
 import type { DeviceDirectory } from '../devices/index.ts';
 import type { ExchangeService } from '../pools/index.ts';
 import { mailboxRows, submitRecords } from './collections.ts';
@@ -53,20 +53,26 @@ interface Sender {
   readonly refusedFirst: Pick<RefusedFirst, 'stay'>;
 }
 
-/**
- * @returns undefined for any other submit, with nothing done; a promise of undefined for one that was not committed: it was there before, or
- *   something has changed, which is to be found out at leisure
- */
-export type AcceptUsual = (
+/** A usual submit that was handed to the store. */
+export interface UsualCommit {
+  readonly committing: Promise<CommitOutcome>;
+  /** To be called in the first step behind the commit: these run in the order of commits, whoever waits for what in the steps after. */
+  handOver(): Accepted;
+  /** It was not committed. */
+  undo(): void;
+}
+
+/** @returns undefined for any other submit, with nothing done */
+export type CommitUsual = (
   connection: Connection,
   sender: Sender,
   submit: Submit,
   submitRecord: Uint8Array,
   letIn: { readonly turn: Turn; readonly entry: Entry | undefined },
-) => Promise<Accepted | undefined> | undefined;
+) => UsualCommit | undefined;
 
 /** @see the top of this file */
-export function createUsualAccept(deps: {
+export function createUsualCommit(deps: {
   readonly store: Store;
   readonly clock: Clock;
   readonly directory: Pick<DeviceDirectory, 'peek'>;
@@ -76,7 +82,7 @@ export function createUsualAccept(deps: {
   readonly rowIds: Pick<RowIds, 'nextKey'>;
   /** Hands a committed row to the device's connection if it has one. */
   readonly push: (scope: TenantScope, deviceId: Leg['device'], row: FreshRow) => void;
-}): AcceptUsual {
+}): CommitUsual {
   const { store, clock, directory, exchange, usage, recordKeys, rowIds, push } = deps;
   const { ops } = store;
 
@@ -101,7 +107,6 @@ export function createUsualAccept(deps: {
     sender.refusedFirst.stay(submit, entry);
     const { storedKey, record, row } = prepareLeg(rowIds, { submit, leg, device: device.bytes, nowMs });
     if (!usage.reserve(scope.tenant, leg.device, row.length)) return undefined;
-    const release = (): void => usage.release(scope.tenant, leg.device, row.length);
     const committing = scope.commit([
       ops.insert(submitRecords, key, encodeRecord(requestHash(submitRecord), nowMs, [])),
       set.gate,
@@ -109,20 +114,13 @@ export function createUsualAccept(deps: {
       ops.put(mailboxRows, storedKey, row, nowMs + LIFETIME_MS[submit.lifetime]),
     ]);
     turn.done();
-    return committing.then(
-      (outcome) => {
-        if (!outcome.committed) {
-          release();
-          return undefined;
-        }
-        // In the first step behind the commit: these run in the order of commits, whoever waits for what in the steps after.
+    return {
+      committing,
+      handOver() {
         push(scope, leg.device, { storedKey, record });
         return { acceptedAtMs: nowMs, legs: [{ device: leg.device, outcome: 'stored' }] };
       },
-      (error: unknown) => {
-        release();
-        throw error;
-      },
-    );
+      undo: () => usage.release(scope.tenant, leg.device, row.length),
+    };
   };
 }
