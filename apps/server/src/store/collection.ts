@@ -149,6 +149,8 @@ export interface BinaryCollection<V, K extends readonly unknown[], Sc extends Sc
   readonly scope: Sc;
   readonly [types]?: { row: BinaryRow<V, K>; key: K; indexes: Record<never, readonly unknown[]> };
   readonly parts: readonly KeyPart<unknown>[];
+  /** Width of all parts together. */
+  readonly keyBytes: number;
   readonly codec: ByteCodec<V>;
   readonly expires: boolean;
   readonly gate: boolean;
@@ -264,6 +266,7 @@ export function binaryCollection<
     name,
     scope: (options.scope ?? 'tenant') as Sc,
     parts: options.key,
+    keyBytes: options.key.reduce((bytes, part) => bytes + part.width, 0),
     codec: options.codec ?? (same as unknown as ByteCodec<V>),
     expires: options.expires === true,
     gate: options.gate === true,

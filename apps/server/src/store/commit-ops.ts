@@ -21,21 +21,9 @@ function keyOf(collection: AnyBinary, key: readonly unknown[] | Uint8Array): Uin
       throw new Error(`a key of ${collection.name} has other parts`);
     return encodeParts(collection.parts, key);
   }
-  const width = widthOf(collection);
-  if (key.length !== width) throw new Error(`a stored key of ${collection.name} has ${width} bytes`);
+  const { keyBytes } = collection;
+  if (key.length !== keyBytes) throw new Error(`a stored key of ${collection.name} has ${keyBytes} bytes`);
   return key;
-}
-
-const widths = new WeakMap<AnyBinary, number>();
-
-function widthOf(collection: AnyBinary): number {
-  let width = widths.get(collection);
-  if (width === undefined) {
-    width = 0;
-    for (const part of collection.parts) width += part.width;
-    widths.set(collection, width);
-  }
-  return width;
 }
 
 function built(op: BuiltOp): CommitOp {

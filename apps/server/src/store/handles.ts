@@ -33,16 +33,17 @@ export function asDocument(collection: AnyCollection): AnyDocument {
 export class CollectionNumbers {
   readonly layouts: readonly CollectionLayout[];
   readonly collections: readonly AnyCollection[];
-  readonly #numbers = new Map<string, { number: number; collection: AnyCollection }>();
+  readonly #numbers = new Map<AnyCollection, number>();
 
   /** @param everywhere collections that the control file has as well as every tenant's. */
   constructor(collections: readonly AnyCollection[], everywhere: ReadonlySet<AnyCollection>) {
     this.collections = collections;
-    collections.forEach((collection, number) => {
-      if (this.#numbers.has(collection.name))
-        throw new Error(`two collections are called ${collection.name}`);
-      this.#numbers.set(collection.name, { number, collection });
-    });
+    const names = new Set<string>();
+    for (const [number, collection] of collections.entries()) {
+      if (names.has(collection.name)) throw new Error(`two collections are called ${collection.name}`);
+      names.add(collection.name);
+      this.#numbers.set(collection, number);
+    }
     this.layouts = collections.map((collection) => ({
       name: collection.name,
       spaces: everywhere.has(collection) ? 'all' : collection.scope === 'tenant' ? 'tenants' : 'control',
@@ -50,7 +51,7 @@ export class CollectionNumbers {
         ? {
             indexes: [],
             expires: collection.expires,
-            keyBytes: collection.parts.reduce((width, part) => width + part.width, 0),
+            keyBytes: collection.keyBytes,
             gate: collection.gate,
             clustered: collection.clustered,
             shortLived: collection.shortLived,
@@ -63,9 +64,8 @@ export class CollectionNumbers {
   }
 
   of(collection: AnyCollection): number {
-    const known = this.#numbers.get(collection.name);
-    if (known?.collection !== collection)
-      throw new Error(`collection ${collection.name} was not given to openStore`);
-    return known.number;
+    const number = this.#numbers.get(collection);
+    if (number === undefined) throw new Error(`collection ${collection.name} was not given to openStore`);
+    return number;
   }
 }

@@ -4,7 +4,7 @@ import { KuvertError, type TenantId } from '@kuvert/protocol';
 import { decodeParts } from './binary-keys.ts';
 import type { AnyCollection, ScopeKind } from './collection.ts';
 import { engineOp } from './commit-ops.ts';
-import type { EngineOp, EngineOutcome } from './engine.ts';
+import type { EngineOutcome } from './engine.ts';
 import { StoreError } from './errors.ts';
 import { isBinary } from './handles.ts';
 import { type AnyQuery, countRows, findRow, findRowBy, listRows } from './reading.ts';
@@ -51,8 +51,7 @@ export class SpaceScope {
   }
 
   commit(list: readonly CommitOp[]): Promise<CommitOutcome> {
-    const ops: EngineOp[] = [];
-    for (const op of list) ops.push(engineOp(this.space, op));
+    const ops = list.map((op) => engineOp(this.space, op));
     return this.space.engine.commit(this.space.name, ops);
   }
 
