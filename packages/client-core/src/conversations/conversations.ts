@@ -24,7 +24,7 @@ import { deleteMessages } from './deleting.ts';
 import { versionsOf } from './details.ts';
 import { viewOf } from './entry-view.ts';
 import { conversationAt, conversationWith } from './known.ts';
-import { queueMessage, sideOf } from './outgoing.ts';
+import { queueMessage, recipientOf } from './outgoing.ts';
 import { readUpTo } from './reading.ts';
 import { DRAFT_MAX, readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
 import type { ConversationRow, EntryPlace, EntryRow, ListedEntry } from './store.ts';
@@ -199,16 +199,14 @@ export class Conversations {
   /**
    * Messages of this conversation that are written from now on disappear so long after they were sent or read, on both sides; undefined: they
    * stay. The other side is told.
-   * @throws KuvertError `bad_request` for less than a second or more than four years, `not_found`
+   * @throws KuvertError `bad_request` for less than a second or more than four years, `not_found`, `group_not_member`, `group_dissolved`
    */
   setTimer(conversationId: ConversationId, timerMs: number | undefined): void {
     const { store } = this.#context;
     const isTimer = timerMs === undefined || (timerMs >= TIMER_MS.min && timerMs <= TIMER_MS.max);
     if (!isTimer) throw new KuvertError('bad_request', { details: { field: 'timer' } });
     store.transaction(() => {
-      const conversation = store.conversations.get(conversationId);
-      const to = conversation && this.#peerOf(conversation).mail;
-      if (to === undefined && conversation?.personId === undefined) throw new KuvertError('not_found');
+      const recipient = recipientOf(this.#context, conversationId);
       const value = Math.floor(timerMs ?? 0);
       const setting = writeSetting(this.#context, conversationId, 'timer', value);
       if (setting === undefined) return;
@@ -219,7 +217,7 @@ export class Conversations {
         stamp: setting.stampMs,
       };
       const entry = { kind: 'timer' as const, content: new Uint8Array(), timerMs: value || undefined };
-      queueMessage(this.#context, { to: to ?? '', ...sideOf(conversation?.personId), content, entry });
+      queueMessage(this.#context, { ...recipient, content, entry });
     });
     this.#onOutgoing();
   }

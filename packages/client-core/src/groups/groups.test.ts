@@ -359,3 +359,33 @@ test('B8 a message under an entry that the server withholds is not shown before 
   expect(shown(bela, groupId)).toEqual([]);
   expect(bela.noticeKinds().length).toBeGreaterThan(0);
 });
+
+test('A1 B1 how far a message to a group has come stands on every device of its author, not only on the one that has sent it', async () => {
+  const one = await scene('Anna', 'Bela', 'Cleo');
+  const { server, clock, devices, groupId } = one;
+  const [phone, ...others] = devices as [TestDevice, TestDevice, TestDevice];
+  const laptop = await TestDevice.link(server, clock, phone);
+  await syncAll([phone, laptop, ...others]);
+  await write(one, phone, 'from the phone');
+  await write(one, laptop, 'from the laptop');
+  await syncAll([...others, phone, laptop]);
+  const states = (device: TestDevice) =>
+    device.messenger.conversations
+      .entries(device.messenger.groups.find(groupId).conversationId)
+      .entries.flatMap((entry) => (entry.direction === 'out' && entry.kind === 'text' ? [entry.state] : []));
+  for (const device of [phone, laptop]) expect(states(device)).toEqual(['delivered', 'delivered']);
+});
+
+test('A1 who is not in a group any more sets no time for its messages either', async () => {
+  const one = await scene('Anna', 'Bela');
+  const { devices, groupId } = one;
+  const [anna, bela] = devices as [TestDevice, TestDevice];
+  await online(anna, () => anna.messenger.groups.dissolve(groupId));
+  await bela.sync();
+  for (const { messenger, store } of [anna, bela]) {
+    const { conversationId } = messenger.groups.find(groupId);
+    expect(() => messenger.conversations.setTimer(conversationId, 60_000)).toThrow('group_dissolved');
+    expect(messenger.conversations.get(conversationId).timerMs).toBeUndefined();
+    expect(store.outbox.countWaitingMessages()).toBe(0);
+  }
+});

@@ -199,14 +199,12 @@ export function ticksInGroup(
   groupId: GroupId,
   chain: { readonly id: ChainId; readonly seq: number },
 ): { readonly personId: PersonId; readonly state: ReceiptKind | 'accepted' }[] {
-  const { store } = context;
-  const own = store.chains.findOwn(chain.id)?.conversation;
-  const members = store.groups.get(groupId)?.state.members ?? [];
-  const self = context.own.personId;
-  return members.flatMap(({ person: personId }) => {
-    if (personId === self || own === undefined) return [];
-    return [{ personId, state: shownReceipt(context, personId, chain) ?? ('accepted' as const) }];
-  });
+  const { members = [] } = context.store.groups.get(groupId)?.state ?? {};
+  const others = members.filter(({ person }) => person !== context.own.personId);
+  return others.map(({ person: personId }) => ({
+    personId,
+    state: shownReceipt(context, personId, chain) ?? ('accepted' as const),
+  }));
 }
 
 /** Sends receipts that travel by themselves, each batch after a random while. What waits for a connection goes with the next one, whose time tells nothing of it. */
