@@ -37,6 +37,7 @@ export async function startKuvert(args) {
       node,
       '--disable-sigusr1',
       '--max-semi-space-size=16',
+      '--heap-growing-percent=200',
       join(root, 'apps', 'server', 'src', 'main.ts'),
     ],
     demo: args.includes('--empty')

@@ -20,10 +20,12 @@ export function addServe(program: Command, context: CommandContext): void {
 }
 
 /**
- * No debugger by signal; and a young generation with room for what a busy server has under way until it is acknowledged, and for no more than that, so
- * that idle devices cost little (docs/decisions/0013). Also in `scripts/bootstrap/start-kuvert.mjs` and the testkit.
+ * No debugger by signal; a young generation with room for what a busy server has under way until it is acknowledged, and for no more than that, so
+ * that idle devices cost little (docs/decisions/0013); and a heap that may grow to three times what lives in it before V8 looks through all of it,
+ * which it otherwise does every few megabytes that go through a server whose heap is small (docs/benchmarks.md). Also in
+ * `scripts/bootstrap/start-kuvert.mjs` and the testkit.
  */
-const SERVER_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=16'];
+const SERVER_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=16', '--heap-growing-percent=200'];
 
 /**
  * Runs the server as a child in our own process group, so that Ctrl-C reaches it from the terminal as well. Signals that
