@@ -71,6 +71,22 @@ test('A4 P3 an only device that was dormant is told what is missing, and the sen
   );
 });
 
+test('A4 a device that had just asked for the history when it was away for too long asks again as soon as it is back', async () => {
+  const { clock, server, anna, phone, visit, history } = await world();
+  const laptop = await TestDevice.link(server, clock, phone);
+  await visit(laptop, phone, laptop);
+  await laptop.connect();
+  laptop.messenger.historyTransfer.ask();
+  await laptop.messenger.settled();
+  laptop.messenger.disconnect();
+  server.dormant.set(laptop.own.deviceId, clock.now());
+  // The answer is given up with everything else that is meant for it.
+  await anna.write(phone, 'while it was away');
+  await visit(phone, anna, phone);
+  await visit(laptop, phone, laptop);
+  expect(history(laptop)).toEqual(['while it was away']);
+});
+
 test('A4 B6 a device that was away too long learns what was compared, deleted and named on the others', async () => {
   const { clock, server, anna, phone, visit, history } = await world();
   await anna.write(phone, 'to stay');

@@ -23,6 +23,8 @@ export class HistoryTransfer {
   readonly #context: Context;
   readonly #onOutgoing: () => void;
   #isConnected = false;
+  /** A request was made on this connection: what had been given up before it cannot have been an answer to it. */
+  #hasAsked = false;
   #isWorking = false;
   #again = false;
 
@@ -33,6 +35,7 @@ export class HistoryTransfer {
 
   connected(): void {
     this.#isConnected = true;
+    this.#hasAsked = false;
     this.lookAgain();
     this.work();
   }
@@ -60,9 +63,10 @@ export class HistoryTransfer {
     const source = from === undefined ? chooseSource(this.#context) : isKnown ? from : undefined;
     if (source === undefined) throw new KuvertError('device_unknown');
     store.transaction(() => askForHistory(this.#context, source));
+    this.#hasAsked = true;
     this.#onOutgoing();
   }
-  /** Something was missed here that another device of one's own may have. */
+  /** Something was missed here that another device of one's own may have; it may have been the answer to an earlier request. */
   askForMissed(): void {
     const { values } = this.#context.store;
     if (!hasOtherDevices(this.#context) || chooseSource(this.#context) === undefined) {
@@ -71,7 +75,7 @@ export class HistoryTransfer {
       return;
     }
     values.delete(VALUES.historyMissed);
-    if (!this.#isUnderWay()) this.ask();
+    if (!this.#hasAsked || !this.#isUnderWay()) this.ask();
   }
 
   /** A device that is new asks; a request that nobody answers, or whose device is gone, is made again. To be called when that may be so. */
