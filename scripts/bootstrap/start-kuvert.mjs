@@ -36,7 +36,7 @@ export async function startKuvert(args) {
     server: [
       node,
       '--disable-sigusr1',
-      '--max-semi-space-size=16',
+      '--max-semi-space-size=32',
       '--heap-growing-percent=200',
       join(root, 'apps', 'server', 'src', 'main.ts'),
     ],

@@ -21,7 +21,7 @@ export const PROJECT_ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const KUVERT = join(PROJECT_ROOT, 'apps', 'cli', 'bin', 'kuvert.js');
 const SERVER = join(PROJECT_ROOT, 'apps', 'server', 'src', 'main.ts');
 /** Memory as with whoever starts a server (`apps/cli/src/commands/serve.ts`). */
-const SERVER_FLAGS = ['--max-semi-space-size=16', '--heap-growing-percent=200'];
+const SERVER_FLAGS = ['--max-semi-space-size=32', '--heap-growing-percent=200'];
 
 /** What a command did. */
 export interface CommandResult {

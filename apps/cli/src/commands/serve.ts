@@ -25,7 +25,7 @@ export function addServe(program: Command, context: CommandContext): void {
  * which it otherwise does every few megabytes that go through a server whose heap is small (docs/benchmarks.md). Also in
  * `scripts/bootstrap/start-kuvert.mjs` and the testkit.
  */
-const SERVER_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=16', '--heap-growing-percent=200'];
+const SERVER_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=32', '--heap-growing-percent=200'];
 
 /**
  * Runs the server as a child in our own process group, so that Ctrl-C reaches it from the terminal as well. Signals that
