@@ -319,6 +319,12 @@ export const ERRORS = {
     'Ein Titel hat 1 bis 200 Zeichen in einer Zeile, ohne Steuerzeichen.',
   ),
   message_deleted: entry(410, NEVER, 'This message was deleted.', 'Diese Nachricht wurde gelöscht.'),
+  message_too_new: entry(
+    409,
+    NEVER,
+    'Only a newer version can show this message; after an update it can be reacted to.',
+    'Diese Nachricht kann erst eine neuere Version zeigen; nach einer Aktualisierung lässt sich auf sie reagieren.',
+  ),
   not_editable: entry(
     400,
     NEVER,

@@ -144,7 +144,8 @@ function queueChange(context: Context, row: EntryRow, change: ChangeContent): Co
 
 function shownContent(row: EntryRow): ShownContent {
   const content = shownOf(row);
-  if (content === undefined) throw new KuvertError('message_unknown');
+  if (content === undefined)
+    throw new KuvertError(row.kind === 'too-new' ? 'message_too_new' : 'message_unknown');
   return content;
 }
 

@@ -264,6 +264,9 @@ test('A1 a kind of a newer release is kept and announced, and nothing that came 
     ['too-new', ''],
     ['too-new', ''],
   ]);
+  // It is there, and says so to who would do something with it that needs to know what it is.
+  const strange = messages(bela, anna).find(({ kind }) => kind === 'too-new');
+  expect(() => bela.messenger.conversations.react(strange?.entryId ?? 0, '👍')).toThrow('message_too_new');
 });
 
 test('A1 what is too long or not of its form is refused before it is written down', async () => {
