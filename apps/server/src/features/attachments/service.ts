@@ -209,25 +209,13 @@ export function createAttachmentService(deps: {
     dropOldest(begun, BEGUN_MAX);
   }
 
-  /**
-   * Whether a file whose row says that it is stored is there. The row of a small one is written beside its bytes, and may stand alone after a crash: only
-   * the bytes tell, and they are made durable before they are answered for.
-   */
-  async function isKept(place: ReturnType<typeof placeOf>, row: Row): Promise<boolean> {
-    const state = await blobs.find(place);
-    if (state?.sizeBytes !== row.sizeBytes) return false;
-    if (row.sha256 === null || row.sizeBytes > ATTACHMENT_LIMITS.wholeBytesMax) return true;
-    if (!equalBytes(await blobs.hash(place), row.sha256)) return false;
-    await blobs.complete(place);
-    return true;
-  }
-
   /** What was stored is gone: its row says so too. */
   async function beginAnew(scope: TenantScope, attachment: AttachmentId): Promise<void> {
     const place = placeOf(scope, attachment);
     const isGone = await scope.write(async (tx) => {
       const row = await tx.find(attachments, attachment);
-      if (!row?.sha256 || (await isKept(place, row))) return false;
+      const present = await blobs.find(place);
+      if (!row?.sha256 || present?.sizeBytes === row.sizeBytes) return false;
       tx.put(attachments, { ...row, sha256: null });
       return true;
     });
@@ -266,20 +254,15 @@ export function createAttachmentService(deps: {
     throw new KuvertError('attachment_damaged', { retry: { kind: 'now' } });
   }
 
-  /**
-   * Makes a file whose bytes were compared durable, and its row, which counts it. Nobody waits for one and then for the other: nothing is answered for before
-   * both are, and what a crash has left of them is seen by {@link isKept}.
-   * @throws KuvertError `attachment_quota`, `id_reused`, `disk_full`; then nothing is kept
-   */
+  /** Makes a file whose bytes were compared durable, and its row, which counts it. @throws KuvertError `attachment_quota`, `id_reused` */
   async function putWhole(
     place: ReturnType<typeof placeOf>,
     file: Pick<Row, 'device' | 'person' | 'sizeBytes'> & { readonly sha256: Uint8Array<ArrayBuffer> },
   ): Promise<void> {
     const { tenantId, attachment } = place;
-    const scope = scopeOf(tenantId);
     const completed = blobs.complete(place);
     completed.catch(() => undefined);
-    await scope.write(async (tx) => {
+    await scopeOf(tenantId).write(async (tx) => {
       const [present, usage] = await Promise.all([
         tx.find(attachments, attachment),
         usageOf(tx, tenantId, file.device),
@@ -290,13 +273,11 @@ export function createAttachmentService(deps: {
       const expiresAt = Math.max(keptUntil(), present?.expiresAt ?? 0);
       const row: Row = { ...file, attachment, createdAt, expiresAt };
       if (present === undefined) count(tx, usage, { row, sign: 1 });
+      // The row promises the bytes and their name.
+      await completed;
       tx.put(attachments, row);
     });
     begun.delete(keyOf(place));
-    await completed.catch(async (error: unknown) => {
-      await discard(scope, attachment, ({ device }) => device === file.device);
-      throw error;
-    });
   }
 
   /** Resolves when what has come for an upload was taken, also what comes in this turn of the event loop, on another connection. */
@@ -343,12 +324,12 @@ export function createAttachmentService(deps: {
       const capability = await capabilities.make({ direction: 'up', tenantId, deviceId, attachment });
       const ofNext = { direction: 'new', tenantId, deviceId } as const;
       const next = nextAttachment && (await capabilities.make({ ...ofNext, attachment: nextAttachment }));
-      // The storage has lost it, by accident or in a restore, or a crash came before its bytes were durable: whoever still has it brings it again.
-      const isLost = row.sha256 !== null && !(await isKept(place, row));
       const state = isNew ? await found : await blobs.find(place);
       const isAllThere = state?.sizeBytes === sizeBytes;
       // All there but not complete: a crash came in between, and whoever finishes it again completes it.
-      const isStored = row.sha256 !== null && !isLost && isAllThere && state.isComplete;
+      const isStored = row.sha256 !== null && isAllThere && state.isComplete;
+      // The storage has lost it, by accident or in a restore: whoever still has it brings it again.
+      const isLost = row.sha256 !== null && !isAllThere;
       if (isLost) await beginAnew(scope, attachment);
       // A crash has left its name without all of its bytes.
       const isBroken = row.sha256 === null && state?.isComplete === true && !isAllThere;
@@ -396,10 +377,6 @@ export function createAttachmentService(deps: {
       if (row.sha256 !== null && !equalBytes(row.sha256, sha256)) throw new KuvertError('id_reused');
       // Whoever asks while the last bytes are on their way is answered behind them.
       if (row.sha256 === null) await allTaken(place);
-      else if (row.sizeBytes <= ATTACHMENT_LIMITS.wholeBytesMax && !(await isKept(place, row))) {
-        await beginAnew(scope, attachment);
-        throw new KuvertError('attachment_damaged', { retry: { kind: 'now' } });
-      }
       const state = await blobs.find(place);
       const offset = state?.sizeBytes ?? 0;
       if (row.sha256 === null) {
