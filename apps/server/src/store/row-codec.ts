@@ -6,7 +6,7 @@
 import { blindEntry, blindKey, type DataKey, openValue, sealValue } from '@kuvert/crypto/sealing';
 import { type CborValue, concatBytes, decodeCbor, encodeCbor, KuvertError, utf8 } from '@kuvert/protocol';
 import { decodeParts, encodeParts } from './binary-keys.ts';
-import type { AnyCollection, IndexDeclaration, KeyValue } from './collection.ts';
+import type { AnyCollection, BinaryRow, IndexDeclaration, KeyValue } from './collection.ts';
 import { OWN_SUBJECT } from './data-keys.ts';
 import type { StoredRow } from './engine.ts';
 import { type AnyBinary, type AnyDocument, asDocument, isBinary } from './handles.ts';
@@ -184,13 +184,30 @@ export async function decodeRow(
 }
 
 /** The same for what has no sealed fields, without waiting. */
-export function decodeBinaryRow(collection: AnyBinary, row: StoredRow): unknown {
-  return {
-    key: decodeParts(collection.parts, row.key),
-    storedKey: row.key,
-    value: collection.codec.decode(row.doc),
-    expiresAt: row.expiresAt,
-  };
+export function decodeBinaryRow(
+  collection: AnyBinary,
+  row: StoredRow,
+): BinaryRow<unknown, readonly unknown[]> {
+  return new OpenedRow(collection, row);
+}
+
+/** A row of bytes. The ids in its key are only read for whoever asks: a mailbox is handed over without. */
+class OpenedRow implements BinaryRow<unknown, readonly unknown[]> {
+  readonly storedKey: Uint8Array;
+  readonly value: unknown;
+  readonly expiresAt: number | undefined;
+  readonly #parts: AnyBinary['parts'];
+
+  constructor({ parts, codec }: AnyBinary, row: StoredRow) {
+    this.storedKey = row.key;
+    this.value = codec.decode(row.doc);
+    this.expiresAt = row.expiresAt;
+    this.#parts = parts;
+  }
+
+  get key(): readonly unknown[] {
+    return decodeParts(this.#parts, this.storedKey);
+  }
 }
 
 /** The entry that a look-up by index compares with. */
