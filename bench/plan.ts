@@ -75,7 +75,8 @@ export function makePlan(options: {
       ),
       {
         what: 'offline',
-        warmUps: short ? 0 : 4,
+        warmUps: short ? 1 : 4,
+        times: short ? 1 : 3,
         first: 0,
         people,
         messagesEach: short ? 20 : 100,

@@ -147,7 +147,7 @@ export class FrameConnection {
       at = start + length;
       if (opcode === OPCODE.binary) this.#onFrame(payload);
       else if (opcode === OPCODE.ping) this.#pong(payload);
-      else if (opcode === OPCODE.close) this.#socket.end();
+      else if (opcode === OPCODE.close && !this.#socket.writableEnded) this.#socket.end();
     }
     if (at < bytes.length) this.#rest = bytes.subarray(at);
   }

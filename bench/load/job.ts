@@ -21,8 +21,10 @@ export interface OnlineScenario extends Spell {
 /** Messages for people who are away, then they come and get them. Senders are the accounts behind the people. */
 export interface OfflineScenario {
   readonly what: 'offline';
-  /** How often it happens before it is measured. */
+  /** How often it happens before it is measured, at least once. */
   readonly warmUps: number;
+  /** How often it is measured. */
+  readonly times: number;
   readonly first: number;
   readonly people: number;
   readonly messagesEach: number;
