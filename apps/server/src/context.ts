@@ -12,6 +12,7 @@ import { loadServerStatics } from './channel/server-statics.ts';
 import type { Clock, Random } from './clock.ts';
 import type { ServerConfig } from './config.ts';
 import type { DatabaseConfig } from './database-config.ts';
+import { unlessNoTenant } from './features/devices/index.ts';
 import { COLLECTIONS, createFeatures, type FeatureParts, type Features } from './features/index.ts';
 import { type AdminTable, joinAdminRoutes } from './http/admin/admin-routes.ts';
 import type { AdminGate } from './http/admin/calls.ts';
@@ -230,7 +231,11 @@ async function wire(
         }
         return isRestored;
       },
-      countPrekeys: (caller) => prekeys.service.count(caller),
+      countPrekeys: async (tenantId, deviceId) =>
+        (await unlessNoTenant(prekeys.service.count({ scope: store.tenant(tenantId), deviceId }))) ?? {
+          ec: 0,
+          kyber: 0,
+        },
       deviceSet: ({ scope, personId }) => devices.service.setHashOf(scope, personId),
     },
     routes: joinRoutes({

@@ -151,10 +151,11 @@ export class ChannelSession {
     const { tenant: tenantId, device: deviceId } = hello;
     const unclaim = host.connections.claim(tenantId, deviceId, this);
     try {
-      // What is asked together is one question to the store, and each of them costs a login as much as a message.
-      const [device, known] = await Promise.all([
+      // What is asked together is one question to the store, and each of them costs a login as much as several messages.
+      const [device, known, stock] = await Promise.all([
         host.door.findForChannel(tenantId, deviceId),
         host.door.lastState(tenantId, deviceId),
+        host.door.countPrekeys(tenantId, deviceId),
       ]);
       const isListedKey = timingSafeEqual(device?.noiseStatic ?? NO_KEY, remoteStatic);
       if (device === undefined || !isListedKey) {
@@ -171,13 +172,12 @@ export class ChannelSession {
       }
       const { personId } = device;
       const identity = { scope: host.store.tenant(tenantId), tenantId, personId, deviceId };
-      const [isRestored, stock, deviceSet] = await Promise.all([
+      const [isRestored, deviceSet] = await Promise.all([
         host.door.noteState(identity, { known, now: hello.stateCounter }),
-        host.door.countPrekeys(identity),
         host.door.deviceSet(identity),
       ]);
       // One that was restored has just lost its one-time keys.
-      const prekeys = isRestored ? await host.door.countPrekeys(identity) : stock;
+      const prekeys = isRestored ? await host.door.countPrekeys(tenantId, deviceId) : stock;
       const phase = this.#phase;
       if (phase.name !== 'checking') return;
       if (this.#endedWhileChecking !== undefined) {

@@ -113,8 +113,8 @@ export interface DeviceDoor {
     identity: Omit<DeviceCaller, 'connection'>,
     counters: { readonly known: number | undefined; readonly now: number },
   ): Promise<boolean>;
-  /** One-time keys that the device has left, for its welcome. */
-  countPrekeys(caller: Omit<DeviceCaller, 'connection'>): Promise<PrekeyCounts>;
+  /** One-time keys that the device has left, for its welcome; none for an unknown tenant or device. Asked before it is known which one it is. */
+  countPrekeys(tenantId: TenantId, deviceId: DeviceId): Promise<PrekeyCounts>;
   /** What tells a device in its welcome whether it has missed a change of its person's devices. */
   deviceSet(caller: Omit<DeviceCaller, 'connection'>): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }

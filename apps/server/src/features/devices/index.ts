@@ -37,6 +37,7 @@ import { createTokens } from './tokens.ts';
 export type { DeviceDirectory, DeviceSet } from './directory.ts';
 export type { PrekeyStock } from './prekey-stock.ts';
 export type { ChangedSet, DeviceService } from './service.ts';
+export { unlessNoTenant } from './service.ts';
 
 /** Every handle of this feature, for the opening of the store. */
 export const deviceCollections = [

@@ -6,13 +6,16 @@ import {
   type KeyChangeKind,
   rootHash,
 } from '@kuvert/crypto/identity';
-import { KuvertError, makeId, type PersonId, type Signed, type TenantId } from '@kuvert/protocol';
+import { dropOldest, KuvertError, makeId, type PersonId, type Signed, type TenantId } from '@kuvert/protocol';
 import type { FeatureChoices } from '@kuvert/protocol/admin';
 import type { Clock, Random } from '../../clock.ts';
 import { type NoteEffect, requireVersion, UNNOTED } from '../../effects.ts';
 import type { RowOf, Store, TenantScope } from '../../store/index.ts';
 import type { AuditRecords } from '../audit/index.ts';
 import { tenantProfiles, tenants } from './collections.ts';
+
+/** Tenants whose state is remembered. */
+const KNOWN_MAX = 10_000;
 
 /** What people and devices may know of their tenant. */
 export interface TenantProfile {
@@ -65,7 +68,7 @@ export interface TenantService {
   suspend(tenantId: TenantId, note: NoteEffect<'operator'>): Promise<void>;
   /** Lets it go on. May be repeated. @throws KuvertError `not_found` */
   resume(tenantId: TenantId, note: NoteEffect<'operator'>): Promise<void>;
-  /** In one read; undefined for a tenant that is not there. */
+  /** In one read at most; undefined for a tenant that is not there. */
   stateOf(tenantId: TenantId): Promise<TenantState>;
   /** Registers what is to be done, after the commit, at a suspension. */
   whenSuspended(listener: (tenantId: TenantId) => void): void;
@@ -128,18 +131,33 @@ export function createTenantService(deps: {
 
   const listeners: ((tenantId: TenantId) => void)[] = [];
 
+  /** States that were read, which every login asks for. Only a server that is alone on its files remembers them: nobody else changes any. */
+  const known = new Map<TenantId, Exclude<TenantState, undefined>>();
+  /** Counts up when a change begins and when it ends: what was read across one is not remembered. */
+  let changes = 0;
+
+  function forget(tenantId: TenantId): void {
+    changes++;
+    known.delete(tenantId);
+  }
+
   async function setSuspended(
     tenantId: TenantId,
     isSuspended: boolean,
     note: NoteEffect<'operator'>,
   ): Promise<void> {
-    await store.operator().write(async (tx) => {
-      const row = await tx.get(tenants, tenantId);
-      if ((row.suspendedAt !== undefined) === isSuspended) return;
-      const { suspendedAt: _, ...rest } = row;
-      tx.put(tenants, isSuspended ? { ...rest, suspendedAt: clock.nowMs() } : rest);
-      await note(tx, { object: tenantId });
-    });
+    forget(tenantId);
+    try {
+      await store.operator().write(async (tx) => {
+        const row = await tx.get(tenants, tenantId);
+        if ((row.suspendedAt !== undefined) === isSuspended) return;
+        const { suspendedAt: _, ...rest } = row;
+        tx.put(tenants, isSuspended ? { ...rest, suspendedAt: clock.nowMs() } : rest);
+        await note(tx, { object: tenantId });
+      });
+    } finally {
+      forget(tenantId);
+    }
   }
 
   return {
@@ -206,9 +224,17 @@ export function createTenantService(deps: {
     resume: (tenantId, note) => setSuspended(tenantId, false, note),
 
     async stateOf(tenantId) {
+      const remembered = known.get(tenantId);
+      if (remembered !== undefined) return remembered;
+      const changesBefore = changes;
       const row = await store.operator().find(tenants, tenantId);
       if (row === undefined) return undefined;
-      return row.suspendedAt === undefined ? 'active' : 'suspended';
+      const state = row.suspendedAt === undefined ? 'active' : 'suspended';
+      if (store.hints === undefined && changes === changesBefore) {
+        known.set(tenantId, state);
+        dropOldest(known, KNOWN_MAX);
+      }
+      return state;
     },
 
     whenSuspended: (listener) => {
