@@ -29,7 +29,6 @@ export interface ChannelHost {
 
 /** A connection that is open, of either kind. */
 export interface OpenConnection {
-  /** @param frame not kept: its bytes change afterwards */
   receive(frame: Uint8Array): void;
   close(code: ErrorCode): void;
   /** Takes nothing more, finishes what it is at, then closes. */

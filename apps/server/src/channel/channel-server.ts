@@ -15,7 +15,6 @@ import { DeadlineWheel, type Timed } from './deadline-wheel.ts';
 import type { FrameSocket } from './frame-socket.ts';
 import { LIMITS } from './limits.ts';
 import { readIntoSharedBuffer } from './shared-read-buffer.ts';
-import { WholeFrames } from './whole-frames.ts';
 
 /** How long a peer may take to answer a close frame. An option that the type declarations of `ws` do not have yet. */
 const CLOSE_TIMEOUT = { closeTimeout: 5_000 };
@@ -79,6 +78,7 @@ export class ChannelServer {
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
+      readIntoSharedBuffer(socket);
       this.#begin(webSocket, socket, address);
     });
   }
@@ -174,15 +174,9 @@ export class ChannelServer {
     const heard = (): void => {
       heardMs = clock.monotonicMs();
     };
-    const onFrame = (frame: Uint8Array): void => {
-      heard();
-      session.receive(frame);
-    };
-    const payloadMax = LIMITS.frameBytesMax;
-    const wholeFrames = new WholeFrames({ webSocket, stream, payloadMax, onFrame });
-    readIntoSharedBuffer(stream, (bytes) => wholeFrames.take(bytes));
     webSocket.on('message', (data, isBinary) => {
-      if (isBinary && Buffer.isBuffer(data)) onFrame(data);
+      heard();
+      if (isBinary && Buffer.isBuffer(data)) session.receive(data);
       else session.refuse();
     });
     webSocket.on('ping', heard);

@@ -64,15 +64,14 @@ export class ChannelSession {
     this.#onAuthenticated = options.onAuthenticated;
   }
 
-  /** A binary frame of the peer; its bytes may change afterwards. */
+  /** A binary frame of the peer. */
   receive(frame: Uint8Array): void {
     const phase = this.#phase;
     try {
-      // An open connection keeps nothing of a frame but what it has opened.
       if (phase.name === 'open') phase.connection.receive(frame);
-      else if (phase.name === 'opening') this.#open(new Uint8Array(frame));
-      else if (phase.name === 'message3') this.#finish(phase.handshake, new Uint8Array(frame));
-      else if (phase.name === 'checking') this.#keepEarly(phase.early, new Uint8Array(frame));
+      else if (phase.name === 'opening') this.#open(frame);
+      else if (phase.name === 'message3') this.#finish(phase.handshake, frame);
+      else if (phase.name === 'checking') this.#keepEarly(phase.early, frame);
     } catch (error) {
       this.#fail(error);
     }

@@ -21,24 +21,17 @@ function fieldOf(socket: object, description: string): symbol | undefined {
   return Object.getOwnPropertySymbols(socket).find((symbol) => symbol.description === description);
 }
 
-/**
- * Lets an accepted socket read into the shared buffer.
- * @param take asked first what it can use where it lies, from the beginning, in how many bytes; the stream gets the rest
- * @returns false when this Node cannot: then nobody is asked
- */
-export function readIntoSharedBuffer(socket: Duplex, take?: (bytes: Uint8Array) => number): boolean {
+/** Lets an accepted socket read into the shared buffer. @returns false when this Node cannot */
+export function readIntoSharedBuffer(socket: Duplex): boolean {
   if (!(socket instanceof Socket)) return false;
   const internals = socket as unknown as Internals;
   const [buffer, callback] = [fieldOf(socket, 'kBuffer'), fieldOf(socket, 'kBufferCb')];
   const handle = internals._handle;
   if (buffer === undefined || callback === undefined || typeof handle?.useUserBuffer !== 'function')
     return false;
-  // The answer says whether to go on reading.
-  internals[callback] = (length: number, bytes: Uint8Array): boolean => {
-    const taken = take?.(bytes.subarray(0, length)) ?? 0;
-    // From Node's own pool, so that most chunks are no allocation at all.
-    return taken === length || socket.push(Buffer.from(bytes.subarray(taken, length)));
-  };
+  // From Node's own pool, so that most chunks are no allocation at all. The answer says whether to go on reading.
+  internals[callback] = (length: number, bytes: Uint8Array): boolean =>
+    socket.push(Buffer.from(bytes.subarray(0, length)));
   internals[buffer] = SHARED;
   handle.useUserBuffer(SHARED);
   return true;
