@@ -75,7 +75,7 @@ export function makePlan(options: {
       ),
       {
         what: 'offline',
-        warmUps: short ? 1 : 4,
+        warmUps: short ? 1 : 12,
         times: short ? 1 : 3,
         first: 0,
         people,

@@ -19,7 +19,8 @@ export async function offline(
   pids: readonly number[],
 ): Promise<JobResult> {
   const first = await storeAndFetch(network, scenario, pids);
-  for (let round = 1; round < scenario.warmUps; round++) await storeAndFetch(network, scenario, pids);
+  const warmUp = { ...scenario, pauseMs: scenario.pauseMs / 10 };
+  for (let round = 1; round < scenario.warmUps; round++) await storeAndFetch(network, warmUp, pids);
   const measured: JobResult[] = [];
   while (measured.length < scenario.times) measured.push(await storeAndFetch(network, scenario, pids));
   return middleOf(measured, { first_fetch_per_s: first.figures.fetch_per_s ?? 0 });

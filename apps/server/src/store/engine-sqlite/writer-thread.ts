@@ -65,15 +65,22 @@ function runBatch({ groups }: Extract<ToThread, { kind: 'batch' }>): void {
 }
 
 let folding: NodeJS.Timeout | undefined;
+let foldByMs = 0;
 
+/** Folds when there has been nothing to do for half of the time after which it has to be, so that it mostly keeps nobody waiting. */
 function foldLater(): void {
-  if (folding !== undefined) return;
-  folding = setTimeout(() => {
-    folding = undefined;
-    guarded(() => {
-      for (const file of files.values()) if (file.isBehind) file.settle();
-    });
-  }, settings.foldAfterMs);
+  const nowMs = performance.now();
+  if (folding === undefined) foldByMs = nowMs + settings.foldAfterMs;
+  clearTimeout(folding);
+  folding = setTimeout(
+    () => {
+      folding = undefined;
+      guarded(() => {
+        for (const file of files.values()) if (file.isBehind) file.settle();
+      });
+    },
+    Math.min(settings.foldAfterMs / 2, foldByMs - nowMs),
+  );
 }
 
 function closeAll(): void {
