@@ -112,7 +112,7 @@ const GOALS: readonly Goal[] = [
   },
   ...[1, 16, 64, 256].map(
     (mib): Goal => ({
-      about: `upload of ${mib} MiB, sealed, until its message is accepted`,
+      about: `upload of ${mib} MiB, sealed, until the server has confirmed it`,
       rows: { what: 'attachments', mib },
       field: 'mb_per_s',
       against: 'plain-https',

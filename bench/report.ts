@@ -39,7 +39,7 @@ const TOLD: Readonly<Record<string, readonly string[]>> = {
     'first_cpu_ms',
   ],
   'group-stored': ['body_bytes', 'disk_bytes_per_msg', 'disk_bytes_per_member'],
-  attachments: ['mb_per_s', 'sending_mb_per_s', 'client_cpu_ms_per_mib', 'srv_cpu_ms_per_mib'],
+  attachments: ['mb_per_s', 'accepted_mb_per_s', 'client_cpu_ms_per_mib', 'srv_cpu_ms_per_mib'],
   idle: ['kb_per_conn', 'kb_per_session', 'rss_mb', 'logins_per_s', 'login_cpu_us'],
   syncs: ['per_msg', 'per_s'],
   fill: ['seconds'],

@@ -37,10 +37,10 @@ export interface UploadBlock {
 
 /** What it answers to either; to a job what warmed it up. */
 export interface UploadResult {
-  /** Milliseconds of each, from the file on the disk until the server has it on its own. */
+  /** Milliseconds of each, from the file on the disk until the server has confirmed that it has it on its own. */
   readonly tookMs: readonly number[];
-  /** Of these the part after the file was sealed; for plain uploads all of it. */
-  readonly sendingMs: readonly number[];
+  /** The same until the message with the file is accepted; for plain uploads, which have none, `tookMs`. */
+  readonly acceptedMs: readonly number[];
   readonly cpuSeconds: number;
 }
 
@@ -61,24 +61,25 @@ async function run({ path, storedIn, warmUpMs, to }: UploadJob): Promise<void> {
 
 async function block(upload: Upload, storedIn: string, blockMs: number): Promise<UploadResult> {
   const tookMs: number[] = [];
-  const sendingMs: number[] = [];
+  const acceptedMs: number[] = [];
   let cpuMicros = 0;
   for (const until = performance.now() + blockMs; tookMs.length === 0 || performance.now() < until; ) {
     const before = process.cpuUsage();
     const startedAt = performance.now();
-    const { sealedAt } = await upload();
-    tookMs.push(performance.now() - startedAt);
-    sendingMs.push(performance.now() - (sealedAt ?? startedAt));
+    const confirmedAt = await upload();
+    tookMs.push(confirmedAt - startedAt);
+    acceptedMs.push(performance.now() - startedAt);
     const { user, system } = process.cpuUsage(before);
     cpuMicros += user + system;
     for (const entry of await readdir(storedIn, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) await rm(join(entry.parentPath, entry.name));
     }
   }
-  return { tookMs, sendingMs, cpuSeconds: cpuMicros / 1e6 };
+  return { tookMs, acceptedMs, cpuSeconds: cpuMicros / 1e6 };
 }
 
-type Upload = () => Promise<{ sealedAt?: number }>;
+/** Resolves with the moment at which the server has confirmed the file. */
+type Upload = () => Promise<number>;
 
 function plain(path: string, port: number): Upload {
   const agent = new Agent({ keepAlive: true });
@@ -99,7 +100,7 @@ function plain(path: string, port: number): Upload {
     });
     await pipeline(createReadStream(path, { highWaterMark: READ_BYTES }), outgoing);
     if ((await status) !== 204) throw new Error('the plain server has refused a file');
-    return {};
+    return performance.now();
   };
 }
 
@@ -107,12 +108,17 @@ async function asPerson(path: string, to: Extract<UploadJob['to'], { kind: 'kuve
   const profile = await openProfile({ profileDir: to.profileDir, secret: Buffer.from(to.secret) });
   await profile.connect();
   const conversation = await profile.conversationAt(to.mail);
+  let confirmedAt = Number.NaN;
+  profile.onProgress((progress) => {
+    // Told when the last byte has left, and once more when the server has confirmed all.
+    if (progress.work === 'uploading' && progress.done === progress.total) confirmedAt = performance.now();
+  });
   return async () => {
+    confirmedAt = Number.NaN;
     const message = { kind: 'file', mediaType: 'application/octet-stream' } as const;
     await profile.attachments.send(conversation, await fileSource(path), message);
-    const sealedAt = performance.now();
     const { waiting } = await profile.flush({ timeoutMs: FLUSH_MS });
     if (waiting > 0) throw new Error('a message stays behind');
-    return { sealedAt };
+    return confirmedAt;
   };
 }

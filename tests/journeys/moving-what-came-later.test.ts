@@ -31,8 +31,8 @@ test('P5 H1 groups, files, pools and audit logs survive two moves that are kille
     const anna = await acme.person('Anna');
     const ben = await acme.person('Ben');
     const run = async (...args: string[]): Promise<readonly Record<string, unknown>[]> => {
-      const { code, json, stderr } = await site.kuvert(args);
-      expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+      const { code, json, alarms } = await site.kuvert(args);
+      expect({ args, code, alarms }).toEqual({ args, code: 0, alarms: '' });
       return json;
     };
     const params = { tenantId: acme.tenantId };

@@ -26,8 +26,8 @@ afterAll(() => site[Symbol.asyncDispose]());
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 async function run(person: TestPerson, ...args: string[]): Promise<Record<string, unknown>[]> {
-  const { code, json, stderr } = await site.kuvert([args[0] ?? '', ...person.asPerson, ...args.slice(1)]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const { code, json, alarms } = await site.kuvert([args[0] ?? '', ...person.asPerson, ...args.slice(1)]);
+  expect({ code, alarms }).toEqual({ code: 0, alarms: '' });
   return [...json];
 }
 const send = async (...args: string[]) => String((await run(anna, 'send', ...args))[0]?.messageId);

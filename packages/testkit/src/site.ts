@@ -28,7 +28,7 @@ export interface CommandResult {
   readonly code: number | null;
   readonly stdout: Buffer;
   readonly stderr: string;
-  /** The same without what is said of one's place in groups, which whichever command finds it tells. */
+  /** The same without how far it was, and without what is said of one's place in groups, which whichever command finds it tells. */
   readonly alarms: string;
   /** Lines of the standard output. */
   readonly lines: readonly string[];
@@ -194,7 +194,10 @@ export async function resultOf(child: Child): Promise<CommandResult> {
     code,
     stdout: child.stdout,
     stderr: child.stderr,
-    alarms: child.stderr.replace(/^\{"notice":\{"code":"group_(added|removed|dissolved)".*\n/gm, ''),
+    alarms: child.stderr.replace(
+      /^\{("progress":|"notice":\{"code":"group_(added|removed|dissolved)").*\n/gm,
+      '',
+    ),
     lines,
     get json() {
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
