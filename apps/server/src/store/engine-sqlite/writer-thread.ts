@@ -79,7 +79,7 @@ function foldLater(): void {
         for (const file of files.values()) if (file.isBehind) file.settle();
       });
     },
-    Math.min(settings.foldAfterMs / 2, foldByMs - nowMs),
+    Math.max(0, Math.min(settings.foldAfterMs / 2, foldByMs - nowMs)),
   );
 }
 
