@@ -68,13 +68,14 @@ export class Tally {
     add(this.#skipped, fault);
   }
 
-  /** Counts how things stand with a device at the end, and writes down which messages it knows to be missing. */
+  /**
+   * Counts how things stand with a device at the end, and writes down which messages it knows to be missing. People of honest devices and an honest
+   * server are told of nothing, whatever breaks: what is news has to be taken out before.
+   */
   stands(device: string, { notices, surprises, undelivered }: Standing, notebook: Notebook): void {
     this.#undelivered += undelivered;
     for (const surprise of surprises) this.wrong(`a client was surprised: ${surprise}`);
     for (const { kind, deviceId, code, count = 1 } of notices) {
-      // That is news. Of anything else people of honest devices and an honest server are not told, whatever breaks.
-      if (kind === 'group_added') continue;
       add(this.#notices, code === undefined ? kind : `${kind} ${code}`);
       if (kind === 'messages_missing' && deviceId !== undefined)
         notebook.record({ kind: 'noticed', device, from: deviceId, count });

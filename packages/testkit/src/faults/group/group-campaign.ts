@@ -227,9 +227,11 @@ class GroupCampaign {
       this.tally.wrong(`it did not settle: ${some.join('; ')}`);
     }
     for (const standing of standings) {
-      this.tally.stands(standing.device, standing, this.#home);
-      const added = standing.notices.filter(({ kind }) => kind === 'group_added');
-      if (added.length > 1) this.tally.wrong(`a member was told ${added.length} times of being let in`);
+      // Being let in is news; everything else is an alarm.
+      const alarms = standing.notices.filter(({ kind }) => kind !== 'group_added');
+      this.tally.stands(standing.device, { ...standing, notices: alarms }, this.#home);
+      const added = standing.notices.length - alarms.length;
+      if (added > 1) this.tally.wrong(`a member was told ${added} times of being let in`);
     }
     await Promise.all(this.#halls.map((hall) => hall.leave()));
     this.#noteEnds();
