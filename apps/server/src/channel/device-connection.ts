@@ -14,6 +14,7 @@ import {
   type Submit,
   type TenantId,
   toWireError,
+  u32At,
   type Welcome,
 } from '@kuvert/protocol';
 import { describeError } from '../log.ts';
@@ -127,7 +128,7 @@ export class DeviceConnection extends ChannelConnection implements Connection {
       submit = decodeSubmit(record);
     } catch (error) {
       if (record.length < SUBMIT_NUMBER_END) throw error;
-      this.#refuseSubmit(new DataView(record.buffer, record.byteOffset).getUint32(1), error);
+      this.#refuseSubmit(u32At(record, 1), error);
       return false;
     }
     const { requestNo } = submit;
