@@ -161,6 +161,11 @@ export function createGroupAccept(deps: {
       if (dormant.length > 0) list.push(...dormancyOps(ops, usage, { scope, dormant, nowMs }));
       if (stored.length > 0) list.push(ops.put(groupBodies, rowId, row, expiresAtMs));
       const rows = stored.map(({ storedKey }) => ops.put(mailboxRows, storedKey, POINTER_ROW, expiresAtMs));
+      const doubt = (): void =>
+        onDoubt(
+          scope,
+          devices.map(({ deviceId }) => deviceId),
+        );
       let isCommitted = false;
       try {
         // Alone on its files a server commits everything at once; among others the rows go first.
@@ -168,10 +173,14 @@ export function createGroupAccept(deps: {
         if (!isAlone) await commitRows(scope, rows);
         const committing = scope.commit(isAlone ? [...list, ...rows] : list).then((outcome) => {
           const ahead = sealing.end();
-          if (!outcome.committed) return outcome;
+          // In the first step behind the commit: these run in the order of commits, whoever waits for what in the steps after.
+          if (!outcome.committed) {
+            // An earlier try may have stored it without our having heard of it. Nothing that comes later may be handed over before it.
+            if (outcome.failedAt === 0) doubt();
+            return outcome;
+          }
           isCommitted = true;
           const body = bodies.stored(scope, rowId, stored.length);
-          // In the first step behind the commit: these run in the order of commits, whoever waits for what in the steps after.
           for (const [i, { deviceId, storedKey }] of stored.entries())
             push(scope, deviceId, { storedKey, record, isShared: true, body }, ahead[i]);
           return outcome;
@@ -181,11 +190,6 @@ export function createGroupAccept(deps: {
           deps.sealAhead(scope, deviceId, record),
         );
         turn.done();
-        const doubt = (): void =>
-          onDoubt(
-            scope,
-            devices.map(({ deviceId }) => deviceId),
-          );
         const outcome = await committing.catch((error: unknown) => {
           sealing.end();
           doubt();
@@ -199,7 +203,6 @@ export function createGroupAccept(deps: {
             legs: dormant.map((device) => ({ device, outcome: 'dormant' as const })),
           };
         }
-        if (outcome.failedAt === 0) doubt();
         if (!isAlone)
           await commitRows(
             scope,

@@ -146,6 +146,8 @@ export function createSubmit(deps: {
     if (row === undefined) return undefined;
     const record = decodeRecord(row.value);
     if (record.hash !== hash) throw new KuvertError('id_reused');
+    // We may not have heard of it. Nothing that comes later may be handed over before it.
+    onDoubt(scope, devicesOf(submit));
     return accepted(submit, record.acceptedAtMs, record.dormant);
   }
 
@@ -258,9 +260,13 @@ export function createSubmit(deps: {
         const committing = scope
           .commit(submitList(sender, { set, key, hash, legs: stored, dormant, nowMs, submit }))
           .then((outcome) => {
-            if (!outcome.committed) return outcome;
-            isCommitted = true;
             // In the first step behind the commit: these run in the order of commits, whoever waits for what in the steps after.
+            if (!outcome.committed) {
+              // An earlier try may have stored it without our having heard of it. To look for its record takes too long: what comes later is next.
+              if (outcome.failedAt === 0) onDoubt(scope, devicesOf(submit));
+              return outcome;
+            }
+            isCommitted = true;
             for (const { deviceId, storedKey, record } of stored)
               push(scope, deviceId, { storedKey, record });
             return outcome;
@@ -276,8 +282,6 @@ export function createSubmit(deps: {
           return accepted(submit, nowMs, dormant);
         }
         if (outcome.failedAt === GATE_OF_SENDER) throw new KuvertError('device_not_accepted');
-        // An earlier try may have stored it without our having heard of it. Nothing that comes later may be handed over before it.
-        if (outcome.failedAt === 0) onDoubt(scope, devicesOf(submit));
         // One that was dormant has come back.
         if (outcome.failedAt > GATE_OF_SENDER)
           for (const device of dormant) usage.forget(scope.tenant, device);

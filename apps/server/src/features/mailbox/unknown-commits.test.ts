@@ -17,6 +17,7 @@ import { createRowIds, legRecord, rowFromRecord } from './rows.ts';
 
 /** What happens to commits and lists on their way to the store and back. */
 interface Between {
+  beforeCommit?: (again: () => Promise<unknown>) => Promise<unknown>;
   afterCommit?: () => void;
   beforeList?: () => Promise<void> | void;
   afterList?: () => Promise<void> | void;
@@ -40,6 +41,7 @@ let between: Between;
 let others: OtherServers;
 
 function remote(store: Store): Store {
+  let underWay: Promise<unknown> | undefined;
   const wrap = (scope: TenantScope): TenantScope => ({
     tenant: scope.tenant,
     get: scope.get.bind(scope),
@@ -57,6 +59,11 @@ function remote(store: Store): Store {
       return page;
     },
     commit: async (list) => {
+      const { beforeCommit } = between;
+      delete between.beforeCommit;
+      if (beforeCommit !== undefined) underWay = beforeCommit(() => scope.commit(list));
+      // Lists are committed in the order in which they come.
+      await underWay;
       const outcome = await scope.commit(list);
       between.afterCommit?.();
       return outcome;
@@ -144,6 +151,21 @@ test('P2 what another process has stored is read before what comes after it, whe
   ]);
   await again.delivered(2);
   expect(textsOf(again.deliveries)).toEqual(['first', 'second']);
+});
+
+test('P2 what another server stores while it is submitted here as well is read before what comes after it', async () => {
+  const connection = installation.connect(ben);
+  await connection.event('drained');
+  installation.connect(anna);
+  await installation.send(anna, installation.makeSubmit(ben, 'before'));
+  await connection.delivered(1);
+  // The other one was at it for long, and is a moment faster in the end.
+  between.beforeCommit = (again) => again();
+  await Promise.all(
+    ['first', 'second'].map((text) => installation.send(anna, installation.makeSubmit(ben, text))),
+  );
+  await connection.delivered(3);
+  expect(textsOf(connection.deliveries)).toEqual(['before', 'first', 'second']);
 });
 
 test('P1 what was stored without an answer reaches its device though its sender never comes again', async () => {
