@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beginLink, enrol, openProfile, type Profile } from '@kuvert/client-core/node';
 import type { DeviceId, PersonId, TenantId } from '@kuvert/protocol';
+import { makeCheapContainer } from './cheap-container.ts';
 import type { Operator } from './operator.ts';
 
 /** What people need of the place where they live. */
@@ -68,7 +69,7 @@ export class TestPerson {
     return (await this.#home.operator.call('tokenCreate', { personId: this.personId })).token;
   }
 
-  /** Enrols the device. */
+  /** Enrols the device, in the profile that is there or in a new one, made as people make theirs. */
   async enrol(token?: string): Promise<this> {
     const { deviceId } = await enrol({
       serverUrl: this.#home.url,
@@ -82,7 +83,7 @@ export class TestPerson {
   }
 
   /**
-   * Links a further device to this one, which must not be open, by the real protocol.
+   * Links a further device to this one, which must not be open, by the real protocol. Its passphrase costs little.
    * @param options.isSigner it may link and revoke devices itself; not so unless given
    * @returns the same person at the new device, with a folder and a secret of its own
    */
@@ -97,6 +98,7 @@ export class TestPerson {
   async linkDevice(options: { isSigner?: boolean } = {}): Promise<TestPerson> {
     const further = this.anotherProfile();
     const { profileDir, secret } = further;
+    await makeCheapContainer(profileDir, secret);
     const { url: serverUrl, now } = this.#home;
     const linking = await beginLink({ serverUrl, profileDir, secret, ...(now ? { now } : {}) });
     try {
@@ -152,9 +154,11 @@ export class TestTenant {
     this.name = facts.name;
   }
 
-  /** Adds a person and enrols their device. */
+  /** Adds a person and enrols their device, whose passphrase costs little: each command that opens the profile pays for it again. */
   async person(name: string): Promise<TestPerson> {
-    return (await this.personWithoutDevice(name)).enrol();
+    const person = await this.personWithoutDevice(name);
+    await makeCheapContainer(person.profileDir, person.secret);
+    return person.enrol();
   }
 
   /** Adds a person. The mail address is made of the names of person and tenant. */

@@ -6,10 +6,10 @@ import { randomBytes } from 'node:crypto';
 import { beginLink, enrol } from '@kuvert/client-core/node';
 import { KuvertError, LIFETIME_MS, type TenantId } from '@kuvert/protocol';
 import { dormantDevices } from '@kuvert/server';
+import { makeCheapContainer } from '../cheap-container.ts';
 import type { TcpProxy } from '../faults/tcp-proxy.ts';
 import type { TestInstallation } from '../installation.ts';
 import { Ledger } from '../ledger/ledger.ts';
-import { makeCheapContainer } from './cheap-container.ts';
 import { HeldDevice, type Owner } from './held-device.ts';
 import { RatchetWatch } from './ratchet-watch.ts';
 

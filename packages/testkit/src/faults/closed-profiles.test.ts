@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openProfileFolder } from '@kuvert/client-core/node';
 import { CLASSES, idToBytes, makeId, makeSubmitId } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
-import { makeCheapContainer } from '../devices/cheap-container.ts';
+import { makeCheapContainer } from '../cheap-container.ts';
 import { TemporaryFolder } from '../temporary-folder.ts';
 import { keepReplays, listSetAside, toldReplay } from './closed-profiles.ts';
 import { Notebook } from './notebook.ts';

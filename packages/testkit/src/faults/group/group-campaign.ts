@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeCheapContainer } from '../../devices/cheap-container.ts';
+import { makeCheapContainer } from '../../cheap-container.ts';
 import { checkLedger } from '../../ledger/checker.ts';
 import { Site } from '../../site.ts';
 import { type ClosedProfile, keepReplays, listSetAside, type SetAside } from '../closed-profiles.ts';
