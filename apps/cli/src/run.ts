@@ -34,7 +34,7 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
     stopSignal: () => host.stopSignal(),
     endBySignal: () => host.endBySignal(),
   };
-  const program = buildProgram(context);
+  const program = await buildProgram(context, argv[0]);
   program.hook('preAction', async (_, command) => {
     context.output = makeOutput(command.opts<CommonOptions>());
     await checkArguments(argv);
