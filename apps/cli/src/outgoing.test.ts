@@ -115,6 +115,15 @@ test('A1 a message that waits for a device is told and is no failure', async () 
   expect(notes[0]?.notice.code).toBe('no_device');
 });
 
+test('B8 a message that waits until the server has room for its file is told with what happens to it, and is no failure', async () => {
+  const { code, results, notes } = await sendLines(['attachment_quota'], { online: true });
+  expect({ code, state: results[0]?.state }).toEqual({ code: 0, state: 'queued' });
+  expect(notes[0]?.notice).toMatchObject({
+    code: 'attachment_quota',
+    message: expect.stringContaining('goes out'),
+  });
+});
+
 test('B6 a message that waits because keys do not verify ends with the exit code of trust', async () => {
   const { code, results, notes } = await sendLines(['accepted', 'identity_changed'], { online: true });
   expect(code).toBe(6);

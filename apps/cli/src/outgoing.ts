@@ -23,6 +23,7 @@ const RECONNECT_MS = 2_000;
 const WAITS: ReadonlySet<ErrorCode> = new Set([
   'no_device',
   'mailbox_full',
+  'attachment_quota',
   'rate_limited',
   'overloaded',
   'store_busy',

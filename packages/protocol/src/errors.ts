@@ -354,8 +354,8 @@ export const ERRORS = {
   attachment_quota: entry(
     507,
     after(600_000),
-    'The server has no room for more files of yours now. Older ones make room when they expire.',
-    'Der Server hat gerade keinen Platz für weitere Dateien von Ihnen. Ältere machen Platz, wenn sie ablaufen.',
+    'The server has no room for more files of yours now. Older ones make room when they are deleted or expire.',
+    'Der Server hat gerade keinen Platz für weitere Dateien von Ihnen. Ältere machen Platz, wenn sie gelöscht werden oder ablaufen.',
   ),
   attachment_gone: entry(
     410,

@@ -28,6 +28,8 @@ export interface InstallationOptions {
   readonly trustedProxies?: readonly string[];
   /** As `KUVERT_BREACHED_PASSWORDS`. */
   readonly breachedPasswordsFile?: string;
+  /** What the sealed files of a tenant may take, as `KUVERT_ATTACHMENT_GB`. */
+  readonly attachmentBytesMax?: number;
 }
 
 /** A running installation. */
@@ -40,6 +42,7 @@ export class TestInstallation implements AsyncDisposable {
   readonly failures: unknown[] = [];
   readonly #trustedProxies: readonly string[];
   readonly #breachedPasswordsFile: string | undefined;
+  readonly #attachmentBytesMax: number | undefined;
   readonly #random: ReturnType<typeof seededRandom> | undefined;
   readonly #store = new StoreUnderTest(() => this.folder.at('mongodb'));
   #server: Installation | undefined;
@@ -51,6 +54,7 @@ export class TestInstallation implements AsyncDisposable {
     this.clock = options.clock ?? new TestClock();
     this.#trustedProxies = options.trustedProxies ?? [];
     this.#breachedPasswordsFile = options.breachedPasswordsFile;
+    this.#attachmentBytesMax = options.attachmentBytesMax;
     this.#random = options.seed === undefined ? undefined : seededRandom(options.seed);
   }
 
@@ -117,6 +121,7 @@ export class TestInstallation implements AsyncDisposable {
         publicUrl: undefined,
         trustedProxies: this.#trustedProxies,
         ...(this.#breachedPasswordsFile && { breachedPasswordsFile: this.#breachedPasswordsFile }),
+        ...(this.#attachmentBytesMax && { attachmentBytesMax: this.#attachmentBytesMax }),
         logLevel: 'debug',
       },
       {

@@ -2,7 +2,7 @@
  * Brings sealed files to the server while there is a connection, a few at a time, and lets the messages go out whose files are there. Wherever it
  * is stopped, it goes on from what the server has made durable.
  */
-import { ATTACHMENT_LIMITS, type AttachmentId, KuvertError } from '@kuvert/protocol';
+import { ATTACHMENT_LIMITS, type AttachmentId, type ErrorCode, KuvertError } from '@kuvert/protocol';
 import { type Context, newId } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
 import type { MessagesAhead } from '../messages-ahead.ts';
@@ -43,6 +43,13 @@ export interface UploadHooks {
   readonly ahead: Pick<MessagesAhead, 'prepare' | 'isReady' | 'commit' | 'forget'>;
 }
 
+/** Why and until when nothing is tried with a file. */
+interface Pause {
+  readonly cancel: () => void;
+  readonly isShort: boolean;
+  readonly code: ErrorCode;
+}
+
 /** What has become of a file. */
 type Reached = 'nothing' | 'arrived' | 'stored';
 
@@ -52,7 +59,7 @@ export class Uploads {
   readonly #ports: AttachmentPorts | undefined;
   readonly #hooks: UploadHooks;
   readonly #underWay = new Set<AttachmentId>();
-  readonly #paused = new Map<AttachmentId, { readonly cancel: () => void; readonly isShort: boolean }>();
+  readonly #paused = new Map<AttachmentId, Pause>();
   readonly #failures = new Map<AttachmentId, number>();
   /** Apart from other failures: each time, all bytes arrive before it is seen. */
   readonly #damages = new Map<AttachmentId, number>();
@@ -327,6 +334,16 @@ export class Uploads {
     this.#sealing.delete(attachment);
     await connection.request('attachments.remove', { attachment });
     this.#context.store.uploads.delete(attachment);
+    this.#roomWasMade();
+  }
+
+  /** What the server had no room for is not left waiting for the end of its pause. */
+  #roomWasMade(): void {
+    for (const [attachment, { code, cancel }] of this.#paused) {
+      if (code !== 'attachment_quota') continue;
+      cancel();
+      this.#paused.delete(attachment);
+    }
   }
 
   #failed(connection: Connection, row: UploadRow, error: unknown): void {
@@ -363,7 +380,11 @@ export class Uploads {
       this.#paused.delete(row.attachment);
       this.look();
     });
-    this.#paused.set(row.attachment, { cancel, isShort: pauseMs <= SHORT_PAUSE_MS });
+    this.#paused.set(row.attachment, {
+      cancel,
+      isShort: pauseMs <= SHORT_PAUSE_MS,
+      code: error.code,
+    });
   }
 }
 
