@@ -88,6 +88,11 @@ export interface RangeQuery {
   readonly after: { readonly entry: Uint8Array; readonly key: Uint8Array } | undefined;
   readonly descending: boolean;
   readonly limit: number;
+  /**
+   * Of a range over the key: enough once the documents come to so many bytes. Then the answer may end before `limit` or go on for some rows, but
+   * one whose documents come to less ends only at `limit` or with the range.
+   */
+  readonly bytesMax?: number | undefined;
 }
 
 /** Something that is stored otherwise than declared. `space` is undefined where all spaces share one collection. */

@@ -21,6 +21,7 @@ export interface AnyQuery {
   readonly before?: KeyValue;
   readonly order?: 'asc' | 'desc';
   readonly limit?: number;
+  readonly bytesMax?: number;
   readonly cursor?: string;
 }
 
@@ -86,6 +87,7 @@ export async function listRows(
     index: index?.number,
     descending,
     limit,
+    bytesMax: query.bytesMax,
     after: undefined,
     ...bounds,
   };
@@ -94,8 +96,13 @@ export async function listRows(
   const stored = await space.engine.range(space.name, { ...range, after });
   for (const row of stored) seen(number, row.key, row.version);
   const rows = await openRows(space, collection, stored);
-  const last = stored[limit - 1];
+  const last = isFull(stored, range) ? stored.at(-1) : undefined;
   return { rows, next: last === undefined ? undefined : writeCursor(paged, positionOf(last)) };
+}
+
+function isFull(page: readonly StoredRow[], { limit, bytesMax }: RangeQuery): boolean {
+  if (page.length >= limit || bytesMax === undefined) return page.length >= limit;
+  return page.reduce((bytes, { doc }) => bytes + doc.length, 0) >= bytesMax;
 }
 
 /** All at once, so that the keys of all subjects are fetched together and not one after the other. */

@@ -48,6 +48,8 @@ export interface KeyQuery<C extends AnyCollection> extends QueryBounds {
   readonly index?: undefined;
   /** Values that the first key fields must have. */
   readonly equals?: Prefix<KeyOf<C>>;
+  /** Ends the page once its rows, as stored, come to about so many bytes: for rows that may be small or large. */
+  readonly bytesMax?: number;
 }
 
 /** A query over a declared index. */

@@ -2,7 +2,7 @@
  * One pass over a device's mailbox, page by page from its start: hands over what the connection does not hold yet, and buries what has expired.
  * There is no read cursor beyond one pass, because a row may commit late with an earlier id.
  */
-import type { DeviceId } from '@kuvert/protocol';
+import { type DeviceId, MAILBOX_LIMITS } from '@kuvert/protocol';
 import type { Connection } from '../../channel/connection.ts';
 import type { Clock } from '../../clock.ts';
 import type { TenantScope } from '../../store/index.ts';
@@ -48,8 +48,9 @@ export interface MailboxPass {
 /** Some rows, and where the next ones begin. */
 export type MailboxPage = Awaited<ReturnType<typeof readPage>>;
 
-/** Rows of up to 408 kB: a page of them must not be large. */
-const PAGE_ROWS = 64;
+/** As many rows as may be in flight: most mailboxes are one page. Rows have up to 408 kB, so it ends after some of the largest. */
+const PAGE_ROWS = MAILBOX_LIMITS.windowRows;
+const PAGE_BYTES = 131_072;
 /** Rows that a connection holds and that a page may show again. */
 const HELD_ROWS_MAX = 512;
 /** After so many records in one go others get their turn. */
@@ -127,5 +128,5 @@ function readPage(
   deviceId: DeviceId,
   range: { readonly limit: number; readonly cursor?: string },
 ) {
-  return scope.list(mailboxRows, { equals: [deviceId], ...range });
+  return scope.list(mailboxRows, { equals: [deviceId], bytesMax: PAGE_BYTES, ...range });
 }

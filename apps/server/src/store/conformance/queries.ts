@@ -130,6 +130,34 @@ export function describeQueries(engine: EngineUnderTest): void {
       expect((await scope().list(envelopes, { equals: [another] })).rows).toHaveLength(1);
     });
 
+    test('H1 a page that is bounded by bytes ends soon behind them, and those behind it hold the rest, whole', async () => {
+      const device = newId('device');
+      const rowId = (n: number) => new Uint8Array([0, 0, n >> 8, n & 0xff]);
+      // So many small ones, one large one, and small ones again.
+      const sizes = Array.from({ length: 300 }, (_, n) => (n === 150 ? 300_000 : n % 40));
+      await scope().commit(
+        sizes.map((size, n) =>
+          bench.store.ops.put(envelopes, [device, rowId(n)], new Uint8Array(size).fill(n)),
+        ),
+      );
+      for (const bytesMax of [1, 500, 4_000, 10_000_000]) {
+        const pages: number[][] = [];
+        let cursor: string | undefined;
+        do {
+          const query = { equals: [device] as const, limit: 200, bytesMax };
+          const page: { rows: readonly { value: Uint8Array }[]; next: string | undefined } =
+            await scope().list(envelopes, cursor === undefined ? query : { ...query, cursor });
+          pages.push(page.rows.map(({ value }) => value.length));
+          cursor = page.next;
+        } while (cursor !== undefined);
+        expect(pages.flat()).toEqual(sizes);
+        for (const page of pages) expect(page.length).toBeLessThanOrEqual(200);
+        // Nothing much comes behind what was enough: an engine reads some rows at once.
+        if (bytesMax < 4_000) expect(pages.length).toBeGreaterThan(3);
+        else expect(pages.length).toBeLessThan(5);
+      }
+    });
+
     test('H1 expiry removes what is due, oldest first and no more than asked, and nothing else', async () => {
       const { store, other } = bench;
       const place = store.tenant(other);

@@ -21,7 +21,7 @@ export async function readRange(space: OpenSpace, query: RangeQuery): Promise<St
 }
 
 async function readKeyRange(space: OpenSpace, query: RangeQuery): Promise<StoredRow[]> {
-  const { collection, descending, after } = query;
+  const { collection, descending, after, bytesMax = Number.POSITIVE_INFINITY } = query;
   const layout = space.layout(collection);
   const beyond = after && rowId(layout, space.name, after.key);
   const bounds = {
@@ -29,14 +29,21 @@ async function readKeyRange(space: OpenSpace, query: RangeQuery): Promise<Stored
     $lt: beyond && descending ? beyond : upperId(layout, space.name, query.before),
   };
   const filter = { t: space.name, _id: bounds };
-  const documents = await space
+  const found = space
     .table(collection)
     .find(filter as Filter<RowDocument>)
     .sort({ _id: descending ? -1 : 1 })
     .limit(query.limit)
-    .batchSize(query.limit + 1)
-    .toArray();
-  return documents.map((document) => space.row(collection, document, undefined));
+    .batchSize(query.limit + 1);
+  const rows: StoredRow[] = [];
+  let bytes = 0;
+  for await (const document of found) {
+    const row = space.row(collection, document, undefined);
+    rows.push(row);
+    bytes += row.doc.length;
+    if (bytes >= bytesMax) break;
+  }
+  return rows;
 }
 
 async function readIndexRange(space: OpenSpace, query: IndexQuery): Promise<StoredRow[]> {

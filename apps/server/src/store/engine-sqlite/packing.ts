@@ -15,6 +15,8 @@ export const VERSION = { absent: 0, present: -1 } as const;
 export const STATUS = { committed: 0, exists: 1, missing: 2, changed: 3, notUnique: 4, diskFull: 5 } as const;
 
 const NULL_LENGTH = 0xffffffff;
+/** More bytes than an answer can have. */
+const NO_BOUND = 0xffffffff;
 const EMPTY = new Uint8Array(0);
 
 /** Grows as it is written. */
@@ -227,6 +229,7 @@ export function packRange(into: Packer, query: RangeQuery): void {
   into.u8(query.index === undefined ? 0 : query.index + 1);
   into.u8(query.descending ? 1 : 0);
   into.u32(query.limit);
+  into.u32(Math.min(query.bytesMax ?? NO_BOUND, NO_BOUND));
   into.bytes(query.from);
   into.bytes(query.before ?? null);
   into.bytes(query.after?.entry ?? null);

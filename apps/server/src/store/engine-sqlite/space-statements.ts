@@ -21,6 +21,8 @@ export interface RangeQuery {
   readonly index: number | undefined;
   readonly descending: boolean;
   readonly limit: number;
+  /** Of a range over the key: enough once the documents come to so many bytes. */
+  readonly bytesMax: number;
   readonly from: Bytes;
   readonly before: Bytes | null;
   readonly afterEntry: Bytes | null;
@@ -30,9 +32,11 @@ export interface RangeQuery {
 /** Rows that one statement removes: a call costs more than a row. */
 export const DELETES_TOGETHER = 16;
 
-/** From so many rows on they are read together, so many at once: a page of the largest rows is to be no piece of memory that nobody has. */
+/** From so many rows on they are read together. */
 const TOGETHER_FROM = 16;
-const TOGETHER_MAX = 64;
+/** So many at first, and then as many as those before let expect: a page of the largest rows is to be no piece of memory that nobody has. */
+const TOGETHER_FIRST = 64;
+const TOGETHER_BYTES = 262_144;
 /** Of a row that does not expire. */
 const NO_EXPIRY = -1;
 
@@ -110,12 +114,19 @@ export class SpaceStatements {
     }
     const rows: Row[] = [];
     let { afterKey } = query;
-    while (rows.length < query.limit) {
-      const limit = Math.min(query.limit - rows.length, TOGETHER_MAX);
+    let bytes = 0;
+    let atOnce = TOGETHER_FIRST;
+    while (rows.length < query.limit && bytes < query.bytesMax) {
+      const limit = Math.min(query.limit - rows.length, atOnce);
       const some = this.#rangeTogether({ ...query, afterKey, limit });
-      for (const row of some) rows.push(row);
+      for (const row of some) {
+        rows.push(row);
+        bytes += row.doc.length;
+      }
       if (some.length < limit) break;
       afterKey = some.at(-1)?.k ?? null;
+      const rowBytes = Math.max(1, bytes / rows.length);
+      atOnce = Math.ceil(Math.min(TOGETHER_BYTES, query.bytesMax - bytes) / rowBytes);
     }
     return rows;
   }

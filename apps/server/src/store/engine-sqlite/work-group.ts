@@ -211,6 +211,7 @@ function answerRange(file: SpaceFile, reader: Unpacker, answers: Packer): void {
   const index = reader.u8();
   const descending = reader.u8() === 1;
   const limit = reader.u32();
+  const bytesMax = reader.u32();
   const [from, before, afterEntry, afterKey] = [
     reader.some(),
     reader.bytes(),
@@ -224,6 +225,7 @@ function answerRange(file: SpaceFile, reader: Unpacker, answers: Packer): void {
       index: index === 0 ? undefined : index - 1,
       descending,
       limit,
+      bytesMax,
       from,
       before,
       afterEntry,

@@ -90,6 +90,7 @@ const everything = (collection: number) => ({
   after: undefined,
   descending: false,
   limit: 10_000,
+  bytesMax: Number.MAX_SAFE_INTEGER,
 });
 
 let root: string;
