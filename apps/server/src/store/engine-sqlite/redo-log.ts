@@ -10,7 +10,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync, writevSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { LABELS } from '@kuvert/protocol';
+import { LABELS } from '@kuvert/protocol/labels';
 import { syncFolder } from './sync-folder.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -1,6 +1,7 @@
 /**
  * The writer thread: owns every open file. It never waits for anything but the disk and is ended by a message, never by
- * `terminate`, which aborts the process while SQLite is busy.
+ * `terminate`, which aborts the process while SQLite is busy. What it imports is read once for each lane, so nothing of it goes through the
+ * front door of `@kuvert/protocol`, behind which all schemas stand: 13 MB and 0.1 s of CPU for each thread.
  */
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
