@@ -59,7 +59,7 @@ const en: ConversationTexts = {
     return scope === 'here' ? `${what} on this device.` : `${what} on all your devices.`;
   },
   exported: (count, folder) =>
-    `${count} messages were written to ${folder}. Whoever has this folder can read them.`,
+    `${count === 1 ? '1 message was' : `${count} messages were`} written to ${folder}. Whoever has this folder can read them.`,
   historyProgress: (messages, total) => `${messages} of ${total} messages are here …`,
   historyComplete: (messages) => `Your other device has given all it has: ${messages} messages.`,
   historyWaiting: () =>
@@ -100,7 +100,7 @@ const de: ConversationTexts = {
       : `${what} auf allen Ihren Geräten gelöscht.`;
   },
   exported: (count, folder) =>
-    `${count} Nachrichten stehen jetzt in ${folder}. Wer diesen Ordner hat, kann sie lesen.`,
+    `${count === 1 ? '1 Nachricht steht' : `${count} Nachrichten stehen`} jetzt in ${folder}. Wer diesen Ordner hat, kann sie lesen.`,
   historyProgress: (messages, total) => `${messages} von ${total} Nachrichten sind hier …`,
   historyComplete: (messages) => `Ihr anderes Gerät hat alles gegeben, was es hat: ${messages} Nachrichten.`,
   historyWaiting: () =>

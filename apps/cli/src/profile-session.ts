@@ -178,7 +178,7 @@ export function noticeSentence(
     case 'messages_replayed':
       return texts.messagesReplayed(notice.count ?? 1);
     case 'messages_expired':
-      return texts.messagesExpired(notice.count ?? 1);
+      return texts.messagesExpired(notice.count ?? 1, who);
     case 'was_dormant':
     case 'was_dormant_alone':
       return texts.wasDormant(notice.count ?? 0, new Date(notice.atMs), notice.kind === 'was_dormant');

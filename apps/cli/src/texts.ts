@@ -33,7 +33,8 @@ export interface Texts {
   messagesMissing(count: number): string;
   messagesReordered(count: number): string;
   messagesReplayed(count: number): string;
-  messagesExpired(count: number): string;
+  /** @param who their sender, where that is known */
+  messagesExpired(count: number, who?: string): string;
   /** @param since when the first message was accepted that is not there @param isAsked another device is asked for them */
   wasDormant(count: number, since: Date, isAsked: boolean): string;
   /** @param since what was sent or came from then on may be missing */
@@ -85,7 +86,8 @@ const en: Texts = {
   state: (state) =>
     ({
       queued: 'Waits here to be sent.',
-      accepted: 'The server holds it; the recipient has not fetched it yet.',
+      accepted:
+        'Accepted by the server, which keeps it for up to 30 days; no device has reported receiving it yet.',
       delivered: "It has arrived on the recipient's device.",
       read: 'The recipient has read it.',
     })[state],
@@ -126,10 +128,10 @@ const en: Texts = {
     count === 1
       ? 'The server delivered a message again that was long received; it is not shown twice.'
       : `The server delivered ${count} messages again that were long received; they are not shown twice.`,
-  messagesExpired: (count) =>
+  messagesExpired: (count, who) =>
     count === 1
-      ? 'A message to you expired before it was fetched.'
-      : `${count} messages to you expired before they were fetched.`,
+      ? `A message ${who ? `from ${who}` : 'to you'} expired before it was fetched.`
+      : `${count} messages ${who ? `from ${who}` : 'to you'} expired before they were fetched.`,
   wasDormant: (count, since, isAsked) =>
     `This device was away for so long that the server kept nothing more for it. What came since ${dayOf(since)}${
       count > 0 ? ` (${count} messages or more)` : ''
@@ -196,7 +198,8 @@ const de: Texts = {
   state: (state) =>
     ({
       queued: 'Wartet hier auf das Senden.',
-      accepted: 'Liegt auf dem Server; der Empfänger hat sie noch nicht abgeholt.',
+      accepted:
+        'Vom Server angenommen, der sie bis zu 30 Tage aufbewahrt; noch hat kein Gerät gemeldet, dass sie angekommen ist.',
       delivered: 'Auf dem Gerät des Empfängers angekommen.',
       read: 'Der Empfänger hat sie gelesen.',
     })[state],
@@ -238,10 +241,10 @@ const de: Texts = {
     count === 1
       ? 'Der Server hat eine längst empfangene Nachricht noch einmal geliefert; sie wird nicht doppelt gezeigt.'
       : `Der Server hat ${count} längst empfangene Nachrichten noch einmal geliefert; sie werden nicht doppelt gezeigt.`,
-  messagesExpired: (count) =>
+  messagesExpired: (count, who) =>
     count === 1
-      ? 'Eine Nachricht an Sie ist abgelaufen, bevor sie abgeholt wurde.'
-      : `${count} Nachrichten an Sie sind abgelaufen, bevor sie abgeholt wurden.`,
+      ? `Eine Nachricht ${who ? `von ${who}` : 'an Sie'} ist abgelaufen, bevor sie abgeholt wurde.`
+      : `${count} Nachrichten ${who ? `von ${who}` : 'an Sie'} sind abgelaufen, bevor sie abgeholt wurden.`,
   wasDormant: (count, since, isAsked) =>
     `Dieses Gerät war so lange weg, dass der Server für es nichts mehr aufbewahrt hat. Was seit ${dayOf(since)} kam${
       count > 0 ? ` (mindestens ${count} Nachrichten)` : ''

@@ -360,8 +360,8 @@ export const ERRORS = {
   attachment_gone: entry(
     410,
     NEVER,
-    'The file is no longer on the server. Ask the sender to send it again.',
-    'Die Datei liegt nicht mehr auf dem Server. Bitten Sie um erneutes Senden.',
+    'The file is no longer on the server, which keeps files for 32 days. Whoever still has it can send it again.',
+    'Die Datei liegt nicht mehr auf dem Server, der Dateien 32 Tage aufbewahrt. Wer sie noch hat, kann sie erneut senden.',
   ),
   attachment_damaged: entry(
     422,

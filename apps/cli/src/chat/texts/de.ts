@@ -42,7 +42,7 @@ export const de: ChatTexts = {
   stateSentence: (state) =>
     ({
       queued: 'Sie wartet hier auf das Senden.',
-      accepted: 'Sie liegt auf dem Server.',
+      accepted: 'Der Server hat sie angenommen.',
       delivered: 'Sie ist angekommen.',
       read: 'Sie wurde gelesen.',
     })[state],

@@ -35,7 +35,7 @@ export const en: ChatTexts = {
   stateSentence: (state) =>
     ({
       queued: 'It waits here to be sent.',
-      accepted: 'The server has it.',
+      accepted: 'The server has accepted it.',
       delivered: 'It has arrived.',
       read: 'It was read.',
     })[state],
