@@ -16,7 +16,6 @@ import { startErrorFrom } from './start-error.ts';
 import { type BackupFacts, checkBackup, makeBackup, stageBackup } from './store/backup.ts';
 import { type CopiedCollection, type CopyEnd, type CopyProgress, copyStore } from './store/copying.ts';
 import type { LayoutDifference } from './store/engine.ts';
-import { checkMongo } from './store/engine-mongodb/engine.ts';
 import { checkFiles } from './store/engine-sqlite/check-files.ts';
 import { changeInstallation, DATA_LEVEL } from './store/installation.ts';
 import { numbersOf, openSpaceStore } from './store/open-store.ts';
@@ -31,6 +30,7 @@ export async function checkStore(config = readConfig()): Promise<readonly Layout
   const { layouts } = numbersOf(COLLECTIONS);
   if (config.database !== undefined) {
     const { database } = config;
+    const { checkMongo } = await import('./store/engine-mongodb/engine.ts');
     return told(config, () => checkMongo(database, layouts));
   }
   return withFolders(config, async ({ folders, end }) => {

@@ -5,12 +5,6 @@
 import { createHash } from 'node:crypto';
 import { type AdministratorId, KuvertError, makeId, type PasskeyId } from '@kuvert/protocol';
 import type { PasskeyCreated, PasskeyShown } from '@kuvert/protocol/admin';
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server';
 import type { Clock, Random } from '../../clock.ts';
 import type { SignedIn } from '../../http/admin/admin-routes.ts';
 import { LeakyBuckets } from '../../limits/leaky-buckets.ts';
@@ -28,6 +22,9 @@ const CHALLENGE_BYTES = 32;
 const ALGORITHMS = [-8, -7, -257] as const;
 /** Beginnings of sign-ins by address; each leaves a row for five minutes. */
 const BEGINNINGS = { burst: 30, perSecond: 0.2 } as const;
+
+/** Read when the first passkey is asked for: it holds 30 MB, and most servers see few passkeys or none. */
+const readWebAuthn = () => import('@simplewebauthn/server');
 
 type Passkey = RowOf<typeof passkeys>;
 type Whose = Pick<SignedIn, 'administratorId'>;
@@ -71,6 +68,7 @@ export class Passkeys {
   async begin({ administratorId }: Whose): Promise<object> {
     const { name, mail } = await this.#store.operator().get(administrators, administratorId);
     const own = await this.#of(administratorId);
+    const { generateRegistrationOptions } = await readWebAuthn();
     const options = await generateRegistrationOptions({
       rpName: 'Kuvert',
       rpID: this.#rpId,
@@ -96,6 +94,7 @@ export class Passkeys {
     const { administratorId, grants } = caller;
     const challenge = await this.#takeChallenge(made.credential.response.clientDataJSON, administratorId);
     if (challenge === undefined) throw new KuvertError('passkey_not_valid');
+    const { verifyRegistrationResponse } = await readWebAuthn();
     const verified = await verifyRegistrationResponse({
       response: made.credential as never,
       expectedChallenge: challenge,
@@ -170,6 +169,7 @@ export class Passkeys {
   /** What a browser needs to show any passkey that it has for us. @throws KuvertError `rate_limited` */
   async beginSignIn(address: string): Promise<object> {
     this.#beginnings.take(address);
+    const { generateAuthenticationOptions } = await readWebAuthn();
     const options = await generateAuthenticationOptions({
       rpID: this.#rpId,
       challenge: this.#random(CHALLENGE_BYTES),
@@ -192,6 +192,7 @@ export class Passkeys {
   /** What a browser needs to show one of somebody's own passkeys again. */
   async beginStepUp({ administratorId }: Whose): Promise<object> {
     const own = await this.#of(administratorId);
+    const { generateAuthenticationOptions } = await readWebAuthn();
     const options = await generateAuthenticationOptions({
       rpID: this.#rpId,
       challenge: this.#random(CHALLENGE_BYTES),
@@ -252,6 +253,7 @@ export class Passkeys {
 
   /** @returns the new counter, undefined when it does not verify */
   async #verify(row: Passkey, credential: PasskeyShown, challenge: string): Promise<number | undefined> {
+    const { verifyAuthenticationResponse } = await readWebAuthn();
     try {
       const { verified, authenticationInfo } = await verifyAuthenticationResponse({
         response: credential as never,
