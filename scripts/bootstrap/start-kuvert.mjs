@@ -1,6 +1,7 @@
 // What `npm start` does on a machine that can run Kuvert: install, start the server, show the demo, wait.
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { PROCESS_FLAGS, SERVER_FLAGS } from '../../packages/closed-process/src/node-flags.mjs';
 import { installedNode, installPackages } from './packages.mjs';
 import { ProcessFamily } from './process-family.mjs';
 import { superviseServer } from './supervise-server.mjs';
@@ -32,17 +33,10 @@ export async function startKuvert(args) {
   const node = installedNode(root);
   process.exitCode = await superviseServer({
     family,
-    // The same flags as in apps/cli/src/commands/serve.ts.
-    server: [
-      node,
-      '--disable-sigusr1',
-      '--max-semi-space-size=32',
-      '--heap-growing-percent=200',
-      join(root, 'apps', 'server', 'src', 'main.ts'),
-    ],
+    server: [node, ...SERVER_FLAGS, join(root, 'apps', 'server', 'src', 'main.ts')],
     demo: args.includes('--empty')
       ? undefined
-      : [node, '--disable-sigusr1', join(root, 'apps', 'cli', 'bin', 'kuvert.js'), 'demo'],
+      : [node, ...PROCESS_FLAGS, join(root, 'apps', 'cli', 'bin', 'kuvert.js'), 'demo'],
     cwd: root,
   });
 }

@@ -1,11 +1,18 @@
-import { cpSync, globSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listMissingDebianPackages, PROGRAMS } from '../../scripts/bootstrap/debian-packages.mjs';
 import { listMissingPackages } from '../../scripts/bootstrap/packages.mjs';
 import { findRefusal, GLIBC_MIN, NODE_MAJOR_MIN, PLATFORMS } from '../../scripts/bootstrap/prerequisites.mjs';
 import { CHECKS, conclude, readChecks, readVitest, sum } from '../../scripts/bootstrap/tally.mjs';
-import { makeTemporaryFolder, plantTree, ROOT, runProgram, type TemporaryFolder } from './planted-tree.ts';
+import {
+  copyScripts,
+  makeTemporaryFolder,
+  plantTree,
+  ROOT,
+  runProgram,
+  type TemporaryFolder,
+} from './planted-tree.ts';
 
 const MACHINE = { nodeVersion: '20.0.0', platform: 'linux-x64', glibcVersion: GLIBC_MIN };
 /** A registry that is out of reach is given up before the test is. */
@@ -120,7 +127,7 @@ test('H1 without a registry the installation ends with one sentence of ours', as
     'package.json': JSON.stringify({ name: 'kuvert', dependencies: { 'planted-package': '1.0.0' } }),
     'package-lock.json': JSON.stringify(lock),
   });
-  cpSync(join(ROOT, 'scripts'), join(tree.path, 'scripts'), { recursive: true });
+  copyScripts(tree);
   const { code, stdout, stderr } = await runProgram(process.execPath, ['scripts/start.mjs'], {
     cwd: tree.path,
     env: { ...process.env, npm_config_registry: 'http://127.0.0.1:9', npm_config_fetch_retries: '0' },
@@ -139,7 +146,7 @@ test('house npm test fails, counts and puts the lockfile back where nothing work
     'package.json': JSON.stringify({ name: 'kuvert', version: '0.1.0' }),
     'package-lock.json': lockfile,
   });
-  cpSync(join(ROOT, 'scripts'), join(tree.path, 'scripts'), { recursive: true });
+  copyScripts(tree);
   mkdirSync(join(tree.path, 'node_modules', '.bin'), { recursive: true });
   symlinkSync(process.execPath, join(tree.path, 'node_modules', '.bin', 'node'));
   const { code, stdout } = await runProgram(process.execPath, ['scripts/test.mjs'], { cwd: tree.path });

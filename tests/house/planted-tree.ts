@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +31,13 @@ export function plantTree(files: Record<string, string>): TemporaryFolder {
     writeFileSync(target, text);
   }
   return folder;
+}
+
+/** Copies into a planted tree what `npm start` and `npm test` consist of before anything is installed. */
+export function copyScripts(tree: TemporaryFolder): void {
+  for (const path of ['scripts', 'packages/closed-process/src/node-flags.mjs']) {
+    cpSync(join(ROOT, path), join(tree.path, path), { recursive: true });
+  }
 }
 
 /** How a program ended. */

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { plantTree, ROOT, runProgram, type TemporaryFolder } from './planted-tree.ts';
+import { copyScripts, plantTree, ROOT, runProgram, type TemporaryFolder } from './planted-tree.ts';
 
 /** Serves until a signal or the loss of its parent, and tells each of them; drains slowly enough to be hit twice. */
 const SERVER = `
@@ -51,7 +51,7 @@ beforeAll(() => {
     'apps/server/src/main.ts': SERVER,
     'apps/cli/bin/kuvert.js': DEMO,
   });
-  cpSync(join(ROOT, 'scripts'), join(tree.path, 'scripts'), { recursive: true });
+  copyScripts(tree);
   cpSync(join(ROOT, 'kuvert'), join(tree.path, 'kuvert'));
   mkdirSync(join(tree.path, 'node_modules', '.bin'), { recursive: true });
   symlinkSync(process.execPath, join(tree.path, 'node_modules', '.bin', 'node'));

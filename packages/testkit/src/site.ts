@@ -9,6 +9,7 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SERVER_FLAGS } from '@kuvert/closed-process/node-flags';
 import { type Child, Children, type Ending, type StartOptions } from './children.ts';
 import { Operator } from './operator.ts';
 import { makeTenant, type TestTenant } from './people.ts';
@@ -20,8 +21,6 @@ import { TemporaryFolder } from './temporary-folder.ts';
 export const PROJECT_ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const KUVERT = join(PROJECT_ROOT, 'apps', 'cli', 'bin', 'kuvert.js');
 const SERVER = join(PROJECT_ROOT, 'apps', 'server', 'src', 'main.ts');
-/** Memory as with whoever starts a server (`apps/cli/src/commands/serve.ts`). */
-const SERVER_FLAGS = ['--max-semi-space-size=32', '--heap-growing-percent=200'];
 
 /** What a command did. */
 export interface CommandResult {

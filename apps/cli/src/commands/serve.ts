@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { SERVER_FLAGS } from '@kuvert/closed-process/node-flags';
 import type { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 
@@ -18,14 +19,6 @@ export function addServe(program: Command, context: CommandContext): void {
       context.exitCode = await runServer();
     });
 }
-
-/**
- * No debugger by signal; a young generation with room for what a busy server has under way until it is acknowledged, and for no more than that, so
- * that idle devices cost little (docs/decisions/0013); and a heap that may grow to three times what lives in it before V8 looks through all of it,
- * which it otherwise does every few megabytes that go through a server whose heap is small (docs/benchmarks.md). Also in
- * `scripts/bootstrap/start-kuvert.mjs` and the testkit.
- */
-const SERVER_FLAGS = ['--disable-sigusr1', '--max-semi-space-size=32', '--heap-growing-percent=200'];
 
 /**
  * Runs the server as a child in our own process group, so that Ctrl-C reaches it from the terminal as well. Signals that

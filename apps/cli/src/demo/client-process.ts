@@ -1,6 +1,7 @@
 /** Runs this command line as a process of its own, as a person at a terminal would. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { PROCESS_FLAGS } from '@kuvert/closed-process/node-flags';
 import { isErrorCode, KuvertError } from '@kuvert/protocol';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/kuvert.js', import.meta.url));
@@ -19,7 +20,7 @@ export class ClientProcesses {
    * @throws KuvertError with the code that the command gave, `unexpected` when it gave none
    */
   async run(args: readonly string[]): Promise<Record<string, unknown>[]> {
-    const child = spawn(process.execPath, ['--disable-sigusr1', PROGRAM, ...args, '--json'], {
+    const child = spawn(process.execPath, [...PROCESS_FLAGS, PROGRAM, ...args, '--json'], {
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: this.#stop,
       timeout: 60_000,
