@@ -12,7 +12,6 @@ export { checkLedger } from './ledger/checker.ts';
 export type { Finding } from './ledger/finding.ts';
 export { Ledger } from './ledger/ledger.ts';
 export { holdMessages, lieAbout, loseSubmits } from './lies.ts';
-export { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
 export { makeTenant, type TestPerson, TestTenant } from './people.ts';
 export { ReservedPort } from './reserved-port.ts';
 export { type Chance, takeChances } from './seed.ts';

@@ -1,13 +1,13 @@
 /**
  * Where the servers of a test keep everything: in their data folders, or, with `KUVERT_TEST_STORE=mongodb`, each in a database of its own
  * of one MongoDB: the one in `MONGODB_URL`, else a wire double for each test. So whatever was written for the one engine can be run on the other.
+ * The double and the driver are read only then: most files of tests need neither.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { BSON, MongoClient } from 'mongodb';
-import { type MongoDouble, startMongoDouble } from './mongo-double/index.ts';
+import type { MongoDouble } from './mongo-double/index.ts';
 
 /** @see the head of this file */
 export class StoreUnderTest implements AsyncDisposable {
@@ -34,6 +34,7 @@ export class StoreUnderTest implements AsyncDisposable {
     }
     const folder = this.#folder();
     mkdirSync(folder, { recursive: true });
+    const { startMongoDouble } = await import('./mongo-double/index.ts');
     this.#double = await startMongoDouble({ dataFile: join(folder, 'double.log') });
     this.#url = this.#double.url;
   }
@@ -55,6 +56,7 @@ export class StoreUnderTest implements AsyncDisposable {
       while (existsSync(join(folder, `${tenantId}.db-redo`))) await setImmediate();
       return bytesOfFiles(folder, tenantId);
     }
+    const { BSON, MongoClient } = await import('mongodb');
     const client = new MongoClient(address);
     try {
       const parts: Uint8Array[] = [];
