@@ -55,13 +55,15 @@ export class DeviceConnection extends ChannelConnection implements Connection {
     const { clock, connections, installationEpoch, log, mailbox } = this.host;
     connections.admit(this, visit);
     log.debug({ event: 'device-connected', tenantId: this.tenantId, deviceId: this.deviceId });
-    this.sendEvent('welcome', {
+    const data: EventData<'welcome'> = {
       serverTime: clock.nowMs(),
       installationEpoch,
       minimumVersion: MINIMUM_CLIENT_VERSION,
       policyVersion: 0,
       ...found,
-    });
+    };
+    // In one frame with the first page of the mailbox, or with the word that nothing is there.
+    this.outgoing.sendUnhurried(encodeControl('event', { event: 'welcome', data }));
     this.#inBackground('delivery-failed', () => mailbox.onReady(this));
   }
 
