@@ -1,4 +1,5 @@
 /** Every limit of attachments beyond `ATTACHMENT_LIMITS` of the protocol, in one place. docs/limits.md shows them. */
+import { LIFETIME_MS } from '@kuvert/protocol';
 import type { BucketLimit } from '../../limits/leaky-buckets.ts';
 
 /** What attachments of a device, and of a whole tenant, may take on the server. A tenant's bytes are `KUVERT_ATTACHMENT_GB`. */
@@ -24,6 +25,8 @@ export const UNFINISHED_MS = 48 * 3_600_000;
  * what has waited for longer than a day.
  */
 export const EXPIRY_MARGIN_MS = 2 * 86_400_000;
+/** How long a file is kept from when it was finished, or finished again. */
+export const KEPT_MS = LIFETIME_MS[1] + EXPIRY_MARGIN_MS;
 
 /** A file without a row is a leftover of a crash once it is so old. */
 export const LEFTOVER_MS = 3_600_000;
