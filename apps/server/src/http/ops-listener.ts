@@ -9,6 +9,7 @@ import { actAs } from '../acting.ts';
 import type { Log } from '../log.ts';
 import { isLoopback } from '../loopback.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
+import { NO_SCHEMAS } from './no-schemas.ts';
 import type { OperatorGate } from './operator-gate.ts';
 import type { OperatorTable } from './operator-routes.ts';
 import { answerProblems, problemAnswer, problemOf, problemOptions } from './problem.ts';
@@ -36,6 +37,7 @@ export function createOpsListener(parts: {
     routerOptions: { maxParamLength: 100 },
     http: { requireHostHeader: false },
     ...problemOptions(log),
+    ...NO_SCHEMAS,
   });
   noteRoutes(app);
   answerProblems(app, log);

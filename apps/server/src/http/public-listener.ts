@@ -10,6 +10,7 @@ import type { Log } from '../log.ts';
 import { StartError } from '../start-error.ts';
 import { limitBodyTime } from './body-time.ts';
 import type { IsTrusted } from './client-address.ts';
+import { NO_SCHEMAS } from './no-schemas.ts';
 import { answerProblems, problemOptions } from './problem.ts';
 import { noteRoutes } from './route-list.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
@@ -49,6 +50,7 @@ export async function createPublicListener(parts: {
     forceCloseConnections: true,
     serverFactory: (handler) => makeServer(handler),
     ...problemOptions(parts.log),
+    ...NO_SCHEMAS,
   });
   app.server.maxConnections = SOCKETS_MAX;
   noteRoutes(app);
