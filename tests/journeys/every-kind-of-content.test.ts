@@ -90,7 +90,7 @@ test('A1 voice messages, cards, links and mentions arrive as what they are', asy
     });
   }
   const wrong = ['send', '--to', ben.mail, '--link', 'javascript:alert(1)', ...anna.asPerson];
-  expect(await site.kuvert(wrong)).toMatchObject({ errorCode: 'content_invalid' });
+  expect(await site.kuvert(wrong)).toMatchObject({ code: 2, errorCode: 'content_invalid' });
 });
 
 test('A1 only the sender asks the site that a link leads to, and only once', async () => {

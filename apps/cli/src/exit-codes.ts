@@ -23,6 +23,7 @@ const BY_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   safety_malformed: EXIT.usage,
   text_not_utf8: EXIT.usage,
   text_too_long: EXIT.usage,
+  content_invalid: EXIT.usage,
   title_invalid: EXIT.usage,
   token_malformed: EXIT.usage,
   link_malformed: EXIT.usage,
