@@ -5,12 +5,13 @@
  * missed before the server said so.
  */
 import type { ChainState, SeqRange } from '@kuvert/crypto/session';
-import type { EventData } from '@kuvert/protocol';
+import type { DeviceId, EventData, PersonId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
 import type { FollowedChain } from '../store.ts';
 
 const GAPS_LOOKED_AT = 1_000;
 const TOMBSTONES_LOOKED_AT = 256;
+const NOTICES_LOOKED_AT = 1_000;
 /** So long a broken session may take to mend itself before people are told. */
 const REPAIR_TIME_MS = 10 * 60_000;
 /** Clocks of several servers. */
@@ -56,7 +57,7 @@ export function reportGaps(context: Context): void {
 
 /** How many numbers of a chain are missing and not excused. */
 function excuse(context: Context, chain: FollowedChain): number {
-  const { store, clock, serverOffset } = context;
+  const { store, serverOffset } = context;
   const { senderDevice: deviceId, personId, state } = chain;
   const gaps = missingOf(state, chain.headSeq);
   // Another device of one's own has given what did not come here.
@@ -84,10 +85,25 @@ function excuse(context: Context, chain: FollowedChain): number {
     const used = tombstone.count - left;
     if (used === 0) continue;
     store.chains.useTombstone(tombstone.id, used);
-    store.notices.add({ kind: 'messages_expired', atMs: clock.now(), personId, deviceId, count: used });
+    tellWithName(context, { personId, deviceId, count: used });
     missing = without(missing, store.chains.listExcused(deviceId, state.id));
   }
   return sizeOf(missing);
+}
+
+/** Tells whose messages have expired. What was told of nobody in particular, and was not seen yet, is told no second time. */
+function tellWithName(
+  { store, clock }: Context,
+  expired: { readonly personId: PersonId; readonly deviceId: DeviceId; readonly count: number },
+): void {
+  const kind = 'messages_expired';
+  const nameless = store.notices
+    .listUnseen(NOTICES_LOOKED_AT)
+    .find((notice) => notice.kind === kind && notice.personId === undefined);
+  const left = (nameless?.count ?? 0) - expired.count;
+  if (nameless !== undefined && left > 0) store.notices.add({ kind, atMs: nameless.atMs, count: left });
+  else if (nameless !== undefined) store.notices.markSeen([nameless.noticeId]);
+  store.notices.add({ kind, atMs: clock.now(), ...expired });
 }
 
 /** Missing numbers, given-up gaps and the tail up to a named head included. */

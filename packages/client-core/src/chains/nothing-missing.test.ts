@@ -165,6 +165,9 @@ test('P3 what has expired while nobody fetched it is not missing; its sender and
   await syncTold(scene, { count: 2, fromMs, toMs: fromMs });
   expect(bela.texts()).toEqual(['3']);
   expect(conversation()).toEqual([{ kind: 'messages_expired', count: 2 }]);
+  // Said once: not of somebody and of nobody in particular too.
+  const told = bela.messenger.notices().filter(({ kind }) => kind === 'messages_expired');
+  expect(told).toMatchObject([{ personId: anna.own.personId, count: 2 }]);
 });
 
 test('P3 a tombstone excuses no more than it counts, nothing of another time, and nothing that was missed before', async () => {
