@@ -7,7 +7,6 @@
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeCheapContainer } from '../cheap-container.ts';
 import { checkLedger } from '../ledger/checker.ts';
 import type { LedgerEvent } from '../ledger/events.ts';
 import { makeTenant, TestTenant } from '../people.ts';
@@ -153,7 +152,6 @@ class Campaign {
         const own = { ...home, url: network.urlFor(this.#cast.length) };
         const tenant = new TestTenant(own, { tenantId, name: `${which} ${this.#casts}` });
         const person = await tenant.personWithoutDevice(name, `${name.toLowerCase()}@same.test`);
-        await makeCheapContainer(person.profileDir, person.secret);
         await person.enrol();
         const { personId, deviceId: device } = person;
         this.#home.record({ kind: 'enrolled', tenant: tenantId, person: personId, device });
