@@ -134,6 +134,11 @@ export class SpaceFile {
     return result;
   }
 
+  /** To be called when the answers to a batch are on their way. @see YoungRows.index */
+  indexYoung(): void {
+    this.#young.index();
+  }
+
   /** Takes up the rows that were young at the last COMMIT. If there are some, a transaction has to follow: they may have to go into their tables. */
   restoreYoung(): void {
     const kept = this.#sql.prepare(`SELECT collection, rows FROM ${YOUNG_TABLE}`).all<{

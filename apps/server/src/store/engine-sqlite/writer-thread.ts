@@ -62,7 +62,11 @@ function runBatch({ groups }: Extract<ToThread, { kind: 'batch' }>): void {
     const isDone = number === groups.length - 1;
     say({ kind: 'answers', group: number, answers, work, isDone }, [answers.buffer, work]);
   });
-  for (const { space } of groups) files.get(space)?.foldLong();
+  for (const { space } of groups) {
+    const file = files.get(space);
+    file?.rows.indexYoung();
+    file?.foldLong();
+  }
 }
 
 let folding: NodeJS.Timeout | undefined;

@@ -15,6 +15,8 @@ const YOUNG_BYTES = 1024 * 1024;
 /** Of a row, beside its key and document, when it is packed. */
 const PACKED_BYTES = 16;
 const NEVER = -1;
+/** So many rows that come together are a message to a group, for which a hundred people wait, and half a millisecond to be made ready to be found. */
+const MANY = 16;
 
 /** A row as it will stand in the file. */
 export interface YoungRow {
@@ -33,6 +35,18 @@ interface Entry {
   readonly addedMs: number;
 }
 
+/** Rows that came together and differ by their keys alone. */
+interface Run {
+  readonly collection: number;
+  readonly keys: Buffer;
+  readonly keyBytes: number;
+  /** Of the first; each next one's is one more. */
+  readonly ver: number;
+  readonly doc: Bytes;
+  readonly exp: number | null;
+  readonly addedMs: number;
+}
+
 /** Rows of a collection since the last fold, and what the turn before it was like. */
 interface Traffic {
   came: number;
@@ -45,6 +59,8 @@ export class YoungRows {
   /** By number of collection, then by key as text, oldest first. */
   readonly #rows: (Map<string, Entry> | undefined)[] = [];
   readonly #traffic: (Traffic | undefined)[] = [];
+  /** Came last and are not in {@link YoungRows.#rows} yet. */
+  #unindexed: Run[] = [];
   #nowMs = performance.now();
 
   /** Before each batch. Rows of one batch are of one age. */
@@ -74,9 +90,30 @@ export class YoungRows {
    */
   add(
     collection: number,
-    keys: { readonly key: Bytes; readonly keyBytes: number },
+    { key, keyBytes }: { readonly key: Bytes; readonly keyBytes: number },
     { ver, doc, exp }: Omit<YoungRow, 'k'>,
   ): void {
+    const keys = bufferOf(key);
+    const run = { collection, keys, keyBytes, ver, doc, exp, addedMs: this.#nowMs };
+    if (keys.length >= MANY * keyBytes) {
+      this.#unindexed.push({ ...run, keys: Buffer.from(keys) });
+      return;
+    }
+    this.index();
+    this.#addToIndex(run);
+  }
+
+  /**
+   * Makes what came last ready to be found. Everything that is asked here does so first; to be called when those who wait for a commit have heard of
+   * it, so that they need not wait for this as well.
+   */
+  index(): void {
+    if (this.#unindexed.length === 0) return;
+    for (const run of this.#unindexed) this.#addToIndex(run);
+    this.#unindexed = [];
+  }
+
+  #addToIndex({ collection, keys, keyBytes, ver, doc, exp, addedMs }: Run): void {
     let rows = this.#rows[collection];
     if (rows === undefined) {
       rows = new Map();
@@ -84,14 +121,14 @@ export class YoungRows {
       // A collection whose rows were taken up after a crash is known too, although none of them has come since.
       this.#trafficOf(collection);
     }
-    const all = bufferOf(keys.key);
-    for (let at = 0, next = ver; at < all.length; at += keys.keyBytes, next++) {
-      const text = all.toString('latin1', at, at + keys.keyBytes);
-      rows.set(text, { text, ver: next, doc, exp, addedMs: this.#nowMs });
+    for (let at = 0, next = ver; at < keys.length; at += keyBytes, next++) {
+      const text = keys.toString('latin1', at, at + keyBytes);
+      rows.set(text, { text, ver: next, doc, exp, addedMs });
     }
   }
 
   get(collection: number, key: Bytes): YoungRow | undefined {
+    this.index();
     const rows = this.#rows[collection];
     const entry = rows === undefined || rows.size === 0 ? undefined : rows.get(textOf(key));
     return entry === undefined ? undefined : { k: key, ver: entry.ver, doc: entry.doc, exp: entry.exp };
@@ -99,6 +136,7 @@ export class YoungRows {
 
   /** To be asked for rows that go. @returns the keys of those that are not among them */
   remove(collection: number, keys: Bytes, keyBytes: number): Bytes[] {
+    this.index();
     this.#trafficOf(collection).went += keys.length / keyBytes;
     const rows = this.#rows[collection];
     const others: Bytes[] = [];
@@ -113,6 +151,7 @@ export class YoungRows {
 
   /** All of a collection, none of which is young from now on, in the order of their keys. */
   takeAll(collection: number): readonly YoungRow[] {
+    this.index();
     const rows = this.#rows[collection];
     if (rows === undefined || rows.size === 0) return [];
     this.#rows[collection] = undefined;
@@ -124,6 +163,7 @@ export class YoungRows {
    * @param mayStay false: of all
    */
   takeOld(collection: number, mayStay: boolean): readonly YoungRow[] {
+    this.index();
     const { came, went } = this.#trafficOf(collection);
     const isPassing = 2 * went >= came;
     this.#traffic[collection] = { came: 0, went: 0, isPassing };
@@ -143,6 +183,7 @@ export class YoungRows {
 
   /** All of a collection in one piece; undefined when there are none. */
   pack(collection: number): Bytes | undefined {
+    this.index();
     const rows = this.#rows[collection];
     if (rows === undefined || rows.size === 0) return undefined;
     const packer = new Packer(packedBytes(rows.values()));
@@ -156,6 +197,7 @@ export class YoungRows {
 
   /** Numbers of the collections that have some. */
   collections(): number[] {
+    this.index();
     return this.#rows.flatMap((rows, collection) =>
       rows === undefined || rows.size === 0 ? [] : [collection],
     );
@@ -163,10 +205,12 @@ export class YoungRows {
 
   /** Numbers of the collections that have had some. */
   known(): number[] {
+    this.index();
     return this.#traffic.flatMap((traffic, collection) => (traffic === undefined ? [] : [collection]));
   }
 
   forget(): void {
+    this.#unindexed = [];
     this.#rows.length = 0;
   }
 }
