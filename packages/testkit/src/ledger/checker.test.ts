@@ -229,6 +229,34 @@ test('H8 A4 what a person had lost before a device was linked is new for it too 
   ).toEqual([]);
 });
 
+test('H8 P2 what was given up and is sent again may come behind what was written after it, and nothing else may', () => {
+  const refs = ['m1', 'm2'].map((messageId) => ({ from: 'anna 1', messageId }));
+  const [first, second] = refs as [(typeof refs)[0], (typeof refs)[0]];
+  const shown = (ref: typeof first) =>
+    ({ kind: 'displayed', device: 'ben 1', text: ref.messageId, ...ref }) as const;
+  const entry = (ref: typeof first) =>
+    ({ ...ref, kind: 'text', text: ref.messageId, isUnread: false }) as const;
+  const conversation = { with: 'anna', settings: '', safety: '', entries: [entry(second), entry(first)] };
+  const found = (...between: LedgerEvent[]) =>
+    checkLedger([
+      { kind: 'enrolled', tenant: 't', person: 'anna', device: 'anna 1' },
+      { kind: 'enrolled', tenant: 't', person: 'ben', device: 'ben 1' },
+      ...refs.flatMap((ref, at): LedgerEvent[] => [
+        { kind: 'intended', intent: `i${at}`, from: 'anna 1', to: 'ben', text: ref.messageId },
+        { kind: 'queued', intent: `i${at}`, ...ref },
+        { kind: 'accepted', ...ref },
+        ...(at === 0 ? between : []),
+      ]),
+      shown(second),
+      shown(first),
+      { kind: 'standing', device: 'ben 1', conversations: [conversation] },
+    ]).map(({ code }) => code);
+  const gone = { kind: 'expired', device: 'ben 1', atMs: 1, tombstone: true, why: 'dormant' } as const;
+
+  expect(found({ ...gone, ...first })).toEqual([]);
+  expect(found()).toEqual(['P2_reordered', 'device_reordered']);
+});
+
 test('H8 P3 word of a deletion that was given up with its message is missing too, and may be named', () => {
   const refs = ['m1', 'm2'].map((messageId) => ({ from: 'anna 1', messageId }));
   const [gone, later] = refs as [(typeof refs)[0], (typeof refs)[0]];

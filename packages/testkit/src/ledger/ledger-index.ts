@@ -43,6 +43,11 @@ export function isForgotten({ forgotten }: DeviceLife, at: number, now = Infinit
   return forgotten.some(({ from, to }) => from < at && at < to && to < now);
 }
 
+/** Whether somebody was told, before a moment, that this message will not come. */
+export function wasGivenUp({ expired }: MessageLife, before: number): boolean {
+  return expired.some(({ at }) => at < before);
+}
+
 /** What everybody has on their screens when nothing is left to do. */
 export interface Rest {
   readonly settled: At<'settled'>;

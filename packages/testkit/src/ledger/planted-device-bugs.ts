@@ -179,9 +179,14 @@ export const PLANTED_DEVICE_BUGS: readonly PlantedBug[] = [
     name: 'a device shows two messages in another order than they were written',
     expected: 'device_reordered',
     plant(history, choose) {
+      // What was given up may come later.
+      const givenUp = new Set(places(history, 'expired').map(({ event }) => event.messageId));
       const pairs = lines(history).flatMap((line) => {
+        if (givenUp.has(line.entry.messageId)) return [];
         const { entries } = line.screen.event.conversations[line.conversation] ?? { entries: [] };
-        const next = entries.findIndex(({ from }, at) => at > line.line && from === line.entry.from);
+        const next = entries.findIndex(
+          ({ from, messageId }, at) => at > line.line && from === line.entry.from && !givenUp.has(messageId),
+        );
         return next < 0 ? [] : [{ line, next, other: entries[next] as StandingEntry }];
       });
       const { line, next, other } = choose(pairs);

@@ -10,6 +10,7 @@ import {
   type LedgerIndex,
   type MessageLife,
   type Screen,
+  wasGivenUp,
 } from './ledger-index.ts';
 
 /** What a device is told of that was given up before it came for it. */
@@ -94,7 +95,10 @@ function mayLack(
   return isSenderGone || isForgotten(sender, wasMade, now) || isForgotten(sender, acceptedAt, now);
 }
 
-/** What is on a screen is there once, unaltered, was written by somebody for this person, and stands in the order of its writing. */
+/**
+ * What is on a screen is there once, unaltered, was written by somebody for this person, and stands in the order of its writing; but what was given up
+ * and is sent again stands where it came, because nobody looks for what is new above what they have read.
+ */
 function listsInOrder(index: LedgerIndex, report: Report): void {
   const lives = new Map(index.messages.map((life) => [`${life.ref.from} ${life.ref.messageId}`, life]));
   for (const { device, at, conversations } of index.of('standing')) {
@@ -117,6 +121,7 @@ function listsInOrder(index: LedgerIndex, report: Report): void {
         if (reader && sender && reader.tenant !== sender.tenant) report('P4_crossed_tenants', at, about);
         else if (reader && !partiesOf(index, message).includes(reader.person))
           report('P4_wrong_person', at, about);
+        if (wasGivenUp(message, at)) continue;
         const writtenDown = message.queued[0]?.at;
         const latest = latestIntention.get(from) ?? -1;
         if (writtenDown !== undefined && latest > writtenDown) report('device_reordered', at, about);

@@ -1,6 +1,13 @@
 /** P2 to P4 as readers see them: once, in order, unaltered, nothing missing in silence, nothing of others. */
 import type { Report } from './finding.ts';
-import { type At, type DeviceLife, isForgotten, type LedgerIndex, type MessageLife } from './ledger-index.ts';
+import {
+  type At,
+  type DeviceLife,
+  isForgotten,
+  type LedgerIndex,
+  type MessageLife,
+  wasGivenUp,
+} from './ledger-index.ts';
 import { LOSSES } from './rules-devices.ts';
 
 /** A reader sees a message once on each device, and again only on one that has forgotten it. */
@@ -40,7 +47,8 @@ function readings(index: LedgerIndex): Map<string, Shown[]> {
 /**
  * Each sending device is read in its order. One sending is before another when its outcome was known before the other was
  * intended; sendings that overlapped may come in any order. What was under way to a device when a copy was put back on it may have to be sent to
- * it again and is new there later; in its conversation it stands where it belongs (`rules-devices.ts`).
+ * it again and is new there later; in its conversation it stands where it belongs (`rules-devices.ts`). What was given up is told as missing, and is
+ * as new as what is written today when its sender sends it again.
  */
 function orderKept(index: LedgerIndex, report: Report): void {
   for (const [key, reading] of readings(index)) {
@@ -54,7 +62,7 @@ function orderKept(index: LedgerIndex, report: Report): void {
     );
     let latestIntention = -1;
     for (const { message, shown } of reading) {
-      if ((message.intended?.at ?? 0) < repairedAt) continue;
+      if ((message.intended?.at ?? 0) < repairedAt || wasGivenUp(message, shown.at)) continue;
       const writtenDown = message.queued[0]?.at;
       if (writtenDown !== undefined && latestIntention > writtenDown) {
         report('P2_reordered', shown.at, { ...message.ref, device: shown.device });
