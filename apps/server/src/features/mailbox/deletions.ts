@@ -42,10 +42,10 @@ export interface Deletions {
 
 const LIST_MAX = 512;
 /**
- * Acknowledgements of many devices go together: a list costs the event loop as much as a submit, and its sync keeps messages waiting. A row that stands
- * so much longer is still young (docs/decisions/0014), so it costs the file nothing.
+ * Acknowledgements of many devices go together: a list costs the event loop as much as a submit, and its sync keeps messages waiting. But whoever
+ * connects again before a row is gone gets it once more.
  */
-const COLLECT_MS = 20;
+const COLLECT_MS = 5;
 
 /** The key as text, for sets. */
 export function keyText(storedKey: Uint8Array): string {
