@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkLedger } from './checker.ts';
-import type { LedgerEvent } from './events.ts';
+import type { LedgerEvent, MessageRef } from './events.ts';
 import type { FindingCode } from './finding.ts';
 import { honestDevices } from './honest-devices.ts';
 import { honestHistory } from './honest-history.ts';
@@ -229,24 +229,35 @@ test('H8 A4 what a person had lost before a device was linked is new for it too 
   ).toEqual([]);
 });
 
+const ANNA_TO_BEN = ['m1', 'm2'].map((messageId) => ({ from: 'anna 1', messageId })) as [
+  MessageRef,
+  MessageRef,
+];
+
+/** Anna's two messages to Ben up to their acceptance. @param between comes behind the first */
+function twoAccepted(...between: readonly LedgerEvent[]): LedgerEvent[] {
+  return [
+    { kind: 'enrolled', tenant: 't', person: 'anna', device: 'anna 1' },
+    { kind: 'enrolled', tenant: 't', person: 'ben', device: 'ben 1' },
+    ...ANNA_TO_BEN.flatMap((ref, at): LedgerEvent[] => [
+      { kind: 'intended', intent: `i${at}`, from: 'anna 1', to: 'ben', text: ref.messageId },
+      { kind: 'queued', intent: `i${at}`, ...ref },
+      { kind: 'accepted', ...ref },
+      ...(at === 0 ? between : []),
+    ]),
+  ];
+}
+
 test('H8 P2 what was given up and is sent again may come behind what was written after it, and nothing else may', () => {
-  const refs = ['m1', 'm2'].map((messageId) => ({ from: 'anna 1', messageId }));
-  const [first, second] = refs as [(typeof refs)[0], (typeof refs)[0]];
-  const shown = (ref: typeof first) =>
+  const [first, second] = ANNA_TO_BEN;
+  const shown = (ref: MessageRef) =>
     ({ kind: 'displayed', device: 'ben 1', text: ref.messageId, ...ref }) as const;
-  const entry = (ref: typeof first) =>
+  const entry = (ref: MessageRef) =>
     ({ ...ref, kind: 'text', text: ref.messageId, isUnread: false }) as const;
   const conversation = { with: 'anna', settings: '', safety: '', entries: [entry(second), entry(first)] };
   const found = (...between: LedgerEvent[]) =>
     checkLedger([
-      { kind: 'enrolled', tenant: 't', person: 'anna', device: 'anna 1' },
-      { kind: 'enrolled', tenant: 't', person: 'ben', device: 'ben 1' },
-      ...refs.flatMap((ref, at): LedgerEvent[] => [
-        { kind: 'intended', intent: `i${at}`, from: 'anna 1', to: 'ben', text: ref.messageId },
-        { kind: 'queued', intent: `i${at}`, ...ref },
-        { kind: 'accepted', ...ref },
-        ...(at === 0 ? between : []),
-      ]),
+      ...twoAccepted(...between),
       shown(second),
       shown(first),
       { kind: 'standing', device: 'ben 1', conversations: [conversation] },
@@ -258,17 +269,10 @@ test('H8 P2 what was given up and is sent again may come behind what was written
 });
 
 test('H8 P3 word of a deletion that was given up with its message is missing too, and may be named', () => {
-  const refs = ['m1', 'm2'].map((messageId) => ({ from: 'anna 1', messageId }));
-  const [gone, later] = refs as [(typeof refs)[0], (typeof refs)[0]];
+  const [gone, later] = ANNA_TO_BEN;
   const noticed = (count: number, ...losses: LedgerEvent[]) =>
     checkLedger([
-      { kind: 'enrolled', tenant: 't', person: 'anna', device: 'anna 1' },
-      { kind: 'enrolled', tenant: 't', person: 'ben', device: 'ben 1' },
-      ...refs.flatMap((ref, at): LedgerEvent[] => [
-        { kind: 'intended', intent: `i${at}`, from: 'anna 1', to: 'ben', text: ref.messageId },
-        { kind: 'queued', intent: `i${at}`, ...ref },
-        { kind: 'accepted', ...ref },
-      ]),
+      ...twoAccepted(),
       { kind: 'deleted', device: 'anna 1', scope: 'everywhere', ...gone },
       ...losses,
       { kind: 'displayed', device: 'ben 1', text: 'm2', ...later },
