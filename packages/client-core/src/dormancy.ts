@@ -1,8 +1,7 @@
 import type { EventData } from '@kuvert/protocol';
 import type { Context } from './context.ts';
+import { findNameless } from './nameless-notice.ts';
 import { hasOtherDevices } from './own-lane.ts';
-
-const NOTICES_LOOKED_AT = 1_000;
 
 /**
  * The server says that this device was away for too long and that it gave up what was meant for it (wire.md §4). The other devices of the
@@ -13,8 +12,7 @@ export function takeDormancy(context: Context, told: EventData<'dormant'>): void
   const { store, historyMissed } = context;
   store.transaction(() => {
     const kind = hasOtherDevices(context) ? 'was_dormant' : 'was_dormant_alone';
-    const unseen = store.notices.listUnseen(NOTICES_LOOKED_AT);
-    const before = unseen.find((notice) => notice.kind === kind);
+    const before = findNameless(context, kind);
     const count = (before?.count ?? 0) + told.count;
     store.notices.add({ kind, atMs: Math.min(before?.atMs ?? told.fromMs, told.fromMs), count });
   });

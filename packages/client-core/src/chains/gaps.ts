@@ -7,11 +7,11 @@
 import type { ChainState, SeqRange } from '@kuvert/crypto/session';
 import type { DeviceId, EventData, PersonId } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
+import { findNameless } from '../nameless-notice.ts';
 import type { FollowedChain } from '../store.ts';
 
 const GAPS_LOOKED_AT = 1_000;
 const TOMBSTONES_LOOKED_AT = 256;
-const NOTICES_LOOKED_AT = 1_000;
 /** So long a broken session may take to mend itself before people are told. */
 const REPAIR_TIME_MS = 10 * 60_000;
 /** Clocks of several servers. */
@@ -93,13 +93,12 @@ function excuse(context: Context, chain: FollowedChain): number {
 
 /** Tells whose messages have expired. What was told of nobody in particular, and was not seen yet, is told no second time. */
 function tellWithName(
-  { store, clock }: Context,
+  context: Context,
   expired: { readonly personId: PersonId; readonly deviceId: DeviceId; readonly count: number },
 ): void {
+  const { store, clock } = context;
   const kind = 'messages_expired';
-  const nameless = store.notices
-    .listUnseen(NOTICES_LOOKED_AT)
-    .find((notice) => notice.kind === kind && notice.personId === undefined);
+  const nameless = findNameless(context, kind);
   const left = (nameless?.count ?? 0) - expired.count;
   if (nameless !== undefined && left > 0) store.notices.add({ kind, atMs: nameless.atMs, count: left });
   else if (nameless !== undefined) store.notices.markSeen([nameless.noticeId]);
