@@ -122,6 +122,53 @@ test('A1 files, answers, edits, reactions, polls and deletions go to everybody o
   expect(await site.kuvert(['send', ...both, ...dora.asPerson])).toMatchObject({ code: 2 });
 });
 
+test('A1 A8 what is written to a group with a timer, files too, disappears for everybody; the group is named as in send', {
+  timeout: 240_000,
+}, async () => {
+  const [ines, jan, kim] = [
+    await acme.person('Ines'),
+    await acme.person('Jan'),
+    await acme.person('Kim'),
+  ] as const;
+  const [made] = await run(ines, 'group', 'create', 'Secrets', '--with', jan.mail, '--with', kim.mail);
+  await run(ines, 'send', '--group', 'Secrets', '--text', 'this stays');
+  const group = { with: 'Secrets', group: made?.groupId, title: 'Secrets' };
+  expect(await run(ines, 'timer', '--group', 'Secrets')).toEqual([{ ...group, timerSeconds: null }]);
+  expect(await run(ines, 'timer', '--group', String(made?.groupId), '2s')).toEqual([
+    { ...group, timerSeconds: 2 },
+  ]);
+  writeFileSync(site.at('secret.txt'), 'What nobody else may know. '.repeat(1_000));
+  await run(ines, 'send', '--group', 'Secrets', '--text', 'this goes');
+  await run(ines, 'send', '--group', 'Secrets', '--file', site.at('secret.txt'), '--text', 'this goes too');
+  for (const person of [jan, kim]) {
+    await site.kuvert(['conversations', ...person.asPerson]);
+    expect(await run(person, 'read', '--group', 'Secrets')).toMatchObject([
+      { text: 'this stays' },
+      { text: 'this goes' },
+      { text: 'this goes too', kind: 'file' },
+    ]);
+    expect(await run(person, 'timer', '--group', 'Secrets')).toEqual([{ ...group, timerSeconds: 2 }]);
+  }
+  for (const person of [ines, jan, kim]) {
+    const texts = async () =>
+      (await run(person, 'history', '--group', 'Secrets', '--limit', '3')).map(({ text }) => text);
+    await expect.poll(texts, { timeout: 60_000 }).toEqual(['this stays']);
+    // A timer that was set is no message: it takes none of the places.
+    expect((await run(person, 'history', '--group', 'Secrets', '--limit', '1'))[0]?.text).toBe('this stays');
+    expect(await run(person, 'search', 'goes', '--group', 'Secrets')).toEqual([]);
+  }
+  await run(kim, 'group', 'leave', 'Secrets');
+  for (const [args, code, errorCode] of [
+    [['timer', '--group', 'Secrets', '1d'], 3, 'group_not_member'],
+    [['timer', '--group', 'Nothing', '1d'], 3, 'not_found'],
+    [['timer', '1d'], 2, 'usage'],
+    [['history', '--group', 'Nothing'], 3, 'not_found'],
+    [['history', '--group', 'Secrets', '--with', jan.mail], 2, 'usage'],
+  ] as const) {
+    expect(await site.kuvert([...args, ...kim.asPerson])).toMatchObject({ code, errorCode });
+  }
+});
+
 test('A1 a dissolved group is over for everybody, also for what was written before its author heard of it; all keep what was said', {
   timeout: 240_000,
 }, async () => {

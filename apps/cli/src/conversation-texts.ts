@@ -13,13 +13,17 @@ export interface ConversationTexts {
   nothingUnread(): string;
   nothingFound(): string;
   noDraft(): string;
-  draftKept(mail: string): string;
-  draftGone(mail: string): string;
-  pinSet(mail: string, isOn: boolean): string;
-  muteSet(mail: string, until: string | undefined | false): string;
-  timerSet(mail: string, duration: string | undefined): string;
-  /** In a conversation: somebody has set the timer. */
-  timerBy(name: string, duration: string | undefined): string;
+  /** In these, `who` is an address or the title of a group. */
+  draftKept(who: string): string;
+  draftGone(who: string): string;
+  pinSet(who: string, isOn: boolean): string;
+  muteSet(who: string, until: string | undefined | false): string;
+  /** `where` is one of the next two. */
+  timerSet(where: string, duration: string | undefined): string;
+  withPerson(mail: string): string;
+  inGroup(title: string): string;
+  /** Behind the name of whoever has set the timer. */
+  timerNow(duration: string | undefined): string;
   deleted(count: number, scope: 'here' | 'own-devices' | 'everywhere'): string;
   exported(count: number, folder: string): string;
   historyProgress(messages: number, total: number): string;
@@ -38,21 +42,21 @@ const en: ConversationTexts = {
   nothingUnread: () => 'Nothing unread.',
   nothingFound: () => 'Nothing found.',
   noDraft: () => 'There is no draft.',
-  draftKept: (mail) => `The draft to ${mail} is kept.`,
-  draftGone: (mail) => `The draft to ${mail} is gone.`,
-  pinSet: (mail, isOn) => (isOn ? `${mail} is pinned.` : `${mail} is not pinned any more.`),
-  muteSet: (mail, until) => {
-    if (until === false) return `${mail} is not muted any more.`;
-    return until === undefined ? `${mail} is muted.` : `${mail} is muted until ${until}.`;
+  draftKept: (who) => `The draft to ${who} is kept.`,
+  draftGone: (who) => `The draft to ${who} is gone.`,
+  pinSet: (who, isOn) => (isOn ? `${who} is pinned.` : `${who} is not pinned any more.`),
+  muteSet: (who, until) => {
+    if (until === false) return `${who} is not muted any more.`;
+    return until === undefined ? `${who} is muted.` : `${who} is muted until ${until}.`;
   },
-  timerSet: (mail, duration) =>
+  timerSet: (where, duration) =>
     duration === undefined
-      ? `New messages with ${mail} stay.`
-      : `New messages with ${mail} disappear: what you send ${duration} after it was sent, what you get ${duration} after you have read it.`,
-  timerBy: (name, duration) =>
-    duration === undefined
-      ? `${name}: new messages stay.`
-      : `${name}: new messages disappear after ${duration}.`,
+      ? `New messages ${where} stay.`
+      : `New messages ${where} disappear: what you send ${duration} after it was sent, what you get ${duration} after you have read it.`,
+  withPerson: (mail) => `with ${mail}`,
+  inGroup: (title) => `in ${title}`,
+  timerNow: (duration) =>
+    duration === undefined ? 'new messages stay.' : `new messages disappear after ${duration}.`,
   deleted: (count, scope) => {
     const what = count === 1 ? '1 message is deleted' : `${count} messages are deleted`;
     if (scope === 'everywhere') return `${what} for everybody.`;
@@ -77,21 +81,21 @@ const de: ConversationTexts = {
   nothingUnread: () => 'Nichts ungelesen.',
   nothingFound: () => 'Nichts gefunden.',
   noDraft: () => 'Es gibt keinen Entwurf.',
-  draftKept: (mail) => `Der Entwurf an ${mail} ist gemerkt.`,
-  draftGone: (mail) => `Der Entwurf an ${mail} ist weg.`,
-  pinSet: (mail, isOn) => (isOn ? `${mail} ist angeheftet.` : `${mail} ist nicht mehr angeheftet.`),
-  muteSet: (mail, until) => {
-    if (until === false) return `${mail} ist nicht mehr stumm.`;
-    return until === undefined ? `${mail} ist stumm.` : `${mail} ist stumm bis ${until}.`;
+  draftKept: (who) => `Der Entwurf an ${who} ist gemerkt.`,
+  draftGone: (who) => `Der Entwurf an ${who} ist weg.`,
+  pinSet: (who, isOn) => (isOn ? `${who} ist angeheftet.` : `${who} ist nicht mehr angeheftet.`),
+  muteSet: (who, until) => {
+    if (until === false) return `${who} ist nicht mehr stumm.`;
+    return until === undefined ? `${who} ist stumm.` : `${who} ist stumm bis ${until}.`;
   },
-  timerSet: (mail, duration) =>
+  timerSet: (where, duration) =>
     duration === undefined
-      ? `Neue Nachrichten mit ${mail} bleiben.`
-      : `Neue Nachrichten mit ${mail} verschwinden: was Sie senden, ${duration} nach dem Senden, was Sie bekommen, ${duration} nach dem Lesen.`,
-  timerBy: (name, duration) =>
-    duration === undefined
-      ? `${name}: Neue Nachrichten bleiben.`
-      : `${name}: Neue Nachrichten verschwinden nach ${duration}.`,
+      ? `Neue Nachrichten ${where} bleiben.`
+      : `Neue Nachrichten ${where} verschwinden: was Sie senden, ${duration} nach dem Senden, was Sie bekommen, ${duration} nach dem Lesen.`,
+  withPerson: (mail) => `mit ${mail}`,
+  inGroup: (title) => `in ${title}`,
+  timerNow: (duration) =>
+    duration === undefined ? 'Neue Nachrichten bleiben.' : `Neue Nachrichten verschwinden nach ${duration}.`,
   deleted: (count, scope) => {
     const what = count === 1 ? '1 Nachricht ist' : `${count} Nachrichten sind`;
     if (scope === 'everywhere') return `${what} für alle gelöscht.`;

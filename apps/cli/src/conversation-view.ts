@@ -6,9 +6,11 @@ import {
   MUTED_FOR_EVER_MS,
 } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
+import type { Command } from 'commander';
 import { detailsJson, messageWords, type NameOf } from './content-text.ts';
 import { conversationTextsIn } from './conversation-texts.ts';
 import { showDuration } from './duration.ts';
+import { UsageError } from './failure.ts';
 import { groupFacts, groupTextsIn } from './group-texts.ts';
 import { localTime, stateJson, stateText } from './message-view.ts';
 import type { Output } from './output.ts';
@@ -87,8 +89,11 @@ function lastJson(last: Entry): object {
 function previewText(last: MessageEntry, summary: ConversationSummary, output: Output): string {
   const isNamed = last.direction === 'out' || summary.group !== undefined;
   const who =
-    last.direction === 'out' ? output.texts.me() : showLine(last.sender?.name ?? last.sender?.mail ?? '');
-  return `${isNamed && last.kind !== 'timer' ? `${who}: ` : ''}${bodyText(last, last.direction === 'out' ? output.texts.me() : (last.sender?.mail ?? peerName(summary)), output, { isOneLine: true, nameOf: String })}`;
+    last.direction === 'out'
+      ? output.texts.me()
+      : showLine(last.sender?.name ?? last.sender?.mail ?? summary.peer.name ?? peerName(summary));
+  // Whoever has set a timer is named also where only one can have written.
+  return `${isNamed || last.kind === 'timer' ? `${who}: ` : ''}${bodyText(last, output, { isOneLine: true, nameOf: String })}`;
 }
 
 /** A message with its conversation, as `read` and `search` give it. */
@@ -135,12 +140,11 @@ export function entryText(
         ? author
         : `${author} → ${peer}`
       : `${me()} → ${peer}${state ? ` (${stateText({ state, ...(problem && { problem }) }, output)})` : ''}`;
-  return `${localTime(entry.atMs)}  ${who}: ${bodyText(entry, entry.direction === 'in' ? author : me(), output, { isOneLine: false, nameOf })}`;
+  return `${localTime(entry.atMs)}  ${who}: ${bodyText(entry, output, { isOneLine: false, nameOf })}`;
 }
 
 function bodyText(
   entry: MessageEntry,
-  by: string,
   output: Output,
   { isOneLine, nameOf }: { readonly isOneLine: boolean; readonly nameOf: NameOf },
 ): string {
@@ -151,7 +155,7 @@ function bodyText(
       return output.texts.deleted();
     case 'timer': {
       const duration = entry.timerMs === undefined ? undefined : showDuration(entry.timerMs);
-      return conversationTextsIn(output.language).timerBy(by, duration);
+      return conversationTextsIn(output.language).timerNow(duration);
     }
     default: {
       const words = messageWords(entry, output.language, nameOf);
@@ -160,8 +164,42 @@ function bodyText(
   }
 }
 
-/** The conversation with an address; undefined while there is none. */
-export function findConversation(profile: Profile, mail: string): ConversationSummary | undefined {
+/** How a command that shows messages is told to show those of one conversation only. */
+export interface WithinOptions {
+  readonly with?: string;
+  readonly group?: string;
+}
+
+/** Adds the options by which one conversation is named. */
+export function withinCommand(command: Command): Command {
+  return command
+    .option('--with <mail>', 'only with this person, or in the group of this title or id')
+    .option('--group <group>', 'only in this group, by title or id (gr_…)');
+}
+
+/** True when one conversation is named. */
+export function isWithin({ with: mail, group }: WithinOptions): boolean {
+  return mail !== undefined || group !== undefined;
+}
+
+/** @throws UsageError when two conversations are named */
+export function checkWithin({ with: mail, group }: WithinOptions): void {
+  if (mail === undefined || group === undefined) return;
+  throw new UsageError({
+    en: 'Give --with or --group, not both; see --help.',
+    de: 'Bitte nur --with oder --group angeben; siehe --help.',
+  });
+}
+
+/**
+ * The conversation that is named; undefined while there is none with an address.
+ * @throws KuvertError `not_found`, `group_ambiguous` for a group
+ */
+export function findConversation(
+  profile: Profile,
+  { with: mail = '', group }: WithinOptions,
+): ConversationSummary | undefined {
+  if (group !== undefined) return profile.conversations.get(profile.groups.find(group).conversationId);
   const wanted = mail.trim().toLowerCase();
   return profile.conversations
     .list()

@@ -106,6 +106,14 @@ export async function refreshedGroup(profile: Profile, name: string): Promise<Gr
   }
 }
 
+/**
+ * A group by title or id: with what the server has of it while connected, else as it is known here.
+ * @throws KuvertError `not_found`, `group_ambiguous`, and what ends a connection
+ */
+export async function groupNamed(profile: Profile, name: string): Promise<GroupView> {
+  return profile.isConnected ? refreshedGroup(profile, name) : profile.groups.find(name);
+}
+
 /** Connects, fetches and sends for a command that needs the server. @throws KuvertError `server_unreachable`, … */
 export async function flushNow(profile: Profile): Promise<void> {
   await profile.flush({ timeoutMs: TIME_LIMIT_MS.flush });

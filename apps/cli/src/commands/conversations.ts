@@ -7,11 +7,15 @@ import { type CommandContext, finishCommand, profileCommand } from '../command-c
 import { namesIn } from '../content-text.ts';
 import { conversationTextsIn } from '../conversation-texts.ts';
 import {
+  checkWithin,
   conversationJson,
   conversationText,
   entryJson,
   entryText,
   findConversation,
+  isWithin,
+  type WithinOptions,
+  withinCommand,
 } from '../conversation-view.ts';
 import type { Output } from '../output.ts';
 import { flushIfReachable, type ProfileOptions, withProfile } from '../profile-session.ts';
@@ -45,25 +49,25 @@ export function addConversations(program: Command, context: CommandContext): voi
   });
   finishCommand(list, ['kuvert conversations --profile anna --secret-file anna.secret']);
 
-  const read = program
-    .command('read')
-    .description('show what is unread and mark it as read')
-    .option('--with <mail>', 'only from this person');
-  profileCommand(read).action((options: ProfileOptions & { with?: string }) => {
-    return withProfile(options, context.output, (profile) => readAll(profile, options.with, context.output));
+  const read = withinCommand(program.command('read').description('show what is unread and mark it as read'));
+  profileCommand(read).action(async (options: ProfileOptions & WithinOptions) => {
+    checkWithin(options);
+    await withProfile(options, context.output, (profile) => readAll(profile, options, context.output));
   });
   finishCommand(read, ['kuvert read --profile anna --secret-file anna.secret --with ben@acme.test']);
 
-  const search = program
-    .command('search')
-    .description('find messages by their words, newest first; needs no server')
-    .argument('<query...>', 'what to look for')
-    .option('--with <mail>', 'only in the conversation with this person')
+  const search = withinCommand(
+    program
+      .command('search')
+      .description('find messages by their words, newest first; needs no server')
+      .argument('<query...>', 'what to look for'),
+  )
     .option('--limit <number>', 'at most so many, the newest', readLimit, 50)
     .addHelpText('after', QUERY_HELP);
   profileCommand(search).action(
-    (words: string[], options: ProfileOptions & { with?: string; limit: number }) => {
-      return withProfile(options, context.output, (profile) =>
+    async (words: string[], options: ProfileOptions & WithinOptions & { limit: number }) => {
+      checkWithin(options);
+      await withProfile(options, context.output, (profile) =>
         find(profile, quoteWords(words), options, context.output),
       );
     },
@@ -80,9 +84,9 @@ async function fetchFirst(profile: Profile, output: Output): Promise<void> {
   await output.notice('server_unreachable', output.texts.offlineLocal());
 }
 
-async function readAll(profile: Profile, mail: string | undefined, output: Output): Promise<void> {
+async function readAll(profile: Profile, within: WithinOptions, output: Output): Promise<void> {
   await fetchFirst(profile, output);
-  const chosen = mail === undefined ? profile.conversations.list() : [findConversation(profile, mail)];
+  const chosen = isWithin(within) ? [findConversation(profile, within)] : profile.conversations.list();
   let count = 0;
   for (const summary of chosen) {
     if (summary === undefined) throw new KuvertError('not_found');
@@ -116,13 +120,13 @@ async function readOne(profile: Profile, summary: ConversationSummary, output: O
 async function find(
   profile: Profile,
   query: string,
-  options: { with?: string; limit: number },
+  options: WithinOptions & { readonly limit: number },
   output: Output,
 ): Promise<void> {
   const { conversations } = profile;
   const summaries = new Map(conversations.list().map((summary) => [summary.conversationId, summary]));
-  const within = options.with === undefined ? undefined : findConversation(profile, options.with);
-  if (options.with !== undefined && within === undefined) throw new KuvertError('not_found');
+  const within = isWithin(options) ? findConversation(profile, options) : undefined;
+  if (isWithin(options) && within === undefined) throw new KuvertError('not_found');
   let left = options.limit;
   let before: number | undefined;
   do {

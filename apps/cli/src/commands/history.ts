@@ -5,7 +5,15 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { namesIn } from '../content-text.ts';
 import { conversationTextsIn } from '../conversation-texts.ts';
-import { entryJson, entryText, findConversation } from '../conversation-view.ts';
+import {
+  checkWithin,
+  entryJson,
+  entryText,
+  findConversation,
+  isWithin,
+  type WithinOptions,
+  withinCommand,
+} from '../conversation-view.ts';
 import { historyJson, historyText } from '../message-view.ts';
 import { noticeJson, noticeText } from '../notice-view.ts';
 import type { Output } from '../output.ts';
@@ -18,23 +26,23 @@ const FETCH_POLL_MS = 500;
 
 /** @see buildProgram */
 export function addHistory(program: Command, context: CommandContext): void {
-  const command = program
-    .command('history')
-    .description('show what was sent and received, oldest first; needs no server')
-    .option('--with <mail>', 'only with this person, or in the group of this title or id')
+  const command = withinCommand(
+    program.command('history').description('show what was sent and received, oldest first; needs no server'),
+  )
     .option('--limit <number>', 'at most so many, the newest', readLimit, 100)
     .option('--notices', 'also what happened between messages: who came and went, keys that changed')
     .option('--fetch', 'first ask another device of yours for what is missing here; needs the server');
-  type Options = ProfileOptions & { with?: string; limit: number; notices?: true; fetch?: true };
+  type Options = ProfileOptions & WithinOptions & { limit: number; notices?: true; fetch?: true };
   profileCommand(command).action(async (options: Options) => {
     const { output } = context;
+    checkWithin(options);
     await withProfile(options, output, async (profile) => {
-      const { with: mail, limit } = options;
+      const { limit } = options;
       if (options.fetch) await fetchHistory(profile, output);
       const nameOf = namesIn(profile);
       const summaries = profile.conversations.list();
-      const only = mail === undefined ? undefined : findConversation(profile, mail);
-      if (mail !== undefined && only === undefined) return;
+      const only = isWithin(options) ? findConversation(profile, options) : undefined;
+      if (isWithin(options) && only === undefined) return;
       const { conversationId } = only ?? {};
       for (const line of profile.historyLines({
         limit,
@@ -62,6 +70,7 @@ export function addHistory(program: Command, context: CommandContext): void {
   });
   finishCommand(command, [
     'kuvert history --profile anna --secret-file anna.secret --with ben@acme.test --limit 20',
+    'kuvert history --profile anna --secret-file anna.secret --group Release',
   ]);
 }
 

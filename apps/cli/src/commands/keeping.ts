@@ -4,6 +4,7 @@ import type { Profile } from '@kuvert/client-core/node';
 import {
   type ContentId,
   type ConversationId,
+  type GroupId,
   isId,
   KuvertError,
   mailAddress,
@@ -19,14 +20,26 @@ import { localTime } from '../message-view.ts';
 import {
   connectIfReachable,
   flushIfReachable,
+  groupNamed,
   type ProfileOptions,
   withProfile,
 } from '../profile-session.ts';
 import { showLine } from '../terminal-text.ts';
 
 interface WithOptions extends ProfileOptions {
-  readonly with: string;
+  readonly with?: string;
+  readonly group?: string;
   readonly off?: true;
+}
+
+/** The conversation that a command is about. */
+interface Chosen {
+  readonly conversationId: ConversationId;
+  /** An address, or the title of a group, for sentences. */
+  readonly name: string;
+  readonly isGroup: boolean;
+  /** What names it in JSON, as in `conversations`. */
+  readonly facts: { readonly with: string; readonly group?: GroupId; readonly title?: string };
 }
 
 /** @see buildProgram */
@@ -44,12 +57,12 @@ function addPin(program: Command, context: CommandContext): void {
     'not any more',
   );
   profileCommand(command).action((options: WithOptions) =>
-    change(options, context, async (profile, conversationId, mail) => {
+    change(options, context, async (profile, { conversationId, name, facts }) => {
       profile.conversations.setPinned(conversationId, options.off !== true);
       const { output } = context;
       const isOn = options.off !== true;
-      await output.result({ with: mail, pinned: isOn }, () =>
-        conversationTextsIn(output.language).pinSet(showLine(mail), isOn),
+      await output.result({ ...facts, pinned: isOn }, () =>
+        conversationTextsIn(output.language).pinSet(name, isOn),
       );
     }),
   );
@@ -62,15 +75,15 @@ function addMute(program: Command, context: CommandContext): void {
     .option('--off', 'not any more');
   profileCommand(command).action((options: WithOptions & { for?: string }) => {
     const forMs = options.for === undefined ? undefined : readDuration(options.for);
-    return change(options, context, async (profile, conversationId, mail) => {
+    return change(options, context, async (profile, { conversationId, name, facts }) => {
       const { output } = context;
       const untilMs = forMs === undefined ? MUTED_FOR_EVER_MS : Date.now() + forMs;
       profile.conversations.setMuted(conversationId, options.off ? undefined : untilMs);
       const until = forMs === undefined ? undefined : localTime(untilMs);
       const mutedUntil = forMs === undefined ? null : new Date(untilMs).toISOString();
-      const result = { with: mail, muted: options.off !== true, ...(options.off !== true && { mutedUntil }) };
+      const result = { ...facts, muted: options.off !== true, ...(options.off !== true && { mutedUntil }) };
       const sentence = conversationTextsIn(output.language);
-      await output.result(result, () => sentence.muteSet(showLine(mail), options.off ? false : until));
+      await output.result(result, () => sentence.muteSet(name, options.off ? false : until));
     });
   });
   finishCommand(command, [
@@ -86,13 +99,13 @@ function addDraft(program: Command, context: CommandContext): void {
     const { output } = context;
     const texts = conversationTextsIn(output.language);
     const text = options.text === '-' ? await readText(context.streams.stdin) : options.text;
-    await change(options, context, async (profile, conversationId, mail) => {
+    await change(options, context, async (profile, { conversationId, name, facts }) => {
       if (options.off || text !== undefined)
         profile.conversations.setDraft(conversationId, options.off ? '' : (text ?? ''));
       const { draft } = profile.conversations.get(conversationId);
-      await output.result({ with: mail, draft }, () => {
-        if (text !== undefined) return texts.draftKept(showLine(mail));
-        if (options.off) return texts.draftGone(showLine(mail));
+      await output.result({ ...facts, draft }, () => {
+        if (text !== undefined) return texts.draftKept(name);
+        if (options.off) return texts.draftGone(name);
         return draft === '' ? texts.noDraft() : showLine(draft);
       });
     });
@@ -106,23 +119,26 @@ function addTimer(program: Command, context: CommandContext): void {
   const command = withCommand(
     program,
     'timer',
-    'let new messages of a conversation disappear, on both sides',
+    'let new messages of a conversation disappear, for everybody in it',
   ).argument('[duration]', 'how long after they were sent or read, as in 30s, 5m, 8h, 7d, 4w; or off');
   profileCommand(command).action((duration: string | undefined, options: WithOptions) => {
     const ms = duration === undefined || duration === 'off' ? undefined : readDuration(duration);
     if (ms !== undefined && (ms < TIMER_MS.min || ms > TIMER_MS.max)) throw badDuration();
-    return change(options, context, async (profile, conversationId, mail) => {
+    return change(options, context, async (profile, { conversationId, name, isGroup, facts }) => {
       const { output } = context;
       if (duration !== undefined) profile.conversations.setTimer(conversationId, ms);
       const { timerMs } = profile.conversations.get(conversationId);
       const timerSeconds = timerMs === undefined ? null : timerMs / 1_000;
       const shown = timerMs === undefined ? undefined : showDuration(timerMs);
       const texts = conversationTextsIn(output.language);
-      await output.result({ with: mail, timerSeconds }, () => texts.timerSet(showLine(mail), shown));
+      await output.result({ ...facts, timerSeconds }, () =>
+        texts.timerSet(isGroup ? texts.inGroup(name) : texts.withPerson(name), shown),
+      );
     });
   });
   finishCommand(command, [
     'kuvert timer --profile anna --secret-file anna.secret --with ben@acme.test 7d',
+    'kuvert timer --profile anna --secret-file anna.secret --group Release 7d',
     'kuvert timer --profile anna --secret-file anna.secret --with ben@acme.test off',
   ]);
 }
@@ -166,28 +182,55 @@ function addDelete(program: Command, context: CommandContext): void {
 }
 
 function withCommand(program: Command, name: string, description: string): Command {
-  return program.command(name).description(description).requiredOption('--with <mail>', 'the other person');
+  return program
+    .command(name)
+    .description(description)
+    .option('--with <mail>', 'the other person')
+    .option('--group <group>', 'the group instead, by title or id (gr_…)');
 }
 
-/** Opens the profile, lets the address be resolved where that is possible, changes something and tells one's other devices. */
+/** Opens the profile, lets the address or the group be resolved where that is possible, changes something and tells one's other devices. */
 async function change(
   options: WithOptions,
   context: CommandContext,
-  work: (profile: Profile, conversationId: ConversationId, mail: string) => Promise<void>,
+  work: (profile: Profile, chosen: Chosen) => Promise<void>,
 ): Promise<void> {
-  const mail = mailAddress.safeParse(options.with);
-  if (!mail.success) {
+  const find = readChoice(options);
+  await withProfile(options, context.output, async (profile) => {
+    const isOnline = await connectIfReachable(profile);
+    await work(profile, await find(profile));
+    if (isOnline) await flushIfReachable(profile);
+  });
+}
+
+/** What was written is checked before the profile is opened. */
+function readChoice({ with: mail, group }: WithOptions): (profile: Profile) => Promise<Chosen> {
+  if ((mail === undefined) === (group === undefined)) {
+    throw new UsageError({
+      en: 'Give either --with or --group; see --help.',
+      de: 'Bitte entweder --with oder --group angeben; siehe --help.',
+    });
+  }
+  if (group !== undefined) return (profile) => groupChosen(profile, group);
+  const address = mailAddress.safeParse(mail);
+  if (!address.success) {
     throw new UsageError({
       en: '--with is not a mail address; see --help.',
       de: '--with ist keine Mailadresse; siehe --help.',
     });
   }
-  await withProfile(options, context.output, async (profile) => {
-    const isOnline = await connectIfReachable(profile);
-    const conversationId = await profile.conversationAt(mail.data);
-    await work(profile, conversationId, mail.data);
-    if (isOnline) await flushIfReachable(profile);
-  });
+  return (profile) => personChosen(profile, address.data);
+}
+
+async function personChosen(profile: Profile, mail: string): Promise<Chosen> {
+  const conversationId = await profile.conversationAt(mail);
+  return { conversationId, name: showLine(mail), isGroup: false, facts: { with: mail } };
+}
+
+async function groupChosen(profile: Profile, named: string): Promise<Chosen> {
+  const { conversationId, groupId, title } = await groupNamed(profile, named);
+  const facts = { with: title, group: groupId, title };
+  return { conversationId, name: showLine(title) || groupId, isGroup: true, facts };
 }
 
 function readDuration(text: string): number {

@@ -7,13 +7,7 @@ import { UsageError } from '../failure.ts';
 import { readMessageLines } from '../message-lines.ts';
 import { checkText, readText } from '../message-text.ts';
 import { Outgoing } from '../outgoing.ts';
-import {
-  connectIfReachable,
-  isOffline,
-  refreshedGroup,
-  TIME_LIMIT_MS,
-  withProfile,
-} from '../profile-session.ts';
+import { connectIfReachable, groupNamed, isOffline, TIME_LIMIT_MS, withProfile } from '../profile-session.ts';
 import { flushPatiently } from '../progress.ts';
 import { type Stopping, stoppable } from '../stopping.ts';
 import { queueOther, type SendOptions } from './send-content.ts';
@@ -181,8 +175,7 @@ async function sendOther(
     withProfile(options, context.output, async (profile) => {
       const online = await stop.orStop(connectIfReachable(profile));
       const { group: named } = options;
-      const group =
-        online && named !== undefined ? (await stop.orStop(refreshedGroup(profile, named))).groupId : named;
+      const group = named === undefined ? undefined : (await stop.orStop(groupNamed(profile, named))).groupId;
       const asked = { ...options, ...(group !== undefined && { group }), text };
       const messageId = await stop.orStop(queueOther(profile, asked));
       await bringOut(profile, messageId, { online, context, stop });
@@ -229,7 +222,7 @@ async function sendOne(
   const messageId =
     group === undefined
       ? (await profile.send({ to: to ?? '', text })).messageId
-      : await stop.orStop(sendToGroup(profile, group, { text, online }));
+      : await stop.orStop(sendToGroup(profile, group, text));
   const outgoing = new Outgoing(profile, context.output);
   outgoing.add(messageId);
   let failure: unknown;
@@ -244,12 +237,8 @@ async function sendOne(
 }
 
 /** A group that is new to this device is known once its log was fetched. */
-async function sendToGroup(
-  profile: Profile,
-  name: string,
-  { text, online }: { text: string; online: boolean },
-): Promise<ContentId> {
-  const { groupId } = online ? await refreshedGroup(profile, name) : profile.groups.find(name);
+async function sendToGroup(profile: Profile, name: string, text: string): Promise<ContentId> {
+  const { groupId } = await groupNamed(profile, name);
   return profile.groups.send(groupId, text);
 }
 

@@ -124,7 +124,7 @@ function noteOf(
   if (entry.kind === 'deleted') return output.texts.deleted();
   if (entry.kind !== 'timer') return undefined;
   const duration = entry.timerMs === undefined ? undefined : showDuration(entry.timerMs);
-  return conversationTextsIn(output.language).timerBy(who, duration);
+  return `${who}: ${conversationTextsIn(output.language).timerNow(duration)}`;
 }
 
 function wordsFor(profile: Profile, output: Output): PageWords {

@@ -131,7 +131,7 @@ export interface EntryStore {
     range: { readonly after?: EntryPlace; readonly before?: EntryPlace; readonly from?: 'start' | 'end' },
     limit: number,
   ): ListedEntry[];
-  /** The newest messages that are shown, of all conversations by time, of one in display order; with the notices between them if wanted. */
+  /** The newest messages that are shown, of all conversations by time, of one in display order; with the notices between them, and timers that were set, if wanted. */
   listLast(
     limit: number,
     options?: { readonly conversationId?: ConversationId; readonly withNotices?: boolean },

@@ -91,7 +91,9 @@ export class SqlEntryStore implements EntryStore {
     limit: number,
     { conversationId, withNotices = false }: { conversationId?: ConversationId; withNotices?: boolean } = {},
   ): ListedEntry[] {
-    const shown = `entry.kind <> 'removed'${withNotices ? '' : ` AND direction <> ${NOTICE}`}`;
+    const shown = withNotices
+      ? "entry.kind <> 'removed'"
+      : `entry.kind NOT IN ('removed', 'timer') AND direction <> ${NOTICE}`;
     if (conversationId === undefined) {
       return this.#sql
         .all(`${WITH_OUTBOX} WHERE ${shown} ORDER BY id DESC LIMIT (? + 0)`, limit)
