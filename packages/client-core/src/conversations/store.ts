@@ -125,6 +125,8 @@ export interface EntryStore {
   add(entry: NewEntry): boolean;
   get(entryId: EntryId): ListedEntry | undefined;
   find(contentId: ContentId, senderDevice?: DeviceId): EntryRow[];
+  /** Where messages stand that went out on a chain which is not, or no longer, this device's own. */
+  findSentBy(chain: ChainId): ConversationId | undefined;
   /** Shown entries in display order; of `before`, the last ones. */
   list(
     conversationId: ConversationId,

@@ -376,6 +376,32 @@ test('A1 B1 how far a message to a group has come stands on every device of its 
   for (const device of [phone, laptop]) expect(states(device)).toEqual(['delivered', 'delivered']);
 });
 
+test('A1 A3 a screen that is open is told of ticks of what another device has written to a group when they come', async () => {
+  const one = await scene('Anna', 'Bela');
+  const { server, clock, devices, groupId } = one;
+  const [phone, bela] = devices as [TestDevice, TestDevice];
+  const laptop = await TestDevice.link(server, clock, phone);
+  await syncAll([phone, laptop, bela], 3);
+  await write(one, phone, 'from the phone');
+  await syncAll([phone, laptop, bela, phone]);
+  const { conversations, groups } = laptop.messenger;
+  const { conversationId } = groups.find(groupId);
+  const state = () => {
+    const [last] = conversations.entries(conversationId, { limit: 1 }).entries;
+    return last?.direction === 'out' ? last.state : undefined;
+  };
+  // A screen reads again only when it is told to.
+  let seen = state();
+  conversations.onChanged(({ entries }) => {
+    if (entries.has(conversationId)) seen = state();
+  });
+  await laptop.sync();
+  expect([seen, state()]).toEqual(['delivered', 'delivered']);
+  bela.messenger.markRead(bela.messenger.inbox(10));
+  await syncAll([bela, laptop]);
+  expect([seen, state()]).toEqual(['read', 'read']);
+});
+
 test('A1 who is not in a group any more sets no time for its messages either', async () => {
   const one = await scene('Anna', 'Bela');
   const { devices, groupId } = one;

@@ -89,13 +89,14 @@ export class GroupSettling {
   }
 }
 
-/** Tells that the states of messages to groups may have changed. */
+/** Tells that the states of messages to groups may have changed, also of those that another device of one's own has sent. */
 export function tellGroupsOf(
   { store, changes }: Context,
   ranges: readonly { readonly chain: ChainId }[],
 ): void {
   for (const { chain } of ranges) {
     const own = store.chains.findOwn(chain);
-    if (own !== undefined && isGroupLane(own.personId)) changes.entriesOf(own.conversation);
+    const conversation = own === undefined ? store.entries.findSentBy(chain) : own.conversation;
+    if (conversation !== undefined) changes.entriesOf(conversation);
   }
 }

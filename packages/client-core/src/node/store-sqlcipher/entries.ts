@@ -1,5 +1,6 @@
 import {
   type CborValue,
+  type ChainId,
   type ContentId,
   type ConversationId,
   type DeviceId,
@@ -71,6 +72,13 @@ export class SqlEntryStore implements EntryStore {
   find(contentId: ContentId, senderDevice?: DeviceId): EntryRow[] {
     const sql = `SELECT * FROM entry WHERE content_id = ? AND sender_device = coalesce(?, sender_device) AND direction <> 2`;
     return this.#sql.all(sql, contentId, senderDevice ?? null).map(entryOf);
+  }
+  findSentBy(chain: ChainId): ConversationId | undefined {
+    // What this device has sent has its number in the outbox, what another one has sent in its entry.
+    const sql = `SELECT conversation FROM entry WHERE chain = ? AND direction = 1 UNION ALL
+      SELECT conversation FROM outbox JOIN entry USING (content_id) WHERE outbox.chain = ? AND direction = 1 LIMIT 1`;
+    const row = this.#sql.get(sql, chain, chain);
+    return row && text<ConversationId>(row, 'conversation');
   }
   list(
     conversationId: ConversationId,
