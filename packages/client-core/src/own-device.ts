@@ -66,6 +66,7 @@ export const VALUES = {
   serverRestored: 'server-restored',
   historyMissed: 'history-missed',
   lastWelcome: 'last-welcome',
+  timersToldAgain: 'timers-told-again',
 } as const;
 
 /** The enrolled device, or undefined before enrolment has ended. */

@@ -23,13 +23,14 @@ const timerMs = z.number().int().min(TIMER_MS.min).max(TIMER_MS.max);
 
 /**
  * From now on messages of this conversation disappear so long after they were sent or read; 0: they stay. Of two, the one with the higher
- * stamp holds on both sides, then the one of the higher device id.
+ * stamp holds on both sides, then the one of the higher device id. `isAgain`: somebody seems not to know it, and who does is not shown it once more.
  */
 export const TimerContent = z.object({
   kind: z.literal('timer'),
   minReader: uint32,
   timerMs: z.union([z.literal(0), timerMs]),
   stamp: timeMs,
+  isAgain: z.literal(true).optional(),
 });
 
 /** Takes messages of the same author back: whoever has them forgets what was in them. */

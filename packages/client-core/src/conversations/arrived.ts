@@ -21,6 +21,7 @@ import { conversationWith } from './known.ts';
 import { takeSetting } from './settings.ts';
 import { storedForm } from './shown.ts';
 import type { NewEntry } from './store.ts';
+import { noteTimerOf } from './timers.ts';
 
 /** Kinds that travel as messages, with a number in the chain. */
 export type MessageContent =
@@ -103,21 +104,15 @@ export function keepArrived(context: Context, sender: ChainSender, arrived: Arri
     const message = { ...base, sentAtMs: atMs, ...keptForm(content), timerMs };
     const isNew = store.messages.add({ ...message, isRead: readAtMs !== undefined });
     if (!isNew) return false;
+    if (isShown(content)) noteTimerOf(context, { conversationId, timerMs, atMs });
     const rows = store.entries.find(header.contentId, sender.device);
     for (const row of rows) settleEdits(context, row);
     if (readAtMs !== undefined) startTimers(context, rows, readAtMs);
     return true;
   }
   switch (content.kind) {
-    case 'timer': {
-      keepTimer(context, sender, conversationId, content);
-      return store.entries.add({
-        ...seen,
-        kind: 'timer',
-        content: NOTHING,
-        timerMs: content.timerMs || undefined,
-      });
-    }
+    case 'timer':
+      return store.entries.add({ ...seen, ...keepTimer(context, sender, conversationId, content) });
     case 'delete':
       takeBack(context, sender.personId, content.messages);
       return store.entries.add({ ...seen, kind: 'removed', content: NOTHING });
@@ -198,6 +193,7 @@ function keepOut(
   } else if (isShown(content) || content.kind === 'too-new') {
     const timerMs = content.kind === 'too-new' ? undefined : content.timerMs;
     store.entries.add({ ...entry, ...keptForm(content), timerMs });
+    if (isShown(content)) noteTimerOf(context, { conversationId, timerMs, atMs: sent.sentAt });
     const rows = store.entries.find(sent.contentId, sender.device);
     for (const row of rows) settleEdits(context, row);
     startTimers(context, rows, sent.acceptedAt);
@@ -207,8 +203,7 @@ function keepOut(
     takeChange(context, { ...from, content });
     store.entries.add({ ...entry, kind: 'removed', content: NOTHING, timerMs: undefined });
   } else if (content.kind === 'timer') {
-    keepTimer(context, sender, conversationId, content);
-    store.entries.add({ ...entry, kind: 'timer', content: NOTHING, timerMs: content.timerMs || undefined });
+    store.entries.add({ ...entry, ...keepTimer(context, sender, conversationId, content) });
   } else if (content.kind === 'delete') {
     takeBack(context, own.personId, content.messages);
     store.entries.add({ ...entry, kind: 'removed', content: NOTHING, timerMs: undefined });
@@ -224,20 +219,24 @@ function decodeInner(bytes: Uint8Array): Content | undefined {
   }
 }
 
+/** Takes a setting. @returns how it stands in the conversation: what was told once more, and was known, not at all */
 function keepTimer(
   context: Context,
   sender: ChainSender,
   conversationId: NewEntry['conversationId'],
-  content: Extract<KnownContent, { kind: 'timer' }>,
-): void {
-  const value = encodeCbor(content.timerMs);
-  takeSetting(context, {
+  { timerMs, stamp, isAgain }: Extract<KnownContent, { kind: 'timer' }>,
+): Pick<NewEntry, 'kind' | 'content' | 'timerMs'> {
+  const isNews = takeSetting(context, {
     conversationId,
     name: 'timer',
-    value,
-    stampMs: content.stamp,
+    value: encodeCbor(timerMs),
+    stampMs: stamp,
     device: sender.device,
   });
+  const isShown = isNews || isAgain !== true;
+  return isShown
+    ? { kind: 'timer', content: NOTHING, timerMs: timerMs || undefined }
+    : { kind: 'removed', content: NOTHING, timerMs: undefined };
 }
 
 function clamp(sentAtMs: number, acceptedAtMs: number): number {

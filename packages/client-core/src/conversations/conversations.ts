@@ -11,9 +11,7 @@ import {
   KuvertError,
   type Mention,
   type PersonId,
-  READER_VERSION,
   TEXT_LIMITS,
-  TIMER_MS,
   utf8,
 } from '@kuvert/protocol';
 import { isGroupLane } from '../chains/own-chain.ts';
@@ -24,10 +22,10 @@ import { deleteMessages } from './deleting.ts';
 import { versionsOf } from './details.ts';
 import { viewOf } from './entry-view.ts';
 import { conversationAt, conversationWith } from './known.ts';
-import { queueMessage, recipientOf } from './outgoing.ts';
 import { readUpTo } from './reading.ts';
 import { DRAFT_MAX, readSettings, type SettingName, type SettingValues, writeSetting } from './settings.ts';
 import type { ConversationRow, EntryPlace, EntryRow, ListedEntry } from './store.ts';
+import { changeTimer } from './timers.ts';
 import {
   type ConversationChanges,
   type ConversationSummary,
@@ -203,23 +201,7 @@ export class Conversations {
    */
   setTimer(conversationId: ConversationId, timerMs: number | undefined): void {
     const { store } = this.#context;
-    const isTimer = timerMs === undefined || (timerMs >= TIMER_MS.min && timerMs <= TIMER_MS.max);
-    if (!isTimer) throw new KuvertError('bad_request', { details: { field: 'timer' } });
-    store.transaction(() => {
-      const recipient = recipientOf(this.#context, conversationId);
-      const value = Math.floor(timerMs ?? 0);
-      const setting = writeSetting(this.#context, conversationId, 'timer', value);
-      if (setting === undefined) return;
-      const content = {
-        kind: 'timer' as const,
-        minReader: READER_VERSION,
-        timerMs: value,
-        stamp: setting.stampMs,
-      };
-      const entry = { kind: 'timer' as const, content: new Uint8Array(), timerMs: value || undefined };
-      queueMessage(this.#context, { ...recipient, content, entry });
-    });
-    this.#onOutgoing();
+    if (store.transaction(() => changeTimer(this.#context, conversationId, timerMs))) this.#onOutgoing();
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Groups between devices, on an honest server and on lying ones (A1, B1, B8). */
 import { entryHash, signEntry } from '@kuvert/crypto/groups';
 import { decryptFromGroup, openBlob, SessionError } from '@kuvert/crypto/session';
-import { idToBytes, type PersonId, type Signed, SUITES } from '@kuvert/protocol';
+import { CLASSES, idToBytes, type PersonId, type Signed, SUITES } from '@kuvert/protocol';
 import { expect, test } from 'vitest';
 import { online, scene, shown, syncAll, write } from '../node/doubles/group-scene.ts';
 import { TestDevice } from '../node/doubles/test-device.ts';
@@ -400,6 +400,38 @@ test('A1 A3 a screen that is open is told of ticks of what another device has wr
   bela.messenger.markRead(bela.messenger.inbox(10));
   await syncAll([bela, laptop]);
   expect([seen, state()]).toEqual(['read', 'read']);
+});
+
+test('A1 A8 whoever has missed how long messages stay in a group is told once they write, and the others are not shown it again', async () => {
+  const one = await scene('Anna', 'Bela', 'Cleo');
+  const { clock, server, devices, groupId } = one;
+  const [anna, bela, cleo] = devices as [TestDevice, TestDevice, TestDevice];
+  await write(one, anna, 'hello');
+  await syncAll([bela, cleo, anna]);
+  const { conversationId } = anna.messenger.groups.find(groupId);
+  server.lies.store = (delivery, to) => (to === bela.own.deviceId ? [] : [delivery]);
+  clock.advance(1_000);
+  await online(anna, () => anna.messenger.conversations.setTimer(conversationId, 3_600_000));
+  server.lies.store = (delivery) => [delivery];
+  const timers = (device: TestDevice) => {
+    const { conversations } = device.messenger;
+    const { entries } = conversations.entries(conversationId);
+    const lines = entries.filter((entry) => entry.direction !== 'system' && entry.kind === 'timer');
+    return [conversations.get(conversationId).timerMs, lines.length];
+  };
+  await syncAll([cleo, bela]);
+  expect([anna, bela, cleo].map(timers)).toEqual([
+    [3_600_000, 1],
+    [undefined, 0],
+    [3_600_000, 1],
+  ]);
+  await write(one, bela, 'one');
+  await write(one, bela, 'two');
+  const before = server.submits.length;
+  await syncAll([anna, cleo, bela]);
+  const told = server.submits.slice(before).filter((submit) => submit.class === CLASSES.message);
+  expect(told.map(({ from }) => from)).toEqual([anna.own.deviceId]);
+  for (const device of [anna, bela, cleo]) expect(timers(device)).toEqual([3_600_000, 1]);
 });
 
 test('A1 who is not in a group any more sets no time for its messages either', async () => {
