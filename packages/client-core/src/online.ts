@@ -160,6 +160,7 @@ export class Online {
     ownState.connected();
     ownState.send();
     historyTransfer.connected();
+    attachments.outlived.look();
     attachments.uploads.connected(connection);
     attachments.tidy().catch((cause: unknown) => this.fail(cause));
     this.#parts.nameless.connected();
@@ -213,6 +214,7 @@ export class Online {
     this.#parts.ownState.disconnected();
     this.#parts.historyTransfer.disconnected();
     this.#parts.attachments.uploads.disconnected();
+    this.#parts.attachments.outlived.stop();
     this.#rest.ended(reason);
     this.#onClosed(reason);
   }

@@ -19,6 +19,7 @@ import type { EntryRow } from '../conversations/store.ts';
 import type { EntryId } from '../conversations/types.ts';
 import type { Connection } from '../ports.ts';
 import { harmlessName } from './names.ts';
+import { OutlivedFiles } from './outlived.ts';
 import type { AttachmentPorts, FileSource, FileTarget, FileWriting } from './ports.ts';
 import { openFile, sealedBytesOf, sealFile, takeSealed } from './sealing.ts';
 import type { UploadRow } from './store.ts';
@@ -47,6 +48,8 @@ export class Attachments {
   readonly #fetching = new Map<AttachmentId, Promise<void>>();
   /** Brings files to the server. */
   readonly uploads: Uploads;
+  /** Files that the server need not keep for as long as others. */
+  readonly outlived: OutlivedFiles;
 
   constructor(
     context: Context,
@@ -65,6 +68,10 @@ export class Attachments {
       ahead: hooks.ahead,
       onBytes: ({ attachment }, doneBytes, totalBytes) =>
         context.progress.tell({ work: 'uploading', attachment, done: doneBytes, total: totalBytes }),
+    });
+    this.outlived = new OutlivedFiles(context, {
+      isConnected: () => hooks.connection() !== undefined,
+      onRemoval: () => this.uploads.look(),
     });
   }
 
@@ -174,7 +181,7 @@ export class Attachments {
     return (await this.#ports?.files.size(pointer.attachment)) === pointer.sealedBytes;
   }
 
-  /** A message is no more: neither is its file, here, and on the server when it was taken back. Has to run in a transaction. */
+  /** A message is no more: neither is its file here, and on the server when it was taken back, or has disappeared everywhere. Has to run in a transaction. */
   entryGone(row: EntryRow, as: 'deleted' | 'removed'): void {
     const content = shownOf(row);
     if (content === undefined || !('file' in content)) return;
@@ -182,8 +189,10 @@ export class Attachments {
     const { store, own } = this.#context;
     const isOwnUpload = row.senderDevice === own.deviceId && store.uploads.get(attachment) !== undefined;
     if (isOwnUpload && as === 'deleted') store.uploads.setState(attachment, 'remove');
+    else if (isOwnUpload && row.timerMs !== undefined) store.uploads.setOutlived(attachment, row.timerMs);
     queueMicrotask(() => {
       this.#ports?.files.remove(attachment).catch((cause: unknown) => this.#context.failed(cause));
+      this.outlived.look();
       this.uploads.look();
     });
   }

@@ -23,6 +23,8 @@ function scene(has: { readonly here: number | undefined; readonly there: number 
     sealedSha256,
     state: 'upload',
     storedAtMs: undefined,
+    timerMs: undefined,
+    removeAtMs: undefined,
   };
   const told: string[] = [];
   const rest = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 import { GROUP_COUNT, GROUP_TABLES, migrateToGroupParts } from './groups.ts';
 import { migrateToEntries } from './migrate-entries.ts';
 import type { Sql } from './rows.ts';
-import { UPLOAD_TABLES } from './uploads.ts';
+import { OUTLIVED_UPLOADS, UPLOAD_TABLES } from './uploads.ts';
 
 /**
  * The tables of a profile as they were first. Ids are kept as text, so that a look into an opened database needs no tool; times are Unix
@@ -173,4 +173,5 @@ export const MIGRATIONS: readonly (string | ((sql: Sql) => void))[] = [
   REMOVED,
   GROUP_COUNT,
   migrateToGroupParts,
+  OUTLIVED_UPLOADS,
 ];

@@ -11,6 +11,12 @@ CREATE TABLE upload (
 CREATE INDEX upload_open ON upload (state) WHERE state <> 'stored';
 `;
 
+/** Of a file whose message has disappeared here: how long it stays elsewhere, and when it is gone everywhere. */
+export const OUTLIVED_UPLOADS = `
+ALTER TABLE upload ADD COLUMN timer INTEGER;
+ALTER TABLE upload ADD COLUMN remove_at INTEGER;
+`;
+
 /** @see UploadStore */
 export class SqlUploadStore implements UploadStore {
   readonly #sql: Sql;
@@ -35,6 +41,19 @@ export class SqlUploadStore implements UploadStore {
     const sql = 'UPDATE upload SET state = ?, stored_at = coalesce(?, stored_at) WHERE attachment = ?';
     this.#sql.run(sql, state, storedAtMs ?? null, attachment);
   }
+  setOutlived(attachment: AttachmentId, timerMs: number): void {
+    const sql = "UPDATE upload SET state = 'outlived', timer = ? WHERE attachment = ? AND state = 'stored'";
+    this.#sql.run(sql, timerMs, attachment);
+  }
+  setRemoval(attachment: AttachmentId, removeAtMs: number): void {
+    this.#sql.run('UPDATE upload SET remove_at = ? WHERE attachment = ?', removeAtMs, attachment);
+  }
+  listOutlived(limit: number): UploadRow[] {
+    // The second condition lets SQLite use the index, which leaves the many stored ones out.
+    const sql =
+      "SELECT * FROM upload WHERE state = 'outlived' AND state <> 'stored' ORDER BY sealed_bytes DESC LIMIT (? + 0)";
+    return this.#sql.all(sql, limit).map(uploadOf);
+  }
   listStale(beforeMs: number, limit: number): UploadRow[] {
     const sql = `SELECT upload.* FROM upload JOIN outbox USING (content_id)
       WHERE state = 'stored' AND stored_at < ? AND accepted_at IS NULL AND parked = 0 LIMIT (? + 0)`;
@@ -58,5 +77,7 @@ function uploadOf(row: Row): UploadRow {
     sealedSha256: bytes(row, 'sealed_sha256'),
     state: text<UploadState>(row, 'state'),
     storedAtMs: numberOrNone(row, 'stored_at'),
+    timerMs: numberOrNone(row, 'timer'),
+    removeAtMs: numberOrNone(row, 'remove_at'),
   };
 }
