@@ -250,6 +250,7 @@ export function createDelivery(deps: {
     push(row, ahead) {
       if (window.isClosed) return;
       if (canDeliver(row.record.length)) {
+        held.forgetFirst();
         // What a pass handed over may be told of once more by its commit.
         const isKnown = held.hasAny() && row.storedKey !== undefined && held.has(keyText(row.storedKey));
         if (isKnown) return;

@@ -5,16 +5,13 @@
 import { keyText, type LeavingRow } from './deletions.ts';
 import type { DeliveryWindow } from './delivery-window.ts';
 
-/** From so many acknowledged rows on it is worth looking which of them are removed. */
-const ACKNOWLEDGED_MAX = 1_024;
-
 /** @see the top of this file */
 export class HeldRows {
   readonly #window: Pick<DeliveryWindow, 'inFlight'>;
   readonly #names = new Set<string>();
   /** More of them, which passes have handed over: mostly nobody ever asks for one, and a text for each row costs as much as sending it. */
   readonly #handedOver: Uint8Array[] = [];
-  /** Acknowledged rows that may not be removed yet. */
+  /** Acknowledged rows that may not be removed yet, oldest first. */
   #acknowledged: LeavingRow[] = [];
   /** Number of the last row that a pass handed over, and the row itself once it is acknowledged. */
   #upTo = 0;
@@ -69,10 +66,21 @@ export class HeldRows {
    * @param hasLate some wait in memory, of which one may have been handed over already
    */
   acknowledgedLive(upTo: number, hasLate: boolean): void {
-    if (this.#acknowledged.length > ACKNOWLEDGED_MAX) this.#forgetRemoved();
+    this.forgetFirst();
     if (!this.hasAny() || upTo < this.#upTo || hasLate) return;
     this.#last ??= this.#acknowledged.at(-1);
     if (this.#last?.isGone !== false) this.#holdNone();
+  }
+
+  /**
+   * While live: forgets those of the acknowledged rows that are removed, which happens in the order of acknowledgements. What is kept for longer
+   * outlives the young generation, each row of it.
+   */
+  forgetFirst(): void {
+    const acknowledged = this.#acknowledged;
+    let removed = 0;
+    while (acknowledged[removed]?.isGone === true) removed++;
+    if (removed > 0) acknowledged.splice(0, removed);
   }
 
   #holdNone(): void {
