@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileSource, fileTarget, type Profile } from '@kuvert/client-core/node';
+import type { ConversationId } from '@kuvert/protocol';
 import { startInstallation, type TestInstallation, type TestPerson } from '@kuvert/testkit';
 import { expect, test } from 'vitest';
 
@@ -36,18 +37,26 @@ function readAll(profile: Profile): void {
   for (const { entryId } of files(profile)) profile.conversations.markRead(entryId);
 }
 
-/** Anna, Ben and Cleo in a group where messages stay for an hour, and a file of Anna's that the server has. */
-async function scene(installation: TestInstallation) {
-  const path = installation.folder.at('plan.bin');
+/** Sends a file into a conversation where messages stay for an hour. */
+async function sendFile(
+  { folder }: TestInstallation,
+  profile: Profile,
+  conversationId: ConversationId,
+): Promise<void> {
+  profile.conversations.setTimer(conversationId, HOUR_MS);
+  const path = folder.at('plan.bin');
   await writeFile(path, randomBytes(200_000));
+  const message = { kind: 'file' as const, mediaType: 'application/octet-stream' };
+  await profile.attachments.send(conversationId, await fileSource(path), message);
+}
+
+/** Anna, Ben and Cleo in a group, and a file of Anna's that the server has. */
+async function scene(installation: TestInstallation) {
   const acme = await installation.tenant('Acme');
   const [anna, ben, cleo] = [await acme.person('Anna'), await acme.person('Ben'), await acme.person('Cleo')];
   const group = await visit(anna, async (profile) => {
     const { groupId, conversationId } = await profile.groups.create('Release', [ben.mail, cleo.mail]);
-    profile.conversations.setTimer(conversationId, HOUR_MS);
-    const source = await fileSource(path);
-    const message = { kind: 'file' as const, mediaType: 'application/octet-stream' };
-    await profile.attachments.send(conversationId, source, message);
+    await sendFile(installation, profile, conversationId);
     return groupId;
   });
   return { anna, ben, cleo, group };
@@ -78,6 +87,27 @@ test('A8 B8 the server forgets a file when its message has disappeared for every
   expect(await visit(cleo, files)).toHaveLength(1);
   clock.advance(HOUR_MS + 120_000);
   expect(await visit(cleo, files)).toEqual([]);
+  await visit(anna, () => undefined);
+  expect(onTheServer(installation)).toEqual([]);
+  expect(installation.failures).toEqual([]);
+});
+
+test('A8 B8 between two people the server forgets a file too, also when its sender’s other device has let it disappear first', async () => {
+  await using installation = await startInstallation();
+  const { clock } = installation;
+  const acme = await installation.tenant('Acme');
+  const [anna, ben] = [await acme.person('Anna'), await acme.person('Ben')];
+  const laptop = await anna.addDevice();
+  await visit(anna, async (profile) =>
+    sendFile(installation, profile, await profile.conversationAt(ben.mail)),
+  );
+  await visit(ben, readAll);
+  clock.advance(2 * HOUR_MS);
+  for (const device of [laptop, anna, anna]) expect(await visit(device, files)).toEqual([]);
+  expect(onTheServer(installation)).toHaveLength(1);
+  clock.advance(2 * HOUR_MS);
+  await visit(laptop, () => undefined);
+  expect(onTheServer(installation)).toHaveLength(1);
   await visit(anna, () => undefined);
   expect(onTheServer(installation)).toEqual([]);
   expect(installation.failures).toEqual([]);
