@@ -81,12 +81,9 @@ function previewOf(item: ConversationItem, state: ChatState): { text: string; st
   }
   const { last } = item;
   if (last === undefined) return { text: '', style: 'dim' };
-  const who =
-    last.direction === 'out'
-      ? `${texts.you()}: `
-      : item.group !== undefined && last.author !== undefined && last.kind !== 'timer'
-        ? `${oneLine(last.author)}: `
-        : '';
+  const author = last.direction === 'out' ? texts.you() : item.group === undefined ? undefined : last.author;
+  // Of a timer it is said in the sentence who has set it.
+  const who = author === undefined || last.kind === 'timer' ? '' : `${oneLine(author)}: `;
   const text =
     last.kind === 'notice'
       ? `${last.isQuiet ? '·' : '!'} ${last.text}`

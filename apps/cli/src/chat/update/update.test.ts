@@ -270,3 +270,20 @@ test('A4 a device without a name is named from an empty line, and Esc leads back
   expect(stage.press('escape')).toEqual([{ do: 'devices' }]);
   expect(stage.state.view.kind).toBe('devices');
 });
+
+test('A8 Enter in the choice of timers takes the present one, also one that is none of the usual', () => {
+  for (const timerMs of [undefined, 30_000, 20_000]) {
+    const stage = new Stage();
+    stage.open([{ ...ben, timerMs }], messages(1));
+    stage.press('alt-t');
+    expect(stage.press('enter')).toEqual([{ do: 'setTimer', id: ben.id, timerMs }]);
+  }
+});
+
+test('A8 in the list whoever has set a timer is named once', () => {
+  const stage = new Stage();
+  const [last] = messages(1, { kind: 'timer', direction: 'out', text: '', timerMs: 86_400_000 });
+  stage.open([{ ...ben, last }], messages(1));
+  expect(stage.screen()).toContain('You set that');
+  expect(stage.screen()).not.toContain('You: You set');
+});

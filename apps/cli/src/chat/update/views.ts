@@ -66,14 +66,19 @@ export function openTimerMenu(state: ChatState): Step {
   const { texts } = state;
   const item = openItem(state);
   if (item === undefined) return refuse(state, texts.needsConversation());
-  const times = [undefined, 30_000, 300_000, HOUR_MS, DAY_MS, 7 * DAY_MS, 28 * DAY_MS];
+  const usual = [30_000, 300_000, HOUR_MS, DAY_MS, 7 * DAY_MS, 28 * DAY_MS];
+  const { timerMs: present } = item;
+  // One that was set by its length is among them, so that Enter alone changes nothing.
+  const isUsual = present === undefined || usual.includes(present);
+  const lengths = isUsual ? usual : [...usual, present].sort((a, b) => a - b);
+  const times = [undefined, ...lengths];
   const choices = times.map(
     (timerMs): Choice => ({
       label: timerMs === undefined ? texts.off() : texts.duration(timerMs),
       effects: [{ do: 'setTimer', id: item.id, timerMs }],
     }),
   );
-  const selected = Math.max(0, times.indexOf(item.timerMs));
+  const selected = times.indexOf(present);
   return step(show(state, { kind: 'menu', title: texts.timerTitle(), choices, selected }));
 }
 
