@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ChatEvent } from '../model.ts';
-import { conversation, messages, Stage } from '../stage.ts';
+import { conversation, messages, NOON, Stage } from '../stage.ts';
 import { announce } from './announce.ts';
 
 /** What is said to events, one after another. */
@@ -62,6 +62,25 @@ test('A1 plain mode names the group in which somebody writes, and says who was l
   expect(said(stage, { kind: 'conversations', items: [{ ...picnic, unread: 1, last }, ben] })).toEqual([
     'New message in the group “Picnic” from Cem, 12:00: Bread?',
   ]);
+});
+
+test('A8 plain mode tells that somebody has set a timer in a conversation that is not open, once, and not again when later messages have gone', () => {
+  const stage = new Stage({ isPlain: true });
+  const picnic = conversation('Picnic', { group: { members: 3, isOpen: true, isDissolved: false } });
+  const set = { kind: 'timer', author: 'Cem', text: '', timerMs: 3_600_000 } as const;
+  const [timer, message] = messages(2, set);
+  const told = (last: typeof timer, unread = 0) =>
+    said(stage, {
+      kind: 'conversations',
+      items: [{ ...picnic, unread, last, lastAtMs: last?.atMs ?? 0 }],
+    });
+  said(stage, { kind: 'conversations', items: [{ ...picnic, lastAtMs: NOON - 3_600_000 }] });
+  expect(told(timer)).toEqual([
+    'New message in the group “Picnic” from Cem, 11:59: Cem set that messages disappear 1 hour after they were read.',
+  ]);
+  expect(told(timer)).toEqual([]);
+  expect(told(message && { ...message, kind: 'text', text: 'Bread?' }, 1)).toHaveLength(1);
+  expect(told(timer)).toEqual([]);
 });
 
 test('A1 plain mode asks by words and takes words for an answer', () => {

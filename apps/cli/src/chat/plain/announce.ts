@@ -67,21 +67,17 @@ function list(before: ChatState, after: ChatState, event: ChatEvent): string[] {
         said.push(texts.plainTyping(showLine(item.writers?.[0] ?? item.name)));
       return said;
     }
-    const isNew = item.unread > (old?.unread ?? 0) || isGroupNews(item, old);
+    const isNew = item.unread > (old?.unread ?? 0) || isOtherNews(item, old);
     if (isNew && item.mutedUntilMs === undefined && item.last !== undefined)
       said.push(newSentence(item.last, item, after, false));
     return said;
   });
 }
 
-/** Something was done in a group that is not open: one was let in or taken out, or its title has changed. */
-function isGroupNews(item: ConversationItem, old: ConversationItem | undefined): boolean {
-  return (
-    item.group !== undefined &&
-    item.last?.direction === 'system' &&
-    item.last.key !== old?.last?.key &&
-    item.last.atMs >= (old?.lastAtMs ?? 0)
-  );
+/** What is never unread: in a conversation that is not open a timer was set, or in a group one was let in or taken out, or its title has changed. */
+function isOtherNews({ last, group }: ConversationItem, old: ConversationItem | undefined): boolean {
+  if (last === undefined || last.key === old?.last?.key || last.atMs < (old?.lastAtMs ?? 0)) return false;
+  return last.direction === 'system' ? group !== undefined : last.direction === 'in' && last.kind === 'timer';
 }
 
 function conversationSentence(item: ConversationItem, number: number, state: ChatState): string {
