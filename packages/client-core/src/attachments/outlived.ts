@@ -1,7 +1,7 @@
 /**
  * Files of messages of one's own that have disappeared here. Somebody else may still have to read the message, so the server keeps them. When everybody
  * has read it, its time is over everywhere one such time later: nobody has the key any more, and the server is asked to forget the file. Where not
- * everybody shows what they have read, or somebody has left since, it keeps the file for as long as any other.
+ * everybody shows what they have read, or a group has other members since, it keeps the file for as long as any other.
  */
 import { LIFETIME_MS } from '@kuvert/protocol';
 import type { Context } from '../context.ts';
