@@ -46,6 +46,7 @@ export class OutlivedFiles {
       this.#context.failed(cause);
     }
   }
+
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
