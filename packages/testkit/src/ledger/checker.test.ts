@@ -132,6 +132,35 @@ test('H8 P1 what both ends have forgotten with copies may be lost, if both are t
   expect(found(onOther, ...both, told('of p1'), told('of p2'))).toEqual(['P1_lost']);
 });
 
+test('H8 P3 what was written down and forgotten with a copy before it was accepted is missed by nobody', () => {
+  const enrolled = (person: string, device: string) =>
+    ({ kind: 'enrolled', tenant: 't', person, device }) as const;
+  const written = (messageId: string) =>
+    [
+      { kind: 'intended', intent: messageId, from: 'd1', to: 'p2', text: messageId },
+      { kind: 'queued', intent: messageId, from: 'd1', messageId },
+    ] as const;
+  const accepted = (messageId: string) => ({ kind: 'accepted', from: 'd1', messageId }) as const;
+  const copied = { kind: 'copied', device: 'd1', copy: 'c' } as const;
+  const restored = { kind: 'restored', device: 'd1', copy: 'c' } as const;
+  const found = (...before: LedgerEvent[]) =>
+    checkLedger([
+      enrolled('p1', 'd1'),
+      enrolled('p2', 'd2'),
+      ...before,
+      ...written('second'),
+      accepted('second'),
+      { kind: 'displayed', device: 'd2', from: 'd1', messageId: 'second', text: 'second' },
+      { kind: 'settled', drained: ['d2'], flushed: [] },
+    ])
+      .map(({ code }) => code)
+      .filter((code) => code === 'P3_gap_unnoticed');
+  expect(found(copied, ...written('first'), restored)).toEqual([]);
+  expect(found(copied, ...written('first'), accepted('first'), restored)).toEqual(['P3_gap_unnoticed']);
+  expect(found(...written('first'), copied, restored)).toEqual(['P3_gap_unnoticed']);
+  expect(found(copied, ...written('first'))).toEqual(['P3_gap_unnoticed']);
+});
+
 test('H8 every kind of finding has a bug that causes it', () => {
   const all: Record<FindingCode, true> = {
     P1_lost: true,

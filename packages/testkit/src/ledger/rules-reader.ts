@@ -86,6 +86,17 @@ function idsAndAnswers(index: LedgerIndex, report: Report): void {
   }
 }
 
+/** A copy of before was put back on the sender's device, and nobody else ever had it: it took no number that a reader could miss. */
+function neverLeft(
+  index: LedgerIndex,
+  { ref, accepted, displayed }: MessageLife,
+  { writtenDown, now }: { writtenDown: number; now: number },
+): boolean {
+  const sender = index.devices.get(ref.from);
+  if (sender === undefined || accepted.length > 0 || displayed.length > 0) return false;
+  return isForgotten(sender, writtenDown, now);
+}
+
 /** How many messages of `from` a device lacks at a moment, of those that were written down before `before`. */
 function missingAt(
   index: LedgerIndex,
@@ -102,6 +113,7 @@ function missingAt(
       ({ device, at }) => device === parties.device && at < now,
     );
     const isExpired = message.expired.some(({ device, at }) => device === parties.device && at < now);
+    if (neverLeft(index, message, { writtenDown, now })) return false;
     return isTheirs && writtenDown < before && !isShown && !isExpired && message.deleted.length === 0;
   }).length;
 }
