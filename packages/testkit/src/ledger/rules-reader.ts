@@ -30,18 +30,25 @@ interface Shown {
 }
 
 /** What a device showed of one sending device, in order. */
-function readings(index: LedgerIndex): Map<string, Shown[]> {
+interface Reading {
+  readonly from: string;
+  readonly device: string;
+  readonly all: Shown[];
+}
+
+function readings(index: LedgerIndex): readonly Reading[] {
   const lives = new Map(index.messages.map((life) => [`${life.ref.from} ${life.ref.messageId}`, life]));
-  const readings = new Map<string, Shown[]>();
+  const readings = new Map<string, Reading>();
   for (const shown of index.of('displayed')) {
     const message = lives.get(`${shown.from} ${shown.messageId}`);
     const key = `${shown.from} ${shown.device}`;
     if (!message?.intended) continue;
-    const list = readings.get(key);
-    if (list) list.push({ message, shown });
-    else readings.set(key, [{ message, shown }]);
+    const { from, device } = shown;
+    const reading = readings.get(key) ?? { from, device, all: [] };
+    readings.set(key, reading);
+    reading.all.push({ message, shown });
   }
-  return readings;
+  return [...readings.values()];
 }
 
 /**
@@ -51,8 +58,7 @@ function readings(index: LedgerIndex): Map<string, Shown[]> {
  * as new as what is written today when its sender sends it again.
  */
 function orderKept(index: LedgerIndex, report: Report): void {
-  for (const [key, reading] of readings(index)) {
-    const [from = '', device = ''] = key.split(' ');
+  for (const { from, device, all } of readings(index)) {
     const restoredAt = [from, device]
       .flatMap((name) => index.devices.get(name)?.forgotten ?? [])
       .map(({ to }) => to);
@@ -61,7 +67,7 @@ function orderKept(index: LedgerIndex, report: Report): void {
       ...restoredAt.map((at) => index.of('settled').find((rest) => rest.at > at)?.at ?? Infinity),
     );
     let latestIntention = -1;
-    for (const { message, shown } of reading) {
+    for (const { message, shown } of all) {
       if ((message.intended?.at ?? 0) < repairedAt || wasGivenUp(message, shown.at)) continue;
       const writtenDown = message.queued[0]?.at;
       if (writtenDown !== undefined && latestIntention > writtenDown) {
@@ -113,8 +119,9 @@ function missingAt(
       ({ device, at }) => device === parties.device && at < now,
     );
     const isExpired = message.expired.some(({ device, at }) => device === parties.device && at < now);
-    if (neverLeft(index, message, { writtenDown, now })) return false;
-    return isTheirs && writtenDown < before && !isShown && !isExpired && message.deleted.length === 0;
+    const isMissing =
+      isTheirs && writtenDown < before && !isShown && !isExpired && message.deleted.length === 0;
+    return isMissing && !neverLeft(index, message, { writtenDown, now });
   }).length;
 }
 
@@ -132,10 +139,9 @@ function lostWords(index: LedgerIndex, from: string, { enrolled, forgotten }: De
 /** A device that shows a later message and never an earlier one says that something is missing; and only then. */
 function gapsNoticed(index: LedgerIndex, report: Report): void {
   const settled = index.of('settled').at(-1);
-  for (const [key, reading] of readings(index)) {
-    const [from = '', device = ''] = key.split(' ');
+  for (const { from, device, all } of readings(index)) {
     if (!settled?.drained.includes(device)) continue;
-    const lastIntention = Math.max(...reading.map(({ message }) => message.intended?.at ?? -1));
+    const lastIntention = Math.max(...all.map(({ message }) => message.intended?.at ?? -1));
     const missing = missingAt(index, { from, device }, lastIntention, settled.at);
     const noticed = index
       .of('noticed')
