@@ -1,7 +1,7 @@
 /** While messages come in one by one, their acknowledgements wait a moment for company; in large groups, longer. */
 import type { FrameHeader } from '@kuvert/crypto/session';
 import { queueDueAcks } from './acks.ts';
-import type { Context } from './context.ts';
+import { type Context, randomMs } from './context.ts';
 
 /** Longest wait of an acknowledgement while messages come in one by one. */
 const ACK_DELAY_MAX_MS = 1_000;
@@ -33,16 +33,15 @@ export class AckTimer {
   }
   /** Begins to wait, if anything is due. */
   start(): void {
-    const { clock, random, store } = this.#context;
+    const { clock, store } = this.#context;
     const { due, running } = this.#waitMs;
     this.#waitMs.due = Infinity;
     // Nobody who wrote to this person alone waits for a group.
     if (due < running) this.stop();
     if (this.#cancel !== undefined || store.messages.listAcksDue().length === 0) return;
-    const [high = 0, low = 0] = random(2);
     const waitMs = due === Infinity ? ACK_DELAY_MAX_MS : due;
     this.#waitMs.running = waitMs;
-    this.#cancel = clock.after(Math.floor(((high * 256 + low) / 65_536) * waitMs), () => {
+    this.#cancel = clock.after(randomMs(this.#context, waitMs), () => {
       this.#cancel = undefined;
       this.#send();
     });

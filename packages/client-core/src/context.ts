@@ -71,6 +71,12 @@ export function newId<T extends IdType>({ random }: Context, type: T): Id<T> {
   return makeId(type, random(16));
 }
 
+/** A time between none and `maxMs`, at random, in whole milliseconds: what is done after it tells nobody what it was done for. */
+export function randomMs({ random }: Pick<Context, 'random'>, maxMs: number): number {
+  const [high = 0, low = 0] = random(2);
+  return Math.floor(((high * 256 + low) / 65_536) * maxMs);
+}
+
 /** A fresh submit id of this moment by the server's clock, because the server forgets old ones by it. */
 export function newSubmitId({ random, clock, serverOffset }: Context): SubmitId {
   return makeSubmitId(Math.max(0, clock.now() + serverOffset.ms), random(10));

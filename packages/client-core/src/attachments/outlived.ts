@@ -4,7 +4,7 @@
  * everybody shows what they have read, or a group has other members since, it keeps the file for as long as any other.
  */
 import { LIFETIME_MS } from '@kuvert/protocol';
-import type { Context } from '../context.ts';
+import { type Context, randomMs } from '../context.ts';
 import { entriesOf } from '../groups/history.ts';
 import { shownReceipt, ticksInGroup } from '../ticks/receipts.ts';
 import type { UploadRow } from './store.ts';
@@ -78,11 +78,9 @@ export class OutlivedFiles {
 
   /** When the server may forget a file; undefined while somebody may still have to read its message. */
   #plan(upload: UploadRow, nowMs: number): number | undefined {
-    const { store, random } = this.#context;
     if (upload.timerMs === undefined || !this.#isReadByAll(upload)) return undefined;
-    const [high = 0, low = 0] = random(2);
-    const removeAtMs = nowMs + upload.timerMs + Math.floor(((high * 256 + low) / 65_536) * SPREAD_MS);
-    store.uploads.setRemoval(upload.attachment, removeAtMs);
+    const removeAtMs = nowMs + upload.timerMs + randomMs(this.#context, SPREAD_MS);
+    this.#context.store.uploads.setRemoval(upload.attachment, removeAtMs);
     return removeAtMs;
   }
 

@@ -29,14 +29,8 @@ export function changeTimer(
   const value = Math.floor(timerMs ?? 0);
   const setting = writeSetting(context, conversationId, 'timer', value);
   if (setting === undefined) return false;
-  const content = {
-    kind: 'timer' as const,
-    minReader: READER_VERSION,
-    timerMs: value,
-    stamp: setting.stampMs,
-  };
   const entry = { kind: 'timer' as const, content: new Uint8Array(), timerMs: value || undefined };
-  queueMessage(context, { ...recipient, content, entry });
+  queueMessage(context, { ...recipient, content: timerContent(value, setting.stampMs), entry });
   return true;
 }
 
@@ -63,19 +57,18 @@ export function noteTimerOf(
   if (recipient === undefined) return;
   queueMessage(context, {
     ...recipient,
-    content: {
-      kind: 'timer',
-      minReader: READER_VERSION,
-      timerMs,
-      stamp: setting.stampMs,
-      isAgain: true,
-    },
+    content: { ...timerContent(timerMs, setting.stampMs), isAgain: true },
     entry: { kind: 'removed', content: new Uint8Array(), timerMs: undefined },
   });
   saveRecord(store.values, VALUES.timersToldAgain, {
     ...Object.fromEntries(lately),
     [conversationId]: nowMs,
   });
+}
+
+/** @param timerMs 0 for none */
+function timerContent(timerMs: number, stamp: number) {
+  return { kind: 'timer' as const, minReader: READER_VERSION, timerMs, stamp };
 }
 
 /** Nobody, where one cannot write any more. */

@@ -17,7 +17,7 @@ import {
 } from '@kuvert/protocol';
 import type { ChainSender } from '../chains/follow.ts';
 import { isGroupLane } from '../chains/own-chain.ts';
-import { type Context, newId } from '../context.ts';
+import { type Context, newId, randomMs } from '../context.ts';
 import { tellOutgoing } from '../conversations/outgoing.ts';
 import { DelayedBatch } from '../delayed-batch.ts';
 import { isFor, tellGroupsOf } from '../groups/ticks.ts';
@@ -210,10 +210,7 @@ export function ticksInGroup(
 /** Sends receipts that travel by themselves, each batch after a random while. What waits for a connection goes with the next one, whose time tells nothing of it. */
 export function receiptBatch(context: Context, onOutgoing: () => void): DelayedBatch {
   return new DelayedBatch(context, {
-    delayMs: () => {
-      const [high = 0, low = 0] = context.random(2);
-      return Math.floor(DELAY_MIN_MS + ((high * 256 + low) / 65_536) * DELAY_SPREAD_MS);
-    },
+    delayMs: () => DELAY_MIN_MS + randomMs(context, DELAY_SPREAD_MS),
     hasAny: () => context.store.receipts.listPeopleDue().length > 0,
     queue: () => queueDueReceipts(context),
     onOutgoing,
