@@ -98,6 +98,8 @@ async function storeAndFetch(
   const fetchSeconds = (lastAt - beganAt) / 1000;
   const fetchCpu = cpuSecondsOf(pids) - cpuBefore;
   const own = process.cpuUsage(ownBefore);
+  await pause(scenario.pauseMs / 2);
+  const behindCpu = cpuSecondsOf(pids) - cpuBefore - fetchCpu;
   await Promise.all(senders.map((sender) => sender.close()));
   const lost = arrivals.reduce((sum, times) => sum + (times === 0 ? 1 : 0), 0);
   const twice = arrivals.reduce((sum, times) => sum + Math.max(0, times - 1), 0);
@@ -117,6 +119,7 @@ async function storeAndFetch(
       drain_p50_ms: rounded(quantiles(drainsMs).p50, 1),
       drain_p99_ms: rounded(quantiles(drainsMs).p99, 1),
       fetch_cpu_us: rounded((fetchCpu * 1e6) / total, 1),
+      behind_cpu_us: rounded((behindCpu * 1e6) / total, 1),
       fetch_client_cpu_us: rounded((own.user + own.system) / total, 1),
       lost,
       twice,

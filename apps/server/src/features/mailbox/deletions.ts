@@ -1,17 +1,10 @@
 /**
  * Removing what was acknowledged or has expired, in lists, one at a time for each tenant. Nobody waits for it: losing a delete means
- * that a row is delivered again. What could not be removed (a full disk, an overloaded store) is tried again with the next row or
- * the next {@link Deletions.retry}; until it is gone, `has` keeps it from being delivered.
+ * that a row is delivered again. What was fetched out of the store goes a little later than what was only passing through. What could not be
+ * removed (a full disk, an overloaded store) is tried again with the next row or the next {@link Deletions.retry}; until it is gone, `has`
+ * keeps it from being delivered.
  */
-import {
-  type DeviceId,
-  equalBytes,
-  ID_BYTES,
-  idToBytes,
-  KuvertError,
-  type TenantId,
-  u32At,
-} from '@kuvert/protocol';
+import { type DeviceId, KuvertError, type TenantId } from '@kuvert/protocol';
 import type { CommitOps, TenantScope } from '../../store/index.ts';
 import { mailboxRows } from './collections.ts';
 import type { CountedBody } from './rows.ts';
@@ -21,6 +14,8 @@ export interface LeavingRow {
   readonly storedKey: Uint8Array;
   /** Set once it is gone. */
   isGone: boolean;
+  /** It was read from the store, so others are likely to be fetching too. */
+  readonly isFetched?: boolean;
   /** Its bytes lie elsewhere, once for a whole group. */
   readonly isPointer?: boolean;
   readonly body?: CountedBody | undefined;
@@ -28,156 +23,202 @@ export interface LeavingRow {
 
 /** @see createDeletions */
 export interface Deletions {
-  /** Queues a row. */
-  add(scope: TenantScope, row: LeavingRow): void;
+  /** Queues a row of a device. Those of one device go in the order in which they were queued. */
+  add(scope: TenantScope, deviceId: DeviceId, row: LeavingRow): void;
   /** True while a row is queued or being removed; by the text of its key ({@link keyText}). */
-  has(tenantId: TenantId, text: string): boolean;
+  has(tenantId: TenantId, deviceId: DeviceId, text: string): boolean;
+  /** Resolves when what is queued of a device is gone, or cannot be removed now. */
+  hurry(tenantId: TenantId, deviceId: DeviceId): Promise<void>;
   /** Rows of a device that are queued or being removed, by the texts of their keys. Whoever meets one of them again must not add it again. */
   leavingOf(tenantId: TenantId, deviceId: DeviceId): ReadonlyMap<string, LeavingRow>;
   /** Tries again what failed. */
   retry(): void;
-  /** Resolves when nothing is under way; what failed stays where it is. */
+  /** Removes what would have waited. Resolves when nothing is under way; what failed stays where it is. */
   idle(): Promise<void>;
 }
 
 const LIST_MAX = 512;
-/**
- * Acknowledgements of many devices go together: a list costs the event loop as much as a submit, and its sync keeps messages waiting. But whoever
- * connects again before a row is gone gets it once more.
- */
+/** Acknowledgements of many devices go together: a list costs the event loop as much as a submit, and its sync keeps messages waiting. */
 const COLLECT_MS = 5;
+/**
+ * After so long goes what was fetched. Those who come back mostly come together, in the morning or behind a fault, and the thread that removes
+ * rows is the one that finds them: whoever connects meanwhile would wait for deletes and their syncs.
+ */
+const FETCHED_MS = 500;
 
 /** The key as text, for sets. */
 export function keyText(storedKey: Uint8Array): string {
   return Buffer.from(storedKey.buffer, storedKey.byteOffset, storedKey.byteLength).toString('latin1');
 }
 
-/** Rows of a device, or of the few whose ids end alike; by the texts of their keys once somebody has asked for one. */
+/** Rows of a device in the order of their acknowledgements, also by the texts of their keys once somebody has asked for one. */
 interface OfDevice {
-  readonly rows: Set<LeavingRow>;
-  names: Map<string, LeavingRow> | undefined;
+  readonly rows: LeavingRow[];
+  names?: ReadonlyMap<string, LeavingRow> | undefined;
 }
 
-/** By the last bytes of a device's id, which are random: a text for each row that only comes and goes would cost more than all else here. */
-type ByDevice = Map<number, OfDevice>;
+type ByDevice = Map<DeviceId, OfDevice>;
 
 interface Queue {
   readonly scope: TenantScope;
-  /** Rows to be removed, in order of arrival. */
-  rows: LeavingRow[];
-  /** The same for each device; made when somebody asks for the first time since the queue was empty. */
-  byDevice: ByDevice | undefined;
+  readonly soon: ByDevice;
+  soonRows: number;
+  /** What was fetched, until {@link FETCHED_MS} are over. */
+  readonly later: ByDevice;
+  timer: NodeJS.Timeout | undefined;
   running: Promise<void> | undefined;
+  /** The list that is being collected or removed. */
+  list: Promise<boolean> | undefined;
 }
 
-const PLACE_AT = ID_BYTES - 4;
-
-/** The key of a row begins with its device. */
-function placeOf(key: Uint8Array): number {
-  return u32At(key, PLACE_AT);
-}
-
-function put(byDevice: ByDevice, row: LeavingRow): void {
-  const place = placeOf(row.storedKey);
-  let ofDevice = byDevice.get(place);
-  if (ofDevice === undefined) {
-    ofDevice = { rows: new Set(), names: undefined };
-    byDevice.set(place, ofDevice);
+function put(byDevice: ByDevice, deviceId: DeviceId, rows: readonly LeavingRow[]): void {
+  const ofDevice = byDevice.get(deviceId);
+  if (ofDevice === undefined) byDevice.set(deviceId, { rows: [...rows] });
+  else {
+    for (const row of rows) ofDevice.rows.push(row);
+    ofDevice.names = undefined;
   }
-  ofDevice.rows.add(row);
-  ofDevice.names?.set(keyText(row.storedKey), row);
 }
 
-function takeOut(byDevice: ByDevice, row: LeavingRow): void {
-  const place = placeOf(row.storedKey);
-  const ofDevice = byDevice.get(place);
-  if (ofDevice === undefined) return;
-  ofDevice.rows.delete(row);
-  ofDevice.names?.delete(keyText(row.storedKey));
-  if (ofDevice.rows.size === 0) byDevice.delete(place);
+/** The first rows, and how many of each device they are. */
+function firstOf(byDevice: ByDevice): { rows: LeavingRow[]; counts: [DeviceId, number][] } {
+  const rows: LeavingRow[] = [];
+  const counts: [DeviceId, number][] = [];
+  for (const [deviceId, ofDevice] of byDevice) {
+    const count = Math.min(ofDevice.rows.length, LIST_MAX - rows.length);
+    for (let i = 0; i < count; i++) rows.push(ofDevice.rows[i] as LeavingRow);
+    counts.push([deviceId, count]);
+    if (rows.length === LIST_MAX) break;
+  }
+  return { rows, counts };
+}
+
+/** Whoever has some left stands behind the others. */
+function takeOut(byDevice: ByDevice, deviceId: DeviceId, count: number): void {
+  const rows = byDevice.get(deviceId)?.rows.slice(count) ?? [];
+  byDevice.delete(deviceId);
+  if (rows.length > 0) byDevice.set(deviceId, { rows });
+}
+
+function isAmong(ofDevice: OfDevice | undefined, text: string): boolean {
+  if (ofDevice === undefined) return false;
+  ofDevice.names ??= new Map(ofDevice.rows.map((row) => [keyText(row.storedKey), row]));
+  return ofDevice.names.has(text);
 }
 
 /** @see Deletions */
 export function createDeletions(deps: {
   readonly ops: CommitOps;
+  /** What was fetched may be removed later. Not where other servers serve the same devices: they would deliver it again meanwhile. */
+  readonly mayWait: boolean;
   /** Rows that pointed to bytes of a group are gone. */
   readonly onPointersGone: (scope: TenantScope, rows: readonly LeavingRow[]) => void;
   /** A fault that is no refusal of the store. */
   readonly onError: (error: unknown) => void;
 }): Deletions {
-  const { ops, onPointersGone, onError } = deps;
+  const { ops, mayWait, onPointersGone, onError } = deps;
   const queues = new Map<TenantId, Queue>();
 
-  async function run(queue: Queue): Promise<void> {
-    while (queue.rows.length > 0) {
-      if (queue.rows.length < LIST_MAX) await new Promise((resolve) => setTimeout(resolve, COLLECT_MS));
-      const batch = queue.rows.slice(0, LIST_MAX);
-      try {
-        await queue.scope.commit(batch.map(({ storedKey }) => ops.delete(mailboxRows, storedKey)));
-      } catch (error) {
-        if (!(error instanceof KuvertError)) onError(error);
-        break;
-      }
-      queue.rows = queue.rows.slice(batch.length);
-      for (const row of batch) {
-        row.isGone = true;
-        if (queue.byDevice !== undefined) takeOut(queue.byDevice, row);
-      }
-      const pointers = batch.filter((row) => row.isPointer);
-      if (pointers.length > 0) onPointersGone(queue.scope, pointers);
+  /** @returns whether it could be removed */
+  async function removeList(queue: Queue): Promise<boolean> {
+    const { scope, soon } = queue;
+    if (queue.soonRows < LIST_MAX) await new Promise((resolve) => setTimeout(resolve, COLLECT_MS));
+    const { rows, counts } = firstOf(soon);
+    try {
+      await scope.commit(rows.map(({ storedKey }) => ops.delete(mailboxRows, storedKey)));
+    } catch (error) {
+      if (!(error instanceof KuvertError)) onError(error);
+      return false;
     }
-    if (queue.rows.length === 0) queue.byDevice = undefined;
+    queue.soonRows -= rows.length;
+    for (const [deviceId, count] of counts) takeOut(soon, deviceId, count);
+    for (const row of rows) row.isGone = true;
+    const pointers = rows.filter((row) => row.isPointer);
+    if (pointers.length > 0) onPointersGone(scope, pointers);
+    return true;
+  }
+
+  async function run(queue: Queue): Promise<void> {
+    do queue.list = removeList(queue);
+    while ((await queue.list) && queue.soonRows > 0);
     // In the same turn as the last look at the queue, so that no row is added to a queue that seems to be running.
+    queue.list = undefined;
     queue.running = undefined;
   }
 
   function start(queue: Queue): void {
-    queue.running ??= run(queue);
+    if (queue.soonRows > 0) queue.running ??= run(queue);
   }
 
-  function rowsAt(tenantId: TenantId, place: number): OfDevice | undefined {
-    const queue = queues.get(tenantId);
-    if (queue === undefined || queue.rows.length === 0) return undefined;
-    if (queue.byDevice === undefined) {
-      queue.byDevice = new Map();
-      for (const row of queue.rows) put(queue.byDevice, row);
+  function addSoon(queue: Queue, deviceId: DeviceId, rows: readonly LeavingRow[]): void {
+    put(queue.soon, deviceId, rows);
+    queue.soonRows += rows.length;
+  }
+
+  /** What waits of these devices waits no longer. */
+  function bringForward(queue: Queue, devices: Iterable<DeviceId>): void {
+    for (const deviceId of devices) {
+      const rows = queue.later.get(deviceId)?.rows;
+      if (rows === undefined) continue;
+      queue.later.delete(deviceId);
+      addSoon(queue, deviceId, rows);
     }
-    return queue.byDevice.get(place);
+    if (queue.later.size === 0) {
+      clearTimeout(queue.timer);
+      queue.timer = undefined;
+    }
+    start(queue);
   }
 
   return {
-    add(scope, row) {
+    add(scope, deviceId, row) {
       let queue = queues.get(scope.tenant);
       if (queue === undefined) {
-        queue = { scope, rows: [], byDevice: undefined, running: undefined };
+        queue = {
+          scope,
+          soon: new Map(),
+          soonRows: 0,
+          later: new Map(),
+          timer: undefined,
+          running: undefined,
+          list: undefined,
+        };
         queues.set(scope.tenant, queue);
       }
-      queue.rows.push(row);
-      if (queue.byDevice !== undefined) put(queue.byDevice, row);
-      start(queue);
+      const { later } = queue;
+      if ((mayWait && row.isFetched) || later.has(deviceId)) {
+        put(later, deviceId, [row]);
+        queue.timer ??= setTimeout(() => bringForward(queue, later.keys()), FETCHED_MS).unref();
+      } else {
+        addSoon(queue, deviceId, [row]);
+        start(queue);
+      }
     },
 
-    has(tenantId, text) {
-      const ofDevice = rowsAt(tenantId, placeOf(Buffer.from(text.slice(0, ID_BYTES), 'latin1')));
-      if (ofDevice === undefined) return false;
-      ofDevice.names ??= new Map(Array.from(ofDevice.rows, (row) => [keyText(row.storedKey), row]));
-      return ofDevice.names.has(text);
+    has(tenantId, deviceId, text) {
+      const queue = queues.get(tenantId);
+      return isAmong(queue?.soon.get(deviceId), text) || isAmong(queue?.later.get(deviceId), text);
+    },
+
+    async hurry(tenantId, deviceId) {
+      const queue = queues.get(tenantId);
+      if (queue === undefined) return;
+      bringForward(queue, [deviceId]);
+      while (queue.list !== undefined && queue.soon.has(deviceId)) await queue.list;
     },
 
     leavingOf(tenantId, deviceId) {
-      const device = idToBytes(deviceId);
-      const rows = rowsAt(tenantId, placeOf(device))?.rows ?? [];
-      const own = Array.from(rows).filter(({ storedKey }) =>
-        equalBytes(storedKey.subarray(0, ID_BYTES), device),
-      );
-      return new Map(own.map((row) => [keyText(row.storedKey), row]));
+      const queue = queues.get(tenantId);
+      const rows = [queue?.soon, queue?.later].flatMap((byDevice) => byDevice?.get(deviceId)?.rows ?? []);
+      return new Map(rows.map((row) => [keyText(row.storedKey), row]));
     },
 
     retry() {
-      for (const queue of queues.values()) if (queue.rows.length > 0) start(queue);
+      for (const queue of queues.values()) start(queue);
     },
 
     async idle() {
+      for (const queue of queues.values()) bringForward(queue, queue.later.keys());
       for (;;) {
         const running = [...queues.values()].flatMap((queue) => queue.running ?? []);
         if (running.length === 0) return;

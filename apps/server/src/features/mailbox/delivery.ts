@@ -34,6 +34,8 @@ export interface FreshRow {
   readonly record: Uint8Array;
   /** The record is handed to other connections too, so it is copied before it is numbered. */
   readonly isShared?: boolean;
+  /** A pass has read it from the store. */
+  readonly isFetched?: boolean;
   /** The body that the row points to. */
   readonly body?: CountedBody;
 }
@@ -122,13 +124,18 @@ export function createDelivery(deps: {
   /** Hands over what a pass has found. */
   function deliverFound(found: FoundRow): void {
     held.handedOver(found.storedKey);
-    deliver(found, leaving.size > 0 ? leaving.get(keyText(found.storedKey)) : undefined);
+    deliver(
+      { ...found, isFetched: true },
+      leaving.size > 0 ? leaving.get(keyText(found.storedKey)) : undefined,
+    );
   }
 
   /** Notes a row that is handed over under the next number. */
-  function countIn({ storedKey, record, isShared, body }: FreshRow, before?: LeavingRow): void {
+  function countIn({ storedKey, record, isShared, isFetched, body }: FreshRow, before?: LeavingRow): void {
     const fresh =
-      storedKey === undefined ? undefined : { storedKey, isGone: false, isPointer: isShared === true, body };
+      storedKey === undefined
+        ? undefined
+        : { storedKey, isGone: false, isFetched: isFetched === true, isPointer: isShared === true, body };
     window.add({ row: before ?? fresh, isLeaving: before !== undefined, recordBytes: record.length });
   }
 
@@ -149,7 +156,7 @@ export function createDelivery(deps: {
    * it once more, and to a device that was told of an empty mailbox meanwhile that is a replay (P3).
    */
   function isHeld(name: string): boolean {
-    return held.has(name) || (drained && deletions.has(scope.tenant, name));
+    return held.has(name) || (drained && deletions.has(scope.tenant, connection.deviceId, name));
   }
 
   /** Hands over what waits in memory, as far as there is room. */
@@ -241,8 +248,9 @@ export function createDelivery(deps: {
   return {
     connection,
 
-    start() {
+    async start() {
       connection.onWritable(resume);
+      await deletions.hurry(scope.tenant, connection.deviceId);
       leaving = deletions.leavingOf(scope.tenant, connection.deviceId);
       return scan();
     },
@@ -295,7 +303,7 @@ export function createDelivery(deps: {
         stored++;
         held.acknowledged(row);
         if (isLeaving === true) continue;
-        deletions.add(scope, row);
+        deletions.add(scope, connection.deviceId, row);
         gone++;
         goneBytes += rowBytes(recordBytes);
       }

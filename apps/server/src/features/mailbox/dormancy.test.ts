@@ -177,7 +177,8 @@ test('P1 what a device has acknowledged is on its way out, and is neither given 
         return storedKeys.length;
       },
     },
-    isLeaving: (_tenant, storedKey) => leaving !== undefined && Buffer.compare(storedKey, leaving) === 0,
+    isLeaving: (_tenant, _device, storedKey) =>
+      leaving !== undefined && Buffer.compare(storedKey, leaving) === 0,
   });
   expect(await dormancy.sweep(scope(), 10)).toBe(1);
   expect(buried).toEqual([left]);

@@ -54,15 +54,15 @@ export function createDormancy(deps: {
   readonly expiry: Pick<Expiry, 'bury' | 'drop' | 'endDormancy'>;
   readonly bodies: Pick<GroupBodies, 'released' | 'load'>;
   /** True for a row that was acknowledged and is about to go: it was not given up, and is counted out of its body without us. */
-  readonly isLeaving: (tenantId: TenantId, storedKey: Uint8Array) => boolean;
+  readonly isLeaving: (tenantId: TenantId, deviceId: DeviceId, storedKey: Uint8Array) => boolean;
 }): Dormancy {
   const { store, clock, expiry, bodies, isLeaving } = deps;
 
   /** What was accepted, and what never was: pointers whose body never came, which nobody is to be told of. */
-  async function sort(scope: TenantScope, rows: readonly MailboxRow[]) {
+  async function sort(scope: TenantScope, deviceId: DeviceId, rows: readonly MailboxRow[]) {
     const [accepted, orphans]: [MailboxRow[], Uint8Array[]] = [[], []];
     for (const row of rows) {
-      if (isLeaving(scope.tenant, row.storedKey)) continue;
+      if (isLeaving(scope.tenant, deviceId, row.storedKey)) continue;
       if (!isPointer(row.value) || (await bodies.load(scope, row.storedKey)) !== undefined)
         accepted.push(row);
       else if (rowTimeMs(row.storedKey) < clock.nowMs() - ORPHAN_MS) orphans.push(row.storedKey);
@@ -76,7 +76,7 @@ export function createDormancy(deps: {
     let removed = 0;
     while (removed < limit) {
       const { rows } = await scope.list(mailboxRows, { equals: [deviceId], limit: PAGE_ROWS });
-      const { accepted, orphans, isComplete } = await sort(scope, rows);
+      const { accepted, orphans, isComplete } = await sort(scope, deviceId, rows);
       if (orphans.length > 0) await expiry.drop(scope, deviceId, orphans);
       removed += orphans.length;
       const buried =

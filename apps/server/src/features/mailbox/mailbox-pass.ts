@@ -94,7 +94,7 @@ export function createMailboxPass(deps: {
           if (window.isClosed) return undefined;
           if (mayMeetHeld && isHeld(keyText(row.storedKey))) continue;
           if (row.expiresAt !== undefined && row.expiresAt <= clock.nowMs()) {
-            if (!deletions.has(scope.tenant, keyText(row.storedKey))) expired.push(row.storedKey);
+            if (!deletions.has(scope.tenant, deviceId, keyText(row.storedKey))) expired.push(row.storedKey);
             continue;
           }
           const isShared = isPointer(row.value);

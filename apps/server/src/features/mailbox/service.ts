@@ -75,21 +75,26 @@ export function createMailboxService(deps: {
   const usage = createUsage();
   const bodies = createGroupBodies({ ops: store.ops, onError });
   const unreadBodies = createUnreadBodies({ ops: store.ops, clock, onGone: bodies.gone });
-  const deletions = createDeletions({ ops: store.ops, onPointersGone: bodies.released, onError });
+  const deletions = createDeletions({
+    ops: store.ops,
+    mayWait: store.hints === undefined,
+    onPointersGone: bodies.released,
+    onError,
+  });
   const deliveries = new Map<TenantId, Map<DeviceId, Delivery>>();
 
   const find = (tenantId: TenantId, deviceId: DeviceId) => deliveries.get(tenantId)?.get(deviceId);
 
   const tombstoneIds = createRowIds(deps.random);
-  const isLeaving = (tenantId: TenantId, storedKey: Uint8Array) =>
-    deletions.has(tenantId, keyText(storedKey));
+  const isLeaving = (tenantId: TenantId, deviceId: DeviceId, storedKey: Uint8Array) =>
+    deletions.has(tenantId, deviceId, keyText(storedKey));
   const expiry = createExpiry({
     store,
     clock,
     metrics: deps.metrics,
     nextRowId: (nowMs) => tombstoneIds.next(nowMs),
     isHeld: (tenantId, deviceId, storedKey) =>
-      find(tenantId, deviceId)?.holds(storedKey) === true || isLeaving(tenantId, storedKey),
+      find(tenantId, deviceId)?.holds(storedKey) === true || isLeaving(tenantId, deviceId, storedKey),
     onGone: (tenantId, deviceId) => usage.forget(tenantId, deviceId),
   });
 

@@ -1,6 +1,6 @@
 /**
- * One batch of requests on one file. Reads come first and are answered at once: they see what was committed before the batch
- * and never a write that might still fail. Then all writes run and are answered when they are durable, all of them at once.
+ * One batch of requests on one file. Reads come first and are answered at once, large answers each on their own: they see what was committed
+ * before the batch and never a write that might still fail. Then all writes run and are answered when they are durable, all of them at once.
  */
 import { type ListResult, packResults, runList, skipList } from './commit-lists.ts';
 import type { DiskReserve } from './disk-reserve.ts';
@@ -13,6 +13,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Room for answers that were not asked for a size beforehand. */
 const ANSWER_BYTES = 4096;
+/** Answers of so many bytes do not wait for those of the batch's other reads. */
+const ANSWERS_MAX = 16_384;
 /** Of one write. */
 const RESULT_BYTES = 16;
 
@@ -58,7 +60,7 @@ export function runGroup(
   answerReads: (answers: Bytes) => void,
 ): Bytes {
   const reader = new Unpacker(work);
-  const reads = new Packer(ANSWER_BYTES);
+  let reads = new Packer(ANSWER_BYTES);
   const writes: WriteRequest[] = [];
   for (let request = 0; !reader.done; request++) {
     const kind = reader.u8();
@@ -66,6 +68,10 @@ export function runGroup(
     if (answer !== undefined) {
       reads.u32(request);
       answer(file.rows, reader, reads);
+      if (reads.length >= ANSWERS_MAX) {
+        answerReads(reads.take());
+        reads = new Packer(ANSWER_BYTES);
+      }
     } else if (kind === REQUEST.commit) {
       const shrinking = reader.u8() === 1;
       const { position } = reader;
