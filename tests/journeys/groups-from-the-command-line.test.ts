@@ -163,6 +163,7 @@ test('A1 A8 what is written to a group with a timer, files too, disappears for e
     [['timer', '--group', 'Nothing', '1d'], 3, 'not_found'],
     [['timer', '1d'], 2, 'usage'],
     [['history', '--group', 'Nothing'], 3, 'not_found'],
+    [['history', '--with', 'nobody@acme.test'], 3, 'not_found'],
     [['history', '--group', 'Secrets', '--with', jan.mail], 2, 'usage'],
   ] as const) {
     expect(await site.kuvert([...args, ...kim.asPerson])).toMatchObject({ code, errorCode });

@@ -6,6 +6,7 @@ import {
   MUTED_FOR_EVER_MS,
 } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
+import { KuvertError } from '@kuvert/protocol';
 import type { Command } from 'commander';
 import { detailsJson, messageWords, type NameOf } from './content-text.ts';
 import { conversationTextsIn } from './conversation-texts.ts';
@@ -192,23 +193,28 @@ export function checkWithin({ with: mail, group }: WithinOptions): void {
 }
 
 /**
- * The conversation that is named; undefined while there is none with an address.
+ * The conversation that is named.
  * @throws KuvertError `not_found`, `group_ambiguous` for a group
  */
 export function findConversation(
   profile: Profile,
   { with: mail = '', group }: WithinOptions,
-): ConversationSummary | undefined {
-  if (group !== undefined) return profile.conversations.get(profile.groups.find(group).conversationId);
+): ConversationSummary {
+  const { conversations, groups } = profile;
   const wanted = mail.trim().toLowerCase();
-  return profile.conversations
-    .list()
-    .find(
-      (summary) =>
-        peerName(summary) === wanted ||
-        summary.group?.groupId === wanted ||
-        summary.group?.title === mail.trim(),
-    );
+  const named =
+    group === undefined
+      ? conversations
+          .list()
+          .find(
+            (summary) =>
+              peerName(summary) === wanted ||
+              summary.group?.groupId === wanted ||
+              summary.group?.title === mail.trim(),
+          )
+      : conversations.get(groups.find(group).conversationId);
+  if (named === undefined) throw new KuvertError('not_found');
+  return named;
 }
 
 function iso(timeMs: number): string {

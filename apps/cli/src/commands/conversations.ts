@@ -1,7 +1,6 @@
 /** `kuvert conversations`, `read` and `search`: what there is, what is new, and what was. */
 import type { ConversationSummary } from '@kuvert/client-core';
 import type { Profile } from '@kuvert/client-core/node';
-import { KuvertError } from '@kuvert/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, finishCommand, profileCommand } from '../command-context.ts';
 import { namesIn } from '../content-text.ts';
@@ -89,7 +88,6 @@ async function readAll(profile: Profile, within: WithinOptions, output: Output):
   const chosen = isWithin(within) ? [findConversation(profile, within)] : profile.conversations.list();
   let count = 0;
   for (const summary of chosen) {
-    if (summary === undefined) throw new KuvertError('not_found');
     if (summary.unread > 0) count += await readOne(profile, summary, output);
   }
   if (count === 0) await output.progress(conversationTextsIn(output.language).nothingUnread());
@@ -126,7 +124,6 @@ async function find(
   const { conversations } = profile;
   const summaries = new Map(conversations.list().map((summary) => [summary.conversationId, summary]));
   const within = isWithin(options) ? findConversation(profile, options) : undefined;
-  if (isWithin(options) && within === undefined) throw new KuvertError('not_found');
   let left = options.limit;
   let before: number | undefined;
   do {

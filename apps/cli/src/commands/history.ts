@@ -42,12 +42,10 @@ export function addHistory(program: Command, context: CommandContext): void {
       const nameOf = namesIn(profile);
       const summaries = profile.conversations.list();
       const only = isWithin(options) ? findConversation(profile, options) : undefined;
-      if (isWithin(options) && only === undefined) return;
-      const { conversationId } = only ?? {};
       for (const line of profile.historyLines({
         limit,
         withNotices: options.notices === true,
-        ...(conversationId && { conversationId }),
+        ...(only && { conversationId: only.conversationId }),
       })) {
         if (line.direction !== 'notice') {
           await output.result(historyJson(line, output, nameOf), () => historyText(line, output, nameOf));

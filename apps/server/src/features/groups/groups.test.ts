@@ -14,7 +14,7 @@ import {
   SUITES,
   type Submit,
 } from '@kuvert/protocol';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { mailboxCollections } from '../mailbox/index.ts';
 import {
   openTestInstallation,
@@ -278,12 +278,15 @@ test.each(['before', 'after'])(
   async (when) => {
     await begin(ben, cleo);
     expect(await submit(anna, 'for both')).toBe('done');
+    const scope = installation.store.tenant(anna.tenantId);
     const first = installation.connect(ben);
     await first.delivered(1);
+    const full = vi.spyOn(scope, 'commit').mockRejectedValue(new KuvertError('disk_full'));
     installation.mailbox.mailboxRoutes.onAck(first, 1);
-    // What was acknowledged is still being removed, so it comes once more.
+    // What was acknowledged could not be removed, so it comes once more.
     const second = installation.connect(ben);
     await second.delivered(1);
+    full.mockRestore();
     if (when === 'after') await installation.mailbox.service.idle();
     installation.mailbox.mailboxRoutes.onAck(second, 1);
     await installation.mailbox.service.idle();
@@ -293,7 +296,6 @@ test.each(['before', 'after'])(
     installation.mailbox.mailboxRoutes.onAck(other, 1);
     await installation.mailbox.service.idle();
     // The body goes with the last of its rows.
-    const scope = installation.store.tenant(anna.tenantId);
     await expect.poll(async () => (await scope.list(groupBodies, { limit: 10 })).rows).toEqual([]);
   },
 );

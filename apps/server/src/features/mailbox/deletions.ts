@@ -54,7 +54,7 @@ export function keyText(storedKey: Uint8Array): string {
 /** Rows of a device in the order of their acknowledgements, also by the texts of their keys once somebody has asked for one. */
 interface OfDevice {
   readonly rows: LeavingRow[];
-  names?: ReadonlyMap<string, LeavingRow> | undefined;
+  texts?: ReadonlySet<string> | undefined;
 }
 
 type ByDevice = Map<DeviceId, OfDevice>;
@@ -76,7 +76,7 @@ function put(byDevice: ByDevice, deviceId: DeviceId, rows: readonly LeavingRow[]
   if (ofDevice === undefined) byDevice.set(deviceId, { rows: [...rows] });
   else {
     for (const row of rows) ofDevice.rows.push(row);
-    ofDevice.names = undefined;
+    ofDevice.texts = undefined;
   }
 }
 
@@ -102,8 +102,8 @@ function takeOut(byDevice: ByDevice, deviceId: DeviceId, count: number): void {
 
 function isAmong(ofDevice: OfDevice | undefined, text: string): boolean {
   if (ofDevice === undefined) return false;
-  ofDevice.names ??= new Map(ofDevice.rows.map((row) => [keyText(row.storedKey), row]));
-  return ofDevice.names.has(text);
+  ofDevice.texts ??= new Set(ofDevice.rows.map(({ storedKey }) => keyText(storedKey)));
+  return ofDevice.texts.has(text);
 }
 
 /** @see Deletions */
