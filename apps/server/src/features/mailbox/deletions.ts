@@ -66,8 +66,7 @@ interface Queue {
   /** What was fetched, until {@link FETCHED_MS} are over. */
   readonly later: ByDevice;
   timer: NodeJS.Timeout | undefined;
-  running: Promise<void> | undefined;
-  /** The list that is being collected or removed. */
+  /** The list that is being collected or removed, and whether it could be. */
   list: Promise<boolean> | undefined;
 }
 
@@ -143,11 +142,10 @@ export function createDeletions(deps: {
     while ((await queue.list) && queue.soonRows > 0);
     // In the same turn as the last look at the queue, so that no row is added to a queue that seems to be running.
     queue.list = undefined;
-    queue.running = undefined;
   }
 
   function start(queue: Queue): void {
-    if (queue.soonRows > 0) queue.running ??= run(queue);
+    if (queue.soonRows > 0 && queue.list === undefined) void run(queue);
   }
 
   function addSoon(queue: Queue, deviceId: DeviceId, rows: readonly LeavingRow[]): void {
@@ -180,7 +178,6 @@ export function createDeletions(deps: {
           soonRows: 0,
           later: new Map(),
           timer: undefined,
-          running: undefined,
           list: undefined,
         };
         queues.set(scope.tenant, queue);
@@ -220,9 +217,9 @@ export function createDeletions(deps: {
     async idle() {
       for (const queue of queues.values()) bringForward(queue, queue.later.keys());
       for (;;) {
-        const running = [...queues.values()].flatMap((queue) => queue.running ?? []);
-        if (running.length === 0) return;
-        await Promise.all(running);
+        const lists = [...queues.values()].flatMap(({ list }) => list ?? []);
+        if (lists.length === 0) return;
+        await Promise.all(lists);
       }
     },
   };

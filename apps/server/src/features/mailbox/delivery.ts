@@ -124,10 +124,7 @@ export function createDelivery(deps: {
   /** Hands over what a pass has found. */
   function deliverFound(found: FoundRow): void {
     held.handedOver(found.storedKey);
-    deliver(
-      { ...found, isFetched: true },
-      leaving.size > 0 ? leaving.get(keyText(found.storedKey)) : undefined,
-    );
+    deliver(found, leaving.size > 0 ? leaving.get(keyText(found.storedKey)) : undefined);
   }
 
   /** Notes a row that is handed over under the next number. */

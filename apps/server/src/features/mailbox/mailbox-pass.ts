@@ -21,6 +21,8 @@ export interface FoundRow {
   readonly record: Uint8Array;
   /** Others get the same record: it is copied before it is numbered. */
   readonly isShared: boolean;
+  /** @see LeavingRow */
+  readonly isFetched: true;
 }
 
 /** What a pass has done. */
@@ -105,7 +107,7 @@ export function createMailboxPass(deps: {
             continue;
           }
           if (!window.hasRoom(record.length) && !(await window.room(record.length))) return undefined;
-          deliver({ storedKey: row.storedKey, record, isShared });
+          deliver({ storedKey: row.storedKey, record, isShared, isFetched: true });
           found++;
           if (found % SLICE_RECORDS === 0) await new Promise((resolve) => setImmediate(resolve));
         }
