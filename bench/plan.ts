@@ -31,7 +31,7 @@ const SMALL_TENANTS = 100;
 const GROUP_SIZES = { short: [100, 500], long: [100, 500, 1_000] } as const;
 
 /**
- * @param options.seconds how long each loop is measured, in place of the form's own time
+ * @param options.seconds how long each turn of a loop is measured, in place of the form's own time
  * @param options.inflight of the loops between pairs only this one
  */
 export function makePlan(options: {
@@ -43,10 +43,10 @@ export function makePlan(options: {
   readonly hasIdle?: boolean;
 }): Plan {
   const { short } = options;
-  const measuredMs = (options.seconds ?? (short ? 1 : 3)) * 1000;
+  const measuredMs = (options.seconds ?? 1) * 1000;
   const spell: Spell = short
-    ? { warmUpMs: 500, warmUpMessages: 0, measuredMs }
-    : { warmUpMs: 2_000, warmUpMessages: 40_000, measuredMs };
+    ? { warmUpMs: 500, warmUpMessages: 0, turns: 1, rampMs: 100, measuredMs, restMs: 100 }
+    : { warmUpMs: 2_000, warmUpMessages: 40_000, turns: 6, rampMs: 600, measuredMs, restMs: 600 };
   const devices = short ? 501 : options.hasIdle === false ? 1_000 : 5_000;
   const people = short ? 20 : 50;
   const senders = 8;
@@ -76,7 +76,7 @@ export function makePlan(options: {
       {
         what: 'offline',
         warmUps: short ? 1 : 12,
-        times: short ? 1 : 3,
+        turns: short ? 1 : 5,
         first: 0,
         people,
         messagesEach: short ? 20 : 100,
@@ -92,6 +92,7 @@ export function makePlan(options: {
     busy: online(64, 4),
     idle: {
       what: 'idle',
+      turns: 1,
       accounts: { first: 0, count: short ? 500 : devices },
       settleMs: short ? 1_000 : 5_000,
     },

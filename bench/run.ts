@@ -1,20 +1,20 @@
-/** A run: fills one server, then goes round the peers, so that a busy minute of the machine hits them all. */
+/** A run: fills one server, then starts those that are compared side by side and lets them take turns, so that a busy second of the machine hits them all. */
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
-import type { Site } from '@kuvert/testkit';
+import { Children, type Site } from '@kuvert/testkit';
 import { measureClient } from './client/client.ts';
 import { measureUploads } from './files/uploads.ts';
 import type { Row } from './goals.ts';
 import { measureGroupSender } from './groups/real-sender.ts';
 import { simulateGrowth } from './growth.ts';
-import type { IdleScenario, JobResult, Scenario } from './load/job.ts';
+import type { JobResult, Scenario } from './load/job.ts';
 import { profileOptions } from './measure/cpu-profile.ts';
 import { rounded } from './measure/statistics.ts';
 import { countSyncs, syncTraceCommand } from './measure/sync-trace.ts';
 import { ejabberdPeer } from './peers/ejabberd.ts';
 import { kuvertPeer, type Population, populate } from './peers/kuvert.ts';
 import { type Depth, layeredPeer } from './peers/layered.ts';
-import { type Peer, runJob } from './peers/peer.ts';
+import { Load, type Peer, type RunningPeer } from './peers/peer.ts';
 import type { Plan } from './plan.ts';
 
 /** Names of peers and of parts of a run, for `--only`. */
@@ -89,34 +89,42 @@ export async function run(options: RunOptions): Promise<Row[]> {
   const peers = choosePeers(options, population);
 
   for (let round = 1; round <= plan.rounds; round++) {
-    const measure = async (peer: Peer, scenarios: readonly Scenario[], extra: Row = {}): Promise<void> => {
+    const measure = async (
+      peersOfPart: readonly Peer[],
+      scenarios: readonly Scenario[],
+      tell: (row: Row) => void = add,
+    ): Promise<void> => {
       if (scenarios.length === 0) return;
-      await withPeer(peer, async (job) => {
+      // Whoever starts first is a little slower all the time.
+      const inOrder = round % 2 === 1 ? peersOfPart : peersOfPart.toReversed();
+      await withPeers(inOrder, async (started) => {
         for (const scenario of scenarios) {
-          onProgress(`round ${round}: ${peer.name}, ${scenario.what}`);
-          const { figures } = await job(scenario);
-          add({ peer: peer.name, round, ...figures, ...extra });
+          const compared = started.filter(({ peer }) => isComparable(peer, scenario.what));
+          onProgress(
+            `round ${round}: ${nameOf(scenario)}, ${compared.map(({ peer }) => peer.name).join(', ')}`,
+          );
+          for (const { peer, figures } of await inTurns(compared, scenario))
+            tell({ peer: peer.name, round, ...figures });
         }
       });
     };
-    const scenarios = plan.scenarios.filter(({ what }) => (parts as readonly string[]).includes(what));
-    for (const peer of peers)
-      await measure(
-        peer,
-        scenarios.filter(({ what }) => isComparable(peer, what)),
-      );
+    await measure(
+      peers,
+      plan.scenarios.filter(({ what }) => (parts as readonly string[]).includes(what)),
+    );
     if (parts.includes('layers')) {
-      for (const layer of LAYERS) {
-        await measure(layeredPeer(site, population, layer, layer), [plan.busy], { what: 'layer', layer });
-      }
-      await measure(kuvertPeer(site, population), [plan.busy], { what: 'layer', layer: 'product' });
+      const layers = LAYERS.map((layer) => layeredPeer(site, population, layer, layer));
+      await measure([...layers, { ...kuvertPeer(site, population), name: 'product' }], [plan.busy], (row) =>
+        add({ ...row, what: 'layer', layer: String(row.peer) }),
+      );
     }
     if (parts.includes('tenants') && peers.some(({ name }) => name === 'kuvert')) {
-      await measure(kuvertPeer(site, population), [plan.manyTenants]);
+      await measure([kuvertPeer(site, population)], [plan.manyTenants]);
     }
     if (parts.includes('idle')) {
-      const idle: IdleScenario = plan.idle;
-      for (const peer of peers) if (isComparable(peer, 'idle')) await measure(peer, [idle]);
+      // One after the other: what is measured is memory.
+      for (const peer of peers.filter((each) => isComparable(each, 'idle')))
+        await measure([peer], [plan.idle]);
     }
   }
   // Behind the rounds, because what it stores lies in the mailboxes of accounts that are used there.
@@ -126,6 +134,12 @@ export async function run(options: RunOptions): Promise<Row[]> {
   if (parts.includes('syncs')) await measureSyncs(options, population, add);
   if (options.profileFolder !== undefined) await profile(options, population, options.profileFolder);
   return rows;
+}
+
+function nameOf(scenario: Scenario): string {
+  const { what } = scenario;
+  if ('members' in scenario) return `${what} ${scenario.members}`;
+  return 'window' in scenario ? `${what} ${(scenario.accounts.count / 2) * scenario.window}` : what;
 }
 
 /** What costs a message its place on a disk is seen between pairs and for those who are away. */
@@ -139,9 +153,7 @@ async function profile(options: RunOptions, population: Population, folder: stri
   onProgress(`profiling into ${folder}`);
   mkdirSync(folder, { recursive: true });
   const peer = kuvertPeer(site, population, { env: { NODE_OPTIONS: profileOptions(folder) } });
-  await withPeer(peer, async (job) => {
-    await job(plan.busy);
-  });
+  await withPeers([peer], (started) => inTurns(started, plan.busy));
 }
 
 function choosePeers(options: RunOptions, population: Population): Peer[] {
@@ -161,19 +173,43 @@ function choosePeers(options: RunOptions, population: Population): Peer[] {
   return peers;
 }
 
-async function withPeer(
-  peer: Peer,
-  work: (job: (scenario: Scenario) => Promise<JobResult>) => Promise<void>,
-): Promise<void> {
-  const running = await peer.start();
+/** A server that was started. */
+interface Started {
+  readonly peer: Peer;
+  readonly running: RunningPeer;
+}
+
+/** Starts servers, works with all of them, stops them. */
+async function withPeers<T>(
+  peers: readonly Peer[],
+  work: (started: readonly Started[]) => Promise<T>,
+): Promise<T> {
+  const started: Started[] = [];
   try {
-    await work((scenario) => runJob({ address: running.address, scenario }));
+    for (const peer of peers) started.push({ peer, running: await peer.start() });
+    return await work(started);
   } catch (cause) {
-    const lines = running.log.split('\n').slice(-LOG_LINES).join('\n');
-    throw new Error(`measuring ${peer.name} failed; the last it said:\n${lines}`, { cause });
+    const logs = started.map(({ peer, running }) =>
+      [peer.name, ...running.log.split('\n').slice(-LOG_LINES)].join('\n'),
+    );
+    throw new Error(`measuring failed; the last that servers said:\n${logs.join('\n\n')}`, { cause });
   } finally {
-    await running.stop();
+    for (const { running } of started) await running.stop();
   }
+}
+
+/** Measures a scenario on servers that take turns. */
+async function inTurns(
+  started: readonly Started[],
+  scenario: Scenario,
+): Promise<(JobResult & { readonly peer: Peer })[]> {
+  await using children = new Children();
+  const loads: { readonly peer: Peer; readonly load: Load }[] = [];
+  for (const { peer, running } of started)
+    loads.push({ peer, load: await Load.start(children, { address: running.address, scenario }) });
+  for (let turn = 0; turn < scenario.turns; turn++)
+    for (const { load } of turn % 2 === 0 ? loads : loads.toReversed()) await load.turn();
+  return await Promise.all(loads.map(async ({ peer, load }) => ({ peer, ...(await load.finish()) })));
 }
 
 /** Once, because it counts calls and not time. */
@@ -190,18 +226,21 @@ async function measureSyncs(
     return;
   }
   onProgress('counting syncs');
-  await withPeer(kuvertPeer(site, population, { through }), async (job) => {
-    const { window, figures } = await job(plan.busy);
-    const syncs = countSyncs(file, window);
-    add({
-      what: 'syncs',
-      peer: 'kuvert',
-      round: 1,
-      inflight: figures.inflight ?? 0,
-      syncs,
-      messages: window.messages,
-      per_msg: rounded(syncs / window.messages, 4),
-      per_s: Math.round((syncs * 1000) / (window.toMs - window.fromMs)),
-    });
+  const once: Scenario = { ...plan.busy, turns: 1 };
+  const [result] = await withPeers([kuvertPeer(site, population, { through })], (started) =>
+    inTurns(started, once),
+  );
+  if (result === undefined) return;
+  const { window, figures } = result;
+  const syncs = countSyncs(file, window);
+  add({
+    what: 'syncs',
+    peer: 'kuvert',
+    round: 1,
+    inflight: figures.inflight ?? 0,
+    syncs,
+    messages: window.messages,
+    per_msg: rounded(syncs / window.messages, 4),
+    per_s: Math.round((syncs * 1000) / (window.toMs - window.fromMs)),
   });
 }

@@ -2,12 +2,21 @@
 import type { AccountRange } from '../seed/accounts.ts';
 import type { PeerAddress } from './network.ts';
 
-/** How long a closed loop runs before it is measured, and how long it is measured. */
-export interface Spell {
+/** How long a closed loop runs before it is measured, and how long it is measured in each of its turns. */
+export interface Spell extends Turns {
   readonly warmUpMs: number;
   /** What must have arrived before as well: a server that compiles as it runs is not yet what it will be all day. */
   readonly warmUpMessages: number;
+  /** Of each turn, before it is measured: until acknowledgements and deletes of what it sends come as fast as messages do. */
+  readonly rampMs: number;
   readonly measuredMs: number;
+  /** Behind each turn: what it has left to be done is not to be done in the turn of another server. */
+  readonly restMs: number;
+}
+
+/** Servers that are compared take turns, because seconds of a machine differ more than servers do. */
+export interface Turns {
+  readonly turns: number;
 }
 
 /** Pairs that send the next message when the last one arrived: accounts first, first + 1 are the first pair, and so on. */
@@ -19,12 +28,10 @@ export interface OnlineScenario extends Spell {
 }
 
 /** Messages for people who are away, then they come and get them. Senders are the accounts behind the people. */
-export interface OfflineScenario {
+export interface OfflineScenario extends Turns {
   readonly what: 'offline';
   /** How often it happens before it is measured, at least once. */
   readonly warmUps: number;
-  /** How often it is measured. */
-  readonly times: number;
   readonly first: number;
   readonly people: number;
   readonly messagesEach: number;
@@ -46,7 +53,7 @@ export interface FanoutScenario extends Spell {
 }
 
 /** Connections that do nothing. */
-export interface IdleScenario {
+export interface IdleScenario extends Turns {
   readonly what: 'idle';
   readonly accounts: AccountRange;
   readonly settleMs: number;
@@ -55,10 +62,21 @@ export interface IdleScenario {
 /** Any of them. */
 export type Scenario = OnlineScenario | OfflineScenario | FanoutScenario | IdleScenario;
 
-/** One run of a load process. */
+/** What a load process is started with: it connects, warms up and says that it is ready. */
 export interface Job {
   readonly address: PeerAddress;
   readonly scenario: Scenario;
+}
+
+/** What it is told from then on; each is answered when it is done, the last one with a {@link JobResult}. */
+export type Order = 'turn' | 'finish';
+
+/** A scenario on one server, connected and warmed up. */
+export interface Running {
+  /** Runs for a while and is measured. */
+  turn(): Promise<void>;
+  /** Disconnects and tells what all turns came to. */
+  finish(): Promise<JobResult>;
 }
 
 /** Figures of one run. Rates are per second of the whole machine, CPU is that of the server's processes in microseconds. */
@@ -67,6 +85,6 @@ export type Figures = Readonly<Record<string, number | string>>;
 /** What a load process answers. */
 export interface JobResult {
   readonly figures: Figures;
-  /** When it was measured, Unix milliseconds, for whoever counts something beside it. */
+  /** From the first turn to the last one, Unix milliseconds, for whoever counts something beside the only turn. */
   readonly window: { readonly fromMs: number; readonly toMs: number; readonly messages: number };
 }

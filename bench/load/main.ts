@@ -1,5 +1,5 @@
-/** A load process: takes one job from its parent, runs it, answers, ends. Whatever goes wrong ends it with a sentence. */
-import type { Job, JobResult, Scenario } from './job.ts';
+/** A load process: takes a job from its parent, runs as many turns of it as it is told to, tells what they came to, ends. Whatever goes wrong ends it with a sentence. */
+import type { Job, Order, Running, Scenario } from './job.ts';
 import { kuvertNetwork } from './kuvert-network.ts';
 import type { Network } from './network.ts';
 import { fanout } from './scenarios/fanout.ts';
@@ -10,17 +10,24 @@ import { xmppNetwork } from './xmpp-network.ts';
 
 // Without its parent nobody wants to know any more.
 process.on('disconnect', () => process.exit(1));
-process.once('message', (job: Job) => {
-  void run(job).then((result) => process.send?.(result, () => process.exit(0)));
+process.once('message', async ({ address, scenario }: Job) => {
+  const network = address.kind === 'kuvert' ? kuvertNetwork(address) : xmppNetwork(address);
+  const running = await start(network, scenario, address.pids);
+  process.on('message', (order: Order) => void follow(order, network, running));
+  process.send?.('ready');
 });
 
-async function run({ address, scenario }: Job): Promise<JobResult> {
-  const network = address.kind === 'kuvert' ? kuvertNetwork(address) : xmppNetwork(address);
-  const { figures, window } = await measure(network, scenario, address.pids);
-  return { figures: { ...figures, refused: network.refused }, window };
+async function follow(order: Order, network: Network, running: Running): Promise<void> {
+  if (order === 'turn') {
+    await running.turn();
+    process.send?.('done');
+    return;
+  }
+  const { figures, window } = await running.finish();
+  process.send?.({ figures: { ...figures, refused: network.refused }, window }, () => process.exit(0));
 }
 
-function measure(network: Network, scenario: Scenario, pids: readonly number[]): Promise<JobResult> {
+function start(network: Network, scenario: Scenario, pids: readonly number[]): Promise<Running> {
   switch (scenario.what) {
     case 'online':
     case 'tenants':

@@ -12,9 +12,10 @@ import { POSTGRESQL, postgresqlPrograms, startPostgresql } from './postgresql.ts
 
 const COMMAND = '/usr/sbin/ejabberdctl';
 const USER = 'ejabberd';
-const PORT = 15_222;
-/** Erlang's own port; naming it keeps ejabberd from starting a name server that would stay behind. */
-const DISTRIBUTION_PORT = 15_223;
+/** Each storage has a server of its own, so that both can stand side by side. */
+const PORTS = { mnesia: 15_222, postgresql: 15_224 } as const;
+/** Erlang's own port, the one behind it; naming it keeps ejabberd from starting a name server that would stay behind. */
+const distributionPort = (storage: Storage): number => PORTS[storage] + 1;
 const START_MS = 40_000;
 const STOP_MS = 20_000;
 const OPEN_FILES = 60_000;
@@ -33,7 +34,7 @@ acl: {loopback: {ip: [127.0.0.0/8]}}
 access_rules: {everybody: {allow: all}}
 shaper_rules: {max_user_sessions: 10, max_user_offline_messages: {infinity: all}}
 listen:
-  - {port: ${PORT}, ip: "127.0.0.1", module: ejabberd_c2s, access: everybody, starttls: false, max_stanza_size: 262144, backlog: 4096}
+  - {port: ${PORTS[storage]}, ip: "127.0.0.1", module: ejabberd_c2s, access: everybody, starttls: false, max_stanza_size: 262144, backlog: 4096}
 modules:
   mod_disco: {}
   mod_offline: {${storage === 'postgresql' ? 'db_type: sql, ' : ''}access_max_user_messages: max_user_offline_messages}
@@ -63,8 +64,8 @@ sql_pool_size: 16
 
 const ARCHIVE = '  mod_mam: {db_type: sql, default: always, assume_mam_usage: true}';
 
-const CONTROL = `ERLANG_NODE=kuvertbench@localhost
-ERL_DIST_PORT=${DISTRIBUTION_PORT}
+const control = (storage: Storage): string => `ERLANG_NODE=kuvertbench-${storage}@localhost
+ERL_DIST_PORT=${distributionPort(storage)}
 INET_DIST_INTERFACE=127.0.0.1
 ERL_MAX_PORTS=60000
 ERL_PROCESSES=500000
@@ -80,29 +81,31 @@ export function ejabberdPeer(site: Site, storage: Storage = 'mnesia'): Peer | { 
     if (programs === undefined) return { missing: 'PostgreSQL is not installed' };
     if (!hasDriver()) return { missing: 'erlang-p1-pgsql is not installed' };
   }
+  const name = storage === 'postgresql' ? 'ejabberd-postgresql' : 'ejabberd';
+  const port = PORTS[storage];
   return {
-    name: storage === 'postgresql' ? 'ejabberd-postgresql' : 'ejabberd',
+    name,
     async start() {
       const database =
         programs === undefined ? undefined : await startPostgresql(site, { programs, schemaFile: SCHEMA });
-      const folder = site.at('ejabberd');
+      const folder = site.at(name);
       rmSync(folder, { recursive: true, force: true });
       // The folder above belongs to us alone; ejabberd needs to get through.
       chmodSync(site.folder.path, 0o711);
       for (const part of ['', 'conf', 'spool', 'log']) {
-        mkdirSync(site.at('ejabberd', part), { recursive: true, mode: 0o700 });
+        mkdirSync(site.at(name, part), { recursive: true, mode: 0o700 });
       }
-      writeFileSync(site.at('ejabberd', 'conf', 'ejabberd.yml'), configuration(storage));
-      writeFileSync(site.at('ejabberd', 'conf', 'ejabberdctl.cfg'), CONTROL);
+      writeFileSync(site.at(name, 'conf', 'ejabberd.yml'), configuration(storage));
+      writeFileSync(site.at(name, 'conf', 'ejabberdctl.cfg'), control(storage));
       for (const part of ['', 'conf', 'spool', 'log', 'conf/ejabberd.yml', 'conf/ejabberdctl.cfg']) {
-        chownSync(site.at('ejabberd', part), id('-u'), id('-g'));
+        chownSync(site.at(name, part), id('-u'), id('-g'));
       }
       const child = site.children.start(
         'sh',
         ['-c', `ulimit -n ${OPEN_FILES}; exec setpriv "$@"`, 'ejabberd', ...commandIn(folder)],
         { cwd: folder, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: folder } },
       );
-      await untilItListens(child);
+      await untilItListens(child, port);
       const pid = findDescendant(child.pid, 'beam.smp');
       if (pid === undefined) throw new Error('ejabberd has no process of its own');
       const endWithUs = (): void => {
@@ -114,7 +117,7 @@ export function ejabberdPeer(site: Site, storage: Storage = 'mnesia'): Peer | { 
       };
       process.on('exit', endWithUs);
       return {
-        address: { kind: 'xmpp', port: PORT, pids: [pid, ...(database === undefined ? [] : [database.pid])] },
+        address: { kind: 'xmpp', port, pids: [pid, ...(database === undefined ? [] : [database.pid])] },
         get log() {
           return child.stderr;
         },
@@ -146,7 +149,7 @@ function commandIn(folder: string): string[] {
   return [...identity, COMMAND, ...places, 'foreground-quiet'];
 }
 
-async function untilItListens(child: Child): Promise<void> {
+async function untilItListens(child: Child, port: number): Promise<void> {
   const deadline = Date.now() + START_MS;
   let ended = false;
   child.ended.then(
@@ -157,7 +160,7 @@ async function untilItListens(child: Child): Promise<void> {
       ended = true;
     },
   );
-  while (!(await isListening())) {
+  while (!(await isListening(port))) {
     if (ended || Date.now() > deadline) {
       throw new Error(`ejabberd did not start: ${child.stderr}${child.stdout.toString()}`);
     }
@@ -165,9 +168,9 @@ async function untilItListens(child: Child): Promise<void> {
   }
 }
 
-function isListening(): Promise<boolean> {
+function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port: PORT });
+    const socket = connect({ host: '127.0.0.1', port });
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

@@ -1,10 +1,10 @@
 /** Servers that are measured, and how a load process is let loose on one. */
 import { fileURLToPath } from 'node:url';
-import { type Child, Children } from '@kuvert/testkit';
-import type { Job, JobResult } from '../load/job.ts';
+import type { Child, Children } from '@kuvert/testkit';
+import type { Job, JobResult, Order } from '../load/job.ts';
 import type { PeerAddress } from '../load/network.ts';
 
-/** A kind of server that can be started any number of times, one at a time. */
+/** A kind of server that can be started any number of times, one at a time; several kinds stand side by side. */
 export interface Peer {
   readonly name: string;
   start(): Promise<RunningPeer>;
@@ -21,15 +21,39 @@ export interface RunningPeer {
 const LOAD_CLIENT = fileURLToPath(new URL('../load/main.ts', import.meta.url));
 /** Without it V8 looks through the whole heap every few megabytes that sockets bring, for as long as a run lasts: up to half of a client's time. */
 const LOAD_CLIENT_FLAGS = ['--initial-heap-size=512'];
-/** No scenario takes longer. */
-const JOB_MS = 180_000;
+/** No warming up and no turn takes longer. */
+const ORDER_MS = 180_000;
 
-/** Runs one job in a process of its own. @throws Error with what it said when it fails or takes too long */
-export async function runJob(job: Job): Promise<JobResult> {
-  await using children = new Children();
-  const child = children.start(process.execPath, [...LOAD_CLIENT_FLAGS, LOAD_CLIENT], { ipc: true });
-  child.process.send(job);
-  return await messageOf<JobResult>(child, JOB_MS);
+/** A process that runs one job. Whatever fails or takes too long throws an error with what it said. */
+export class Load {
+  readonly #child: Child;
+
+  private constructor(child: Child) {
+    this.#child = child;
+  }
+
+  /** Resolves when it is connected and warmed up. */
+  static async start(children: Children, job: Job): Promise<Load> {
+    const load = new Load(
+      children.start(process.execPath, [...LOAD_CLIENT_FLAGS, LOAD_CLIENT], { ipc: true }),
+    );
+    load.#child.process.send(job);
+    await messageOf(load.#child, ORDER_MS);
+    return load;
+  }
+
+  async turn(): Promise<void> {
+    await this.#follow('turn');
+  }
+
+  finish(): Promise<JobResult> {
+    return this.#follow<JobResult>('finish');
+  }
+
+  #follow<T>(order: Order): Promise<T> {
+    this.#child.process.send(order);
+    return messageOf<T>(this.#child, ORDER_MS);
+  }
 }
 
 /** The first message of a child. @throws Error when it ends before, or takes longer than this */

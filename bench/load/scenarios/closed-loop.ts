@@ -10,6 +10,10 @@ const WARM_UP_MS_MAX = 15_000;
 /** Messages under way by tag, and how many arrivals each still misses. */
 export class ClosedLoop {
   readonly #underWay = new Map<number, { readonly sentAt: number; missing: number }>();
+  readonly #spell: Spell;
+  readonly #pids: readonly number[];
+  readonly #measured = { fromMs: 0, toMs: 0, seconds: 0, cpuSeconds: 0, ownCpuSeconds: 0, lost: 0 };
+  readonly #threadSeconds = new Map<string, number>();
   #tags = 0;
   #arrivals = 0;
   /** Milliseconds from sending to each arrival, and to the last arrival of each message. */
@@ -19,6 +23,12 @@ export class ClosedLoop {
   #isOver = false;
   /** Arrivals of messages that were not under way: shown twice. */
   twice = 0;
+
+  /** @param pids of the server */
+  constructor(spell: Spell, pids: readonly number[]) {
+    this.#spell = spell;
+    this.#pids = pids;
+  }
 
   /** Messages so far, warming up included. */
   get begun(): number {
@@ -30,6 +40,7 @@ export class ClosedLoop {
     return this.#arrivals;
   }
 
+  /** True while nothing is to be sent any more: a turn has been measured. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -58,46 +69,72 @@ export class ClosedLoop {
     return true;
   }
 
-  /** Lets the loop run for its spell, then waits for what is still under way. */
-  async run(spell: Spell, pids: readonly number[]): Promise<Measured> {
-    const warmAt = performance.now() + spell.warmUpMs;
+  /** What all turns came to. */
+  get measured(): Measured {
+    return { ...this.#measured, threadSeconds: this.#threadSeconds };
+  }
+
+  /**
+   * Lets the loop run unmeasured, for as long as its spell says.
+   * @param begin sends as many messages as shall be under way
+   */
+  async warmUp(begin: () => void): Promise<void> {
+    begin();
+    const warmAt = performance.now() + this.#spell.warmUpMs;
     const warmUntil = warmAt + WARM_UP_MS_MAX;
     while (
       performance.now() < warmAt ||
-      (this.#arrivals < spell.warmUpMessages && performance.now() < warmUntil)
+      (this.#arrivals < this.#spell.warmUpMessages && performance.now() < warmUntil)
     ) {
       await pause(20);
     }
-    const fromMs = Date.now();
+    await this.#end();
+  }
+
+  /** Lets it run and be measured for a turn. */
+  async turn(begin: () => void): Promise<void> {
+    this.#isOver = false;
+    begin();
+    await pause(this.#spell.rampMs);
+    await this.#measure(this.#spell.measuredMs);
+    await this.#end();
+  }
+
+  async #measure(timeMs: number): Promise<void> {
+    const measured = this.#measured;
+    measured.fromMs ||= Date.now();
     const beganAt = performance.now();
-    const cpuBefore = cpuSecondsOf(pids);
-    const threadsBefore = pids.map(threadCpuSecondsOf);
+    const cpuBefore = cpuSecondsOf(this.#pids);
+    const threadsBefore = this.#pids.map(threadCpuSecondsOf);
     const ownBefore = process.cpuUsage();
     this.#isMeasured = true;
-    await pause(spell.measuredMs);
+    await pause(timeMs);
     this.#isMeasured = false;
-    this.#isOver = true;
-    const seconds = (performance.now() - beganAt) / 1000;
-    const cpuSeconds = cpuSecondsOf(pids) - cpuBefore;
+    measured.seconds += (performance.now() - beganAt) / 1000;
+    measured.cpuSeconds += cpuSecondsOf(this.#pids) - cpuBefore;
     const own = process.cpuUsage(ownBefore);
-    const threadSeconds = new Map<string, number>();
-    pids.forEach((pid, i) => {
+    measured.ownCpuSeconds += (own.user + own.system) / 1e6;
+    this.#pids.forEach((pid, i) => {
       for (const [name, after] of threadCpuSecondsOf(pid)) {
         const took = after - (threadsBefore[i]?.get(name) ?? 0);
-        threadSeconds.set(name, (threadSeconds.get(name) ?? 0) + took);
+        this.#threadSeconds.set(name, (this.#threadSeconds.get(name) ?? 0) + took);
       }
     });
-    const toMs = Date.now();
+    measured.toMs = Date.now();
+  }
+
+  /** Waits for what is still under way, and a while longer. */
+  async #end(): Promise<void> {
+    this.#isOver = true;
     const deadline = performance.now() + LAST_ARRIVALS_MS;
     while (this.#underWay.size > 0 && performance.now() < deadline) await pause(20);
-    let lost = 0;
-    for (const { missing } of this.#underWay.values()) lost += missing;
-    const ownCpuSeconds = (own.user + own.system) / 1e6;
-    return { fromMs, toMs, seconds, cpuSeconds, ownCpuSeconds, threadSeconds, lost };
+    for (const { missing } of this.#underWay.values()) this.#measured.lost += missing;
+    this.#underWay.clear();
+    await pause(this.#spell.restMs);
   }
 }
 
-/** What a spell came to. */
+/** What turns came to. */
 export interface Measured {
   readonly fromMs: number;
   readonly toMs: number;

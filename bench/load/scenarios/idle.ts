@@ -1,7 +1,7 @@
 import { cpuSecondsOf, residentBytesOf } from '../../measure/process-usage.ts';
 import { rounded } from '../../measure/statistics.ts';
 import { inParallel } from '../in-parallel.ts';
-import type { IdleScenario, JobResult } from '../job.ts';
+import type { IdleScenario, JobResult, Running } from '../job.ts';
 import type { Network } from '../network.ts';
 import { pause } from './closed-loop.ts';
 
@@ -17,6 +17,20 @@ const STILL_WAIT_MS_MAX = 20_000;
  * of them in memory, `kb_per_session` without.
  */
 export async function idle(
+  network: Network,
+  scenario: IdleScenario,
+  pids: readonly number[],
+): Promise<Running> {
+  const results: JobResult[] = [];
+  return {
+    turn: async () => {
+      results.push(await connectAndRest(network, scenario, pids));
+    },
+    finish: async () => results[0] as JobResult,
+  };
+}
+
+async function connectAndRest(
   network: Network,
   scenario: IdleScenario,
   pids: readonly number[],

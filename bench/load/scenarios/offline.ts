@@ -1,7 +1,7 @@
 import { cpuSecondsOf } from '../../measure/process-usage.ts';
 import { median, quantiles, rounded } from '../../measure/statistics.ts';
 import { inParallel } from '../in-parallel.ts';
-import type { Figures, JobResult, OfflineScenario } from '../job.ts';
+import type { Figures, JobResult, OfflineScenario, Running } from '../job.ts';
 import type { Network } from '../network.ts';
 import { pause } from './closed-loop.ts';
 
@@ -17,13 +17,17 @@ export async function offline(
   network: Network,
   scenario: OfflineScenario,
   pids: readonly number[],
-): Promise<JobResult> {
+): Promise<Running> {
   const first = await storeAndFetch(network, scenario, pids);
   const warmUp = { ...scenario, pauseMs: scenario.pauseMs / 10 };
   for (let round = 1; round < scenario.warmUps; round++) await storeAndFetch(network, warmUp, pids);
   const measured: JobResult[] = [];
-  while (measured.length < scenario.times) measured.push(await storeAndFetch(network, scenario, pids));
-  return middleOf(measured, { first_fetch_per_s: first.figures.fetch_per_s ?? 0 });
+  return {
+    turn: async () => {
+      measured.push(await storeAndFetch(network, scenario, pids));
+    },
+    finish: async () => middleOf(measured, { first_fetch_per_s: first.figures.fetch_per_s ?? 0 }),
+  };
 }
 
 /** The median of each figure; of messages that were lost or arrived twice, all. */
