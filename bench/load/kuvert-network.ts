@@ -50,7 +50,7 @@ import {
 const GROUP_KEY_BYTES = 96;
 /** As `packages/client-core/src/channel-client.ts` does it. */
 const ACK_DELIVERIES = 32;
-const ACK_DELAY_MS = { many: 100, few: 200 } as const;
+const ACK_DELAY_MS = { many: 100, few: 500 } as const;
 const ACK_MANY = 8;
 const CLIENT_VERSION = '0.1.0';
 /** Connections that are opened at once. */

@@ -33,7 +33,7 @@ const ANSWER_TIMEOUT_MS = 20_000;
  * for company: not long when much comes, so that little lies at the server, and longer when it comes one by one, as in a large group, where each
  * delivery would have an acknowledgement of its own. What was not acknowledged when a connection ends comes again and is known.
  */
-const ACK_DELAY_MS = { many: 100, few: 200 } as const;
+const ACK_DELAY_MS = { many: 100, few: 500 } as const;
 /** From so many deliveries on it is many. */
 const ACK_MANY = 8;
 const ACK_DELIVERIES = 32;

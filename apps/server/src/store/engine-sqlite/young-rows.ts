@@ -8,8 +8,8 @@ import { Packer, Unpacker } from './packing.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** How long a row stays young: longer than a client that is online takes to acknowledge (200 ms), and as much again on the way. */
-const YOUNG_MS = 400;
+/** How long a row stays young: longer than a client that is online takes to acknowledge (500 ms), and as much again on the way. */
+const YOUNG_MS = 1_000;
 /** Bytes of one collection that stay young over a fold, about. */
 const YOUNG_BYTES = 1024 * 1024;
 /** Of a row, beside its key and document, when it is packed. */
