@@ -7,6 +7,9 @@ import { connectReading } from './read-into-one.ts';
 
 const HEAD_END = '\r\n\r\n';
 const OPCODE = { binary: 2, close: 8, ping: 9, pong: 10 } as const;
+const NOTHING = new Uint8Array(0);
+/** A close without a reason. */
+const GOODBYE = Uint8Array.of(0x80 | OPCODE.close, 0x80, 0, 0, 0, 0);
 
 /** An open WebSocket. */
 export class FrameConnection {
@@ -69,16 +72,7 @@ export class FrameConnection {
 
   /** Sends frames with one write. */
   send(frames: readonly Uint8Array[]): void {
-    let size = 0;
-    for (const frame of frames) size += headBytes(frame.length) + frame.length;
-    const out = Buffer.allocUnsafe(size);
-    let at = 0;
-    for (const frame of frames) {
-      at = writeHead(out, at, OPCODE.binary, frame.length);
-      out.set(frame, at);
-      at += frame.length;
-    }
-    this.#socket.write(out);
+    this.#socket.write(packed(frames));
   }
 
   /** Bytes that were written and read so far. */
@@ -86,11 +80,9 @@ export class FrameConnection {
     return { sent: this.#socket.bytesWritten, received: this.#socket.bytesRead };
   }
 
-  /** Says goodbye and waits for the end. */
-  async close(): Promise<void> {
-    const out = Buffer.alloc(headBytes(0));
-    writeHead(out, 0, OPCODE.close, 0);
-    this.#socket.end(out);
+  /** Sends the last frames and goodbye with one write, and waits for the end. */
+  async close(lastFrames: readonly Uint8Array[] = []): Promise<void> {
+    this.#socket.end(packed(lastFrames, GOODBYE));
     const giveUp = setTimeout(() => this.#socket.destroy(), 2_000);
     await this.ended;
     clearTimeout(giveUp);
@@ -157,6 +149,21 @@ export class FrameConnection {
     out.set(payload, writeHead(out, 0, OPCODE.pong, payload.length));
     this.#socket.write(out);
   }
+}
+
+/** Frames with their heads, and what goes behind them. */
+function packed(frames: readonly Uint8Array[], behind: Uint8Array = NOTHING): Buffer {
+  let size = behind.length;
+  for (const frame of frames) size += headBytes(frame.length) + frame.length;
+  const out = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const frame of frames) {
+    at = writeHead(out, at, OPCODE.binary, frame.length);
+    out.set(frame, at);
+    at += frame.length;
+  }
+  out.set(behind, at);
+  return out;
 }
 
 function headBytes(length: number): number {

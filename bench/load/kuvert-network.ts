@@ -240,8 +240,7 @@ class KuvertEndpoint implements Endpoint {
 
   async close(): Promise<void> {
     this.#closing = true;
-    this.flush();
-    await this.#connection.close();
+    await this.#connection.close(this.#takeFrames());
   }
 
   destroy(): void {
@@ -251,14 +250,19 @@ class KuvertEndpoint implements Endpoint {
   }
 
   flush(): void {
+    const frames = this.#takeFrames();
+    if (frames.length > 0) this.#connection.send(frames);
+  }
+
+  /** What is queued, with an acknowledgement of all that has come. */
+  #takeFrames(): readonly Uint8Array[] {
     if (this.#lastSeq > this.#acknowledged) {
       clearTimeout(this.#acknowledging);
       this.#acknowledging = undefined;
       this.#acknowledged = this.#lastSeq;
       this.#channel.queue(encodeAck(this.#lastSeq));
     }
-    const frames = this.#channel.flush();
-    if (frames.length > 0) this.#connection.send(frames);
+    return this.#channel.flush();
   }
 
   #receive(record: Uint8Array): void {

@@ -252,6 +252,7 @@ class WebSocketFrames implements FrameSocket {
   }
 
   resume(): void {
+    if (!this.isPaused) return;
     this.isPaused = false;
     this.#webSocket.resume();
   }

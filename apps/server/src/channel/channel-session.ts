@@ -136,7 +136,6 @@ export class ChannelSession {
     const { channel, payload, remoteStatic } = handshake.finish(frame);
     const hello = readHello(payload);
     this.#phase = { name: 'checking', channel, early: [] };
-    this.#socket.pause();
     this.#check(channel, hello, remoteStatic).catch((error: unknown) => {
       const told = toldError(error, () => {
         this.#host.log.error({ event: 'hello-failed', ...describeError(error) });
@@ -207,6 +206,8 @@ export class ChannelSession {
     if (early.length >= LIMITS.earlyFramesMax)
       throw new ChannelError('out_of_turn', 'too much before the welcome');
     early.push(frame);
+    // A client says nothing before the welcome, so mostly there is nothing to be held back.
+    this.#socket.pause();
   }
 
   /** The refusal travels sealed: nobody else may tell a device that it was revoked. */

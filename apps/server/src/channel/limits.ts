@@ -26,7 +26,7 @@ export const LIMITS = {
   inFlightMax: 256,
   requestsInFlightMax: 32,
   inFlightBytesMax: 4 * 1_048_576,
-  /** Frames that may arrive while the hello is being checked; the socket is paused, so few do. */
+  /** Frames that may arrive while the hello is being checked; the socket is paused from the first one on, so few do. */
   earlyFramesMax: 64,
   /** Bytes on their way out at which features are asked to stop. */
   outgoingBytesMax: 1_048_576,

@@ -7,7 +7,7 @@
  * max u16 for a rejection. Numbers are big-endian. Everything from `min` to the key id is the Noise prologue,
  * behind a label that stands for the mode, so a changed opening makes the handshake fail.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { concatBytes, LABELS, utf8 } from '@kuvert/protocol';
 import { ChannelError } from './channel-error.ts';
 import type { NoisePattern } from './handshake-state.ts';
@@ -77,8 +77,8 @@ export function patternOf(mode: ChannelMode): NoisePattern {
 /** The id under which clients name a server's static key, 8 bytes. */
 export function serverKeyId(serverStatic: Uint8Array): Uint8Array {
   if (serverStatic.length !== DH_BYTES) throw new ChannelError('malformed', 'a server key is 32 bytes');
-  const hash = createHash('sha256').update(LABELS.serverKeyId).update(serverStatic).digest();
-  return Uint8Array.from(hash.subarray(0, SERVER_KEY_ID_BYTES));
+  const digest = hash('sha256', concatBytes(utf8(LABELS.serverKeyId), serverStatic), 'buffer');
+  return Uint8Array.from(digest.subarray(0, SERVER_KEY_ID_BYTES));
 }
 
 /** The opening's 16 bytes. @throws ChannelError `malformed` on versions that are not min ≤ chosen ≤ max */
