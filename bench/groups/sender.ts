@@ -1,43 +1,42 @@
 /**
- * A person's device in a process of its own: makes a group and writes the first message to it, which carries the keys to everybody, or writes
- * so many more, one after the other, as somebody does who waits for each tick. Takes one job from its parent, answers, ends.
+ * A person's device in a process of its own: makes a group or finds it, writes the first message to it, which carries the keys to everybody when the
+ * group is new, then as many more as it is told to, one after the other, as somebody does who waits for each tick.
  */
 import { openProfile, type Profile } from '@kuvert/client-core/node';
-import { rounded } from '../measure/statistics.ts';
 
 /** Long enough for a first message, whose keys go to each device through a session of its own. */
 const FLUSH_MS = 170_000;
 const TEXT = 'Are you coming to the meeting at ten? I have the numbers from last week with me.';
 
-/** What a sender is told. */
+/** What a sender is started with. */
 export interface SenderJob {
   readonly profileDir: string;
   readonly secret: string;
   readonly title: string;
   /** With whom the group is made; without it, it is there. */
   readonly mails: readonly string[] | undefined;
-  readonly warmUp: number;
-  readonly messages: number;
 }
 
-/** What it answers. */
-export interface SenderResult {
+/** What it says when it has written its first message. */
+export interface SenderReady {
   /** Making the group. */
   readonly createMs: number;
   /** The first message that was written. */
   readonly firstMs: number;
   readonly firstCpuMs: number;
-  /** Each of `messages`, behind those that warm up. */
-  readonly cpuUsPerMessage: number;
-  readonly msPerMessage: number;
+}
+
+/** What it is told from then on: how many messages to write, or to end. */
+export type SenderOrder = number | 'end';
+
+/** What so many messages took. */
+export interface SenderTurn {
+  readonly ms: number;
+  readonly cpuMs: number;
 }
 
 process.on('disconnect', () => process.exit(1));
-process.once('message', (job: SenderJob) => {
-  void run(job).then((result) => process.send?.(result, () => process.exit(0)));
-});
-
-async function run({ profileDir, secret, title, mails, warmUp, messages }: SenderJob): Promise<SenderResult> {
+process.once('message', async ({ profileDir, secret, title, mails }: SenderJob) => {
   const profile = await openProfile({ profileDir, secret: Buffer.from(secret) });
   await profile.connect();
   const creating = spent();
@@ -51,19 +50,17 @@ async function run({ profileDir, secret, title, mails, warmUp, messages }: Sende
   const first = spent();
   await write();
   const { ms: firstMs, cpuMs: firstCpuMs } = first();
-  for (let i = 0; i < warmUp; i++) await write();
-  const each = spent();
-  for (let i = 0; i < messages; i++) await write();
-  const { ms, cpuMs } = each();
-  await profile.close();
-  return {
-    createMs: Math.round(createMs),
-    firstMs: Math.round(firstMs),
-    firstCpuMs: Math.round(firstCpuMs),
-    cpuUsPerMessage: Math.round((cpuMs * 1000) / messages),
-    msPerMessage: rounded(ms / messages, 2),
-  };
-}
+  process.on('message', async (order: SenderOrder) => {
+    if (order === 'end') {
+      await profile.close();
+      process.exit(0);
+    }
+    const turn = spent();
+    for (let i = 0; i < order; i++) await write();
+    process.send?.(turn());
+  });
+  process.send?.({ createMs, firstMs, firstCpuMs } satisfies SenderReady);
+});
 
 async function settle(profile: Profile): Promise<void> {
   const { waiting } = await profile.flush({ timeoutMs: FLUSH_MS });
@@ -71,7 +68,7 @@ async function settle(profile: Profile): Promise<void> {
 }
 
 /** Begins to count. @returns says what it came to */
-function spent(): () => { readonly ms: number; readonly cpuMs: number } {
+function spent(): () => SenderTurn {
   const at = performance.now();
   const before = process.cpuUsage();
   return () => {
