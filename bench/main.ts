@@ -13,7 +13,7 @@ import { PARTS, type Part, PEERS, run } from './run.ts';
 const HELP = `npm run bench -- [options]
   --short        seconds instead of minutes, without ejabberd: shows that everything runs, not how fast
   --json         one line of JSON a measurement, and a summary as the last one
-  --rounds N     rounds over all peers (2; short: 1)
+  --rounds N     rounds over all peers (3; short: 1)
   --seconds N    how long each turn of a loop is measured (1)
   --inflight N   of the loops between pairs only the one with so many in flight
   --only LIST    of ${PARTS.join(',')}

@@ -48,7 +48,7 @@ export function makePlan(options: {
   const measuredMs = (options.seconds ?? 1) * 1000;
   const spell: Spell = short
     ? { warmUpMs: 500, warmUpMessages: 0, turns: 1, rampMs: 100, measuredMs, restMs: 100 }
-    : { warmUpMs: 2_000, warmUpMessages: 40_000, turns: 5, rampMs: 600, measuredMs, restMs: 600 };
+    : { warmUpMs: 2_000, warmUpMessages: 40_000, turns: 4, rampMs: 600, measuredMs, restMs: 600 };
   const devices = short ? 501 : options.hasIdle === false ? 1_000 : 5_000;
   const people = short ? 20 : 50;
   const senders = 8;
@@ -66,7 +66,7 @@ export function makePlan(options: {
     ...spell,
   });
   return {
-    rounds: options.rounds ?? (short ? 1 : 2),
+    rounds: options.rounds ?? (short ? 1 : 3),
     tenants: [
       { devices, stocked: people + senders },
       ...Array.from({ length: SMALL_TENANTS }, () => ({ devices: 2, stocked: 0 })),
