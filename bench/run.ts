@@ -11,6 +11,7 @@ import type { JobResult, Scenario } from './load/job.ts';
 import { profileOptions } from './measure/cpu-profile.ts';
 import { rounded } from './measure/statistics.ts';
 import { countSyncs, syncTraceCommand } from './measure/sync-trace.ts';
+import { takeTurns } from './measure/turns.ts';
 import { ejabberdPeer } from './peers/ejabberd.ts';
 import { kuvertPeer, type Population, populate } from './peers/kuvert.ts';
 import { type Depth, layeredPeer } from './peers/layered.ts';
@@ -207,8 +208,7 @@ async function inTurns(
   const loads: { readonly peer: Peer; readonly load: Load }[] = [];
   for (const { peer, running } of started)
     loads.push({ peer, load: await Load.start(children, { address: running.address, scenario }) });
-  for (let turn = 0; turn < scenario.turns; turn++)
-    for (const { load } of turn % 2 === 0 ? loads : loads.toReversed()) await load.turn();
+  await takeTurns(loads, scenario.turns, ({ load }) => load.turn());
   return await Promise.all(loads.map(async ({ peer, load }) => ({ peer, ...(await load.finish()) })));
 }
 

@@ -15,8 +15,9 @@ import { type Child, Children, canMakeCertificates, type Site, TestAuthority } f
 import type { Row } from '../goals.ts';
 import { cpuSecondsOf } from '../measure/process-usage.ts';
 import { median, rounded } from '../measure/statistics.ts';
+import { takeTurns } from '../measure/turns.ts';
 import { BENCH_SERVER } from '../peers/kuvert.ts';
-import { messageOf } from '../peers/peer.ts';
+import { ask, messageOf } from '../peers/peer.ts';
 import type { UploadBlock, UploadJob, UploadResult } from './uploader.ts';
 
 const UPLOADER = fileURLToPath(new URL('uploader.ts', import.meta.url));
@@ -89,14 +90,12 @@ export async function measureUploads(
         const sides: Side[] = [];
         for (const peer of PEERS) {
           const child = children.start(process.execPath, [UPLOADER], { ipc: true, env: trusting });
-          child.process.send({ ...jobs[peer], path, warmUpMs: plan.warmUpMs } satisfies UploadJob);
-          const { tookMs } = await messageOf<UploadResult>(child, JOB_MS);
+          const job: UploadJob = { ...jobs[peer], path, warmUpMs: plan.warmUpMs };
+          const { tookMs } = await ask<UploadResult>(child, job, JOB_MS);
           const pid = peer === 'kuvert' ? server.pid : plain.pid;
           sides.push({ peer, child, pid, firstMs: tookMs[0] ?? Number.NaN, results: [], srvCpuSeconds: 0 });
         }
-        for (let turn = 0; turn < plan.turns; turn++) {
-          for (const side of sides) await takeTurn(side, plan.blockMs);
-        }
+        await takeTurns(sides, plan.turns, (side) => takeTurn(side, plan.blockMs));
         for (const side of sides) onRow(rowOf(side, sizeMib, round));
       }
       await rm(path);
@@ -121,8 +120,7 @@ interface Side {
 
 async function takeTurn(side: Side, blockMs: number): Promise<void> {
   const before = cpuSecondsOf([side.pid]);
-  side.child.process.send({ blockMs } satisfies UploadBlock);
-  side.results.push(await messageOf<UploadResult>(side.child, JOB_MS));
+  side.results.push(await ask<UploadResult>(side.child, { blockMs } satisfies UploadBlock, JOB_MS));
   // What is still done for it must not become the time of the other.
   await setTimeout(PAUSE_MS);
   side.srvCpuSeconds += cpuSecondsOf([side.pid]) - before;

@@ -9,8 +9,9 @@ import type { Row } from '../goals.ts';
 import { kuvertNetwork } from '../load/kuvert-network.ts';
 import { databaseBytesIn } from '../measure/disk-usage.ts';
 import { rounded } from '../measure/statistics.ts';
+import { takeTurns } from '../measure/turns.ts';
 import { BENCH_SERVER, type Population } from '../peers/kuvert.ts';
-import { messageOf } from '../peers/peer.ts';
+import { ask } from '../peers/peer.ts';
 import { readAccounts } from '../seed/accounts.ts';
 import { mailOf } from '../seed/enrol-devices.ts';
 import type { SenderJob, SenderOrder, SenderReady, SenderTurn } from './sender.ts';
@@ -119,16 +120,13 @@ function writeInTurns(groups: readonly Group[], plan: GroupSenderPlan): Promise<
     groups.map(({ job }) => job),
     async (senders) => {
       for (const sender of senders) await sender.write(plan.warmUp);
-      const spent = senders.map(() => ({ ms: 0, cpuMs: 0 }));
-      for (let turn = 0; turn < plan.turns; turn++) {
-        for (const [i, sender] of senders.entries()) {
-          const { ms, cpuMs } = await sender.write(plan.messages / plan.turns);
-          const sum = spent[i] as (typeof spent)[number];
-          sum.ms += ms;
-          sum.cpuMs += cpuMs;
-        }
-      }
-      return spent;
+      const sums = senders.map((sender) => ({ sender, ms: 0, cpuMs: 0 }));
+      await takeTurns(sums, plan.turns, async (sum) => {
+        const { ms, cpuMs } = await sum.sender.write(plan.messages / plan.turns);
+        sum.ms += ms;
+        sum.cpuMs += cpuMs;
+      });
+      return sums;
     },
   );
 }
@@ -145,13 +143,11 @@ class Sender {
 
   static async start(children: Children, job: SenderJob): Promise<Sender> {
     const child = children.start(process.execPath, [SENDER], { ipc: true });
-    child.process.send(job);
-    return new Sender(child, await messageOf<SenderReady>(child, SENDER_MS));
+    return new Sender(child, await ask<SenderReady>(child, job, SENDER_MS));
   }
 
   write(messages: number): Promise<SenderTurn> {
-    this.#child.process.send(messages satisfies SenderOrder);
-    return messageOf<SenderTurn>(this.#child, SENDER_MS);
+    return ask(this.#child, messages satisfies SenderOrder, SENDER_MS);
   }
 
   async end(): Promise<void> {

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { ClientHandshake, type StaticKeyPair } from '@kuvert/crypto/channel';
 import { entryHash, signEntry } from '@kuvert/crypto/groups';
 import {
+  ACK_PACE,
   type CborValue,
   CHANNEL_PATH,
   decodeControl,
@@ -48,10 +49,6 @@ import {
 
 /** A copy of a group's key, sealed to a device. */
 const GROUP_KEY_BYTES = 96;
-/** As `packages/client-core/src/channel-client.ts` does it. */
-const ACK_DELIVERIES = 32;
-const ACK_DELAY_MS = { many: 100, few: 500 } as const;
-const ACK_MANY = 8;
 const CLIENT_VERSION = '0.1.0';
 /** Connections that are opened at once. */
 const OPENING_MAX = 16;
@@ -289,13 +286,13 @@ class KuvertEndpoint implements Endpoint {
 
   /** As clients do: with what is written next, but after so many deliveries or so long in any case. */
   #acknowledgeSoon(): void {
-    if (this.#lastSeq - this.#acknowledged >= ACK_DELIVERIES) this.#shared.flusher.mark(this);
-    else this.#acknowledging ??= setTimeout(() => this.#acknowledgeMany(), ACK_DELAY_MS.many);
+    if (this.#lastSeq - this.#acknowledged >= ACK_PACE.deliveries) this.#shared.flusher.mark(this);
+    else this.#acknowledging ??= setTimeout(() => this.#acknowledgeMany(), ACK_PACE.manyMs);
   }
 
   #acknowledgeMany(): void {
-    if (this.#lastSeq - this.#acknowledged >= ACK_MANY) this.flush();
-    else this.#acknowledging = setTimeout(() => this.flush(), ACK_DELAY_MS.few - ACK_DELAY_MS.many);
+    if (this.#lastSeq - this.#acknowledged >= ACK_PACE.many) this.flush();
+    else this.#acknowledging = setTimeout(() => this.flush(), ACK_PACE.fewMs - ACK_PACE.manyMs);
   }
 
   #accepted(answer: Uint8Array): void {

@@ -37,23 +37,23 @@ export class Load {
     const load = new Load(
       children.start(process.execPath, [...LOAD_CLIENT_FLAGS, LOAD_CLIENT], { ipc: true }),
     );
-    load.#child.process.send(job);
-    await messageOf(load.#child, ORDER_MS);
+    await ask(load.#child, job, ORDER_MS);
     return load;
   }
 
   async turn(): Promise<void> {
-    await this.#follow('turn');
+    await ask(this.#child, 'turn' satisfies Order, ORDER_MS);
   }
 
   finish(): Promise<JobResult> {
-    return this.#follow<JobResult>('finish');
+    return ask(this.#child, 'finish' satisfies Order, ORDER_MS);
   }
+}
 
-  #follow<T>(order: Order): Promise<T> {
-    this.#child.process.send(order);
-    return messageOf<T>(this.#child, ORDER_MS);
-  }
+/** Tells a child something and gives its answer. @throws Error when it ends before, or takes longer than this */
+export function ask<T>(child: Child, message: string | number | object, timeMs: number): Promise<T> {
+  child.process.send(message);
+  return messageOf<T>(child, timeMs);
 }
 
 /** The first message of a child. @throws Error when it ends before, or takes longer than this */

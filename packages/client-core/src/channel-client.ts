@@ -3,6 +3,7 @@
  * theirs, events, deliveries. Records go in and out as bytes; whoever holds the socket moves them.
  */
 import {
+  ACK_PACE,
   type CborValue,
   decodeControl,
   decodeDelivery,
@@ -28,15 +29,6 @@ import type { Accepted, Clock, Connection, ConnectionEvents, MethodParams, Metho
 /** How long an answer may take. A connection that does not answer is given up: it would hold the order of everything behind it. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
-/**
- * An acknowledgement frees room at the server and nothing else, and each is a frame to be sealed, read and opened for the server: so it waits
- * for company: not long when much comes, so that little lies at the server, and longer when it comes one by one, as in a large group, where each
- * delivery would have an acknowledgement of its own. What was not acknowledged when a connection ends comes again and is known.
- */
-const ACK_DELAY_MS = { many: 100, few: 500 } as const;
-/** From so many deliveries on it is many. */
-const ACK_MANY = 8;
-const ACK_DELIVERIES = 32;
 /** The server stops at 4 MiB without acknowledgement. */
 const ACK_BYTES = 524_288;
 
@@ -92,14 +84,14 @@ export class ChannelClient implements Connection {
   ack(upTo: number): void {
     if (this.#ended !== undefined || upTo <= this.#storedUpTo) return;
     this.#storedUpTo = upTo;
-    if (upTo - this.#acknowledgedUpTo >= ACK_DELIVERIES || this.#unacknowledgedBytes >= ACK_BYTES)
+    if (upTo - this.#acknowledgedUpTo >= ACK_PACE.deliveries || this.#unacknowledgedBytes >= ACK_BYTES)
       this.#acknowledge();
-    else this.#cancelAck ??= this.#clock.after(ACK_DELAY_MS.many, () => this.#acknowledgeMany());
+    else this.#cancelAck ??= this.#clock.after(ACK_PACE.manyMs, () => this.#acknowledgeMany());
   }
 
   #acknowledgeMany(): void {
-    if (this.#storedUpTo - this.#acknowledgedUpTo >= ACK_MANY) this.#acknowledge();
-    else this.#cancelAck = this.#clock.after(ACK_DELAY_MS.few - ACK_DELAY_MS.many, () => this.#acknowledge());
+    if (this.#storedUpTo - this.#acknowledgedUpTo >= ACK_PACE.many) this.#acknowledge();
+    else this.#cancelAck = this.#clock.after(ACK_PACE.fewMs - ACK_PACE.manyMs, () => this.#acknowledge());
   }
 
   close(): void {

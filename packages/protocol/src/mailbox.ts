@@ -51,6 +51,20 @@ export const MAILBOX_LIMITS = {
   windowBytes: 4_194_304,
 } as const;
 
+/**
+ * How clients pace acknowledgements. One frees room at the server and nothing else, and each is a frame to be sealed, read and opened: so it waits for
+ * company, not long when much comes, so that little lies at the server, and longer when it comes one by one, as in a large group, where each
+ * delivery would have an acknowledgement of its own. What was not acknowledged when a connection ends comes again and is known.
+ */
+export const ACK_PACE = {
+  /** So many deliveries are acknowledged at once. */
+  deliveries: 32,
+  /** From so many on it is much. */
+  many: 8,
+  manyMs: 100,
+  fewMs: 500,
+} as const;
+
 /** One sealed copy for one device. */
 export interface Leg {
   readonly device: DeviceId;

@@ -8,7 +8,7 @@ import { Packer, Unpacker } from './packing.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** How long a row stays young: longer than a client that is online takes to acknowledge (500 ms), and as much again on the way. */
+/** How long a row stays young: longer than a client that is online takes to acknowledge (`ACK_PACE`, which this lean thread does not import), and as much again on the way. */
 const YOUNG_MS = 1_000;
 /** Bytes of one collection that stay young over a fold, about. */
 const YOUNG_BYTES = 1024 * 1024;
